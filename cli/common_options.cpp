@@ -1,0 +1,75 @@
+#include "common_options.h"
+
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <limits>
+#include <string_view>
+#include <vector>
+
+#include "exit_code.h"
+#include "help.h"
+#include "option_checks.h"
+
+namespace rsd::cli {
+
+CLI::App* add_command(CLI::App& parent, Selected& selected, const std::string& name,
+                      const std::string& description) {
+  CLI::App* command = parent.add_subcommand(name, description);
+  CommonOptions& common = selected.common;
+  const std::string group = kCommonGroup;
+  command->get_help_ptr()->group(group);
+  command->add_option("-t,--threads", common.threads, "Threads of the LLM; 0 = one per core")
+      ->check(whole_number(0, 512))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group(group);
+  command->add_option("--seed", common.seed, "Seed of everything random")
+      ->check(whole_number(0, std::numeric_limits<std::uint64_t>::max()))
+      ->type_name("N")
+      ->capture_default_str()
+      ->group(group);
+  command
+      ->add_option("--log-level", common.log_level,
+                   "What is logged to standard error: trace, debug, info, warning, error or off")
+      ->check(one_of({"trace", "debug", "info", "warning", "error", "off"}))
+      ->type_name("LEVEL")
+      ->capture_default_str()
+      ->group(group);
+  command->fallthrough();  // --config belongs to the program
+  const std::string section = (parent.get_parent() ? parent.get_name() + "." : "") + name;
+  command->footer(
+      "--config FILE takes options from a TOML file; those of this command stand below [" +
+      section + "].");
+  return command;
+}
+
+void start_log(const std::string& level) {
+  auto logger = spdlog::stderr_color_mt("rsd");
+  logger->set_pattern("rsd: %^%l%$: %v");
+  logger->set_level(spdlog::level::from_str(level));
+  spdlog::set_default_logger(std::move(logger));
+}
+
+LogSink llama_log_sink() {
+  return [](LogLevel level, std::string_view line) {
+    switch (level) {
+      case LogLevel::kError:
+      case LogLevel::kWarning:
+        // What matters of these reaches the user through our own errors.
+        spdlog::info("llama.cpp: {}", line);
+        break;
+      case LogLevel::kInfo:
+      case LogLevel::kDebug:
+        spdlog::debug("llama.cpp: {}", line);
+        break;
+    }
+  };
+}
+
+int fail(const Error& error) {
+  spdlog::error("{}", error.message());
+  return exit_code(error.code());
+}
+
+}  // namespace rsd::cli

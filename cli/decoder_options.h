@@ -1,0 +1,31 @@
+// The options that choose how a request is decoded.
+#pragma once
+
+#include <CLI/App.hpp>
+#include <cstddef>
+#include <optional>
+#include <string>
+
+#include "rsd/core/result.h"
+#include "rsd/decode/decoding.h"
+#include "rsd/decode/policies.h"
+
+namespace rsd::cli {
+
+inline constexpr std::size_t kDefaultBudget = 3;
+
+struct DecoderOptions {
+  std::string decoder = "rsd";
+  std::optional<std::size_t> budget;
+  std::optional<double> deadline_ms;
+  std::optional<std::size_t> top_n;
+  std::string draft = std::string(to_string(Draft::kFirstToken));
+  std::string policy = std::string(kDefaultPolicy);
+};
+
+void add_decoder_options(CLI::App& command, DecoderOptions& options);
+
+// Names looked up, defaults filled in. kInvalidArgument as in the lookups.
+Result<DecodingOptions> decoding_options(const DecoderOptions& options);
+
+}  // namespace rsd::cli

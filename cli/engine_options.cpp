@@ -1,0 +1,114 @@
+#include "engine_options.h"
+
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "model_store.h"
+#include "option_checks.h"
+
+namespace rsd::cli {
+namespace {
+
+// "FILE:SCALE" where a number stands behind the last colon, else "FILE".
+Result<LoraFile> parse_lora(const std::string& text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon != std::string::npos && colon + 1 < text.size()) {
+    float scale = 0;
+    const char* end = text.data() + text.size();
+    const auto [rest, failure] = std::from_chars(text.data() + colon + 1, end, scale);
+    if (failure == std::errc() && rest == end) {
+      if (!std::isfinite(scale)) {
+        return Error(ErrorCode::kInvalidArgument, "--lora " + text + ": the scale isn't finite");
+      }
+      return LoraFile{.path = text.substr(0, colon), .scale = scale};
+    }
+  }
+  return LoraFile{.path = text};
+}
+
+Result<PromptTemplates> load_templates(const std::vector<std::string>& files) {
+  PromptTemplates templates;
+  for (const auto& file : files) {
+    auto loaded = PromptTemplate::load(file);
+    if (!loaded) return loaded.error();
+    templates.set(*std::move(loaded));
+  }
+  return templates;
+}
+
+}  // namespace
+
+void add_engine_options(CLI::App& command, EngineOptions& options) {
+  const std::string group = "Model";
+  command.add_option("-m,--model", options.model, "GGUF model; without it the default model")
+      ->check(not_empty())
+      ->type_name("FILE")
+      ->group(group);
+  command.add_option("--lora", options.loras, "GGUF LoRA adapter; may be given several times")
+      ->allow_extra_args(false)
+      ->check(not_empty())
+      ->type_name("FILE[:SCALE]")
+      ->group(group);
+  command
+      .add_option("-c,--ctx-size", options.context_size,
+                  "Tokens that prompt and ranking may take; 0 = the model's, at most " +
+                      std::to_string(kDefaultMaxContext))
+      ->check(whole_number(0, std::numeric_limits<int>::max()))
+      ->capture_default_str()
+      ->type_name("N")
+      ->group(group);
+  command
+      .add_option("--ngl,--gpu-layers,--n-gpu-layers", options.gpu_layers,
+                  "Layers kept on the GPU; -1 = all")
+      ->check(whole_number(-1, std::numeric_limits<int>::max()))
+      ->capture_default_str()
+      ->type_name("N")
+      ->group(group);
+  command
+      .add_option(
+          "--prompt-template", options.prompt_templates,
+          "YAML template in place of the built-in one of its task; may be given several times")
+      ->allow_extra_args(false)
+      ->check(not_empty())
+      ->type_name("FILE")
+      ->group(group);
+}
+
+Result<Engine> Engine::load(const EngineOptions& options, const CommonOptions& common) {
+  auto templates = load_templates(options.prompt_templates);
+  if (!templates) return templates.error();
+  LlamaOptions llama{.model_path = options.model,
+                     .loras = {},
+                     .context_size = options.context_size,
+                     .threads = common.threads,
+                     .gpu_layers = options.gpu_layers,
+                     .log = llama_log_sink()};
+  if (llama.model_path.empty()) {
+    auto path = default_model();
+    if (!path) return path.error();
+    llama.model_path = *path;
+  }
+  for (const auto& text : options.loras) {
+    auto lora = parse_lora(text);
+    if (!lora) return lora.error();
+    llama.loras.push_back(*std::move(lora));
+  }
+  auto llm = LlamaEngine::load(llama);
+  if (!llm) return llm.error();
+  PromptBuilder prompts((*llm)->tokenizer(), *templates);
+  return Engine(*std::move(llm), std::move(prompts));
+}
+
+Result<Engine::Opened> Engine::open(const Request& request) {
+  auto prompt = prompts_.build(request, llm_->info().context_size);
+  if (!prompt) return prompt.error();
+  Opened opened{.truncated_candidates = prompt->truncated_candidates};
+  auto scorer = llm_->open(*std::move(prompt));
+  if (!scorer) return scorer.error();
+  opened.scorer = *std::move(scorer);
+  return opened;
+}
+
+}  // namespace rsd::cli

@@ -1,0 +1,252 @@
+#include "eval_command.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+#include <limits>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "engine_options.h"
+#include "exit_code.h"
+#include "option_checks.h"
+#include "progress.h"
+#include "rsd/data/request_reader.h"
+#include "rsd/decode/policies.h"
+#include "rsd/eval/evaluation.h"
+#include "rsd/eval/report.h"
+#include "rsd/eval/results.h"
+
+namespace rsd::cli {
+namespace {
+
+constexpr std::uint64_t kMaxCount = 1'000'000;
+
+struct EvalOptions {
+  EngineOptions engine;
+  std::vector<std::string> requests;
+  std::vector<std::string> decoders{"ar", "std", "sd", "exact", "rsd"};
+  std::vector<std::size_t> budgets{1, 2, 3, 4};
+  std::vector<std::string> policies{std::string(kDefaultPolicy)};
+  std::vector<std::string> drafts{std::string(to_string(Draft::kFirstToken))};
+  std::optional<std::uint64_t> shuffle;
+  std::string qrels;
+  std::optional<std::size_t> limit;
+  std::string out;
+  bool resume = false;
+};
+
+// The names of all values, looked up.
+template <class Value, class Lookup>
+Result<std::vector<Value>> look_up(const std::vector<std::string>& names, Lookup lookup) {
+  std::vector<Value> values;
+  for (const auto& name : names) {
+    auto value = lookup(name);
+    if (!value) return value.error();
+    values.push_back(*std::move(value));
+  }
+  return values;
+}
+
+Result<SettingGrid> grid_of(const EvalOptions& options) {
+  SettingGrid grid{.budgets = options.budgets};
+  auto decoders = look_up<DecoderKind>(options.decoders, parse_decoder);
+  if (!decoders) return decoders.error();
+  auto policies = look_up<std::shared_ptr<const RankingPolicy>>(options.policies, policy_by_name);
+  if (!policies) return policies.error();
+  auto drafts = look_up<Draft>(options.drafts, parse_draft);
+  if (!drafts) return drafts.error();
+  grid.decoders = *std::move(decoders);
+  grid.policies = *std::move(policies);
+  grid.drafts = *std::move(drafts);
+  if (auto settings = plan_settings(grid); !settings) return settings.error();
+  return grid;
+}
+
+// Evaluates one file after the other and writes the report.
+class EvalRun {
+ public:
+  EvalRun(const EvalOptions& options, const Selected& selected)
+      : options_(options), selected_(selected) {}
+
+  Result<ExitCode> run() {
+    if (auto prepared = prepare(); !prepared) return prepared.error();
+    auto engine = Engine::load(options_.engine, selected_.common);
+    if (!engine) return engine.error();
+    Results results = describe(*engine);
+    bool some_failed = false;
+    for (std::size_t i = 0; i < datasets_.size(); ++i) {
+      auto evaluation = evaluate_file(i, *engine);
+      if (!evaluation) return evaluation.error().within(options_.requests[i]);
+      for (const auto& failed : evaluation->failed) {
+        spdlog::error("{}: request \"{}\": {}", options_.requests[i], failed.id,
+                      failed.error.message());
+        some_failed = true;
+      }
+      results.datasets.push_back(aggregate(*evaluation));
+    }
+    auto warnings = write_results(results, options_.out);
+    if (!warnings) return warnings.error();
+    for (const auto& warning : *warnings)
+      spdlog::warn("{}", warning);
+    std::cout << options_.out << "/report.html\n";
+    return some_failed ? kSomeFailed : kSuccess;
+  }
+
+ private:
+  // All input is read before the model is loaded.
+  Result<void> prepare() {
+    auto grid = grid_of(options_);
+    if (!grid) return grid.error();
+    grid_ = *std::move(grid);
+    if (!options_.qrels.empty()) {
+      auto qrels = read_qrels(options_.qrels);
+      if (!qrels) return qrels.error();
+      qrels_ = *std::move(qrels);
+    }
+    for (const auto& path : options_.requests) {
+      auto requests = read_requests(path, options_.limit);
+      if (!requests) return requests.error();
+      datasets_.push_back(*std::move(requests));
+    }
+    std::vector<std::string> names;
+    for (const auto& path : options_.requests) {
+      if (std::ranges::find(names, name_of(path)) != names.end()) {
+        return Error(ErrorCode::kInvalidArgument, "two request files have the name \"" +
+                                                      name_of(path) +
+                                                      "\", by which a report tells them apart");
+      }
+      names.push_back(name_of(path));
+    }
+    return make_folder();
+  }
+
+  // An --out that can't be written is told before the work, not behind it.
+  Result<void> make_folder() const {
+    std::error_code failure;
+    std::filesystem::create_directories(options_.out, failure);
+    if (!failure && std::filesystem::is_directory(options_.out)) return {};
+    return Error(ErrorCode::kRuntime, "the folder " + options_.out + " can't be made" +
+                                          (failure ? ": " + failure.message() : ": it is a file"));
+  }
+
+  static std::string name_of(const std::string& path) {
+    return path == "-" ? "stdin" : std::filesystem::path(path).stem().string();
+  }
+
+  Results describe(const Engine& engine) const {
+    const int threads = selected_.common.threads;
+    return {.model = engine.llm().info().path,
+            .threads = threads > 0 ? static_cast<std::size_t>(threads)
+                                   : std::max(1U, std::thread::hardware_concurrency()),
+            .rsd_version = RSD_VERSION,
+            .command_line = selected_.command_line,
+            .machine = describe_machine(),
+            .shuffle_seed = options_.shuffle,
+            .datasets = {}};
+  }
+
+  Result<Evaluation> evaluate_file(std::size_t i, Engine& engine) {
+    const std::string name = name_of(options_.requests[i]);
+    ProgressBar progress(name, datasets_[i].size());
+    const EvaluationOptions evaluation{
+        .dataset = name,
+        .requests = std::move(datasets_[i]),
+        .grid = grid_,
+        .open = [&engine](const Request& request) -> Result<OpenedRequest> {
+          auto opened = engine.open(request);
+          if (!opened) return opened.error();
+          return OpenedRequest{.scorer = std::move(opened->scorer),
+                               .truncated_candidates = opened->truncated_candidates};
+        },
+        .shuffle_seed = options_.shuffle,
+        .qrels = qrels_,
+        .records_folder = (std::filesystem::path(options_.out) / "records").string(),
+        .existing_records = options_.resume ? ExistingRecords::kResume : ExistingRecords::kReplace,
+        .conditions = conditions(engine),
+        .progress = [&progress](std::size_t done, std::size_t) { progress.show(done); }};
+    return evaluate(evaluation);
+  }
+
+  std::map<std::string, std::string> conditions(const Engine& engine) const {
+    std::map<std::string, std::string> told{
+        {"model", engine.llm().info().path},
+        {"context", std::to_string(engine.llm().info().context_size)},
+        {"threads", std::to_string(selected_.common.threads)},
+        {"qrels", options_.qrels}};
+    for (const auto& lora : options_.engine.loras)
+      told["lora"] += lora + " ";
+    for (const auto& file : options_.engine.prompt_templates)
+      told["template"] += file + " ";
+    return told;
+  }
+
+  const EvalOptions& options_;
+  const Selected& selected_;
+  SettingGrid grid_;
+  std::optional<Qrels> qrels_;
+  std::vector<std::vector<Request>> datasets_;
+};
+
+void add_options(CLI::App& command, EvalOptions& options) {
+  command.add_option("--requests", options.requests, "Request files, a JSON object a line")
+      ->required()
+      ->check(not_empty())
+      ->type_name("FILE...");
+  command.add_option("--out", options.out, "Folder for results.json, table.md, report.html")
+      ->required()
+      ->check(not_empty())
+      ->type_name("DIR");
+  command.add_option("--qrels", options.qrels, "TREC judgements in place of the requests' own")
+      ->check(not_empty())
+      ->type_name("FILE");
+  command.add_option("--limit", options.limit, "Only the first N requests of each file")
+      ->check(whole_number(1, kMaxCount))
+      ->type_name("N");
+  command
+      .add_option("--shuffle", options.shuffle,
+                  "Shuffle the candidates of each request, by this seed")
+      ->check(whole_number(0, std::numeric_limits<std::uint64_t>::max()))
+      ->type_name("SEED");
+  command.add_flag("--resume", options.resume, "Go on where an interrupted run into --out stopped");
+  const std::string group = "Decoding";
+  const auto list = [&](const char* flag, auto& values, const char* text) {
+    return command.add_option(flag, values, text)
+        ->delimiter(',')
+        ->allow_extra_args(false)
+        ->capture_default_str()
+        ->type_name("LIST")
+        ->group(group);
+  };
+  list("--decoders", options.decoders,
+       "Which, among ar, std, sd, exact, rsd; ar is always the target");
+  list("--budgets", options.budgets, "Encodings for rsd and sd (which also runs to the end)")
+      ->check(whole_number(1, kMaxCount));
+  list("--policy", options.policies, "Policies for rsd and exact; see rsd rank --help");
+  list("--draft", options.drafts, "Which, among first-token, input");
+}
+
+}  // namespace
+
+void add_eval_command(CLI::App& app, Selected& selected) {
+  auto options = std::make_shared<EvalOptions>();
+  CLI::App* command = add_command(app, selected, "eval",
+                                  "Compare decoders on request files: agreement, encodings, time");
+  add_options(*command, *options);
+  add_engine_options(*command, options->engine);
+  command->callback([&selected, options] {
+    selected.run = [&selected, options]() -> int {
+      auto result = EvalRun(*options, selected).run();
+      return result ? *result : fail(result.error());
+    };
+  });
+}
+
+}  // namespace rsd::cli

@@ -1,0 +1,21 @@
+// The exit codes of `rsd`: a contract that other programs rely on.
+#pragma once
+
+#include "rsd/core/error.h"
+
+namespace rsd::cli {
+
+enum ExitCode : int {
+  kSuccess = 0,
+  kUsage = 2,
+  kPrerequisiteMissing = 3,
+  kFileMissing = 4,
+  kInvalidInput = 5,
+  kRuntimeFailure = 6,
+  kSomeFailed = 7,
+};
+
+// What a command that ends with this error exits with.
+ExitCode exit_code(ErrorCode code) noexcept;
+
+}  // namespace rsd::cli

@@ -1,0 +1,64 @@
+#include "model_command.h"
+
+#include <iostream>
+
+#include "engine_options.h"
+#include "exit_code.h"
+#include "model_store.h"
+
+namespace rsd::cli {
+namespace {
+
+int fetch() {
+  const auto path = fetch_default_model();
+  if (!path) return fail(path.error());
+  std::cout << *path << '\n';
+  return kSuccess;
+}
+
+void print_identifiers(const char* task, const Identifiers& identifiers) {
+  constexpr std::size_t kShown = 26;
+  std::cout << "identifiers (" << task << "): " << identifiers.size() << ", such as";
+  for (std::size_t i = 0; i < std::min(kShown, identifiers.size()); ++i) {
+    std::cout << " \"" << identifiers.texts[i] << '"';
+  }
+  std::cout << '\n';
+}
+
+int inspect(const EngineOptions& options, const CommonOptions& common) {
+  const auto engine = Engine::load(options, common);
+  if (!engine) return fail(engine.error());
+  const ModelInfo& info = engine->llm().info();
+  std::cout << "path: " << info.path << "\nmodel: " << info.description
+            << "\narchitecture: " << info.architecture << "\nparameters: " << info.n_parameters
+            << "\nweights: " << info.size_bytes << " bytes\nvocabulary: " << info.n_vocabulary
+            << " tokens, " << info.tokenizer << "\ncontext: " << info.context_size
+            << " tokens in use, trained for " << info.trained_context
+            << "\nchat format: " << info.chat_format << "\npartial re-encoding: "
+            << (info.keeps_partial_cache ? "yes" : "no, every change encodes the prompt again")
+            << '\n';
+  print_identifiers("passage", engine->prompts().identifiers(Task::kPassage));
+  print_identifiers("recommendation", engine->prompts().identifiers(Task::kRecommendation));
+  return kSuccess;
+}
+
+}  // namespace
+
+void add_model_command(CLI::App& app, Selected& selected) {
+  CLI::App* model = app.add_subcommand("model", "Fetch and inspect models");
+  model->require_subcommand(1);
+  model->fallthrough();
+
+  add_command(*model, selected, "fetch", "Bring the default model into the cache; prints its path")
+      ->callback([&selected] { selected.run = &fetch; });
+
+  auto options = std::make_shared<EngineOptions>();
+  CLI::App* inspecting = add_command(*model, selected, "inspect",
+                                     "Tell what a model is and which identifiers it offers");
+  add_engine_options(*inspecting, *options);
+  inspecting->callback([&selected, options] {
+    selected.run = [&selected, options] { return inspect(*options, selected.common); };
+  });
+}
+
+}  // namespace rsd::cli

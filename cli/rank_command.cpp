@@ -1,0 +1,284 @@
+#include "rank_command.h"
+
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "decoder_options.h"
+#include "engine_options.h"
+#include "exit_code.h"
+#include "option_checks.h"
+#include "output_file.h"
+#include "progress.h"
+#include "resume.h"
+#include "rsd/data/answer_writer.h"
+#include "rsd/data/request_reader.h"
+#include "rsd/decode/run.h"
+#include "trace_file.h"
+
+namespace rsd::cli {
+namespace {
+
+struct RankOptions {
+  EngineOptions engine;
+  DecoderOptions decoder;
+  std::string requests;
+  std::string format = "jsonl";
+  std::string tag = "rsd";
+  std::string output;
+  bool resume = false;
+  std::string trace;
+};
+
+std::optional<std::size_t> count_lines(const std::string& path) {
+  if (!std::filesystem::is_regular_file(path)) return std::nullopt;
+  std::ifstream file(path, std::ios::binary);
+  std::size_t count = 0;
+  for (std::string line; std::getline(file, line);) {
+    if (line.find_first_not_of(" \t\r") != std::string::npos) ++count;
+  }
+  return count;
+}
+
+bool same_file(const std::string& a, const std::string& b) {
+  if (a.empty() || b.empty()) return false;
+  std::error_code missing;
+  const auto path_of = [&](const std::string& text) {
+    return std::filesystem::weakly_canonical(text, missing);
+  };
+  return path_of(a) == path_of(b);
+}
+
+// Ranks the requests of one file, one after the other.
+class RankRun {
+ public:
+  RankRun(const RankOptions& options, const CommonOptions& common)
+      : options_(options), common_(common) {}
+
+  Result<ExitCode> run() {
+    if (auto prepared = prepare(); !prepared) return prepared.error();
+    progress_.emplace("requests", count_lines(options_.requests));
+    while (true) {
+      progress_->show(n_done());
+      auto request = reader_->next();
+      if (!request) {
+        note_failure(request.error());
+        continue;
+      }
+      if (!request->has_value()) break;
+      if (kept_.ids.contains((*request)->id)) {
+        ++n_kept_;
+        continue;
+      }
+      auto answered = answer(**request);
+      if (answered) {
+        ++n_answered_;
+        continue;
+      }
+      if (output_broken_) return answered.error();
+      note_failure(answered.error().within(reader_->source() + ":" +
+                                           std::to_string(reader_->line()) + ": request \"" +
+                                           (*request)->id + "\""));
+    }
+    progress_.reset();
+    return finish();
+  }
+
+ private:
+  std::size_t n_done() const { return n_kept_ + n_answered_ + n_failed_; }
+
+  void note_failure(const Error& error) {
+    progress_->clear();
+    spdlog::error("{}", error.message());
+    ++n_failed_;
+  }
+
+  // Everything that can be wrong is found before the model is loaded, the model before any output.
+  Result<void> prepare() {
+    auto decoding = decoding_options(options_.decoder);
+    if (!decoding) return decoding.error();
+    decoding_ = *std::move(decoding);
+    auto format = parse_answer_format(options_.format);
+    if (!format) return format.error();
+    format_ = *format;
+    if (auto sensible = check_outputs(); !sensible) return sensible.error();
+    auto reader = RequestReader::open(options_.requests);
+    if (!reader) return reader.error();
+    reader_.emplace(*std::move(reader));
+    if (options_.resume) {
+      auto kept = read_kept(options_.output, format_, options_.decoder.decoder, decoding_.budget);
+      if (!kept) return kept.error();
+      kept_ = *std::move(kept);
+    }
+    auto engine = Engine::load(options_.engine, common_);
+    if (!engine) return engine.error();
+    engine_.emplace(*std::move(engine));
+    return open_outputs();
+  }
+
+  // What the options for output say together.
+  Result<void> check_outputs() const {
+    const auto unusable = [](const std::string& message) {
+      return Error(ErrorCode::kInvalidArgument, message);
+    };
+    if (options_.resume && options_.output.empty()) return unusable("--resume needs --output");
+    if (options_.resume && !options_.trace.empty()) {
+      return unusable("--trace can't be resumed: it would lack what was ranked before");
+    }
+    for (const auto& path : {options_.output, options_.trace}) {
+      if (same_file(path, options_.requests)) {
+        return unusable(path + " can't be both the requests and a result");
+      }
+    }
+    if (same_file(options_.output, options_.trace)) {
+      return unusable("--output and --trace can't be the same file " + options_.trace);
+    }
+    const bool has_space = options_.tag.find_first_of(" \t\r\n") != std::string::npos;
+    if (format_ == AnswerFormat::kTrec && (options_.tag.empty() || has_space)) {
+      return unusable("--tag must be a word without white space, not \"" + options_.tag + "\"");
+    }
+    return {};
+  }
+
+  Result<void> open_outputs() {
+    auto output = OutputFile::open(options_.output, kept_.text);
+    if (!output) return output.error();
+    output_.emplace(*std::move(output));
+    if (options_.trace.empty()) return {};
+    auto trace = OutputFile::open(options_.trace, format_trace_header(engine_->llm().info().path));
+    if (!trace) return trace.error();
+    trace_.emplace(*std::move(trace));
+    return {};
+  }
+
+  Result<void> answer(const Request& request) {
+    const auto start = Clock::now();
+    auto opened = engine_->open(request);
+    if (!opened) return opened.error();
+    auto decoding = Decoding::create(request.candidates.size(), decoding_);
+    if (!decoding) return decoding.error();
+    RunOptions run_options{.costs = &costs_};
+    if (options_.decoder.deadline_ms) {
+      run_options.deadline =
+          start + std::chrono::duration_cast<Clock::duration>(
+                      std::chrono::duration<double, std::milli>(*options_.decoder.deadline_ms));
+    }
+    auto outcome = rsd::run(*decoding, *opened->scorer, run_options);
+    if (!outcome) return outcome.error();
+    // The prompt is rendered and tokenised before the decoding's clock starts.
+    outcome->timing.total_ms =
+        std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+    return write(request, *decoding, *outcome, opened->truncated_candidates);
+  }
+
+  Result<void> write(const Request& request, const Decoding& decoding, const Outcome& outcome,
+                     std::size_t truncated_candidates) {
+    const Answer answer{.ranking = outcome.ranking,
+                        .decoder = options_.decoder.decoder,
+                        .budget = decoding.budget(),
+                        .encodings = outcome.encodings,
+                        .verified_prefix = outcome.verified_prefix,
+                        .tokens_encoded = outcome.tokens_encoded,
+                        .truncated_candidates = truncated_candidates,
+                        .deadline_hit = outcome.deadline_hit,
+                        .prefill_ms = outcome.timing.prefill_ms,
+                        .decode_ms = outcome.timing.decode_ms,
+                        .agent_ms = outcome.timing.agent_ms,
+                        .total_ms = outcome.timing.total_ms};
+    const auto text = format_answer(format_, request, answer, options_.tag);
+    if (!text) return text.error();
+    // Answers and the bar share a terminal: the bar comes back below them.
+    if (output_->to_standard_output() && ::isatty(STDOUT_FILENO)) progress_->clear();
+    auto written = output_->write(*text);
+    if (written && trace_) {
+      written = trace_->write(format_trace(trace_of(request, decoding, outcome.ranking)));
+    }
+    output_broken_ = !written;
+    return written;
+  }
+
+  Result<ExitCode> finish() {
+    const std::size_t n_good = n_answered_ + n_kept_;
+    if (n_good == 0) {
+      if (kept_.ids.empty()) output_->discard();  // else it belongs to requests that we don't see
+      if (trace_) trace_->discard();
+      if (n_failed_ > 0) return kInvalidInput;
+      return Error(ErrorCode::kInvalidInput, reader_->source() + " holds no requests");
+    }
+    if (auto done = output_->commit(); !done) return done.error();
+    if (trace_) {
+      if (auto done = trace_->commit(); !done) return done.error();
+    }
+    if (n_failed_ == 0) return kSuccess;
+    spdlog::warn("{} of {} requests failed", n_failed_, n_failed_ + n_good);
+    return kSomeFailed;
+  }
+
+  const RankOptions& options_;
+  const CommonOptions& common_;
+  DecodingOptions decoding_;
+  AnswerFormat format_ = AnswerFormat::kJsonl;
+  std::optional<RequestReader> reader_;
+  std::optional<Engine> engine_;
+  std::optional<OutputFile> output_;
+  std::optional<OutputFile> trace_;
+  CostModel costs_;
+  Kept kept_;
+  std::optional<ProgressBar> progress_;
+  std::size_t n_kept_ = 0;
+  std::size_t n_answered_ = 0;
+  std::size_t n_failed_ = 0;
+  bool output_broken_ = false;
+};
+
+void add_output_options(CLI::App& command, RankOptions& options) {
+  const std::string group = "Output";
+  command.add_option("--format", options.format, "jsonl, trec or table")
+      ->capture_default_str()
+      ->type_name("NAME")
+      ->group(group);
+  command.add_option("--tag", options.tag, "The run's name in TREC output")
+      ->capture_default_str()
+      ->type_name("WORD")
+      ->group(group);
+  command
+      .add_option("--output", options.output,
+                  "File for the answers, which appears when all are there; without it stdout")
+      ->check(not_empty())
+      ->type_name("FILE")
+      ->group(group);
+  command.add_flag("--resume", options.resume, "Go on where an interrupted --output stopped")
+      ->group(group);
+  command.add_option("--trace", options.trace, "File for every round's proposal and logits")
+      ->check(not_empty())
+      ->type_name("FILE")
+      ->group(group);
+}
+
+}  // namespace
+
+void add_rank_command(CLI::App& app, Selected& selected) {
+  auto options = std::make_shared<RankOptions>();
+  CLI::App* command = add_command(app, selected, "rank", "Rank the candidates of each request");
+  command->add_option("--requests", options->requests, "Requests, a JSON object a line; - = stdin")
+      ->required()
+      ->check(not_empty())
+      ->type_name("FILE");
+  add_decoder_options(*command, options->decoder);
+  add_engine_options(*command, options->engine);
+  add_output_options(*command, *options);
+  command->callback([&selected, options] {
+    selected.run = [&selected, options]() -> int {
+      auto result = RankRun(*options, selected.common).run();
+      return result ? *result : fail(result.error());
+    };
+  });
+}
+
+}  // namespace rsd::cli

@@ -1,0 +1,92 @@
+#include "resume.h"
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "output_file.h"
+#include "rsd/data/atomic_file.h"
+
+namespace rsd::cli {
+namespace {
+
+using Json = nlohmann::json;
+
+Error no_output(const std::string& path, std::size_t line) {
+  return {ErrorCode::kInvalidInput,
+          path + ":" + std::to_string(line) + ": this is no answer of `rsd rank`; can't resume"};
+}
+
+// The lines that are complete, each with its end.
+std::vector<std::string_view> whole_lines(std::string_view text) {
+  std::vector<std::string_view> lines;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = text.find('\n', begin);
+    if (end == std::string_view::npos) break;
+    lines.push_back(text.substr(begin, end + 1 - begin));
+    begin = end + 1;
+  }
+  return lines;
+}
+
+Result<Kept> keep_jsonl(const std::string& path, std::string_view text, const std::string& decoder,
+                        std::optional<std::size_t> budget) {
+  Kept kept;
+  std::size_t number = 0;
+  for (const auto line : whole_lines(text)) {
+    ++number;
+    const Json answer = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+    if (!answer.is_object() || !answer.contains("id") || !answer["id"].is_string() ||
+        !answer.contains("decoder") || !answer.contains("budget")) {
+      return no_output(path, number);
+    }
+    const Json wanted = budget ? Json(*budget) : Json(nullptr);
+    if (answer["decoder"] != decoder || answer["budget"] != wanted) {
+      return Error(ErrorCode::kInvalidArgument,
+                   path + ":" + std::to_string(number) + ": was made with decoder " +
+                       answer["decoder"].dump() + ", budget " + answer["budget"].dump() +
+                       "; it can't be resumed with decoder \"" + decoder + "\", budget " +
+                       wanted.dump());
+    }
+    kept.ids.insert(answer["id"].get<std::string>());
+    kept.text += line;
+  }
+  return kept;
+}
+
+Result<Kept> keep_trec(const std::string& path, std::string_view text, bool complete) {
+  Kept kept;
+  const auto lines = whole_lines(text);
+  std::string last;
+  if (!complete && !lines.empty()) last = lines.back().substr(0, lines.back().find(' '));
+  std::size_t number = 0;
+  for (const auto line : lines) {
+    ++number;
+    const std::size_t end = line.find(' ');
+    if (end == std::string_view::npos || end == 0) return no_output(path, number);
+    const std::string id(line.substr(0, end));
+    if (!complete && id == last) continue;
+    kept.ids.insert(id);
+    kept.text += line;
+  }
+  return kept;
+}
+
+}  // namespace
+
+Result<Kept> read_kept(const std::string& path, AnswerFormat format, const std::string& decoder,
+                       std::optional<std::size_t> budget) {
+  if (format == AnswerFormat::kTable) {
+    return Error(ErrorCode::kInvalidArgument, "--resume works with the formats jsonl and trec");
+  }
+  const std::string partial = OutputFile::partial_path(path);
+  const bool interrupted = std::filesystem::exists(partial);
+  const std::string& source = interrupted ? partial : path;
+  if (!std::filesystem::exists(source)) return Kept{};
+  const auto text = read_file(source);
+  if (!text) return text.error();
+  return format == AnswerFormat::kJsonl ? keep_jsonl(source, *text, decoder, budget)
+                                        : keep_trec(source, *text, /*complete=*/!interrupted);
+}
+
+}  // namespace rsd::cli

@@ -1,0 +1,55 @@
+# rsd_add_module(<name> SOURCES … HEADERS … [LINKS …] [THIRD_PARTY …]
+#                [TESTS …] [TEST_LINKS …])
+#
+# One static library a module, with the alias rsd::<name>. LINKS are modules (public, the arrows of
+# ARCHITECTURE.md), THIRD_PARTY libraries stay private: no public header names their types.
+# TESTS become one executable, rsd_<name>_test, which links TEST_LINKS too.
+
+function(rsd_set_warnings target)
+  # Designated initialisers leave the rest to the defaults on purpose.
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
+                                           -Wno-sign-conversion -Wno-missing-field-initializers)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+    # False alarms about std::string: GCC bugs 105651 and 105562.
+    target_compile_options(${target} PRIVATE -Wno-restrict -Wno-maybe-uninitialized)
+  endif()
+  if(RSD_WARNINGS_AS_ERRORS)
+    target_compile_options(${target} PRIVATE -Werror)
+  endif()
+endfunction()
+
+function(rsd_add_module name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;HEADERS;LINKS;THIRD_PARTY;TESTS;TEST_LINKS" ${ARGN})
+  set(target rsd_${name})
+  add_library(${target} STATIC ${ARG_SOURCES})
+  add_library(rsd::${name} ALIAS ${target})
+  set_target_properties(${target} PROPERTIES EXPORT_NAME ${name} POSITION_INDEPENDENT_CODE ON
+                        VERIFY_INTERFACE_HEADER_SETS ON)
+  list(TRANSFORM ARG_HEADERS PREPEND "${PROJECT_SOURCE_DIR}/include/rsd/${name}/")
+  target_sources(${target} PUBLIC FILE_SET HEADERS BASE_DIRS "${PROJECT_SOURCE_DIR}/include"
+                                  FILES ${ARG_HEADERS})
+  target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/src")
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  target_link_libraries(${target} PUBLIC ${ARG_LINKS})
+  foreach(library ${ARG_THIRD_PARTY})
+    target_link_libraries(${target} PRIVATE ${library})
+  endforeach()
+  rsd_set_warnings(${target})
+  set_property(GLOBAL APPEND PROPERTY RSD_MODULES ${target})
+  if(RSD_BUILD_TESTS AND ARG_TESTS)
+    rsd_add_test(${target}_test SOURCES ${ARG_TESTS} LINKS ${target} ${ARG_THIRD_PARTY} ${ARG_TEST_LINKS})
+  endif()
+endfunction()
+
+# rsd_add_test(<executable> SOURCES … LINKS …): every TEST becomes a test of ctest.
+# They run in the source folder, so that paths in failures and fixtures are relative to it.
+function(rsd_add_test executable)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
+  add_executable(${executable} ${ARG_SOURCES})
+  target_include_directories(${executable} PRIVATE "${PROJECT_SOURCE_DIR}/src"
+                                                   "${PROJECT_SOURCE_DIR}/tests")
+  target_link_libraries(${executable} PRIVATE ${ARG_LINKS} GTest::gmock GTest::gtest_main)
+  rsd_set_warnings(${executable})
+  gtest_discover_tests(${executable} WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}"
+                       DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 600)
+endfunction()

@@ -1,0 +1,95 @@
+// The five decoders as one loop: propose, encode, keep what is known.
+//
+//   decoder | proposes                       | budget        | order of what is not known
+//   --------+--------------------------------+---------------+---------------------------------
+//   ar      | the known prefix               | none          | by the row at the prefix's end
+//   std     | nothing: the prompt alone      | 1             | by the first row
+//   sd      | known prefix, then first row   | optional      | by the first row
+//   rsd     | known prefix, then the policy  | T             | by the policy
+//   exact   | known prefix, then the policy  | none          | (all is known at the end)
+//
+// `Decoding` does no I/O: it says which encoding it needs and takes in the logits, so one scorer
+// can serve it (decode/run.h), or one batch can serve many.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "rsd/core/result.h"
+#include "rsd/decode/history.h"
+#include "rsd/decode/ranking_policy.h"
+#include "rsd/rank/ranking.h"
+
+namespace rsd {
+
+enum class DecoderKind { kAr, kStd, kSd, kRsd, kExact };
+
+std::string_view to_string(DecoderKind kind) noexcept;
+// kInvalidArgument for other names than ar, std, sd, rsd, exact.
+Result<DecoderKind> parse_decoder(std::string_view name);
+
+// What the first encoding carries behind the prompt (sd, rsd and exact; the others carry nothing).
+enum class Draft {
+  kFirstToken,  // nothing: its one row orders the second encoding's proposal
+  kInput,       // the input order: already the first encoding shows all positions
+};
+
+std::string_view to_string(Draft draft) noexcept;
+Result<Draft> parse_draft(std::string_view name);
+
+struct DecodingOptions {
+  DecoderKind decoder = DecoderKind::kRsd;
+  // LLM encodings, the prefill's included; at least 1. Needed by rsd, optional for sd, unused
+  // (ignored) by the others.
+  std::optional<std::size_t> budget;
+  Draft draft = Draft::kFirstToken;
+  // Stop as soon as this many leading positions are known; at least 1, nullopt = all.
+  std::optional<std::size_t> top_n;
+  // For rsd and exact. Shared and immutable.
+  std::shared_ptr<const RankingPolicy> policy;
+};
+
+// One request's decoding. Not thread-safe; deterministic.
+class Decoding {
+ public:
+  // An encoding that is needed next.
+  struct Step {
+    std::vector<ItemId> proposal;
+    RowRange rows;
+  };
+
+  // kInvalidArgument: no items, a budget or top_n of 0, rsd without budget, rsd or exact without
+  // policy.
+  static Result<Decoding> create(std::size_t n_items, DecodingOptions options);
+
+  // The next encoding, or nullopt when the answer is final: all (or top_n) positions known, or the
+  // budget spent. Fails when the policy fails or gives unusable scores.
+  Result<std::optional<Step>> next() const;
+
+  // Takes in the logits that `step` asked for. kRuntime when a logit is not finite.
+  Result<void> absorb(const Step& step, const LogitMatrix& logits);
+
+  // The best ranking so far: the known prefix, then the policy's order; before any encoding the
+  // input order. Always a valid permutation.
+  Result<Ranking> ranking() const;
+
+  const History& history() const noexcept { return history_; }
+  const DecodingOptions& options() const noexcept { return options_; }
+  // The budget in force: nullopt where this decoder has none.
+  std::optional<std::size_t> budget() const noexcept;
+
+ private:
+  Decoding(std::size_t n_items, DecodingOptions options);
+
+  bool finished() const noexcept;
+  bool verifies_whole_list() const noexcept;
+  Result<Ranking> propose(std::optional<std::size_t> encodings_left) const;
+
+  DecodingOptions options_;
+  History history_;
+};
+
+}  // namespace rsd

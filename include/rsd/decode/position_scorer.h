@@ -1,0 +1,73 @@
+// What a decoder asks of an LLM: the identifier logits at the positions of a proposed ranking.
+//
+// The decoders own this interface; a local LLM (llm/llama_scorer.h), a remote one or a table of
+// numbers in a test implements it.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <span>
+
+#include "rsd/core/index.h"
+#include "rsd/core/result.h"
+#include "rsd/decode/logits.h"
+
+namespace rsd {
+
+using Clock = std::chrono::steady_clock;
+
+// The positions whose logits are wanted, half-open: [first, end).
+struct RowRange {
+  std::size_t first = 0;
+  std::size_t end = 0;
+
+  std::size_t size() const noexcept { return end - first; }
+  bool operator==(const RowRange&) const = default;
+};
+
+// One encoding of the prompt followed by the identifiers of `proposal`. Row j is conditioned on
+// proposal[0..j-1], so `rows.end` is at most proposal.size() + 1.
+struct EncodingQuery {
+  std::span<const ItemId> proposal;  // distinct items; may be shorter than the request
+  RowRange rows;                     // not empty
+  std::optional<Clock::time_point> give_up_at;
+};
+
+struct Encoding {
+  LogitMatrix rows;          // [query.rows.size(), n_items]
+  std::size_t n_tokens = 0;  // tokens that went through the LLM for it, the prompt's not counted
+  double ms = 0;
+};
+
+struct Prefill {
+  std::size_t n_tokens = 0;
+  double ms = 0;
+};
+
+// The LLM's view of one request. Not thread-safe; used by one decoding at a time. A scorer may
+// share an engine with others; what that means for their lifetime is said where it is opened.
+class PositionScorer {
+ public:
+  virtual ~PositionScorer() = default;
+
+  virtual std::size_t n_items() const noexcept = 0;
+  // Length of the prompt, known before it is encoded.
+  virtual std::size_t n_prompt_tokens() const noexcept = 0;
+
+  // Encodes the prompt. Done once: later calls return the figures of the first, so several
+  // decodings of one request can each be billed for it. kDeadlineExceeded when `give_up_at` passes
+  // meanwhile (a later call starts anew); kRuntime when the LLM fails.
+  virtual Result<Prefill> prefill(std::optional<Clock::time_point> give_up_at) = 0;
+
+  // Drops what is cached behind the prompt: the next encoding pays for all of its tokens, as the
+  // first one of a request does. For measuring several decodings of one request side by side.
+  virtual void forget_proposals() = 0;
+
+  // The logits of query.rows, in order; needs prefill() before. Only what changed since the last
+  // call goes through the LLM. Errors as above; after one the scorer can still be used. Cost: one
+  // pass of the LLM over at most proposal.size() tokens.
+  virtual Result<Encoding> encode(const EncodingQuery& query) = 0;
+};
+
+}  // namespace rsd

@@ -1,0 +1,31 @@
+// What decides the next proposal: one relevance score per item.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "rsd/core/result.h"
+#include "rsd/decode/history.h"
+
+namespace rsd {
+
+// Scores every item from the history of encodings; the decoding sorts the items that are not yet
+// known by it, so that no policy, however bad, can touch the known prefix or break the permutation.
+// Implementations are immutable: safe to share between threads.
+class RankingPolicy {
+ public:
+  virtual ~RankingPolicy() = default;
+
+  // The name on the command line and in reports.
+  virtual std::string_view name() const noexcept = 0;
+
+  // One finite score an item, higher is better, ties keep the input order. `history` has at least
+  // one round. `encodings_left`: of the budget, after this proposal is made; nullopt without a
+  // budget, 0 when the proposal is the answer.
+  virtual Result<std::vector<double>> score(const History& history,
+                                            std::optional<std::size_t> encodings_left) const = 0;
+};
+
+}  // namespace rsd

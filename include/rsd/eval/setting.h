@@ -1,0 +1,45 @@
+// A way of decoding that is evaluated: one row of a report.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "rsd/core/result.h"
+#include "rsd/decode/decoding.h"
+#include "rsd/decode/ranking_policy.h"
+
+namespace rsd {
+
+// What the decoder has no use for is empty: the policy of ar, std and sd, the draft of ar and std,
+// the budget of all but rsd and a limited sd.
+struct Setting {
+  DecoderKind decoder = DecoderKind::kAr;
+  std::string policy;
+  std::optional<Draft> draft;
+  std::optional<std::size_t> budget;
+
+  bool operator==(const Setting&) const = default;
+};
+
+// One line, unique among settings: "rsd mean-logprob first-token T=2".
+std::string to_string(const Setting& setting);
+
+// What is compared with what.
+struct SettingGrid {
+  std::vector<DecoderKind> decoders;
+  std::vector<std::size_t> budgets;                            // of sd and rsd
+  std::vector<std::shared_ptr<const RankingPolicy>> policies;  // of exact and rsd, not null
+  std::vector<Draft> drafts = {Draft::kFirstToken};            // of sd, exact and rsd
+};
+
+// All settings of the grid: ar, std, sd (per draft: each budget, then to the end), exact (per
+// policy and draft), rsd (per policy, draft and budget). ar is the target and always the first,
+// listed or not. kInvalidArgument: no decoders, a budget of 0, a listed decoder without the
+// budgets, policies or drafts that it needs, or a setting that comes out twice (a repeated name or
+// number).
+Result<std::vector<Setting>> plan_settings(const SettingGrid& grid);
+
+}  // namespace rsd

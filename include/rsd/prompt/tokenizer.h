@@ -1,0 +1,36 @@
+// What a prompt needs of an LLM's tokenizer.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rsd/core/index.h"
+
+namespace rsd {
+
+// The tokens that the model's chat format puts around our texts.
+struct ChatFrame {
+  std::vector<TokenId> opening;  // before the system text, or before the user's where there is none
+  std::vector<TokenId> between;  // from the system text to the user's; empty without a system text
+  std::vector<TokenId> closing;  // behind the user's text, up to where the model's answer begins
+};
+
+// Implementations are immutable: safe to share between threads.
+class Tokenizer {
+ public:
+  virtual ~Tokenizer() = default;
+
+  // The tokens of `text` as they stand in the middle of a prompt: nothing is added at the
+  // beginning, and no special token comes out, whatever the text contains: it is data. `text` is
+  // valid UTF-8.
+  virtual std::vector<TokenId> encode_text(std::string_view text) const = 0;
+
+  // The bytes that the token stands for.
+  virtual std::string piece(TokenId token) const = 0;
+
+  // The model's own chat format, or nothing but line breaks where it has none that is known.
+  virtual ChatFrame chat_frame(bool with_system_text) const = 0;
+};
+
+}  // namespace rsd

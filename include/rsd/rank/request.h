@@ -1,0 +1,33 @@
+// What is ranked: a query or a history, and the candidates.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "rsd/core/index.h"
+
+namespace rsd {
+
+enum class Task { kPassage, kRecommendation };
+
+struct Candidate {
+  std::string id;                           // unique within the request
+  std::string text;                         // UTF-8, not empty
+  std::optional<double> first_stage_score;  // of the retriever, where the request tells it
+};
+
+// One ranking problem. A plain value, checked where it enters (data/request_reader.h).
+struct Request {
+  std::string id;
+  Task task = Task::kPassage;
+  std::string query;                  // Task::kPassage
+  std::vector<std::string> history;   // Task::kRecommendation: what the user liked, oldest first
+  std::vector<Candidate> candidates;  // in first-stage order
+  // Graded relevance by candidate id; an id that is not among the candidates is a judged item the
+  // first stage missed, a candidate without an entry is unjudged.
+  std::map<std::string, int> relevance;
+};
+
+}  // namespace rsd

@@ -1,0 +1,136 @@
+#include "rsd/data/answer_writer.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "core/names.h"
+#include "data/answer_table.h"
+#include "data/fixed_decimals.h"
+#include "data/shorten.h"
+#include "rsd/core/check.h"
+#include "rsd/core/utf8.h"
+
+namespace rsd {
+namespace {
+
+constexpr std::size_t kShownChars = 60;
+constexpr NameTable<AnswerFormat, 3> kFormats = {{{{AnswerFormat::kJsonl, "jsonl"},
+                                                   {AnswerFormat::kTrec, "trec"},
+                                                   {AnswerFormat::kTable, "table"}}}};
+
+// Readers of runs split at Unicode's white space too (Python's str.split does).
+constexpr std::array<std::string_view, 19> kWideWhiteSpace = {
+    "\u0085", "\u00a0", "\u1680", "\u2000", "\u2001", "\u2002", "\u2003",
+    "\u2004", "\u2005", "\u2006", "\u2007", "\u2008", "\u2009", "\u200a",
+    "\u2028", "\u2029", "\u202f", "\u205f", "\u3000"};
+
+double score_at(std::size_t position, std::size_t n_items) {
+  return static_cast<double>(n_items - position) / static_cast<double>(n_items);
+}
+
+double rounded_ms(double ms) {
+  return std::round(ms * 1000) / 1000;
+}
+
+Result<std::string> format_jsonl(const Request& request, const Answer& answer) {
+  using Json = nlohmann::ordered_json;
+  Json ids = Json::array();
+  Json scores = Json::array();
+  for (const ItemId item : answer.ranking.items()) {
+    scores.push_back(score_at(ids.size(), answer.ranking.size()));
+    ids.push_back(request.candidates[item.slot()].id);
+  }
+  const Json line = {{"id", request.id},
+                     {"ranking", std::move(ids)},
+                     {"scores", std::move(scores)},
+                     {"decoder", answer.decoder},
+                     {"budget", answer.budget ? Json(*answer.budget) : Json(nullptr)},
+                     {"encodings", answer.encodings},
+                     {"verified_prefix", answer.verified_prefix},
+                     {"tokens_encoded", answer.tokens_encoded},
+                     {"timing_ms",
+                      {{"prefill", rounded_ms(answer.prefill_ms)},
+                       {"decode", rounded_ms(answer.decode_ms)},
+                       {"agent", rounded_ms(answer.agent_ms)},
+                       {"total", rounded_ms(answer.total_ms)}}},
+                     {"truncated_candidates", answer.truncated_candidates},
+                     {"deadline_hit", answer.deadline_hit}};
+  return line.dump() + "\n";
+}
+
+bool fits_one_column(std::string_view text) {
+  const auto ends_column = [](char c) { return (c >= 0 && c <= ' ') || c == '\x7f'; };
+  return !text.empty() && std::ranges::none_of(text, ends_column) &&
+         std::ranges::none_of(kWideWhiteSpace, [&](std::string_view space) {
+           return text.find(space) != std::string_view::npos;
+         });
+}
+
+Error not_one_column(ErrorCode code, const std::string& what, std::string_view value) {
+  return {code, what + " \"" + shorten(value, kShownChars) +
+                    "\" can't be written in TREC's format: it must be a word without white space"};
+}
+
+Result<std::string> format_trec(const Request& request, const Answer& answer,
+                                std::string_view tag) {
+  if (!fits_one_column(tag)) return not_one_column(ErrorCode::kInvalidArgument, "the tag", tag);
+  if (!fits_one_column(request.id)) {
+    return not_one_column(ErrorCode::kInvalidInput, "the request id", request.id);
+  }
+  // Enough decimals that neighbours, which are 1/K apart, differ.
+  const std::size_t n_items = answer.ranking.size();
+  const int decimals = std::max(6, static_cast<int>(std::to_string(n_items).size()) + 1);
+  std::string lines;
+  for (std::size_t position = 0; position < n_items; ++position) {
+    const ItemId item = answer.ranking.at(Position(position));
+    const std::string& id = request.candidates[item.slot()].id;
+    if (!fits_one_column(id)) {
+      return not_one_column(ErrorCode::kInvalidInput, "the candidate id", id);
+    }
+    lines += request.id + " Q0 " + id + " " + std::to_string(position + 1) + " " +
+             fixed_decimals(score_at(position, n_items), decimals) + " " + std::string(tag) + "\n";
+  }
+  return lines;
+}
+
+// Requests that a reader checked are valid; one that a program built may not be.
+Result<void> check_utf8(const Request& request, const Answer& answer, std::string_view tag) {
+  const auto bad = [](std::string_view text) { return find_invalid_utf8(text).has_value(); };
+  const bool any = bad(request.id) || bad(request.query) ||
+                   std::ranges::any_of(request.history, bad) || bad(answer.decoder) || bad(tag) ||
+                   std::ranges::any_of(request.candidates, [&](const Candidate& candidate) {
+                     return bad(candidate.id) || bad(candidate.text);
+                   });
+  if (any) return Error(ErrorCode::kInvalidInput, "the answer holds invalid UTF-8");
+  return {};
+}
+
+}  // namespace
+
+std::string_view to_string(AnswerFormat format) noexcept {
+  return kFormats.name_of(format);
+}
+
+Result<AnswerFormat> parse_answer_format(std::string_view name) {
+  return kFormats.parse("format", name);
+}
+
+Result<std::string> format_answer(AnswerFormat format, const Request& request, const Answer& answer,
+                                  std::string_view tag) {
+  RSD_CHECK(answer.ranking.size() == request.candidates.size(), "an answer to another request");
+  if (auto valid = check_utf8(request, answer, tag); !valid) return valid.error();
+  switch (format) {
+    case AnswerFormat::kJsonl:
+      return format_jsonl(request, answer);
+    case AnswerFormat::kTrec:
+      return format_trec(request, answer, tag);
+    case AnswerFormat::kTable:
+      return format_answer_table(request, answer);
+  }
+  RSD_CHECK(false, "an unknown format");
+  return std::string();
+}
+
+}  // namespace rsd

@@ -1,0 +1,144 @@
+#include "rsd/data/atomic_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <filesystem>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+namespace rsd {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kMaxNameTries = 100;
+
+Error failed(ErrorCode code, const std::string& path, const char* what, int reason) {
+  return {code, path + ": " + what + ": " + std::generic_category().message(reason)};
+}
+
+Error not_written(const std::string& path, int reason) {
+  return failed(ErrorCode::kRuntime, path, "can't be written", reason);
+}
+
+class FileDescriptor {
+ public:
+  explicit FileDescriptor(int value) noexcept : value_(value) {}
+  FileDescriptor(FileDescriptor&& other) noexcept : value_(std::exchange(other.value_, -1)) {}
+  FileDescriptor& operator=(FileDescriptor&&) = delete;
+  ~FileDescriptor() {
+    if (value_ >= 0) ::close(value_);
+  }
+
+  int get() const noexcept { return value_; }
+  // File systems on a network may tell only here that a write failed.
+  bool close() noexcept { return ::close(std::exchange(value_, -1)) == 0; }
+
+ private:
+  int value_;
+};
+
+// A new file that is removed again unless it was renamed to its target.
+class TemporaryFile {
+ public:
+  // The name is short and no part of the target's, which may be as long as a name can be.
+  static Result<TemporaryFile> create_beside(const fs::path& target) {
+    static std::atomic<unsigned> next_number = 0;
+    for (int tries = 0; tries < kMaxNameTries; ++tries) {
+      const fs::path path = target.parent_path() / (".rsd-" + std::to_string(::getpid()) + "-" +
+                                                    std::to_string(next_number++) + ".tmp");
+      const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+      if (file >= 0) return TemporaryFile(path.string(), FileDescriptor(file));
+      if (errno != EEXIST) break;
+    }
+    return not_written(target.string(), errno);
+  }
+
+  TemporaryFile(TemporaryFile&& other) noexcept
+      : path_(std::exchange(other.path_, {})), file_(std::move(other.file_)) {}
+  TemporaryFile& operator=(TemporaryFile&&) = delete;
+  ~TemporaryFile() {
+    if (!path_.empty()) ::unlink(path_.c_str());
+  }
+
+  // All of `content`, on the disk. The result tells by errno, as do those below.
+  bool write(std::string_view content) {
+    while (!content.empty()) {
+      const ssize_t written = ::write(file_.get(), content.data(), content.size());
+      if (written < 0 && errno != EINTR) return false;
+      if (written > 0) content.remove_prefix(static_cast<std::size_t>(written));
+    }
+    return ::fsync(file_.get()) == 0;
+  }
+
+  bool set_permissions(mode_t mode) { return ::fchmod(file_.get(), mode) == 0; }
+
+  bool rename_to(const fs::path& target) {
+    if (!file_.close() || ::rename(path_.c_str(), target.c_str()) != 0) return false;
+    path_.clear();
+    return true;
+  }
+
+ private:
+  TemporaryFile(std::string path, FileDescriptor file)
+      : path_(std::move(path)), file_(std::move(file)) {}
+
+  std::string path_;
+  FileDescriptor file_;
+};
+
+}  // namespace
+
+Result<void> write_file_atomically(const std::string& path, std::string_view content) {
+  fs::path target = path;
+  std::optional<mode_t> permissions;
+  struct stat old = {};
+  if (::stat(path.c_str(), &old) == 0) {
+    if (S_ISDIR(old.st_mode)) return not_written(path, EISDIR);
+    // A rename would put a plain file in the place of a device such as /dev/stdout.
+    if (!S_ISREG(old.st_mode)) {
+      return Error(ErrorCode::kRuntime, path + ": can't be written: Not a regular file");
+    }
+    permissions = old.st_mode & 07777;
+    std::error_code failure;  // a link stays a link: the file that it names is replaced
+    target = fs::canonical(path, failure);
+    if (failure) return not_written(path, failure.value());
+  }
+
+  auto temporary = TemporaryFile::create_beside(target);
+  if (!temporary) return temporary.error();
+  if ((permissions && !temporary->set_permissions(*permissions)) || !temporary->write(content) ||
+      !temporary->rename_to(target)) {
+    return not_written(path, errno);
+  }
+  return {};
+}
+
+Result<std::string> read_file(const std::string& path) {
+  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) return failed(ErrorCode::kNotFound, path, "can't be opened", errno);
+  struct stat status = {};
+  if (::fstat(file.get(), &status) == 0 && S_ISDIR(status.st_mode)) {
+    return failed(ErrorCode::kNotFound, path, "can't be opened", EISDIR);
+  }
+
+  std::string content;
+  std::array<char, 1 << 16> chunk;
+  for (;;) {
+    const ssize_t count = ::read(file.get(), chunk.data(), chunk.size());
+    if (count == 0) return content;
+    if (count > 0) {
+      content.append(chunk.data(), static_cast<std::size_t>(count));
+    } else if (errno != EINTR) {
+      return failed(ErrorCode::kRuntime, path, "reading broke off", errno);
+    }
+  }
+}
+
+}  // namespace rsd

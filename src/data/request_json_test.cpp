@@ -1,0 +1,389 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "rsd/core/utf8.h"
+#include "rsd/data/request_reader.h"
+
+namespace rsd {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Pair;
+
+constexpr char kFallbackId[] = "17";
+
+Request parse(const std::string& line) {
+  auto request = parse_request(line, kFallbackId);
+  if (!request.ok()) ADD_FAILURE() << request.error().message();
+  return request.ok() ? *request : Request();
+}
+
+std::string message(const std::string& line, const RequestLimits& limits = {}) {
+  const auto request = parse_request(line, kFallbackId, limits);
+  if (request.ok()) return "parsed: " + line;
+  EXPECT_EQ(request.error().code(), ErrorCode::kInvalidInput);
+  return request.error().message();
+}
+
+// A line of our shape around one candidates array.
+std::string with_candidates(const std::string& array) {
+  return R"({"id":"r","query":"q","candidates":)" + array + "}";
+}
+
+std::string with(const std::string& members) {
+  return R"({"id":"r","candidates":[{"id":"a","text":"A"}],)" + members + "}";
+}
+
+struct BadLine {
+  std::string line;
+  std::string message;
+};
+
+void expect_messages(const std::vector<BadLine>& cases) {
+  for (const auto& [line, expected] : cases) {
+    SCOPED_TRACE(line);
+    EXPECT_THAT(message(line), HasSubstr(expected));
+  }
+}
+
+// ---- Our shape
+
+TEST(ParseRequest, ReadsAQuery) {
+  const Request request = parse(
+      R"({"id":"r1","query":"fleas?","source":{"any":[1]},"task":"passage",)"
+      R"("candidates":[{"id":"b","text":"B text","score":7.5,"x":1},{"id":"a","text":" A text "}],)"
+      R"("relevance":{"a":2,"elsewhere":1,"b":0}})");
+  EXPECT_EQ(request.id, "r1");
+  EXPECT_EQ(request.task, Task::kPassage);
+  EXPECT_EQ(request.query, "fleas?");
+  EXPECT_THAT(request.history, IsEmpty());
+  ASSERT_EQ(request.candidates.size(), 2u);
+  EXPECT_EQ(request.candidates[0].id, "b");
+  EXPECT_EQ(request.candidates[0].text, "B text");
+  EXPECT_EQ(request.candidates[0].first_stage_score, 7.5);
+  EXPECT_EQ(request.candidates[1].text, " A text ");
+  EXPECT_EQ(request.candidates[1].first_stage_score, std::nullopt);
+  EXPECT_THAT(request.relevance, ElementsAre(Pair("a", 2), Pair("b", 0), Pair("elsewhere", 1)));
+}
+
+TEST(ParseRequest, ReadsAHistory) {
+  const Request request = parse(with(R"("history":["Hook","Robocop 2"])"));
+  EXPECT_EQ(request.task, Task::kRecommendation);
+  EXPECT_EQ(request.query, "");
+  EXPECT_THAT(request.history, ElementsAre("Hook", "Robocop 2"));
+}
+
+TEST(ParseRequest, TaskDecidesBetweenQueryAndHistory) {
+  const std::string both = R"("query":"q","history":["h"],)";
+  const Request passage = parse(with(both + R"("task":"passage")"));
+  EXPECT_EQ(passage.query, "q");
+  EXPECT_THAT(passage.history, IsEmpty());
+  const Request recommendation = parse(with(both + R"("task":"recommendation")"));
+  EXPECT_EQ(recommendation.query, "");
+  EXPECT_THAT(recommendation.history, ElementsAre("h"));
+}
+
+TEST(ParseRequest, IntegerIdsBecomeDecimalStrings) {
+  const Request request = parse(R"({"id":42,"query":"q","candidates":[{"id":-7,"text":"A"},)"
+                                R"({"id":18446744073709551615,"text":"B"}]})");
+  EXPECT_EQ(request.id, "42");
+  EXPECT_EQ(request.candidates[0].id, "-7");
+  EXPECT_EQ(request.candidates[1].id, "18446744073709551615");
+}
+
+TEST(ParseRequest, IntegralFloatsAreGrades) {
+  const Request request = parse(with(R"("query":"q","relevance":{"a":1.0,"b":-2e0})"));
+  EXPECT_THAT(request.relevance, ElementsAre(Pair("a", 1), Pair("b", -2)));
+}
+
+TEST(ParseRequest, NullIsTheSameAsAbsent) {
+  const Request request =
+      parse(R"({"id":"r","query":"q","history":null,"task":null,"relevance":null,)"
+            R"("candidates":[{"id":"a","text":"A","score":null,"doc":null,"docid":null}]})");
+  EXPECT_EQ(request.task, Task::kPassage);
+  EXPECT_EQ(request.candidates[0].first_stage_score, std::nullopt);
+}
+
+TEST(ParseRequest, OneCandidateIsEnough) {
+  EXPECT_EQ(parse(with_candidates(R"([{"id":"a","text":"A"}])")).candidates.size(), 1u);
+}
+
+TEST(ParseRequest, AMegabyteOfTextIsNoFault) {
+  const std::string text(1 << 20, 'x');
+  const Request request = parse(with_candidates(R"([{"id":"a","text":")" + text + "\"}]"));
+  EXPECT_EQ(request.candidates[0].text, text);
+}
+
+TEST(ParseRequest, EscapesBecomeCharacters) {
+  const Request request = parse(with(R"("query":"caf\u00e9 \ud83c\udfae\n[{\"")"));
+  EXPECT_EQ(request.query, "café 🎮\n[{\"");
+}
+
+TEST(ParseRequest, TheLastOfTwoEqualKeysCounts) {
+  EXPECT_EQ(parse(with(R"("query":"old","query":"new")")).query, "new");
+}
+
+// ---- rank_llm's shape
+
+TEST(ParseRequest, ReadsRankLlm) {
+  const Request request =
+      parse(R"({"query":{"text":"fleas?","qid":264014},"candidates":[)"
+            R"({"docid":"d1","score":14.25,"doc":{"contents":"C","title":"T"}},)"
+            R"({"docid":2,"score":3,"doc":{"segment":"S","text":"X"}},)"
+            R"({"docid":"d3","doc":"plain"}]})");
+  EXPECT_EQ(request.id, "264014");
+  EXPECT_EQ(request.query, "fleas?");
+  ASSERT_EQ(request.candidates.size(), 3u);
+  EXPECT_EQ(request.candidates[0].id, "d1");
+  EXPECT_EQ(request.candidates[0].text, "T. C");
+  EXPECT_EQ(request.candidates[0].first_stage_score, 14.25);
+  EXPECT_EQ(request.candidates[1].id, "2");
+  EXPECT_EQ(request.candidates[1].text, "X");
+  EXPECT_EQ(request.candidates[1].first_stage_score, 3);
+  EXPECT_EQ(request.candidates[2].text, "plain");
+}
+
+TEST(ParseRequest, EveryTextKeyOfRankLlmIsRead) {
+  for (const std::string key : {"text", "segment", "contents", "content", "body", "passage"}) {
+    EXPECT_EQ(parse(with_candidates(R"([{"docid":"d","doc":{")" + key + R"(":"X"}}])"))
+                  .candidates[0]
+                  .text,
+              "X");
+  }
+}
+
+TEST(ParseRequest, ATitleStandsForAnEmptyText) {
+  const auto text_of = [](const std::string& doc) {
+    return parse(with_candidates(R"([{"docid":"d","doc":)" + doc + "}]")).candidates[0].text;
+  };
+  EXPECT_EQ(text_of(R"({"title":"T","text":" "})"), "T");
+  EXPECT_EQ(text_of(R"({"title":"T"})"), "T");
+  EXPECT_EQ(text_of(R"({"title":"","text":"X"})"), "X");
+  EXPECT_EQ(text_of(R"({"title":null,"text":"","body":"B"})"), "B");
+}
+
+TEST(ParseRequest, PlainStringsGetLineAndPlaceAsIds) {
+  const Request request = parse(R"({"query":"q","candidates":["A","B"]})");
+  EXPECT_EQ(request.id, kFallbackId);
+  EXPECT_EQ(request.candidates[0].id, "1");
+  EXPECT_EQ(request.candidates[1].id, "2");
+  EXPECT_EQ(request.candidates[1].text, "B");
+}
+
+TEST(ParseRequest, RankLlmWithoutQidTakesTheLinesIdOrTheFallback) {
+  const std::string rest = R"("query":{"text":"q"},"candidates":[{"docid":"d","doc":"D"}]})";
+  EXPECT_EQ(parse("{" + rest).id, kFallbackId);
+  EXPECT_EQ(parse(R"({"id":"mine",)" + rest).id, "mine");
+  EXPECT_EQ(parse(R"({"query":"q","candidates":[{"docid":"d","doc":"D"}]})").id, kFallbackId);
+}
+
+// ---- Damage
+
+TEST(ParseRequest, BrokenJsonIsToldWithItsPlace) {
+  expect_messages({
+      {"", "broken JSON at byte 0 of the line: syntax error while parsing value - unexpected end"},
+      {"{", "broken JSON at byte 1 of the line: syntax error while parsing object key"},
+      {R"({"id":"r",})", "broken JSON at byte 11"},
+      {R"({"id":nul})", "invalid literal"},
+      {R"({"id":"r"} {"id":"s"})", "broken JSON at byte 12"},
+      {R"({'id':'r'})", "broken JSON at byte 2"},
+      {R"({"id":"\ud800"})", "surrogate"},
+      {"{\"id\":\"a\tb\"}", "control character"},
+      {R"({"id":"r","query":"cut of)", "missing closing quote"},
+      {R"({"id":1e999})", "number overflow"},
+      {R"({"id":NaN})", "broken JSON"},
+      {"é", "broken JSON"},
+      {"\xEF\xBB\xBF{", "broken JSON"},
+      {R"([{"id":"r"}])", "the line is [{\"id\":\"r\"}]; it must be a JSON object"},
+      {"null", "the line is null; it must be a JSON object"},
+      {"12", "the line is 12; it must be a JSON object"},
+  });
+}
+
+TEST(ParseRequest, InvalidUtf8IsToldWithItsOffset) {
+  expect_messages({
+      {"{\"id\":\"\xFF\"}", "invalid UTF-8 at byte offset 7"},
+      {"{\"id\":\"caf\xC3\"}", "invalid UTF-8 at byte offset 10"},
+      {"{\"id\":\"\xED\xA0\x80\"}", "invalid UTF-8 at byte offset 7"},
+      {"{\"id\":\"\xC0\xAF\"}", "invalid UTF-8 at byte offset 7"},
+      {"\xFF\xFE{", "invalid UTF-8 at byte offset 0"},
+  });
+}
+
+TEST(ParseRequest, DeepNestingIsRefusedBeforeItIsParsed) {
+  const auto nested = [](std::size_t depth) {
+    return with(R"("query":"q","extra":)" + std::string(depth, '[') + std::string(depth, ']'));
+  };
+  EXPECT_EQ(parse(nested(31)).id, "r");  // the line's object is the first level
+  EXPECT_THAT(message(nested(32)), HasSubstr("nests deeper than 32 levels at byte offset"));
+  EXPECT_THAT(message(nested(1'000'000)), HasSubstr("nests deeper than 32 levels"));
+  EXPECT_THAT(message(std::string(1'000'000, '[')), HasSubstr("nests deeper than 32 levels"));
+}
+
+TEST(ParseRequest, BracketsInStringsDoNotNest) {
+  const std::string brackets = std::string(100, '[') + R"(\"\\)" + std::string(100, '{');
+  EXPECT_EQ(parse(with(R"("query":")" + brackets + "\"")).id, "r");
+}
+
+TEST(ParseRequest, QueryAndHistoryAreChecked) {
+  expect_messages({
+      {with(R"("source":"x")"), "query or history is missing"},
+      {with(R"("query":null)"), "query or history is missing"},
+      {with(R"("query":"")"), "query is empty"},
+      {with(R"("query":" \t\n")"), "query is empty"},
+      {with(R"("query":"\u2028\u3000")"), "query is empty"},
+      {with(R"("query":12)"), "query is 12; it must be a string or an object"},
+      {with(R"("query":["q"])"), "query is [\"q\"]; it must be a string or an object"},
+      {with(R"("query":{})"), "query.text is missing"},
+      {with(R"("query":{"text":""})"), "query.text is empty"},
+      {with(R"("query":{"text":7})"), "query.text is 7; it must be a string"},
+      {with(R"("history":[])"), "history is empty"},
+      {with(R"("history":"Hook")"), "history is \"Hook\"; it must be an array of strings"},
+      {with(R"("history":["Hook",3])"), "history[1] is 3; it must be a string"},
+      {with(R"("history":["Hook",null])"), "history[1] is null; it must be a string"},
+      {with(R"("history":["Hook"," "])"), "history[1] is empty"},
+      {with(R"("query":"q","history":["h"])"), "query and history are both there; task must tell"},
+  });
+}
+
+TEST(ParseRequest, TaskIsChecked) {
+  expect_messages({
+      {with(R"("query":"q","task":"search")"),
+       R"(task is "search"; it must be "passage" or "recommendation")"},
+      {with(R"("query":"q","task":"Passage")"), "task is \"Passage\""},
+      {with(R"("query":"q","task":1)"), "task is 1; it must be \"passage\" or"},
+      {with(R"("query":"q","task":"recommendation")"),
+       "history is missing; the task \"recommendation\" needs it"},
+      {with(R"("history":["h"],"task":"passage")"),
+       "query is missing; the task \"passage\" needs it"},
+  });
+}
+
+TEST(ParseRequest, RequestIdsAreChecked) {
+  const std::string rest = R"("query":"q","candidates":[{"id":"a","text":"A"}]})";
+  expect_messages({
+      {"{" + rest, "id is missing"},
+      {R"({"id":null,)" + rest, "id is missing"},
+      {R"({"id":"",)" + rest, "id is empty"},
+      {R"({"id":"  ",)" + rest, "id is empty"},
+      {R"({"id":1.5,)" + rest, "id is 1.5; it must be a string or an integer"},
+      {R"({"id":true,)" + rest, "id is true; it must be a string or an integer"},
+      {R"({"id":{"a":1},)" + rest, "id is {\"a\":1}; it must be a string or an integer"},
+      {R"({"query":{"text":"q","qid":""},"candidates":["A"]})", "query.qid is empty"},
+      {R"({"query":{"text":"q","qid":[1]},"candidates":["A"]})", "query.qid is [1]; it must be"},
+  });
+}
+
+TEST(ParseRequest, CandidatesAreChecked) {
+  expect_messages({
+      {R"({"id":"r","query":"q"})", "candidates is missing"},
+      {with_candidates("[]"), "candidates is empty"},
+      {with_candidates(R"({"a":"A"})"), "candidates is {\"a\":\"A\"}; it must be an array"},
+      {with_candidates("[1]"), "candidates[0] is 1; it must be a string or an object"},
+      {with_candidates(R"([{"id":"a","text":"A"},null])"), "candidates[1] is null; it must be"},
+      {with_candidates(R"([""])"), "candidates[0] is empty"},
+      {with_candidates(R"([{"text":"A"}])"), "candidates[0].id is missing"},
+      {with_candidates(R"([{"id":"","text":"A"}])"), "candidates[0].id is empty"},
+      {with_candidates(R"([{"id":0.5,"text":"A"}])"), "candidates[0].id is 0.5; it must be"},
+      {with_candidates(R"([{"id":"a"}])"), "candidates[0].text is missing"},
+      {with_candidates(R"([{"id":"a","text":" \n "}])"), "candidates[0].text is empty"},
+      {with_candidates(R"([{"id":"a","text":["A"]}])"), "candidates[0].text is [\"A\"]"},
+      {with_candidates(R"([{"id":"a","text":"A","score":"7"}])"),
+       "candidates[0].score is \"7\"; it must be a number"},
+      {with_candidates(R"([{"id":"a","text":"A"},{"id":"b","text":"B"},{"id":"a","text":"C"}])"),
+       "the id \"a\" of candidates[2] is the id of candidates[0] already"},
+      {with_candidates(R"([{"id":1,"text":"A"},{"id":"1","text":"B"}])"), "the id \"1\""},
+      {with_candidates(R"([{"id":"2","text":"A"},"B"])"), "the id \"2\" of candidates[1]"},
+  });
+}
+
+TEST(ParseRequest, DocumentsOfRankLlmAreChecked) {
+  expect_messages({
+      {with_candidates(R"([{"doc":"D"}])"), "candidates[0].docid is missing"},
+      {with_candidates(R"([{"docid":"d"}])"), "candidates[0].doc is missing"},
+      {with_candidates(R"([{"docid":"d","doc":""}])"), "candidates[0].doc is empty"},
+      {with_candidates(R"([{"docid":"d","doc":4}])"),
+       "candidates[0].doc is 4; it must be a string"},
+      {with_candidates(R"([{"docid":"d","doc":{}}])"), "candidates[0].doc has no text"},
+      {with_candidates(R"([{"docid":"d","doc":{"text":" ","title":""}}])"), "doc has no text"},
+      {with_candidates(R"([{"docid":"d","doc":{"text":4}}])"), "candidates[0].doc.text is 4"},
+      {with_candidates(R"([{"docid":"d","doc":{"text":"X","title":4}}])"),
+       "candidates[0].doc.title is 4; it must be a string"},
+  });
+}
+
+TEST(ParseRequest, RelevanceIsChecked) {
+  expect_messages({
+      {with(R"("query":"q","relevance":["a"])"), "relevance is [\"a\"]; it must be an object"},
+      {with(R"("query":"q","relevance":{"a":1.5})"),
+       "relevance[\"a\"] is 1.5; it must be an integer between -2147483648 and 2147483647"},
+      {with(R"("query":"q","relevance":{"a":"1"})"), "relevance[\"a\"] is \"1\""},
+      {with(R"("query":"q","relevance":{"a":true})"), "relevance[\"a\"] is true"},
+      {with(R"("query":"q","relevance":{"a":null})"), "relevance[\"a\"] is null"},
+      {with(R"("query":"q","relevance":{"a":2147483648})"), "relevance[\"a\"] is 2147483648"},
+      {with(R"("query":"q","relevance":{"a":1e300})"), "relevance[\"a\"] is 1e+300"},
+  });
+}
+
+TEST(ParseRequest, LimitsAreTold) {
+  const std::string line = with_candidates(R"(["A","B","C"])");
+  EXPECT_THAT(message(line, {.max_candidates = 2}),
+              HasSubstr("candidates has 3 entries; max_candidates is 2"));
+  EXPECT_TRUE(parse_request(line, kFallbackId, {.max_candidates = 3}).ok());
+  EXPECT_THAT(
+      message(line, {.max_line_bytes = 20}),
+      HasSubstr("the line has " + std::to_string(line.size()) + " bytes; max_line_bytes is 20"));
+}
+
+TEST(ParseRequest, LongValuesAreCutInMessages) {
+  std::string text;
+  for (int i = 0; i < 100'000; ++i)
+    text += "é";
+  const std::string quoted = '"' + text + '"';
+  const std::vector<std::string> lines = {
+      with(R"("query":[)" + quoted + "]"),
+      with(R"("query":"q","task":)" + quoted),
+      with(R"("query":"q","relevance":{)" + quoted + ":" + quoted + "}"),
+      with_candidates(R"([{"id":)" + quoted + R"(,"text":"A"},{"id":)" + quoted +
+                      R"(,"text":"B"}])"),
+      R"({"id":"r","query":)" + quoted + R"(,"candidates":oops})",
+      R"({"id":"r","query":")" + text,
+      "{\"id\":" + std::string(100'000, '9') + "e99999}",
+      text,
+  };
+  for (const std::string& line : lines) {
+    const std::string told = message(line);
+    EXPECT_LT(told.size(), 400u) << told;
+    EXPECT_FALSE(told.starts_with("parsed"));
+  }
+}
+
+TEST(ParseRequest, EveryCutOfALineIsAnErrorAndNoCrash) {
+  const std::string line =
+      R"({"id":"r","query":"café","candidates":[{"id":"a","text":"A"}],"relevance":{"a":1}})";
+  for (std::size_t length = 0; length < line.size(); ++length) {
+    EXPECT_FALSE(parse_request(line.substr(0, length), kFallbackId).ok()) << length;
+  }
+}
+
+TEST(ParseRequest, EveryDamagedByteIsToldInValidUtf8OrHarmless) {
+  const std::string line =
+      R"({"id":"r","query":"café","candidates":[{"id":"a","text":"A"}],"relevance":{"a":1}})";
+  for (std::size_t at = 0; at < line.size(); ++at) {
+    for (const char byte : {'\0', '"', '{', ']', ',', '\\', '\x80', '\xC3', '\xFF'}) {
+      std::string damaged = line;
+      damaged[at] = byte;
+      const auto request = parse_request(damaged, kFallbackId);
+      if (!request.ok()) {
+        EXPECT_FALSE(find_invalid_utf8(request.error().message())) << damaged;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace rsd

@@ -1,0 +1,50 @@
+#include "rsd/data/trace.h"
+
+#include <nlohmann/json.hpp>
+#include <span>
+
+namespace rsd {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json indices(const std::vector<ItemId>& items) {
+  Json list = Json::array();
+  for (const ItemId item : items)
+    list.push_back(item.value());
+  return list;
+}
+
+Json matrix(const TraceRound& round, std::size_t n_items) {
+  Json rows = Json::array();
+  for (std::size_t j = 0; j < round.n_rows; ++j) {
+    rows.push_back(std::span(round.logits).subspan(j * n_items, n_items));
+  }
+  return rows;
+}
+
+}  // namespace
+
+std::string format_trace_header(std::string_view model) {
+  const Json header{{"format", kTraceFormat}, {"version", kTraceVersion}, {"model", model}};
+  return header.dump() + "\n";
+}
+
+std::string format_trace(const Trace& trace) {
+  Json rounds = Json::array();
+  for (const auto& round : trace.rounds) {
+    rounds.push_back(Json{{"proposal", indices(round.proposal)},
+                          {"accepted", round.accepted},
+                          {"known", indices(round.known)},
+                          {"logits", matrix(round, trace.n_items)}});
+  }
+  const Json line{{"id", trace.id},
+                  {"task", trace.task == Task::kPassage ? "passage" : "recommendation"},
+                  {"decoder", trace.decoder},
+                  {"n_items", trace.n_items},
+                  {"rounds", std::move(rounds)},
+                  {"ranking", indices(trace.ranking)}};
+  return line.dump() + "\n";
+}
+
+}  // namespace rsd

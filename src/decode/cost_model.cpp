@@ -1,0 +1,51 @@
+#include "rsd/decode/cost_model.h"
+
+#include <algorithm>
+
+namespace rsd {
+namespace {
+
+constexpr double kDecay = 0.95;  // a half-life of 14 observations
+
+}  // namespace
+
+void CostModel::Line::observe(double n_tokens, double cost) {
+  for (double* sum : {&weight, &n, &nn, &ms, &n_ms})
+    *sum *= kDecay;
+  weight += 1;
+  n += n_tokens;
+  nn += n_tokens * n_tokens;
+  ms += cost;
+  n_ms += n_tokens * cost;
+}
+
+double CostModel::Line::at(double n_tokens) const {
+  const double mean_n = n / weight;
+  const double mean_ms = ms / weight;
+  const double variance = nn / weight - mean_n * mean_n;
+  // All observations of (nearly) one size tell no slope: assume proportional cost above it and the
+  // same cost below, which errs towards finishing early.
+  if (variance < 0.25) return mean_ms * std::max(1.0, n_tokens / mean_n);
+  const double slope = std::max(0.0, (n_ms / weight - mean_n * mean_ms) / variance);
+  return std::max(0.0, mean_ms + slope * (n_tokens - mean_n));
+}
+
+void CostModel::observe_prefill(std::size_t n_tokens, double ms) {
+  prefill_.observe(static_cast<double>(n_tokens), ms);
+}
+
+void CostModel::observe_encoding(std::size_t n_tokens, double ms) {
+  encoding_.observe(static_cast<double>(n_tokens), ms);
+}
+
+std::optional<double> CostModel::prefill_ms(std::size_t n_tokens) const {
+  if (prefill_.weight == 0) return std::nullopt;
+  return prefill_.at(static_cast<double>(n_tokens));
+}
+
+std::optional<double> CostModel::encoding_ms(std::size_t n_tokens) const {
+  if (encoding_.weight == 0) return std::nullopt;
+  return encoding_.at(static_cast<double>(n_tokens));
+}
+
+}  // namespace rsd

@@ -1,0 +1,142 @@
+#include "rsd/decode/decoding.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <utility>
+
+#include "core/names.h"
+#include "rsd/core/check.h"
+#include "rsd/decode/policies.h"
+
+namespace rsd {
+namespace {
+
+constexpr NameTable<DecoderKind, 5> kDecoders{{{{DecoderKind::kAr, "ar"},
+                                                {DecoderKind::kStd, "std"},
+                                                {DecoderKind::kSd, "sd"},
+                                                {DecoderKind::kRsd, "rsd"},
+                                                {DecoderKind::kExact, "exact"}}}};
+constexpr NameTable<Draft, 2> kDrafts{
+    {{{Draft::kFirstToken, "first-token"}, {Draft::kInput, "input"}}}};
+
+Error invalid(std::string message) {
+  return {ErrorCode::kInvalidArgument, std::move(message)};
+}
+
+}  // namespace
+
+std::string_view to_string(DecoderKind kind) noexcept {
+  return kDecoders.name_of(kind);
+}
+Result<DecoderKind> parse_decoder(std::string_view name) {
+  return kDecoders.parse("decoder", name);
+}
+std::string_view to_string(Draft draft) noexcept {
+  return kDrafts.name_of(draft);
+}
+Result<Draft> parse_draft(std::string_view name) {
+  return kDrafts.parse("draft", name);
+}
+
+Result<Decoding> Decoding::create(std::size_t n_items, DecodingOptions options) {
+  if (n_items == 0) return invalid("a request needs at least 1 candidate");
+  if (options.budget == 0) return invalid("budget is 0; it must be at least 1");
+  if (options.top_n == 0) return invalid("top_n is 0; it must be at least 1");
+  const bool uses_policy =
+      options.decoder == DecoderKind::kRsd || options.decoder == DecoderKind::kExact;
+  if (options.decoder == DecoderKind::kRsd && !options.budget) {
+    return invalid("decoder rsd needs a budget");
+  }
+  if (uses_policy && !options.policy) {
+    return invalid("decoder " + std::string(to_string(options.decoder)) + " needs a policy");
+  }
+  if (options.decoder == DecoderKind::kAr) {
+    options.policy = first_disagreement_policy();
+  } else if (!uses_policy) {
+    options.policy = first_row_policy();
+  }
+  return Decoding(n_items, std::move(options));
+}
+
+Decoding::Decoding(std::size_t n_items, DecodingOptions options)
+    : options_(std::move(options)), history_(n_items) {}
+
+std::optional<std::size_t> Decoding::budget() const noexcept {
+  switch (options_.decoder) {
+    case DecoderKind::kSd:
+    case DecoderKind::kRsd:
+      return options_.budget;
+    case DecoderKind::kAr:
+    case DecoderKind::kStd:
+    case DecoderKind::kExact:
+      break;
+  }
+  return std::nullopt;
+}
+
+bool Decoding::verifies_whole_list() const noexcept {
+  return options_.decoder != DecoderKind::kAr && options_.decoder != DecoderKind::kStd;
+}
+
+bool Decoding::finished() const noexcept {
+  const std::size_t encodings = history_.rounds().size();
+  if (history_.complete()) return true;
+  if (options_.top_n && history_.known().size() >= *options_.top_n) return true;
+  if (options_.decoder == DecoderKind::kStd) return encodings >= 1;
+  return budget() && encodings >= *budget();
+}
+
+Result<std::optional<Decoding::Step>> Decoding::next() const {
+  if (finished()) return std::optional<Step>();
+  const std::size_t encodings = history_.rounds().size();
+  Step step;
+  if (!verifies_whole_list()) {
+    step.proposal.assign(history_.known().begin(), history_.known().end());
+  } else if (encodings > 0) {
+    auto proposal = propose(budget() ? std::optional(*budget() - encodings) : std::nullopt);
+    if (!proposal) return proposal.error();
+    step.proposal.assign(proposal->items().begin(), proposal->items().end());
+  } else if (options_.draft == Draft::kInput) {
+    const Ranking input_order = Ranking::identity(history_.n_items());
+    step.proposal.assign(input_order.items().begin(), input_order.items().end());
+  }
+  const std::size_t end = std::min(step.proposal.size() + 1, history_.n_items());
+  step.rows = history_.missing_rows(step.proposal, end);
+  // Theorem 1: every round corrects the first disagreement, so there is always something new to
+  // see.
+  RSD_CHECK(step.rows.size() > 0, "an encoding that would tell nothing new");
+  return std::optional(std::move(step));
+}
+
+Result<void> Decoding::absorb(const Step& step, const LogitMatrix& logits) {
+  return history_.add(step.proposal, step.rows, logits);
+}
+
+Result<Ranking> Decoding::ranking() const {
+  if (history_.rounds().empty()) return Ranking::identity(history_.n_items());
+  return propose(0);
+}
+
+Result<Ranking> Decoding::propose(std::optional<std::size_t> encodings_left) const {
+  if (history_.complete())
+    return Ranking::with_prefix(history_.known(), std::vector<double>(history_.n_items()));
+  auto scores = options_.policy->score(history_, encodings_left);
+  if (!scores) return scores.error();
+  const std::string policy(options_.policy->name());
+  if (scores->size() != history_.n_items()) {
+    return Error(ErrorCode::kRuntime, "policy " + policy + " gave " +
+                                          std::to_string(scores->size()) + " scores for " +
+                                          std::to_string(history_.n_items()) + " items");
+  }
+  for (std::size_t i = 0; i < scores->size(); ++i) {
+    if (!std::isfinite((*scores)[i])) {
+      return Error(ErrorCode::kRuntime, "policy " + policy + " scored item " + std::to_string(i) +
+                                            " with " + std::to_string((*scores)[i]) +
+                                            ", not a finite number");
+    }
+  }
+  return Ranking::with_prefix(history_.known(), *scores);
+}
+
+}  // namespace rsd

@@ -1,0 +1,97 @@
+#include "rsd/decode/history.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "rsd/core/check.h"
+
+namespace rsd {
+namespace {
+
+Result<void> check_finite(const LogitMatrix& logits, std::size_t first_row) {
+  for (std::size_t j = 0; j < logits.n_rows(); ++j) {
+    const auto row = logits.row(j);
+    const auto bad =
+        std::find_if_not(row.begin(), row.end(), [](float z) { return std::isfinite(z); });
+    if (bad != row.end()) {
+      return Error(ErrorCode::kRuntime, "the LLM's logit at position " +
+                                            std::to_string(first_row + j) + " for item " +
+                                            std::to_string(bad - row.begin()) + " is " +
+                                            std::to_string(*bad) + ", not a finite number");
+    }
+  }
+  return {};
+}
+
+std::size_t common_prefix(std::span<const ItemId> a, std::span<const ItemId> b) {
+  return static_cast<std::size_t>(std::ranges::mismatch(a, b).in1 - a.begin());
+}
+
+}  // namespace
+
+ItemId masked_argmax(std::span<const float> row, const std::vector<bool>& placed) {
+  std::size_t best = row.size();
+  for (std::size_t i = 0; i < row.size(); ++i) {
+    if (!placed[i] && (best == row.size() || row[i] > row[best])) best = i;
+  }
+  RSD_CHECK(best < row.size(), "masked_argmax with every item placed");
+  return ItemId(best);
+}
+
+History::History(std::size_t n_items) : n_items_(n_items), placed_(n_items, false) {
+  RSD_CHECK(n_items >= 1, "a request without items");
+  if (n_items == 1) place(ItemId(0));
+}
+
+RowRange History::missing_rows(std::span<const ItemId> proposal, std::size_t end) const {
+  if (rounds_.empty()) return {0, end};
+  // Row j is conditioned on the first j items, so it is known when they stood in the last proposal.
+  const Round& last = rounds_.back();
+  const std::size_t unchanged =
+      std::min(common_prefix(proposal, last.proposal) + 1, last.logits.n_rows());
+  return {std::min(unchanged, end), end};
+}
+
+Result<void> History::add(std::vector<ItemId> proposal, RowRange rows, const LogitMatrix& logits) {
+  RSD_CHECK(common_prefix(known_, proposal) == known_.size(),
+            "a proposal without the known prefix");
+  RSD_CHECK(rows.end <= n_items_ && rows.end <= proposal.size() + 1, "rows behind the proposal");
+  RSD_CHECK(logits.n_rows() == rows.size() && logits.n_items() == n_items_, "shape of the logits");
+  RSD_CHECK(rows.first == 0 || (!rounds_.empty() && rows.first <= rounds_.back().logits.n_rows()),
+            "rows that leave a gap");
+  if (auto finite = check_finite(logits, rows.first); !finite) return finite;
+
+  Round round{.proposal = std::move(proposal), .logits = LogitMatrix(rows.end, n_items_)};
+  for (std::size_t j = 0; j < rows.end; ++j) {
+    const auto source = j < rows.first ? rounds_.back().logits.row(j) : logits.row(j - rows.first);
+    std::ranges::copy(source, round.logits.row(j).begin());
+  }
+  accept(round);
+  rounds_.push_back(std::move(round));
+  return {};
+}
+
+// Walks down the rows that are conditioned on the known prefix, placing the LLM's own choice at
+// each, up to and including the first one that differs from the proposal.
+void History::accept(Round& round) {
+  while (!complete() && known_.size() < round.logits.n_rows()) {
+    const std::size_t position = known_.size();
+    const ItemId choice = masked_argmax(round.logits.row(position), placed_);
+    place(choice);
+    if (position >= round.proposal.size() || round.proposal[position] != choice) break;
+  }
+  round.accepted = common_prefix(known_, round.proposal);
+  round.known = known_.size();
+}
+
+void History::place(ItemId item) {
+  known_.push_back(item);
+  placed_[item.slot()] = true;
+  if (known_.size() + 1 == n_items_) {  // the last item is forced
+    const auto rest = std::find(placed_.begin(), placed_.end(), false);
+    place(ItemId(rest - placed_.begin()));
+  }
+}
+
+}  // namespace rsd

@@ -1,0 +1,215 @@
+#include "rsd/decode/policies.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <string>
+
+#include "rsd/rank/ranking.h"
+
+namespace rsd {
+namespace {
+
+// What the last round says, and which items its proposal had used up at which row.
+class LastRound {
+ public:
+  explicit LastRound(const History& history)
+      : round_(history.rounds().back()), used_up_at_(history.n_items(), round_.logits.n_rows()) {
+    for (std::size_t j = 0; j < round_.proposal.size(); ++j) {
+      used_up_at_[round_.proposal[j].slot()] = j + 1;
+    }
+  }
+
+  // The first row whose position the proposal got wrong; the last row when it got none wrong.
+  std::size_t first_row() const { return std::min(round_.accepted, n_rows() - 1); }
+  std::size_t n_rows() const { return round_.logits.n_rows(); }
+  std::span<const float> row(std::size_t j) const { return round_.logits.row(j); }
+  // The first row at which the item stands before the position, in the proposal.
+  std::size_t used_up_at(std::size_t item) const { return used_up_at_[item]; }
+
+ private:
+  const Round& round_;
+  std::vector<std::size_t> used_up_at_;
+};
+
+double log_sum_exp(std::span<const float> row) {
+  const double highest = *std::ranges::max_element(row);
+  double sum = 0;
+  for (const float logit : row)
+    sum += std::exp(logit - highest);
+  return highest + std::log(sum);
+}
+
+std::vector<double> as_scores(std::span<const float> row) {
+  return {row.begin(), row.end()};
+}
+
+class FirstRow final : public RankingPolicy {
+ public:
+  std::string_view name() const noexcept override { return "first-row"; }
+  Result<std::vector<double>> score(const History& history,
+                                    std::optional<std::size_t>) const override {
+    return as_scores(history.rounds().front().logits.row(0));
+  }
+};
+
+class FirstDisagreement final : public RankingPolicy {
+ public:
+  std::string_view name() const noexcept override { return "first-disagreement"; }
+  Result<std::vector<double>> score(const History& history,
+                                    std::optional<std::size_t>) const override {
+    const LastRound last(history);
+    return as_scores(last.row(last.first_row()));
+  }
+};
+
+class Argmax final : public RankingPolicy {
+ public:
+  std::string_view name() const noexcept override { return "argmax"; }
+  Result<std::vector<double>> score(const History& history,
+                                    std::optional<std::size_t>) const override {
+    const LastRound last(history);
+    const std::size_t n = history.n_items();
+    std::vector<bool> placed = history.placed();
+    // Items that no row is left for follow in the order of the last row, below every placed one.
+    std::vector<double> scores(n);
+    const auto tail = Ranking::by_score(as_scores(last.row(last.n_rows() - 1))).positions();
+    for (std::size_t i = 0; i < n; ++i)
+      scores[i] = -static_cast<double>(n + tail[i].slot());
+    for (std::size_t j = history.known().size(); j < last.n_rows(); ++j) {
+      const ItemId choice = masked_argmax(last.row(j), placed);
+      placed[choice.slot()] = true;
+      scores[choice.slot()] = -static_cast<double>(j);
+    }
+    return scores;
+  }
+};
+
+class MeanLogProb final : public RankingPolicy {
+ public:
+  std::string_view name() const noexcept override { return "mean-logprob"; }
+  Result<std::vector<double>> score(const History& history,
+                                    std::optional<std::size_t>) const override {
+    const LastRound last(history);
+    std::vector<double> sums(history.n_items(), 0.0);
+    for (std::size_t j = last.first_row(); j < last.n_rows(); ++j) {
+      const auto row = last.row(j);
+      const double normaliser = log_sum_exp(row);
+      for (std::size_t i = 0; i < row.size(); ++i)
+        sums[i] += row[i] - normaliser;
+    }
+    return sums;
+  }
+};
+
+class Pairwise final : public RankingPolicy {
+ public:
+  std::string_view name() const noexcept override { return "pairwise"; }
+  Result<std::vector<double>> score(const History& history,
+                                    std::optional<std::size_t>) const override {
+    const LastRound last(history);
+    const std::size_t n = history.n_items();
+    std::vector<double> wins(n, 0.0);
+    for (std::size_t a = 0; a < n; ++a) {
+      for (std::size_t b = 0; b < a; ++b) {
+        const double preference = std::tanh(margin(last, a, b) / kTemperature);
+        wins[a] += preference;
+        wins[b] -= preference;
+      }
+    }
+    return wins;
+  }
+
+ private:
+  // Found on training requests (docs/measurements.md); the order depends on them little.
+  static constexpr double kRecency = 0.4;
+  static constexpr double kTemperature = 0.5;
+
+  // By how much a is preferred to b in the rows at which both were still to be placed. The last of
+  // them, where one is about to be, counts most. 0 where there is no such row.
+  static double margin(const LastRound& last, std::size_t a, std::size_t b) {
+    const std::size_t end = std::min({last.used_up_at(a), last.used_up_at(b), last.n_rows()});
+    double sum = 0;
+    double weights = 0;
+    for (std::size_t j = last.first_row(); j < end; ++j) {
+      sum = kRecency * sum + (last.row(j)[a] - last.row(j)[b]);
+      weights = kRecency * weights + 1;
+    }
+    return weights > 0 ? sum / weights : 0;
+  }
+};
+
+// The policies' ranks of the items that are not known, added up (Borda's count).
+class Blend final : public RankingPolicy {
+ public:
+  std::string_view name() const noexcept override { return "blend"; }
+  Result<std::vector<double>> score(const History& history,
+                                    std::optional<std::size_t> encodings_left) const override {
+    std::vector<double> scores(history.n_items(), 0.0);
+    for (const auto& policy : {mean_log_prob_policy(), pairwise_policy(), argmax_policy()}) {
+      const auto part = policy->score(history, encodings_left);
+      if (!part) return part.error();
+      const Ranking ranking = Ranking::with_prefix(history.known(), *part);
+      const auto positions = ranking.positions();
+      for (std::size_t i = 0; i < scores.size(); ++i)
+        scores[i] -= positions[i].value();
+    }
+    return scores;
+  }
+};
+
+template <class Policy>
+std::shared_ptr<const RankingPolicy> shared() {
+  static const auto policy = std::make_shared<const Policy>();
+  return policy;
+}
+
+}  // namespace
+
+std::shared_ptr<const RankingPolicy> first_row_policy() {
+  return shared<FirstRow>();
+}
+std::shared_ptr<const RankingPolicy> first_disagreement_policy() {
+  return shared<FirstDisagreement>();
+}
+std::shared_ptr<const RankingPolicy> argmax_policy() {
+  return shared<Argmax>();
+}
+std::shared_ptr<const RankingPolicy> mean_log_prob_policy() {
+  return shared<MeanLogProb>();
+}
+
+std::shared_ptr<const RankingPolicy> pairwise_policy() {
+  return shared<Pairwise>();
+}
+std::shared_ptr<const RankingPolicy> blend_policy() {
+  return shared<Blend>();
+}
+
+namespace {
+
+std::vector<std::shared_ptr<const RankingPolicy>> all_policies() {
+  return {blend_policy(),  pairwise_policy(),           mean_log_prob_policy(),
+          argmax_policy(), first_disagreement_policy(), first_row_policy()};
+}
+
+}  // namespace
+
+std::vector<std::string_view> policy_names() {
+  std::vector<std::string_view> names;
+  for (const auto& policy : all_policies())
+    names.push_back(policy->name());
+  return names;
+}
+
+Result<std::shared_ptr<const RankingPolicy>> policy_by_name(std::string_view name) {
+  std::string known;
+  for (const auto& policy : all_policies()) {
+    if (policy->name() == name) return policy;
+    known += (known.empty() ? "" : ", ") + std::string(policy->name());
+  }
+  return Error(ErrorCode::kInvalidArgument,
+               "policy \"" + std::string(name) + "\" is unknown; it must be one of " + known);
+}
+
+}  // namespace rsd

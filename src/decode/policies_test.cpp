@@ -1,0 +1,102 @@
+#include "rsd/decode/policies.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "rsd/rank/ranking.h"
+#include "support/items.h"
+
+namespace rsd {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+// Three items were proposed as 0, 1, 2, 3; the LLM wants item 2 at position 1.
+History one_round() {
+  History history(4);
+  LogitMatrix logits(4, 4);
+  const float rows[4][4] = {{9, 1, 2, 3}, {0, 1, 4, 3}, {0, 0, 1, 2}, {0, 0, 0, 5}};
+  for (std::size_t j = 0; j < 4; ++j)
+    std::ranges::copy(rows[j], logits.row(j).begin());
+  EXPECT_TRUE(history.add(items({0, 1, 2, 3}), {0, 4}, logits));
+  return history;
+}
+
+// The order that a policy gives to the items that are not known: of 0, 2 | 1, 3.
+std::vector<ItemId> tail(const RankingPolicy& policy, const History& history) {
+  const Ranking ranking = Ranking::with_prefix(history.known(), *policy.score(history, 1));
+  const auto rest = ranking.items().subspan(history.known().size());
+  return {rest.begin(), rest.end()};
+}
+
+TEST(Policies, NamesGoBothWays) {
+  for (const auto name : policy_names())
+    EXPECT_EQ((*policy_by_name(name))->name(), name);
+}
+
+TEST(Policies, UnknownNameIsAnErrorThatListsTheKnownOnes) {
+  const auto policy = policy_by_name("oracle");
+  ASSERT_FALSE(policy.ok());
+  EXPECT_EQ(policy.error().code(), ErrorCode::kInvalidArgument);
+  EXPECT_THAT(policy.error().message(), HasSubstr("first-disagreement"));
+}
+
+TEST(Policies, DefaultIsAmongTheNames) {
+  EXPECT_THAT(policy_names(), testing::Contains(kDefaultPolicy));
+}
+
+TEST(FirstRow, OrdersByTheRowOfThePrompt) {
+  EXPECT_THAT(*first_row_policy()->score(one_round(), 1), ElementsAre(9, 1, 2, 3));
+}
+
+TEST(FirstDisagreement, OrdersByTheRowWhereTheProposalFailed) {
+  EXPECT_THAT(*first_disagreement_policy()->score(one_round(), 1), ElementsAre(0, 1, 4, 3));
+}
+
+TEST(Argmax, FillsPositionByPosition) {
+  // Row 2 prefers item 3 among the open ones; item 1 is left for position 3.
+  EXPECT_THAT(tail(*argmax_policy(), one_round()), ElementsAre(ItemId(3), ItemId(1)));
+}
+
+TEST(MeanLogProb, AddsUpTheRowsFromTheFirstDisagreementOn) {
+  // Log-probabilities of rows 1 to 3; row 0 plays no part.
+  const auto scores = *mean_log_prob_policy()->score(one_round(), 1);
+  const double normaliser1 = std::log(1 + std::exp(1.0) + std::exp(4.0) + std::exp(3.0));
+  const double normaliser2 = std::log(2 + std::exp(1.0) + std::exp(2.0));
+  const double normaliser3 = std::log(3 + std::exp(5.0));
+  EXPECT_NEAR(scores[3], 3 + 2 + 5 - normaliser1 - normaliser2 - normaliser3, 1e-5);
+  EXPECT_NEAR(scores[1], 1 - normaliser1 - normaliser2 - normaliser3, 1e-5);
+}
+
+TEST(Pairwise, ComparesOnlyWhereBothItemsAreStillToBePlaced) {
+  // Item 1 stands at position 1 of the proposal: it meets items 2 and 3 in row 1 only.
+  // Items 2 and 3 meet in rows 1 and 2: (0.4 (4-3) + (1-2)) / 1.4. Item 0 is used up before row 1.
+  const auto wins = *pairwise_policy()->score(one_round(), 1);
+  const double two_three = std::tanh((0.4 * 1 - 1) / 1.4 / 0.5);
+  EXPECT_NEAR(wins[0], 0, 1e-9);
+  EXPECT_NEAR(wins[1], std::tanh(-3 / 0.5) + std::tanh(-2 / 0.5), 1e-6);
+  EXPECT_NEAR(wins[2], two_three + std::tanh(3 / 0.5), 1e-6);
+  EXPECT_NEAR(wins[3], -two_three + std::tanh(2 / 0.5), 1e-6);
+}
+
+TEST(Blend, AddsUpThePositionsThatItsPartsGive) {
+  // All three parts put item 3 before item 1 behind the known prefix 0, 2.
+  EXPECT_THAT(*blend_policy()->score(one_round(), 1), ElementsAre(0, -9, -3, -6));
+}
+
+TEST(AllPolicies, FallBackToTheOneRowOfThePromptAlone) {
+  History history(4);
+  LogitMatrix row(1, 4);
+  std::ranges::copy(std::vector<float>{1, 9, 2, 3}, row.row(0).begin());
+  ASSERT_TRUE(history.add({}, {0, 1}, row));
+  for (const auto name : policy_names()) {
+    EXPECT_THAT(tail(**policy_by_name(name), history), ElementsAre(ItemId(3), ItemId(2), ItemId(0)))
+        << name;
+  }
+}
+
+}  // namespace
+}  // namespace rsd

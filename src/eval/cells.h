@@ -1,0 +1,52 @@
+// The table of settings, cell by cell, as Markdown and HTML both show it.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rsd/eval/results.h"
+
+namespace rsd {
+
+struct Column {
+  std::string_view heading;
+  std::string_view meaning;  // a few words
+  bool is_number;
+};
+
+inline constexpr std::array<Column, 16> kColumns = {{
+    {"decoder", "how the ranking was decoded", false},
+    {"policy", "what decided the proposals", false},
+    {"draft", "what the first encoding carried behind the prompt", false},
+    {"T", "budget of encodings, the prefill's included; – is none", true},
+    {"encodings", "passes of the LLM, mean", true},
+    {"tokens", "tokens that went through the LLM, prompt included, mean", true},
+    {"KT", "Kendall's tau with the target ranking, mean", true},
+    {"SR", "Spearman's rho with the target ranking, mean", true},
+    {"FD", "normalised footrule distance to the target ranking, mean", true},
+    {"KD", "normalised Kemeny distance to the target ranking, mean", true},
+    {"nDCG@10", "against the relevance labels, mean", true},
+    {"verified prefix", "leading positions known to equal the target's, mean", true},
+    {"prefill ms", "encoding the prompt, median", true},
+    {"decode ms", "encoding proposals, median", true},
+    {"total p50 ms", "the whole request, median", true},
+    {"total p95 ms", "the whole request, 95th percentile", true},
+}};
+
+// One string a column, plain text; "–" where there is no such figure.
+std::vector<std::string> cells(const Row& row);
+
+// "0.812"; "–" for nullopt.
+std::string figure(const std::optional<double>& value, int decimals);
+// Three significant digits or so: "7.31", "52.6", "1240".
+std::string milliseconds(double ms);
+// "of 50 requests, 2 failed, 3 candidate texts cut" and the like.
+std::string coverage(const DatasetResults& dataset);
+// The nDCG@10 of target, input order and random order, MRR beside it, and the letter bias: one
+// sentence.
+std::string target_sentence(const TargetFigures& target);
+
+}  // namespace rsd

@@ -1,0 +1,100 @@
+#include "eval/presentation.h"
+
+#include <array>
+#include <charconv>
+#include <limits>
+#include <numeric>
+#include <utility>
+
+namespace rsd {
+namespace {
+
+// FNV-1a of 64 bits. Texts are told apart by their lengths, so that ("ab", "c") isn't ("a", "bc").
+class Digest {
+ public:
+  void add_bytes(std::string_view bytes) {
+    for (const char c : bytes) {
+      state_ = (state_ ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
+    }
+  }
+  void add_number(std::uint64_t number) {
+    for (int shift = 0; shift < 64; shift += 8) {
+      state_ = (state_ ^ ((number >> shift) & 0xffU)) * 0x100000001b3U;
+    }
+  }
+  void add_text(std::string_view text) {
+    add_number(text.size());
+    add_bytes(text);
+  }
+  std::uint64_t value() const { return state_; }
+
+ private:
+  std::uint64_t state_ = 0xcbf29ce484222325U;
+};
+
+// Uniform in [0, limit): what would fall unevenly is drawn again.
+std::uint64_t below(std::uint64_t limit, std::mt19937_64& generator) {
+  const std::uint64_t fair = std::numeric_limits<std::uint64_t>::max() / limit * limit;
+  std::uint64_t drawn = generator();
+  while (drawn >= fair)
+    drawn = generator();
+  return drawn % limit;
+}
+
+}  // namespace
+
+std::mt19937_64 request_generator(std::uint64_t seed, std::string_view request_id) {
+  Digest digest;
+  digest.add_number(seed);
+  digest.add_text(request_id);
+  return std::mt19937_64(digest.value());
+}
+
+void shuffle(std::vector<std::size_t>& order, std::mt19937_64& generator) {
+  for (std::size_t n = order.size(); n > 1; --n) {
+    std::swap(order[n - 1], order[below(n, generator)]);
+  }
+}
+
+std::vector<std::size_t> presentation_order(const Request& request,
+                                            std::optional<std::uint64_t> seed) {
+  std::vector<std::size_t> order(request.candidates.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  if (seed) {
+    auto generator = request_generator(*seed, request.id);
+    shuffle(order, generator);
+  }
+  return order;
+}
+
+Request presented(const Request& request, const std::vector<std::size_t>& order) {
+  Request shown = request;
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    shown.candidates[i] = request.candidates[order[i]];
+  }
+  return shown;
+}
+
+std::string request_digest(const Request& request) {
+  Digest digest;
+  digest.add_text(request.id);
+  digest.add_number(static_cast<std::uint64_t>(request.task));
+  digest.add_text(request.query);
+  digest.add_number(request.history.size());
+  for (const auto& text : request.history)
+    digest.add_text(text);
+  digest.add_number(request.candidates.size());
+  for (const auto& candidate : request.candidates) {
+    digest.add_text(candidate.id);
+    digest.add_text(candidate.text);
+  }
+  for (const auto& [id, grade] : request.relevance) {
+    digest.add_text(id);
+    digest.add_number(static_cast<std::uint64_t>(grade));
+  }
+  std::array<char, 16> hex;
+  const auto end = std::to_chars(hex.data(), hex.data() + hex.size(), digest.value(), 16);
+  return {hex.data(), end.ptr};
+}
+
+}  // namespace rsd

@@ -1,0 +1,124 @@
+#include "eval/records_file.h"
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "eval/record_json.h"
+#include "rsd/data/atomic_file.h"
+
+namespace rsd {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int kFormatVersion = 1;
+constexpr const char* kVersionKey = "rsd_records";
+
+std::string header_line(const Fingerprint& fingerprint) {
+  const Json header = {{kVersionKey, kFormatVersion}, {"conditions", fingerprint}};
+  return header.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::string quoted(const Fingerprint& fingerprint, const std::string& key) {
+  const auto found = fingerprint.find(key);
+  return found == fingerprint.end() ? "absent" : "\"" + found->second + "\"";
+}
+
+// kInvalidArgument that tells each difference.
+Result<void> compare(const Fingerprint& recorded, const Fingerprint& wanted) {
+  std::set<std::string> keys;
+  for (const auto& [key, value] : recorded)
+    keys.insert(key);
+  for (const auto& [key, value] : wanted)
+    keys.insert(key);
+  std::string differences;
+  for (const std::string& key : keys) {
+    const std::string was = quoted(recorded, key);
+    const std::string is = quoted(wanted, key);
+    if (was != is) {
+      differences += (differences.empty() ? "" : "; ") + key + " was " + was + " and is " + is;
+    }
+  }
+  if (differences.empty()) return {};
+  return Error(ErrorCode::kInvalidArgument,
+               "the records can't be resumed under other conditions: " + differences);
+}
+
+Result<void> check_header(std::string_view line, const Fingerprint& wanted) {
+  try {
+    const Json header = Json::parse(line);
+    if (header.at(kVersionKey) != kFormatVersion) {
+      return Error(ErrorCode::kInvalidArgument,
+                   "the records have format version " + header.at(kVersionKey).dump() +
+                       "; this program reads version " + std::to_string(kFormatVersion));
+    }
+    return compare(header.at("conditions").get<Fingerprint>(), wanted);
+  } catch (const Json::exception&) {
+    return Error(ErrorCode::kInvalidInput, "the file doesn't begin as records of an evaluation do");
+  }
+}
+
+// The lines that end in a newline.
+std::vector<std::string_view> complete_lines(std::string_view content) {
+  std::vector<std::string_view> lines;
+  for (auto end = content.find('\n'); end != std::string_view::npos; end = content.find('\n')) {
+    lines.push_back(content.substr(0, end));
+    content.remove_prefix(end + 1);
+  }
+  return lines;
+}
+
+}  // namespace
+
+EarlierRecords no_records(const Fingerprint& fingerprint) {
+  return {.records = {}, .content = header_line(fingerprint)};
+}
+
+Result<EarlierRecords> read_records(const std::string& path, const Fingerprint& fingerprint,
+                                    const std::vector<Setting>& settings) {
+  const auto content = read_file(path);
+  if (!content && content.error().code() == ErrorCode::kNotFound) return no_records(fingerprint);
+  if (!content) return content.error();
+  const auto lines = complete_lines(*content);
+  if (lines.empty()) return no_records(fingerprint);
+  if (auto same = check_header(lines.front(), fingerprint); !same) return same.error().within(path);
+
+  EarlierRecords earlier{.records = {}, .content = std::string(lines.front()) + "\n"};
+  for (std::size_t l = 1; l < lines.size(); ++l) {
+    auto record = record_from_json(lines[l], settings);
+    if (!record) return record.error().within(path + ":" + std::to_string(l + 1));
+    if (!record->has_value()) continue;
+    earlier.records.push_back(std::move(**record));
+    earlier.content += std::string(lines[l]) + "\n";
+  }
+  return earlier;
+}
+
+RecordsFile::RecordsFile(std::string path, std::ofstream stream)
+    : path_(std::move(path)), stream_(std::move(stream)) {}
+
+Result<RecordsFile> RecordsFile::open(const std::string& path, const std::string& content) {
+  const auto folder = std::filesystem::path(path).parent_path();
+  std::error_code failed;
+  if (!folder.empty()) std::filesystem::create_directories(folder, failed);
+  if (failed) {
+    return Error(ErrorCode::kRuntime,
+                 "the folder " + folder.string() + " can't be made: " + failed.message());
+  }
+  if (auto written = write_file_atomically(path, content); !written) return written.error();
+  std::ofstream stream(path, std::ios::binary | std::ios::app);
+  if (!stream) return Error(ErrorCode::kRuntime, path + " can't be opened for appending");
+  return RecordsFile(path, std::move(stream));
+}
+
+Result<void> RecordsFile::append(const std::string& line) {
+  stream_ << line << '\n' << std::flush;
+  if (!stream_) return Error(ErrorCode::kRuntime, "a record can't be written to " + path_);
+  return {};
+}
+
+}  // namespace rsd

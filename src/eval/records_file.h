@@ -1,0 +1,50 @@
+// The records of one evaluation on disk: a header line, then one line a request.
+#pragma once
+
+#include <cstddef>
+#include <fstream>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "rsd/core/result.h"
+#include "rsd/eval/record.h"
+#include "rsd/eval/setting.h"
+
+namespace rsd {
+
+// Name and value of everything that records must have in common to be reported together.
+using Fingerprint = std::map<std::string, std::string>;
+
+// What an earlier run has left: its finished requests, and the lines to go on behind.
+struct EarlierRecords {
+  std::vector<RequestRecord> records;
+  std::string content;
+};
+
+// No records, the header alone.
+EarlierRecords no_records(const Fingerprint& fingerprint);
+
+// Drops the half-written last line of a killed run, and the lines of requests that had failed. No
+// records when the file is missing or ends within its header. kInvalidArgument when the
+// fingerprints differ: in what is told. kInvalidInput with "<path>:<line>: …" for a damaged line.
+Result<EarlierRecords> read_records(const std::string& path, const Fingerprint& fingerprint,
+                                    const std::vector<Setting>& settings);
+
+// Appends lines; each is handed to the operating system before `append` returns. Move-only.
+class RecordsFile {
+ public:
+  // Replaces the file by `content`, atomically, and goes on behind it. Makes the folder.
+  static Result<RecordsFile> open(const std::string& path, const std::string& content);
+
+  // `line` without its newline.
+  Result<void> append(const std::string& line);
+
+ private:
+  RecordsFile(std::string path, std::ofstream stream);
+
+  std::string path_;
+  std::ofstream stream_;
+};
+
+}  // namespace rsd

@@ -1,0 +1,109 @@
+#include "eval/request_measurement.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "eval/presentation.h"
+#include "rsd/core/check.h"
+#include "rsd/decode/decoding.h"
+#include "rsd/decode/run.h"
+#include "rsd/rank/relevance_metrics.h"
+
+namespace rsd {
+namespace {
+
+std::optional<Labels> labels_of(const Request& shown) {
+  if (shown.relevance.empty()) return std::nullopt;
+  auto labelled = label(Ranking::identity(shown.candidates.size()), shown, shown.relevance);
+  return Labels{.grades = std::move(labelled.grades), .judged = std::move(labelled.judged)};
+}
+
+std::shared_ptr<const RankingPolicy> policy_of(const Setting& setting, const SettingGrid& grid) {
+  const auto found = std::ranges::find_if(
+      grid.policies, [&](const auto& policy) { return policy->name() == setting.policy; });
+  return found == grid.policies.end() ? nullptr : *found;
+}
+
+// ar's rows were each computed on the target's own prefix, which up to the first difference is
+// exact's prefix too.
+std::optional<Difference> first_difference(const Ranking& target, const Ranking& exact,
+                                           const LogitMatrix& target_logits) {
+  const auto [chosen, other] = std::ranges::mismatch(target.items(), exact.items());
+  if (chosen == target.items().end()) return std::nullopt;
+  const auto position = static_cast<std::size_t>(chosen - target.items().begin());
+  const auto row = target_logits.row(position);
+  return Difference{.position = Position(position),
+                    .margin = static_cast<double>(row[chosen->slot()]) - row[other->slot()]};
+}
+
+class RequestMeasurement {
+ public:
+  RequestMeasurement(const EvaluationOptions& options, PositionScorer& scorer)
+      : options_(options), scorer_(scorer) {}
+
+  Result<void> add(const Setting& setting) {
+    auto decoding =
+        Decoding::create(scorer_.n_items(), {.decoder = setting.decoder,
+                                             .budget = setting.budget,
+                                             .draft = setting.draft.value_or(Draft::kFirstToken),
+                                             .policy = policy_of(setting, options_.grid)});
+    if (!decoding) return decoding.error().within(to_string(setting));
+    // What the last setting left in the cache would make this one's first encoding cheaper.
+    scorer_.forget_proposals();
+    auto outcome = run(*decoding, scorer_, {.now = options_.now});
+    if (!outcome) return outcome.error().within(to_string(setting));
+    keep(setting, std::move(*outcome), decoding->history());
+    return {};
+  }
+
+  std::vector<Measurement> take() { return std::move(measurements_); }
+
+ private:
+  void keep(const Setting& setting, Outcome outcome, const History& history) {
+    if (setting.decoder == DecoderKind::kAr && !history.rounds().empty()) {
+      target_logits_ = history.rounds().back().logits;
+    }
+    std::optional<Difference> difference;
+    if (setting.decoder == DecoderKind::kExact) {
+      difference = first_difference(measurements_.front().ranking, outcome.ranking, target_logits_);
+    }
+    measurements_.push_back({.ranking = std::move(outcome.ranking),
+                             .encodings = outcome.encodings,
+                             .tokens_encoded = outcome.tokens_encoded,
+                             .verified_prefix = outcome.verified_prefix,
+                             .timing = outcome.timing,
+                             .difference = difference});
+  }
+
+  const EvaluationOptions& options_;
+  PositionScorer& scorer_;
+  std::vector<Measurement> measurements_;
+  LogitMatrix target_logits_;
+};
+
+}  // namespace
+
+Result<RequestRecord> measure(const Request& request, const EvaluationOptions& options,
+                              const std::vector<Setting>& settings) {
+  RequestRecord record{.id = request.id,
+                       .digest = request_digest(request),
+                       .order = presentation_order(request, options.shuffle_seed)};
+  const Request shown = presented(request, record.order);
+  record.labels = labels_of(shown);
+  auto opened = options.open(shown);
+  if (!opened) return opened.error();
+  RSD_CHECK(opened->scorer != nullptr && opened->scorer->n_items() == shown.candidates.size(),
+            "the scorer of another request");
+  record.truncated_candidates = opened->truncated_candidates;
+  RequestMeasurement measurement(options, *opened->scorer);
+  for (const Setting& setting : settings) {
+    if (auto added = measurement.add(setting); !added) return added.error();
+  }
+  record.measurements = measurement.take();
+  return record;
+}
+
+}  // namespace rsd

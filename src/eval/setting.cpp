@@ -1,0 +1,105 @@
+#include "rsd/eval/setting.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "rsd/core/check.h"
+
+namespace rsd {
+namespace {
+
+Error invalid(std::string message) {
+  return {ErrorCode::kInvalidArgument, std::move(message)};
+}
+
+class Planner {
+ public:
+  explicit Planner(const SettingGrid& grid) : grid_(grid) {}
+
+  std::vector<Setting> plan() {
+    settings_.push_back({.decoder = DecoderKind::kAr});
+    if (lists(DecoderKind::kStd)) settings_.push_back({.decoder = DecoderKind::kStd});
+    if (lists(DecoderKind::kSd)) add_sd();
+    if (lists(DecoderKind::kExact)) add_with_policies(DecoderKind::kExact, {std::nullopt});
+    if (lists(DecoderKind::kRsd)) {
+      add_with_policies(DecoderKind::kRsd, {grid_.budgets.begin(), grid_.budgets.end()});
+    }
+    return std::move(settings_);
+  }
+
+  Result<void> check_lists() const {
+    if (grid_.decoders.empty()) return invalid("no decoders are listed");
+    if (std::ranges::count(grid_.budgets, 0U) > 0) {
+      return invalid("a budget is 0; it must be at least 1");
+    }
+    for (const DecoderKind decoder : grid_.decoders) {
+      const std::string name = "decoder " + std::string(to_string(decoder));
+      const bool ranks_by_policy = decoder == DecoderKind::kExact || decoder == DecoderKind::kRsd;
+      if (std::ranges::count(grid_.decoders, decoder) > 1)
+        return invalid(name + " is listed twice");
+      if (decoder == DecoderKind::kRsd && grid_.budgets.empty()) {
+        return invalid(name + " needs at least one budget");
+      }
+      if (ranks_by_policy && grid_.policies.empty()) {
+        return invalid(name + " needs at least one policy");
+      }
+      if ((ranks_by_policy || decoder == DecoderKind::kSd) && grid_.drafts.empty()) {
+        return invalid(name + " needs at least one draft");
+      }
+    }
+    return {};
+  }
+
+ private:
+  bool lists(DecoderKind decoder) const {
+    return std::ranges::find(grid_.decoders, decoder) != grid_.decoders.end();
+  }
+
+  void add_sd() {
+    for (const Draft draft : grid_.drafts) {
+      for (const std::size_t budget : grid_.budgets) {
+        settings_.push_back({.decoder = DecoderKind::kSd, .draft = draft, .budget = budget});
+      }
+      settings_.push_back({.decoder = DecoderKind::kSd, .draft = draft});
+    }
+  }
+
+  void add_with_policies(DecoderKind decoder,
+                         const std::vector<std::optional<std::size_t>>& budgets) {
+    for (const auto& policy : grid_.policies) {
+      RSD_CHECK(policy != nullptr, "a policy that is null");
+      for (const Draft draft : grid_.drafts) {
+        for (const auto& budget : budgets) {
+          settings_.push_back({decoder, std::string(policy->name()), draft, budget});
+        }
+      }
+    }
+  }
+
+  const SettingGrid& grid_;
+  std::vector<Setting> settings_;
+};
+
+}  // namespace
+
+std::string to_string(const Setting& setting) {
+  std::string text(to_string(setting.decoder));
+  if (!setting.policy.empty()) text += " " + setting.policy;
+  if (setting.draft) text += " " + std::string(to_string(*setting.draft));
+  if (setting.budget) text += " T=" + std::to_string(*setting.budget);
+  return text;
+}
+
+Result<std::vector<Setting>> plan_settings(const SettingGrid& grid) {
+  Planner planner(grid);
+  if (auto sound = planner.check_lists(); !sound) return sound.error();
+  std::vector<Setting> settings = planner.plan();
+  for (const Setting& setting : settings) {
+    if (std::ranges::count(settings, setting) > 1) {
+      return invalid("the setting \"" + to_string(setting) + "\" is asked for twice");
+    }
+  }
+  return settings;
+}
+
+}  // namespace rsd

@@ -1,0 +1,17 @@
+// Does this CPU have the instructions that ggml was compiled for?
+#pragma once
+
+#include <string_view>
+
+#include "rsd/core/result.h"
+
+namespace rsd {
+
+// `required`: names as in /proc/cpuinfo, separated by spaces. kUnsupported names those that
+// `cpuinfo_flags` lacks and what to do.
+Result<void> check_cpu_features(std::string_view required, std::string_view cpuinfo_flags);
+
+// The same for this build and this machine; always well where the operating system doesn't tell.
+Result<void> check_this_cpu();
+
+}  // namespace rsd

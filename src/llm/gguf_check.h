@@ -1,0 +1,18 @@
+// What can be said of a GGUF file before llama.cpp reads it.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "rsd/core/result.h"
+
+namespace rsd {
+
+// kNotFound when `path` can't be opened as a file, kInvalidInput when it is no GGUF, its header is
+// damaged, or its metadata would make llama.cpp abort the process or throw (types, counts, tokens
+// that repeat or lack).
+// `what` names the file's role in the message: "model", "LoRA adapter". Cost: one reading of the
+// metadata, no tensor data.
+Result<void> check_gguf(std::string_view what, const std::string& path);
+
+}  // namespace rsd

@@ -1,0 +1,220 @@
+#include "rsd/llm/llama_engine.h"
+
+#include <algorithm>
+#include <array>
+#include <exception>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "llm/chat_format.h"
+#include "llm/cpu_features.h"
+#include "llm/gguf_check.h"
+#include "llm/llama_scorer.h"
+#include "llm/llama_state.h"
+#include "llm/llama_tokenizer.h"
+#include "llm/log.h"
+#include "rsd/core/check.h"
+
+namespace rsd {
+namespace {
+
+// llama.cpp takes the context's batch in pieces of this many tokens.
+constexpr std::uint32_t kMicroBatch = 512;
+
+Error invalid(const std::string& message) {
+  return {ErrorCode::kInvalidArgument, message};
+}
+
+std::string reason(const LlamaErrorCapture& errors) {
+  return errors.first().empty() ? "llama.cpp gave no reason" : errors.first();
+}
+
+Result<void> check_options(const LlamaOptions& options) {
+  if (options.model_path.empty()) return invalid("no model is named");
+  if (options.threads < 0 || options.threads > 512) {
+    return invalid("threads is " + std::to_string(options.threads) + "; it must be 0 to 512");
+  }
+  constexpr std::size_t kMinContext = 32;
+  constexpr std::size_t kMaxContext = 1u << 22;
+  if (options.context_size != 0 &&
+      (options.context_size < kMinContext || options.context_size > kMaxContext)) {
+    return invalid("ctx-size is " + std::to_string(options.context_size) +
+                   "; it must be 0 (the model's) or " + std::to_string(kMinContext) + " to " +
+                   std::to_string(kMaxContext));
+  }
+  if (options.gpu_layers < -1) {
+    return invalid("gpu layers is " + std::to_string(options.gpu_layers) +
+                   "; it must be -1 (all) or more");
+  }
+  if (auto found = check_gguf("model", options.model_path); !found) return found;
+  for (const auto& lora : options.loras) {
+    if (auto found = check_gguf("LoRA adapter", lora.path); !found) return found;
+  }
+  return check_this_cpu();
+}
+
+std::string metadata(const llama_model* model, const char* key) {
+  std::array<char, 256> value{};
+  const int32_t length = llama_model_meta_val_str(model, key, value.data(), value.size());
+  return length < 0 ? "" : std::string(value.data());
+}
+
+std::string tokenizer_name(const llama_vocab* vocab) {
+  switch (llama_vocab_type(vocab)) {
+    case LLAMA_VOCAB_TYPE_SPM:
+      return "SentencePiece";
+    case LLAMA_VOCAB_TYPE_BPE:
+      return "BPE";
+    case LLAMA_VOCAB_TYPE_WPM:
+      return "WordPiece";
+    case LLAMA_VOCAB_TYPE_UGM:
+      return "Unigram";
+    case LLAMA_VOCAB_TYPE_RWKV:
+      return "RWKV";
+    default:
+      return "other";
+  }
+}
+
+Result<std::shared_ptr<llama_model>> load_model(const LlamaOptions& options) {
+  llama_model_params params = llama_model_default_params();
+  params.n_gpu_layers = options.gpu_layers;
+  const LlamaErrorCapture errors;
+  std::shared_ptr<llama_model> model(llama_model_load_from_file(options.model_path.c_str(), params),
+                                     [](llama_model* loaded) {
+                                       if (loaded) llama_model_free(loaded);
+                                     });
+  if (!model) {
+    return Error(ErrorCode::kInvalidInput,
+                 "model " + options.model_path + " can't be loaded: " + reason(errors));
+  }
+  if (llama_model_has_encoder(model.get()) || !llama_model_has_decoder(model.get()) ||
+      llama_model_is_diffusion(model.get())) {
+    return Error(ErrorCode::kUnsupported,
+                 "model " + options.model_path + " is not a decoder-only language model");
+  }
+  return model;
+}
+
+bool gives_up(void* data) {
+  const auto* give_up_at = static_cast<const std::optional<Clock::time_point>*>(data);
+  return *give_up_at && Clock::now() >= **give_up_at;
+}
+
+}  // namespace
+
+// Adapters take effect on the context, all at once.
+Result<void> LlamaEngine::State::add_loras(const std::vector<LoraFile>& files) {
+  std::vector<llama_adapter_lora*> adapters;
+  std::vector<float> scales;
+  for (const auto& file : files) {
+    const LlamaErrorCapture errors;
+    loras.emplace_back(llama_adapter_lora_init(model.get(), file.path.c_str()));
+    if (!loras.back()) {
+      return Error(ErrorCode::kInvalidInput,
+                   "LoRA adapter " + file.path + " can't be put on the model: " + reason(errors));
+    }
+    adapters.push_back(loras.back().get());
+    scales.push_back(file.scale);
+  }
+  if (adapters.empty()) return {};
+  if (llama_set_adapters_lora(context.get(), adapters.data(), adapters.size(), scales.data()) !=
+      0) {
+    return Error(ErrorCode::kRuntime, "the LoRA adapters can't be applied together");
+  }
+  return {};
+}
+
+Result<void> LlamaEngine::State::add_context(const LlamaOptions& options) {
+  const std::size_t trained = static_cast<std::size_t>(llama_model_n_ctx_train(model.get()));
+  const std::size_t size =
+      options.context_size != 0 ? options.context_size : std::min(trained, kDefaultMaxContext);
+  const auto cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  llama_context_params params = llama_context_default_params();
+  params.n_ctx = static_cast<std::uint32_t>(size);
+  params.n_batch = params.n_ctx;
+  params.n_ubatch = std::min(kMicroBatch, params.n_ctx);
+  params.n_seq_max = 1;
+  params.n_outputs_max = kMaxOutputs;
+  params.n_threads = options.threads != 0 ? options.threads : cores;
+  params.n_threads_batch = params.n_threads;
+  params.abort_callback = &gives_up;
+  params.abort_callback_data = &give_up_at;
+  params.no_perf = true;
+  const LlamaErrorCapture errors;
+  context.reset(llama_init_from_model(model.get(), params));
+  if (!context) {
+    return Error(ErrorCode::kRuntime, "no context of " + std::to_string(size) +
+                                          " tokens can be made: " + reason(errors));
+  }
+  if (!llama_get_memory(context.get())) {
+    return Error(ErrorCode::kUnsupported,
+                 "model " + options.model_path + " is not a decoder-only language model");
+  }
+  return {};
+}
+
+void LlamaEngine::State::describe(const std::string& path) {
+  std::array<char, 256> description{};
+  llama_model_desc(model.get(), description.data(), description.size());
+  const llama_vocab* vocab = llama_model_get_vocab(model.get());
+  info = {.path = path,
+          .description = description.data(),
+          .architecture = metadata(model.get(), "general.architecture"),
+          .n_parameters = llama_model_n_params(model.get()),
+          .size_bytes = llama_model_size(model.get()),
+          .n_vocabulary = static_cast<std::size_t>(llama_vocab_n_tokens(vocab)),
+          .trained_context = static_cast<std::size_t>(llama_model_n_ctx_train(model.get())),
+          .context_size = llama_n_ctx(context.get()),
+          .tokenizer = tokenizer_name(vocab),
+          .chat_format = chat_text(model.get(), false).plain ? "plain" : "own",
+          .keeps_partial_cache =
+              !llama_model_is_recurrent(model.get()) && !llama_model_is_hybrid(model.get())};
+}
+
+Result<std::unique_ptr<LlamaEngine>> LlamaEngine::load(const LlamaOptions& options) {
+  route_llama_log(options.log);
+  if (auto checked = check_options(options); !checked) return checked.error();
+  static std::once_flag backend_started;
+  std::call_once(backend_started, [] { llama_backend_init(); });
+
+  auto state = std::make_unique<State>();
+  auto model = load_model(options);
+  if (!model) return model.error();
+  state->model = *std::move(model);
+  if (auto added = state->add_context(options); !added) return added.error();
+  if (auto added = state->add_loras(options.loras); !added) return added.error();
+  try {
+    state->tokenizer = std::make_shared<LlamaTokenizer>(state->model);
+  } catch (const std::exception& failure) {  // llama.cpp's, over a vocabulary with holes
+    return Error(ErrorCode::kInvalidInput,
+                 "model " + options.model_path + ": its tokenizer fails: " + failure.what());
+  }
+  state->describe(options.model_path);
+  return std::unique_ptr<LlamaEngine>(new LlamaEngine(std::move(state)));
+}
+
+LlamaEngine::LlamaEngine(std::unique_ptr<State> state) : state_(std::move(state)) {}
+LlamaEngine::~LlamaEngine() = default;
+
+const ModelInfo& LlamaEngine::info() const noexcept {
+  return state_->info;
+}
+std::shared_ptr<const Tokenizer> LlamaEngine::tokenizer() const noexcept {
+  return state_->tokenizer;
+}
+
+Result<std::unique_ptr<PositionScorer>> LlamaEngine::open(Prompt prompt) {
+  const std::size_t needed = prompt.tokens.size() + prompt.identifiers.size();
+  if (needed > state_->info.context_size) {
+    return Error(ErrorCode::kTooLong, "prompt and ranking take " + std::to_string(needed) +
+                                          " tokens; the context has " +
+                                          std::to_string(state_->info.context_size));
+  }
+  RSD_CHECK(!prompt.tokens.empty() && !prompt.identifiers.empty(), "an empty prompt");
+  return std::unique_ptr<PositionScorer>(new Scorer(*state_, std::move(prompt)));
+}
+
+}  // namespace rsd

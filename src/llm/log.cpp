@@ -1,0 +1,80 @@
+#include "llm/log.h"
+
+#include <llama.h>
+
+#include <mutex>
+#include <utility>
+
+#include "rsd/core/utf8.h"
+
+namespace rsd {
+namespace {
+
+struct Router {
+  std::mutex mutex;
+  LogSink sink;
+  LogLevel level = LogLevel::kInfo;  // of the line in progress: llama.cpp continues lines
+};
+
+Router& router() {
+  static Router instance;
+  return instance;
+}
+
+thread_local LlamaErrorCapture* current_capture = nullptr;
+
+// What llama.cpp quotes from a damaged file may be any bytes.
+std::string valid_utf8(std::string text) {
+  while (const auto offset = find_invalid_utf8(text))
+    text[*offset] = '?';
+  return text;
+}
+
+LogLevel level_of(ggml_log_level level, LogLevel previous) {
+  switch (level) {
+    case GGML_LOG_LEVEL_ERROR:
+      return LogLevel::kError;
+    case GGML_LOG_LEVEL_WARN:
+      return LogLevel::kWarning;
+    case GGML_LOG_LEVEL_CONT:
+      return previous;
+    default:
+      return LogLevel::kDebug;  // llama.cpp's information is detail for us
+  }
+}
+
+}  // namespace
+
+void note_llama_error(const std::string& line) {
+  if (current_capture && current_capture->first_.empty()) current_capture->first_ = line;
+}
+
+namespace {
+
+void on_llama_log(ggml_log_level level, const char* text, void*) {
+  const std::string line = single_line(valid_utf8(text));
+  if (line.empty()) return;
+  if (level == GGML_LOG_LEVEL_ERROR) note_llama_error(line);
+  Router& to = router();
+  const std::scoped_lock lock(to.mutex);
+  to.level = level_of(level, to.level);
+  if (to.sink) to.sink(to.level, line);
+}
+
+}  // namespace
+
+void route_llama_log(LogSink sink) {
+  Router& to = router();
+  const std::scoped_lock lock(to.mutex);
+  to.sink = std::move(sink);
+  llama_log_set(&on_llama_log, nullptr);
+}
+
+LlamaErrorCapture::LlamaErrorCapture() {
+  current_capture = this;
+}
+LlamaErrorCapture::~LlamaErrorCapture() {
+  current_capture = nullptr;
+}
+
+}  // namespace rsd

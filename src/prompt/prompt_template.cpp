@@ -1,0 +1,260 @@
+#include "rsd/prompt/prompt_template.h"
+
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <cctype>
+#include <fstream>
+#include <map>
+#include <optional>
+#include <set>
+#include <sstream>
+#include <utility>
+
+#include "prompt/builtin_templates.h"
+#include "rsd/core/check.h"
+#include "rsd/core/utf8.h"
+
+namespace rsd {
+namespace {
+
+using Kind = TemplatePart::Kind;
+using Parts = PromptTemplate::Parts;
+
+constexpr std::pair<std::string_view, Kind> kPlaceholders[] = {
+    {"num", Kind::kNum},   {"query", Kind::kQuery}, {"history", Kind::kHistory},
+    {"text", Kind::kText}, {"title", Kind::kTitle}, {"identifier", Kind::kIdentifier},
+};
+
+std::string_view name_of(Kind kind) {
+  const auto found =
+      std::ranges::find(kPlaceholders, kind, &std::pair<std::string_view, Kind>::second);
+  return found == std::end(kPlaceholders) ? "" : found->first;
+}
+
+std::string list_of(const std::set<Kind>& kinds) {
+  std::string list;
+  for (const Kind kind : kinds) {
+    list += (list.empty() ? "{" : ", {") + std::string(name_of(kind)) + "}";
+  }
+  return list.empty() ? "no placeholder" : list;
+}
+
+// "<source>:<line>"; what has no place (an empty document) is at the first line.
+std::string place(const std::string& source, const YAML::Mark& mark) {
+  return source + ":" + std::to_string(std::max(mark.line, 0) + 1);
+}
+
+// Reads one template, keeping track of the place for errors.
+class Reader {
+ public:
+  Reader(const YAML::Node& root, const std::string& source) : root_(root), source_(source) {}
+
+  Result<PromptTemplate> read() {
+    if (!root_.IsMap()) return error(root_, "a template is a map of keys");
+    if (auto known = check_keys(); !known) return known.error();
+    PromptTemplate result;
+    if (auto task = read_task(result); !task) return task.error();
+    const bool recommendation = result.task == Task::kRecommendation;
+    const Kind subject = recommendation ? Kind::kHistory : Kind::kQuery;
+    const std::set<Kind> frame{Kind::kNum, subject};
+    for (auto step : {read_parts("system", {Kind::kNum}, {}, result.system),
+                      read_parts("prefix", frame, {}, result.prefix),
+                      read_parts("body", {Kind::kText, Kind::kIdentifier},
+                                 {Kind::kText, Kind::kIdentifier}, result.body),
+                      read_parts("suffix", frame, {}, result.suffix),
+                      read_history(recommendation, result), read_answer(result)}) {
+      if (!step) return step.error();
+    }
+    return check_subject(subject, std::move(result));
+  }
+
+ private:
+  Error error(const YAML::Node& node, const std::string& message) const {
+    return {ErrorCode::kInvalidInput, place(source_, node.Mark()) + ": " + message};
+  }
+
+  Result<void> check_keys() const {
+    static constexpr std::string_view kKeys[] = {"task",   "name",         "system",
+                                                 "prefix", "body",         "suffix",
+                                                 "answer", "history_item", "history_last"};
+    std::set<std::string> seen;
+    for (const auto& entry : root_) {
+      const auto key = entry.first.as<std::string>();
+      if (std::ranges::find(kKeys, key) == std::end(kKeys)) {
+        return error(entry.first, "key \"" + key +
+                                      "\" is unknown; a template has task, name, system, prefix, "
+                                      "body, suffix, answer, history_item, history_last");
+      }
+      if (!seen.insert(key).second) return error(entry.first, "key \"" + key + "\" stands twice");
+    }
+    for (const char* required : {"task", "prefix", "body", "answer"}) {
+      if (!root_[required]) return error(root_, "key \"" + std::string(required) + "\" is missing");
+    }
+    return {};
+  }
+
+  Result<std::string> read_string(const char* key) const {
+    const YAML::Node node = root_[key];
+    if (!node) return std::string();
+    if (!node.IsScalar()) return error(node, std::string(key) + " must be a text");
+    return node.as<std::string>();
+  }
+
+  Result<void> read_task(PromptTemplate& result) const {
+    const auto task = read_string("task");
+    if (!task) return task.error();
+    if (*task != "passage" && *task != "recommendation") {
+      return error(root_["task"],
+                   "task \"" + *task + "\" is unknown; it must be passage or recommendation");
+    }
+    result.task = *task == "passage" ? Task::kPassage : Task::kRecommendation;
+    const auto name = read_string("name");
+    if (!name) return name.error();
+    result.name = name->empty() ? *task : *name;
+    return {};
+  }
+
+  // Splits a text at its placeholders. "{{" and "}}" are literal braces.
+  Result<void> read_parts(const char* key, const std::set<Kind>& allowed,
+                          const std::set<Kind>& once, Parts& parts) const {
+    const auto text = read_string(key);
+    if (!text) return text.error();
+    std::string literal;
+    for (std::size_t at = 0; at < text->size(); ++at) {
+      const char c = (*text)[at];
+      const bool doubled = at + 1 < text->size() && (*text)[at + 1] == c;
+      if ((c == '{' || c == '}') && doubled) {
+        literal += c;
+        ++at;
+      } else if (c == '{') {
+        const std::size_t end = text->find('}', at);
+        const std::size_t length = end == std::string::npos ? end : end - at + 1;
+        const auto kind = placeholder(key, text->substr(at, length), allowed);
+        if (!kind) return kind.error();
+        if (!literal.empty()) parts.push_back({Kind::kLiteral, std::exchange(literal, {})});
+        parts.push_back({*kind, {}});
+        at = end;
+      } else if (c == '}') {
+        return error(root_[key], std::string(key) + " has a } without {; }} stands for a brace");
+      } else {
+        literal += c;
+      }
+    }
+    if (!literal.empty()) parts.push_back({Kind::kLiteral, literal});
+    for (const Kind kind : once) {
+      if (std::ranges::count(parts, kind, &TemplatePart::kind) != 1) {
+        return error(root_[key], std::string(key) + " must have {" + std::string(name_of(kind)) +
+                                     "} exactly once");
+      }
+    }
+    return {};
+  }
+
+  Result<Kind> placeholder(const char* key, const std::string& braced,
+                           const std::set<Kind>& allowed) const {
+    for (const Kind kind : allowed) {
+      if (braced == "{" + std::string(name_of(kind)) + "}") return kind;
+    }
+    return error(root_[key], std::string(key) + " has \"" + braced.substr(0, 40) +
+                                 "\"; what may stand there: " + list_of(allowed));
+  }
+
+  Result<void> read_history(bool recommendation, PromptTemplate& result) const {
+    for (const char* key : {"history_item", "history_last"}) {
+      if (!recommendation && root_[key]) {
+        return error(root_[key], std::string(key) + " belongs to recommendation templates only");
+      }
+    }
+    if (!recommendation) return {};
+    if (!root_["history_item"]) return error(root_, "key \"history_item\" is missing");
+    const YAML::Node last = root_["history_last"];
+    if (last) {
+      int count = -1;
+      if (!YAML::convert<int>::decode(last, count) || count < 0) {
+        return error(last, "history_last must be a whole number, 0 (all) or more");
+      }
+      result.history_last = static_cast<std::size_t>(count);
+    }
+    return read_parts("history_item", {Kind::kTitle}, {Kind::kTitle}, result.history_item);
+  }
+
+  Result<void> read_answer(PromptTemplate& result) const {
+    const auto answer = read_string("answer");
+    if (!answer) return answer.error();
+    if (!answer->empty() && std::isspace(static_cast<unsigned char>(answer->back()))) {
+      return error(root_["answer"], "answer must not end in white space: the identifiers bring it");
+    }
+    result.answer = *answer;
+    return {};
+  }
+
+  // A prompt that never tells what is asked for can't be meant.
+  Result<PromptTemplate> check_subject(Kind subject, PromptTemplate result) const {
+    for (const Parts* parts : {&result.prefix, &result.suffix}) {
+      if (std::ranges::count(*parts, subject, &TemplatePart::kind) > 0) return result;
+    }
+    return error(root_, "neither prefix nor suffix has {" + std::string(name_of(subject)) + "}");
+  }
+
+  const YAML::Node& root_;
+  const std::string& source_;
+};
+
+PromptTemplate load_builtin(std::string_view yaml, const std::string& name) {
+  auto result = PromptTemplate::parse(yaml, name);
+  RSD_CHECK(result.ok(), "a built-in template is broken");
+  return *std::move(result);
+}
+
+}  // namespace
+
+Result<PromptTemplate> PromptTemplate::parse(std::string_view yaml, const std::string& source) {
+  if (const auto offset = find_invalid_utf8(yaml)) {
+    const auto line = 1 + std::ranges::count(yaml.substr(0, *offset), '\n');
+    return Error(ErrorCode::kInvalidInput,
+                 source + ":" + std::to_string(line) + ": the text is not valid UTF-8");
+  }
+  try {
+    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(yaml));
+    if (documents.size() > 1) {
+      return Error(ErrorCode::kInvalidInput,
+                   place(source, documents[1].Mark()) + ": a second document; a file is one");
+    }
+    const YAML::Node root = documents.empty() ? YAML::Node() : documents.front();
+    return Reader(root, source).read();
+  } catch (const YAML::Exception& failure) {
+    return Error(ErrorCode::kInvalidInput, place(source, failure.mark) + ": " + failure.msg);
+  }
+}
+
+Result<PromptTemplate> PromptTemplate::load(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream content;
+  const bool empty = file.peek() == std::ifstream::traits_type::eof() && file.eof() && !file.bad();
+  if (!empty && (!file || !(content << file.rdbuf()))) {
+    return Error(ErrorCode::kNotFound, "prompt template " + path + " can't be read");
+  }
+  return parse(content.str(), path);
+}
+
+const PromptTemplate& PromptTemplate::builtin(Task task) {
+  static const PromptTemplate passage = load_builtin(kPassageTemplate, "passage");
+  static const PromptTemplate recommendation =
+      load_builtin(kRecommendationTemplate, "recommendation");
+  return task == Task::kPassage ? passage : recommendation;
+}
+
+PromptTemplates::PromptTemplates()
+    : passage_(PromptTemplate::builtin(Task::kPassage)),
+      recommendation_(PromptTemplate::builtin(Task::kRecommendation)) {}
+
+void PromptTemplates::set(PromptTemplate replacement) {
+  (replacement.task == Task::kPassage ? passage_ : recommendation_) = std::move(replacement);
+}
+
+const PromptTemplate& PromptTemplates::for_task(Task task) const noexcept {
+  return task == Task::kPassage ? passage_ : recommendation_;
+}
+
+}  // namespace rsd
