@@ -18,7 +18,7 @@ bool parse(const std::string& text, Number& number) {
 
 // A check without a name of its own: names would go into the help, beside the type.
 template <class Accept>
-CLI::Validator check(const std::string& allowed, Accept accept) {
+CLI::Validator check(const std::string& allowed, const Accept& accept) {
   return CLI::Validator(
       [allowed, accept](std::string& text) -> std::string {
         return accept(text) ? "" : "must be " + allowed + ", not \"" + text + "\"";

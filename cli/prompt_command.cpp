@@ -66,7 +66,8 @@ int render(const RenderOptions& options, const CommonOptions& common) {
   const auto tokenizer = engine->llm().tokenizer();
   for (const auto& request : *requests) {
     const auto prompt = engine->prompts().build(request, engine->llm().info().context_size);
-    if (!prompt) return fail(prompt.error().within("request " + request.id));
+    if (!prompt)
+      return fail(prompt.error().within(options.requests + ": request \"" + request.id + "\""));
     const std::string text = options.format == "jsonl" ? as_json(request, *prompt, *tokenizer)
                                                        : as_text(request, *prompt, *tokenizer);
     if (auto written = output->write(text); !written) return fail(written.error());
