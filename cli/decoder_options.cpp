@@ -48,8 +48,8 @@ void add_decoder_options(CLI::App& command, DecoderOptions& options) {
       .add_option(
           "--draft", options.draft,
           "What the first encoding carries behind the prompt: first-token (nothing) or input "
-          "(the input order)")
-      ->capture_default_str()
+          "(the input order); default: input for rsd with a budget of 1, else first-token")
+      ->check(not_empty())
       ->type_name("NAME")
       ->group(group);
   command
@@ -64,8 +64,12 @@ void add_decoder_options(CLI::App& command, DecoderOptions& options) {
 Result<DecodingOptions> decoding_options(const DecoderOptions& options) {
   const auto decoder = parse_decoder(options.decoder);
   if (!decoder) return decoder.error();
-  const auto draft = parse_draft(options.draft);
-  if (!draft) return draft.error();
+  std::optional<Draft> draft;
+  if (!options.draft.empty()) {
+    const auto named = parse_draft(options.draft);
+    if (!named) return named.error();
+    draft = *named;
+  }
   const auto policy = policy_by_name(options.policy);
   if (!policy) return policy.error();
   const bool takes_budget = *decoder == DecoderKind::kRsd || *decoder == DecoderKind::kSd;
@@ -74,7 +78,7 @@ Result<DecodingOptions> decoding_options(const DecoderOptions& options) {
   }
   DecodingOptions decoding{.decoder = *decoder,
                            .budget = takes_budget ? options.budget : std::nullopt,
-                           .draft = *draft,
+                           .draft = draft,
                            .top_n = options.top_n,
                            .policy = *policy};
   if (*decoder == DecoderKind::kRsd && !decoding.budget) decoding.budget = kDefaultBudget;

@@ -19,7 +19,7 @@ struct DecoderOptions {
   std::optional<std::size_t> budget;
   std::optional<double> deadline_ms;
   std::optional<std::size_t> top_n;
-  std::string draft = std::string(to_string(Draft::kFirstToken));
+  std::string draft;  // empty = the decoder's default
   std::string policy = std::string(kDefaultPolicy);
 };
 

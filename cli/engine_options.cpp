@@ -2,7 +2,9 @@
 
 #include <charconv>
 #include <cmath>
+#include <filesystem>
 #include <limits>
+#include <system_error>
 #include <utility>
 
 #include "model_store.h"
@@ -26,6 +28,15 @@ Result<LoraFile> parse_lora(const std::string& text) {
     }
   }
   return LoraFile{.path = text};
+}
+
+// A file under the same name need not be the same file.
+std::string identity_of(const std::string& path) {
+  std::error_code unknown;
+  const auto size = std::filesystem::file_size(path, unknown);
+  const auto changed = std::filesystem::last_write_time(path, unknown).time_since_epoch();
+  return path + " (" + std::to_string(size) + " bytes, changed at " +
+         std::to_string(changed.count()) + ")";
 }
 
 Result<PromptTemplates> load_templates(const std::vector<std::string>& files) {
@@ -74,6 +85,27 @@ void add_engine_options(CLI::App& command, EngineOptions& options) {
       ->check(not_empty())
       ->type_name("FILE")
       ->group(group);
+}
+
+Result<std::map<std::string, std::string>> engine_conditions(const EngineOptions& options) {
+  std::map<std::string, std::string> told{{"rsd", RSD_VERSION},
+                                          {"ctx-size", std::to_string(options.context_size)}};
+  std::string model = options.model;
+  if (model.empty()) {
+    auto path = default_model();
+    if (!path) return path.error();
+    model = *path;
+  }
+  told["model"] = identity_of(model);
+  for (const auto& text : options.loras) {
+    const auto lora = parse_lora(text);
+    if (!lora) return lora.error();
+    told["lora"] += identity_of(lora->path) + " x " + std::to_string(lora->scale) + "; ";
+  }
+  for (const auto& file : options.prompt_templates) {
+    told["prompt-template"] += identity_of(file) + "; ";
+  }
+  return told;
 }
 
 Result<Engine> Engine::load(const EngineOptions& options, const CommonOptions& common) {

@@ -3,6 +3,7 @@
 
 #include <CLI/App.hpp>
 #include <cstddef>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -24,6 +25,11 @@ struct EngineOptions {
 };
 
 void add_engine_options(CLI::App& command, EngineOptions& options);
+
+// What rankings depend on besides the requests and the decoder: the files by name, size and time of
+// their last change, and this version of rsd. Kept with unfinished results and compared when they
+// are resumed. kNotFound where no model is named and the default one is missing.
+Result<std::map<std::string, std::string>> engine_conditions(const EngineOptions& options);
 
 // A loaded LLM with its prompts.
 class Engine {

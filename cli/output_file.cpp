@@ -1,15 +1,19 @@
 #include "output_file.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <filesystem>
-#include <iostream>
 #include <system_error>
 #include <utility>
 
-#include "rsd/data/atomic_file.h"
-
 namespace rsd::cli {
 namespace {
+
+constexpr const char* kPartial = ".partial";
 
 Error failure(const std::string& what, const std::string& path) {
   const std::string reason = errno != 0 ? ": " + std::generic_category().message(errno) : "";
@@ -17,6 +21,10 @@ Error failure(const std::string& what, const std::string& path) {
 }
 
 }  // namespace
+
+std::string OutputFile::partial_path(const std::string& path) {
+  return target_of(path) + kPartial;
+}
 
 std::string OutputFile::target_of(const std::string& path) {
   std::error_code failure;
@@ -36,39 +44,73 @@ Result<OutputFile> OutputFile::open(const std::string& path, std::string_view ke
   if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
     return Error(ErrorCode::kRuntime, "can't write to " + path + ": it is no plain file");
   }
-  const std::string partial = partial_path(path);
-  if (auto written = write_file_atomically(partial, kept); !written) return written.error();
-  errno = 0;
-  output.file_.open(partial, std::ios::binary | std::ios::app);
-  if (!output.file_) return failure("can't write to", partial);
+  if (auto opened = output.open_partial(); !opened) return opened.error();
+  if (auto kept_it = output.start_with(kept); !kept_it) return kept_it.error();
   return output;
 }
 
-Result<void> OutputFile::write(std::string_view text) {
-  std::ostream& out = to_standard_output() ? std::cout : file_;
+OutputFile::OutputFile(OutputFile&& other) noexcept
+    : path_(std::move(other.path_)), file_(std::exchange(other.file_, -1)) {}
+
+OutputFile::~OutputFile() {
+  if (file_ >= 0) ::close(file_);  // which unlocks
+}
+
+Result<void> OutputFile::open_partial() {
+  const std::string partial = path_ + kPartial;
   errno = 0;
-  out.write(text.data(), static_cast<std::streamsize>(text.size()));
-  out.flush();
-  if (out) return {};
-  return failure("can't write to", to_standard_output() ? "standard output" : partial_path(path_));
+  file_ = ::open(partial.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+  if (file_ < 0) return failure("can't write to", partial);
+  // Another run into the same file would rename what we write, or lose what it has written.
+  struct stat opened {};
+  struct stat named {};
+  const bool ours = ::flock(file_, LOCK_EX | LOCK_NB) == 0 && ::fstat(file_, &opened) == 0 &&
+                    ::stat(partial.c_str(), &named) == 0 && opened.st_ino == named.st_ino;
+  if (!ours) return Error(ErrorCode::kRuntime, "another rsd is writing " + partial);
+  if (S_ISREG(opened.st_mode)) return {};
+  return Error(ErrorCode::kRuntime, "can't write to " + partial + ": it is no plain file");
+}
+
+// What is kept usually stands at the beginning of the partial file: only its end is cut off then,
+// and nothing is lost if we are killed meanwhile.
+Result<void> OutputFile::start_with(std::string_view kept) {
+  std::string present(kept.size(), '\0');
+  const ssize_t length = ::pread(file_, present.data(), present.size(), 0);
+  const bool stands = length == static_cast<ssize_t>(kept.size()) && present == kept;
+  if (::ftruncate(file_, stands ? static_cast<off_t>(kept.size()) : 0) != 0 ||
+      ::lseek(file_, 0, SEEK_END) < 0) {
+    return failure("can't write to", path_ + kPartial);
+  }
+  return stands ? Result<void>() : write(kept);
+}
+
+Result<void> OutputFile::write(std::string_view text) {
+  const int file = to_standard_output() ? STDOUT_FILENO : file_;
+  while (!text.empty()) {
+    const ssize_t written = ::write(file, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) {
+      return failure("can't write to", to_standard_output() ? "standard output" : path_ + kPartial);
+    }
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return {};
 }
 
 Result<void> OutputFile::commit() {
   if (to_standard_output()) return {};
   errno = 0;
-  file_.close();
-  if (!file_) return failure("can't write to", partial_path(path_));
+  if (::fsync(file_) != 0) return failure("can't write to", path_ + kPartial);
   std::error_code renamed;
-  std::filesystem::rename(partial_path(path_), path_, renamed);
+  std::filesystem::rename(path_ + kPartial, path_, renamed);
   if (renamed) return Error(ErrorCode::kRuntime, "can't write " + path_ + ": " + renamed.message());
   return {};
 }
 
 void OutputFile::discard() {
   if (to_standard_output()) return;
-  file_.close();
   std::error_code ignored;
-  std::filesystem::remove(partial_path(path_), ignored);
+  std::filesystem::remove(path_ + kPartial, ignored);
 }
 
 }  // namespace rsd::cli

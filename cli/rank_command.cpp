@@ -111,8 +111,12 @@ class RankRun {
     auto reader = RequestReader::open(options_.requests);
     if (!reader) return reader.error();
     reader_.emplace(*std::move(reader));
+    auto conditions = conditions_of_run();
+    if (!conditions) return conditions.error();
+    conditions_ = *std::move(conditions);
     if (options_.resume) {
-      auto kept = read_kept(options_.output, format_, options_.decoder.decoder, decoding_.budget);
+      auto kept = read_kept(options_.output, format_, options_.decoder.decoder, decoding_.budget,
+                            conditions_);
       if (!kept) return kept.error();
       kept_ = *std::move(kept);
     }
@@ -120,6 +124,19 @@ class RankRun {
     if (!engine) return engine.error();
     engine_.emplace(*std::move(engine));
     return open_outputs();
+  }
+
+  Result<Conditions> conditions_of_run() const {
+    auto told = engine_conditions(options_.engine);
+    if (!told) return told;
+    const DecoderOptions& decoder = options_.decoder;
+    (*told)["decoder"] = decoder.decoder;
+    (*told)["draft"] = decoder.draft;
+    (*told)["policy"] = decoder.policy;
+    if (decoding_.budget) (*told)["budget"] = std::to_string(*decoding_.budget);
+    if (decoder.top_n) (*told)["top-n"] = std::to_string(*decoder.top_n);
+    if (decoder.deadline_ms) (*told)["deadline-ms"] = std::to_string(*decoder.deadline_ms);
+    return told;
   }
 
   // What the options for output say together.
@@ -132,7 +149,8 @@ class RankRun {
       return unusable("--trace can't be resumed: it would lack what was ranked before");
     }
     for (const auto& path : {options_.output, options_.trace}) {
-      if (same_file(path, options_.requests)) {
+      if (same_file(path, options_.requests) ||
+          (!path.empty() && same_file(OutputFile::partial_path(path), options_.requests))) {
         return unusable(path + " can't be both the requests and a result");
       }
     }
@@ -150,6 +168,9 @@ class RankRun {
     auto output = OutputFile::open(options_.output, kept_.text);
     if (!output) return output.error();
     output_.emplace(*std::move(output));
+    if (!options_.output.empty()) {
+      if (auto told = write_conditions(options_.output, conditions_); !told) return told;
+    }
     if (options_.trace.empty()) return {};
     auto trace = OutputFile::open(options_.trace, format_trace_header(engine_->llm().info().path));
     if (!trace) return trace.error();
@@ -206,12 +227,13 @@ class RankRun {
   Result<ExitCode> finish() {
     const std::size_t n_good = n_answered_ + n_kept_;
     if (n_good == 0) {
-      if (kept_.ids.empty()) output_->discard();  // else it belongs to requests that we don't see
+      if (kept_.ids.empty()) discard();  // else it belongs to requests that we don't see
       if (trace_) trace_->discard();
       if (n_failed_ > 0) return kInvalidInput;
       return Error(ErrorCode::kInvalidInput, reader_->source() + " holds no requests");
     }
     if (auto done = output_->commit(); !done) return done.error();
+    remove_conditions(options_.output);
     if (trace_) {
       if (auto done = trace_->commit(); !done) return done.error();
     }
@@ -220,9 +242,15 @@ class RankRun {
     return kSomeFailed;
   }
 
+  void discard() {
+    output_->discard();
+    remove_conditions(options_.output);
+  }
+
   const RankOptions& options_;
   const CommonOptions& common_;
   DecodingOptions decoding_;
+  Conditions conditions_;
   AnswerFormat format_ = AnswerFormat::kJsonl;
   std::optional<RequestReader> reader_;
   std::optional<Engine> engine_;

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string_view>
+#include <system_error>
 
 #include "output_file.h"
 #include "rsd/data/atomic_file.h"
@@ -72,10 +73,39 @@ Result<Kept> keep_trec(const std::string& path, std::string_view text, bool comp
   return kept;
 }
 
+std::string conditions_path(const std::string& path) {
+  return OutputFile::partial_path(path) + ".conditions";
+}
+
+Result<void> check_conditions(const std::string& path, const Conditions& now) {
+  const auto text = read_file(conditions_path(path));
+  if (!text) return {};  // an older file, or one that was moved here: the answers alone must tell
+  const Json then = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
+  if (!then.is_object()) return no_output(conditions_path(path), 1);
+  for (const auto& [key, value] : now) {
+    const Json before = then.value(key, Json(""));
+    if (before != value) {
+      return Error(ErrorCode::kInvalidArgument, OutputFile::partial_path(path) + " was made with " +
+                                                    key + " " + before.dump() +
+                                                    "; it can't be resumed with \"" + value + "\"");
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
+Result<void> write_conditions(const std::string& path, const Conditions& conditions) {
+  return write_file_atomically(conditions_path(path), Json(conditions).dump() + "\n");
+}
+
+void remove_conditions(const std::string& path) {
+  std::error_code ignored;
+  std::filesystem::remove(conditions_path(path), ignored);
+}
+
 Result<Kept> read_kept(const std::string& path, AnswerFormat format, const std::string& decoder,
-                       std::optional<std::size_t> budget) {
+                       std::optional<std::size_t> budget, const Conditions& conditions) {
   if (format == AnswerFormat::kTable) {
     return Error(ErrorCode::kInvalidArgument, "--resume works with the formats jsonl and trec");
   }
@@ -83,6 +113,9 @@ Result<Kept> read_kept(const std::string& path, AnswerFormat format, const std::
   const bool interrupted = std::filesystem::exists(partial);
   const std::string& source = interrupted ? partial : path;
   if (!std::filesystem::exists(source)) return Kept{};
+  if (interrupted) {
+    if (auto same = check_conditions(path, conditions); !same) return same.error();
+  }
   const auto text = read_file(source);
   if (!text) return text.error();
   return format == AnswerFormat::kJsonl ? keep_jsonl(source, *text, decoder, budget)

@@ -1,6 +1,7 @@
 // What an interrupted `rsd rank --output` left behind.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <unordered_set>
@@ -9,6 +10,8 @@
 #include "rsd/data/answer_writer.h"
 
 namespace rsd::cli {
+
+using Conditions = std::map<std::string, std::string>;
 
 struct Kept {
   std::string text;                     // whole answers, as they stand in the file
@@ -19,7 +22,13 @@ struct Kept {
 // was half written is dropped: a line without its end, and of a TREC run the last request, whose
 // lines may be incomplete. kInvalidArgument when the answers come from another decoder or budget,
 // or the format is a table; kInvalidInput when the file is no such output.
+// Also kInvalidArgument: the partial file was made under other `conditions` (see below).
 Result<Kept> read_kept(const std::string& path, AnswerFormat format, const std::string& decoder,
-                       std::optional<std::size_t> budget);
+                       std::optional<std::size_t> budget, const Conditions& conditions);
+
+// What an unfinished output depends on is kept beside it until it is complete: answers don't tell
+// which model made them.
+Result<void> write_conditions(const std::string& path, const Conditions& conditions);
+void remove_conditions(const std::string& path);
 
 }  // namespace rsd::cli

@@ -5,21 +5,48 @@
 # instruction. So the host's features are looked up and written out as explicit options, anew at each
 # configure, and rsd checks the list at start-up (src/llm/cpu_features.cpp).
 #
-# Sets RSD_GGML_FEATURES (names as in /proc/cpuinfo) and the matching GGML_* options.
-# -DRSD_CPU_FEATURES="avx2;fma;f16c;bmi2" builds for another machine than this one.
+# Sets RSD_GGML_FEATURES (names as in /proc/cpuinfo) and the matching GGML_* options; where that
+# overrides a -DGGML_AVX512=OFF or the like, a warning says so:
+#
+#   -DRSD_CPU_FEATURES=host                  what this machine has; the default
+#   -DRSD_CPU_FEATURES="avx2;fma;f16c;bmi2"  for another machine: these and no others
+#   -DRSD_CPU_FEATURES=user                  GGML_NATIVE, GGML_AVX512, … are left to whoever runs
+#                                            CMake, and unset ones to ggml, whose own default is
+#                                            GGML_NATIVE=ON. Nothing is checked at start-up. For
+#                                            new build folders: another keeps what it was given.
+#
+# All that is about x86. Elsewhere RSD_CPU_FEATURES has no effect and it is as with `user`: ggml's
+# own default is to compile for the very CPU that builds, so a build folder or a compiler cache must
+# not move to another kind of CPU; -DGGML_NATIVE=OFF (on ARM with -DGGML_CPU_ARM_ARCH=…) prevents it.
 
 set(RSD_CPU_FEATURES "host" CACHE STRING
-    "Instruction sets to compile ggml for: 'host', or a list such as avx2;fma;f16c;bmi2")
+    "Instruction sets to compile ggml for: 'host', a list such as avx2;fma;f16c;bmi2, or 'user'")
+
+# What was written is kept beside it: a value that differs is somebody's wish.
+function(rsd_set_cpu_option option value)
+  if(DEFINED CACHE{${option}} AND NOT "$CACHE{${option}}" STREQUAL "$CACHE{RSD_WROTE_${option}}"
+     AND NOT "$CACHE{${option}}" STREQUAL value)
+    message(WARNING "${option}=$CACHE{${option}} is overridden with ${value}, since "
+                    "RSD_CPU_FEATURES=${RSD_CPU_FEATURES}; -DRSD_CPU_FEATURES=user keeps it.")
+  endif()
+  set(${option} ${value} CACHE BOOL "set by cmake/HostCpu.cmake" FORCE)
+  set(RSD_WROTE_${option} ${value} CACHE INTERNAL "by cmake/HostCpu.cmake")
+endfunction()
 
 function(rsd_choose_cpu_features)
   if(NOT CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
-    return()  # elsewhere ggml's own defaults apply
+    return()
   endif()
   set(known
       sse4_2 GGML_SSE42  avx GGML_AVX  avx2 GGML_AVX2  fma GGML_FMA  f16c GGML_F16C  bmi2 GGML_BMI2
       avx_vnni GGML_AVX_VNNI  avx512vbmi GGML_AVX512_VBMI  avx512_vnni GGML_AVX512_VNNI
       avx512_bf16 GGML_AVX512_BF16  amx_tile GGML_AMX_TILE  amx_int8 GGML_AMX_INT8
       amx_bf16 GGML_AMX_BF16)
+  if(RSD_CPU_FEATURES STREQUAL "user")
+    set(RSD_GGML_FEATURES "" PARENT_SCOPE)
+    message(STATUS "ggml is compiled for what the GGML_* options say")
+    return()
+  endif()
   if(RSD_CPU_FEATURES STREQUAL "host")
     file(STRINGS /proc/cpuinfo flags REGEX "^flags" LIMIT_COUNT 1)
     string(REGEX REPLACE "^flags[^:]*: *" "" flags "${flags}")
@@ -33,9 +60,9 @@ function(rsd_choose_cpu_features)
     list(POP_FRONT known feature option)
     if(feature IN_LIST present)
       list(APPEND features ${feature})
-      set(${option} ON CACHE BOOL "set by cmake/HostCpu.cmake" FORCE)
+      rsd_set_cpu_option(${option} ON)
     else()
-      set(${option} OFF CACHE BOOL "set by cmake/HostCpu.cmake" FORCE)
+      rsd_set_cpu_option(${option} OFF)
     endif()
   endwhile()
   # ggml's AVX512 stands for five extensions at once.
@@ -45,11 +72,11 @@ function(rsd_choose_cpu_features)
       set(avx512 OFF)
     endif()
   endforeach()
-  set(GGML_AVX512 ${avx512} CACHE BOOL "set by cmake/HostCpu.cmake" FORCE)
+  rsd_set_cpu_option(GGML_AVX512 ${avx512})
   if(avx512)
     list(APPEND features avx512f avx512cd avx512bw avx512dq avx512vl)
   endif()
-  set(GGML_NATIVE OFF CACHE BOOL "set by cmake/HostCpu.cmake" FORCE)
+  rsd_set_cpu_option(GGML_NATIVE OFF)
   set(RSD_GGML_FEATURES "${features}" PARENT_SCOPE)
   list(JOIN features " " readable)
   message(STATUS "ggml is compiled for: ${readable}")

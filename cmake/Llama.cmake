@@ -2,7 +2,7 @@
 # Nothing is downloaded here. Provides the targets `llama` and `ggml`, and RSD_LLAMA_VENDORED.
 
 set(RSD_LLAMA_VERSION "0.3.36" CACHE INTERNAL "the llama-cpp-python sdist that holds the source")
-if(NOT "$ENV{XDG_CACHE_HOME}" STREQUAL "")
+if("$ENV{XDG_CACHE_HOME}" MATCHES "^/")  # relative values are to be ignored (XDG specification)
   set(_rsd_cache "$ENV{XDG_CACHE_HOME}/rsd")
 else()
   set(_rsd_cache "$ENV{HOME}/.cache/rsd")

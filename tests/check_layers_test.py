@@ -98,23 +98,125 @@ class CheckLayers(unittest.TestCase):
                             "a public header must not include llama.cpp (llama.h)")
 
     def test_public_headers_include_no_private_ones(self):
-        self.assert_offence("include/rsd/decode/a.h", '#include "core/names.h"',
-                            "a public header includes a private one (core/names.h)")
+        for header in ["core/names.h", "decode/a.h"]:
+            self.assert_offence("include/rsd/decode/a.h", f'#include "{header}"',
+                                f"a public header must not include a private header ({header})")
+
+    def test_public_headers_name_nothing_of_a_library(self):
+        for line, library, name in [
+                ("struct llama_model;", "llama.cpp", "llama_model"),
+                ("std::vector<llama_token> tokens;", "llama.cpp", "llama_token"),
+                ("struct ggml_tensor; // why", "ggml", "ggml_tensor"),
+                ("struct gguf_context;", "ggml", "gguf_context"),
+                ("namespace nlohmann { class json; }", "nlohmann-json", "namespace nlohmann"),
+                ("void f(const nlohmann::json&);", "nlohmann-json", "nlohmann::"),
+                ("void f(const YAML::Node&);", "yaml-cpp", "YAML::"),
+                ("void f(::CLI::App&);", "CLI11", "CLI::"),
+                ("spdlog::logger* log;", "spdlog", "spdlog::"),
+                ("httplib::Server* server;", "cpp-httplib", "httplib::"),
+                ("using Handle = CURL*;", "curl", "CURL"),
+                ("struct evp_md_ctx_st;", "openssl", "evp_md_ctx_st")]:
+            with self.subTest(line=line):
+                self.assert_offence("include/rsd/llm/a.h", line,
+                                    f"a public header must not name {library} ({name})")
+
+    def test_comments_and_literals_name_nothing(self):
+        self.assert_accepted({
+            "include/rsd/llm/llama_engine.h":
+                '#include "rsd/llm/llama_options.h"\n#include <rsd/llm/llama_log.h>\n'
+                "// llama_model, nlohmann::json\n/* YAML::Node\n   CURL */\n"
+                'const char* kName = "//"; // ggml_tensor\n'
+                'const char* kText = "say \\"llama_model\\""; int big = 1\'000;  // CLI::App\n'
+                'const char* kRaw = R"(" CURL)";\n'
+                '/*\n#include "llama.h"\n*/\nclass LlamaEngine; void my_llama_name(MYCLI::T);\n',
+            "src/llm/a.h": "struct llama_model;\n",
+        })
+
+    def test_a_name_behind_a_comment_is_seen_on_its_line(self):
+        result = run_checker({"include/rsd/llm/a.h": "/* a\n b */ // c\nstruct llama_model;\n"})
+        self.assertEqual(result, (1, ["include/rsd/llm/a.h:3: a public header must not name "
+                                      "llama.cpp (llama_model)"]))
 
     def test_googletest_and_test_fakes_belong_to_tests(self):
         self.assert_accepted({
-            "src/rank/a_test.cpp": '#include <gtest/gtest.h>\n#include "fakes.h"\n',
-            "tests/fakes.h": "#include <gmock/gmock.h>\n",
+            "src/rank/a_test.cpp": '#include <gtest/gtest.h>\n#include "support/fakes.h"\n',
+            "tests/support/fakes.h": "#include <gmock/gmock.h>\n",
+            "tests/a_test.cpp": '#include "fixtures.h"\n',
+            "tests/fixtures.h": "",
+            "benchmarks/a.cpp": '#include "support/fakes.h"\n',
         })
         self.assert_offence("src/rank/a.cpp", "#include <gtest/gtest.h>",
                             "rank must not include GoogleTest (gtest/gtest.h)")
-        self.assert_offence("src/rank/a.cpp", '#include "tests/fakes.h"',
-                            "rank must not include tests (tests/fakes.h)")
+        self.assert_offence("src/rank/a.cpp", '#include "tests/support/fakes.h"',
+                            "rank must not include tests (tests/support/fakes.h)")
+        for path, layer in [("cli/a.cpp", "cli"), ("examples/a.cpp", "examples")]:
+            self.assert_offence(path, '#include "tests/support/fakes.h"',
+                                f"{layer} must not include tests (tests/support/fakes.h)")
 
-    def test_examples_see_only_what_is_installed(self):
-        self.assert_accepted({"examples/embed/main.cpp": "#include <rsd/decode/run.h>\n"})
-        self.assert_offence("examples/embed/main.cpp", '#include "core/names.h"',
-                            "an example includes a private header (core/names.h)")
+    def test_of_the_tests_only_the_helpers_are_shared(self):
+        for path, layer in [("src/rank/a_test.cpp", "rank"), ("benchmarks/a.cpp", "benchmarks")]:
+            self.assert_offence(path, '#include "tests/fixtures.h"',
+                                f"{layer} must not include tests (tests/fixtures.h)")
+
+    def test_what_stands_beside_the_modules_sees_their_public_headers_only(self):
+        for root in ["cli", "server", "tests", "benchmarks", "examples"]:
+            with self.subTest(root=root):
+                self.assert_accepted({
+                    f"{root}/a.cpp": '#include <rsd/decode/run.h>\n#include "b.h"\n'
+                                     f'#include "{root}/b.h"\n',
+                    f"{root}/b.h": "",
+                })
+                self.assert_offence(f"{root}/a.cpp", '#include "core/names.h"',
+                                    f"{root} must not include a private header (core/names.h)")
+                result = run_checker({f"{root}/a_test.cpp": '#include "../src/core/names.h"\n',
+                                      "src/core/names.h": ""})
+                self.assertEqual(result, (1, [f"{root}/a_test.cpp:1: {root} must not include a "
+                                              "private header (../src/core/names.h)"]))
+
+    def test_modules_and_their_tests_see_private_headers_of_what_they_may_use(self):
+        self.assert_accepted({
+            "src/eval/a.cpp": '#include "data/fixed_decimals.h"\n#include "eval/cells.h"\n',
+            "src/eval/a_test.cpp": '#include "eval/cells.h"\n',
+        })
+        self.assert_offence("src/rank/a_test.cpp", '#include "llm/log.h"',
+                            "rank must not include llm (llm/log.h)")
+
+    def test_links_follow_the_arrows(self):
+        self.assert_accepted({
+            "src/CMakeLists.txt": "# rsd_add_module(old LINKS rsd::x)\n"
+                                  "rsd_add_module(core SOURCES core/a.cpp)\n"
+                                  "rsd_add_module(rank\n  SOURCES rank/a.cpp\n"
+                                  "  LINKS rsd::core # why\n  THIRD_PARTY yaml-cpp)\n"
+                                  "rsd_add_module(data LINKS rsd::rank TEST_LINKS rsd::llm)\n",
+            "src/data/a.cpp": '#include "rsd/core/a.h"\n#include "rsd/rank/a.h"\n',
+        })
+        for link in ["llm", "rank", "boost"]:
+            with self.subTest(link=link):
+                result = run_checker({
+                    "src/CMakeLists.txt": f"\nrsd_add_module(rank LINKS rsd::core rsd::{link})\n",
+                    "src/rank/a.cpp": "",
+                })
+                self.assertEqual(
+                    result, (1, [f"src/CMakeLists.txt:2: rank must not link {link}"]))
+        result = run_checker({"src/CMakeLists.txt": "rsd_add_module(ranks)\n",
+                              "src/rank/a.cpp": ""})
+        self.assertEqual(result, (1, ["src/CMakeLists.txt:1: ranks is no module; "
+                                      "add it to tools/check_layers.py"]))
+
+    def test_links_lead_to_what_is_included(self):
+        result = run_checker({
+            "src/CMakeLists.txt": "rsd_add_module(rank LINKS rsd::core)\n"
+                                  "rsd_add_module(decode LINKS rsd::rank TEST_LINKS rsd::prompt)\n"
+                                  "rsd_add_module(eval LINKS rsd::decode)\n",
+            "include/rsd/eval/a.h": '\n#include "rsd/data/a.h"\n',
+            "src/eval/a.cpp": '#include "rsd/core/a.h"\n#include "data/b.h"\n',
+            "src/eval/a_test.cpp": '#include "rsd/prompt/a.h"\n',
+        })
+        complaint = "its LINKS in src/CMakeLists.txt do not lead there"
+        self.assertEqual(result, (1, [
+            f"include/rsd/eval/a.h:2: eval includes data (rsd/data/a.h), {complaint}",
+            f"src/eval/a.cpp:2: eval includes data (data/b.h), {complaint}",
+        ]))
 
     def test_what_no_table_knows_is_an_offence(self):
         unknown = "is unknown; if it may be used, add it to the tables of tools/check_layers.py"

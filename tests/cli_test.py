@@ -878,7 +878,9 @@ class Evaluation(CliTest):
 
     def test_bad_input_and_places_are_told(self):
         path = self.write("in.jsonl", request("a") + "{\n")
-        self.check(self.evaluate(requests=path), INVALID, re.escape(path) + ":2: ")
+        self.check(self.evaluate(requests=path), SOME_FAILED, re.escape(path) + ":2: ")
+        path = self.write("bad.jsonl", "{\n")
+        self.check(self.evaluate(requests=path), INVALID, re.escape(path) + ":1: ")
         self.check(self.evaluate(requests="none"), MISSING, "none")
         self.check(self.evaluate(out="in.jsonl"), RUNTIME, "can't be made")
 

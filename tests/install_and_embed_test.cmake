@@ -1,4 +1,5 @@
-# Run by ctest (see CMakeLists.txt): install, find_package(rsd), build the example, run it.
+# Run by ctest (see CMakeLists.txt): install; then for each example find_package(rsd),
+# build it, run it.
 set(prefix "${WORK_DIR}/prefix")
 
 function(run_step what)
@@ -15,14 +16,32 @@ file(REMOVE_RECURSE "${WORK_DIR}")  # nothing of an earlier installation may hel
 run_step("install" "${CMAKE_COMMAND}" --install "${RSD_BINARY_DIR}" --prefix "${prefix}"
          --config "${BUILD_TYPE}")
 run_step("installed rsd" "${prefix}/bin/rsd" --version)
-run_step("configuring the example" "${CMAKE_COMMAND}" -G "${GENERATOR}"
-         -S "${RSD_SOURCE_DIR}/examples/embed" -B "${WORK_DIR}/build"
-         -D "CMAKE_PREFIX_PATH=${prefix}" -D "CMAKE_BUILD_TYPE=${BUILD_TYPE}"
-         -D "CMAKE_CXX_COMPILER=${CXX_COMPILER}" -D "CMAKE_CXX_FLAGS=${CXX_FLAGS}")
-run_step("building the example" "${CMAKE_COMMAND}" --build "${WORK_DIR}/build" --parallel 2)
-run_step("the example" "${WORK_DIR}/build/embed")
 
+# What the example of that name prints, with the further arguments; in `output`.
+function(run_example name)
+  set(build "${WORK_DIR}/${name}")
+  run_step("configuring ${name}" "${CMAKE_COMMAND}" -G "${GENERATOR}"
+           -S "${RSD_SOURCE_DIR}/examples/${name}" -B "${build}"
+           -D "CMAKE_PREFIX_PATH=${prefix}" -D "CMAKE_BUILD_TYPE=${BUILD_TYPE}"
+           -D "CMAKE_CXX_COMPILER=${CXX_COMPILER}" -D "CMAKE_CXX_FLAGS=${CXX_FLAGS}")
+  run_step("building ${name}" "${CMAKE_COMMAND}" --build "${build}" --parallel 2)
+  run_step("${name}" "${build}/${name}" ${ARGN})
+  set(output "${output}" PARENT_SCOPE)
+endfunction()
+
+run_example(embed)
 set(expected "ranking: coffee tea water juice\nencodings: 2, known for sure: 2 of 4\n")
 if(NOT output STREQUAL expected)
-  message(FATAL_ERROR "the example printed\n${output}instead of\n${expected}")
+  message(FATAL_ERROR "embed printed\n${output}instead of\n${expected}")
+endif()
+
+# The weights of the tiny model are random, so any order will do.
+run_example(embed_llm "${RSD_SOURCE_DIR}/tests/models/tiny-bpe.gguf")
+if(NOT output MATCHES "^ranking: ([^\n]*)\nencodings: 2\n$")
+  message(FATAL_ERROR "embed_llm printed\n${output}")
+endif()
+string(REPLACE " " ";" ranking "${CMAKE_MATCH_1}")
+list(SORT ranking)
+if(NOT ranking STREQUAL "bitter;coffee;harvest;two-minutes")
+  message(FATAL_ERROR "embed_llm did not rank each candidate once:\n${output}")
 endif()

@@ -6,11 +6,14 @@ usage: check_layers.py [ROOT]
 Prints `file:line: what is wrong` for each offence and exits with 1 if there is one. The rules are
 the tables below; they hold for tests too. What they say:
 
-- A module includes its own headers and those of the modules below it (MODULES).
-- A library of others is included only where USERS allows it, and never in a public header, so that
-  whoever embeds rsd needs no header but ours.
+- A module includes its own headers and those of the modules below it (MODULES), private ones too.
+- What stands beside the modules (ROOTS: programs, tests, examples) includes their public headers
+  only, and the files of its own folder. tests/support is there for all tests and the benchmarks.
+- A library of others is included only where USERS allows it. A public header neither includes one
+  nor names what is in it (NAMES), so that whoever embeds rsd needs no header but ours.
 - A public header includes only public headers: private ones are not installed.
-- An example includes only public headers, as its readers would.
+- src/CMakeLists.txt links what is included and nothing above: the LINKS of a module are modules
+  below it, and they lead to every module that its files include. Its tests may rely on more.
 - An include that is neither ours nor in a table is an error: extend the table, deliberately.
 """
 
@@ -35,9 +38,10 @@ MODULES = {
 }
 
 # The folders at the root: programs that wire the modules together, and what stands beside them.
-# They may include every module and their own files, and nothing includes them, but for `tests`,
-# whose helpers the tests of a module and the benchmarks may use.
+# They may include every module's public headers and their own files, and nothing includes them, but
+# for SHARED_HELPERS, which the tests of a module and the benchmarks may use.
 ROOTS = ["cli", "server", "bindings", "tests", "benchmarks", "examples"]
+SHARED_HELPERS = ("tests", "support")
 
 # library: its headers, as they are written in an #include.
 LIBRARIES = {
@@ -76,8 +80,30 @@ USERS = {
     "POSIX": [*MODULES, *ROOTS],
 }
 
+# library: what its names look like, in code. A forward declaration needs no include, but gives it
+# away all the same. Libraries in a namespace are known by that, those in C by their prefixes.
+NAMES = {
+    "llama.cpp": r"llama_\w+",
+    "ggml": r"(?:ggml|gguf)_\w+",
+    "yaml-cpp": r"YAML\s*::|namespace\s+YAML\b",
+    "nlohmann-json": r"nlohmann\s*::|namespace\s+nlohmann\b",
+    "CLI11": r"CLI\s*::|namespace\s+CLI\b",
+    "spdlog": r"spdlog\s*::|namespace\s+spdlog\b",
+    "openssl": r"(?:EVP|SSL|X509)_\w+|(?:evp|ssl|x509)_\w*st\b",
+    "curl": r"CURL\w*|curl_\w+",
+    "cpp-httplib": r"httplib\s*::|namespace\s+httplib\b",
+    "prometheus-cpp": r"prometheus\s*::|namespace\s+prometheus\b",
+}
+
+MODULE_LIST = pathlib.PurePosixPath("src/CMakeLists.txt")
+
 SOURCE_SUFFIXES = {".h", ".hpp", ".c", ".cc", ".cpp"}
 INCLUDE = re.compile(r'\s*#\s*include\s*(?:<(?P<angled>[^>]+)>|"(?P<quoted>[^"]+)"|(?P<other>.*))')
+# A comment, or a string or character literal: neither begins within the other.
+COMMENT_OR_LITERAL = re.compile(
+    r'(?P<comment>//[^\n]*|/\*.*?\*/)|R"(?P<mark>[^\s()\\]*)\(.*?\)(?P=mark)"'
+    r'|"(?:\\.|[^"\\\n])*"|(?<![0-9a-fA-F])\'(?:\\.|[^\'\\\n])*\'', re.DOTALL)
+MODULE_CALL = re.compile(r"\brsd_add_module\s*\((?P<arguments>[^)]*)\)")
 STANDARD_HEADER = re.compile(r"[a-z_0-9]+")  # <vector>; those with a dot are C's or a library's
 
 
@@ -101,15 +127,20 @@ class SourceFile:
         else:
             self.layer = parts[1] if parts[0] == "src" else parts[0]
         self.is_test = parts[0] == "tests" or path.stem.endswith("_test")
+        self.is_shared_helper = parts[:2] == SHARED_HELPERS
 
-    def may_include_layer(self, layer):
-        if layer == self.layer:
+    def may_include_layer_of(self, header):
+        if header.layer == self.layer:
             return True
-        if layer == "tests" and (self.is_test or self.layer == "benchmarks"):
+        if header.is_shared_helper and (self.is_test or self.layer == "benchmarks"):
             return True
         if self.layer in ROOTS:
-            return layer in MODULES
-        return layer in reachable(self.layer)
+            return header.layer in MODULES
+        return header.layer in reachable(self.layer)
+
+    def may_include_private(self, header):
+        """Whether a private header is within reach, given that its layer is."""
+        return not self.is_public and (self.layer in MODULES or header.layer not in MODULES)
 
     def may_include_library(self, library):
         users = USERS[library]
@@ -124,17 +155,18 @@ def library_of(header):
 
 
 def own_header(root, source, header):
-    """(layer, is public) of a header of ours, None when it is not ours."""
-    parts = pathlib.PurePosixPath(header).parts
-    if parts[0] == "rsd" and len(parts) > 2:
-        return parts[1], True
-    if len(parts) > 1 and parts[0] in [*MODULES, *ROOTS]:
-        return parts[0], False
+    """The SourceFile that the include means, whether it exists or not; None when it is not ours."""
+    path = pathlib.PurePosixPath(header)
+    if path.parts[0] == "rsd" and len(path.parts) > 2:
+        return SourceFile("include" / path)
+    if len(path.parts) > 1 and path.parts[0] in MODULES:
+        return SourceFile("src" / path)
+    if len(path.parts) > 1 and path.parts[0] in ROOTS:
+        return SourceFile(path)
     for folder in (source.path.parent, pathlib.PurePosixPath("tests")):
-        target = pathlib.PurePosixPath(os.path.normpath(folder / header))
+        target = pathlib.PurePosixPath(os.path.normpath(folder / path))
         if ".." not in target.parts and (root / target).is_file():
-            found = SourceFile(target)
-            return found.layer, found.is_public
+            return SourceFile(target)
     return None
 
 
@@ -142,14 +174,12 @@ def offence(root, source, header, is_quoted):
     """What is wrong with the include, or None."""
     own = own_header(root, source, header)
     if own:
-        layer, is_public = own
-        if not source.may_include_layer(layer):
-            return f"{source.layer} must not include {layer} ({header})"
-        if source.is_public and not is_public:
-            return f"a public header includes a private one ({header})"
-        if source.layer == "examples" and layer != "examples" and not is_public:
-            return f"an example includes a private header ({header})"
-        return None
+        if not source.may_include_layer_of(own):
+            return f"{source.layer} must not include {own.layer} ({header})"
+        if own.is_public or source.may_include_private(own):
+            return None
+        where = "a public header" if source.is_public else source.layer
+        return f"{where} must not include a private header ({header})"
     library = library_of(header)
     if library:
         if source.may_include_library(library):
@@ -161,6 +191,32 @@ def offence(root, source, header, is_quoted):
     return f"{header} is unknown; if it may be used, add it to the tables of tools/check_layers.py"
 
 
+def blanked(text, also_literals=False):
+    """`text` without its comments, and literals if wanted, with the same lines."""
+    def blank(match):
+        if match["comment"] is None and not also_literals:
+            return match[0]
+        return " " + "\n" * match[0].count("\n")
+    return COMMENT_OR_LITERAL.sub(blank, text)
+
+
+def includes_in(text):
+    """(line, header, match of INCLUDE) for each; the header is None where a macro stands for it."""
+    for number, line in enumerate(blanked(text).splitlines(), start=1):
+        if match := INCLUDE.match(line):
+            yield number, match["angled"] or match["quoted"], match
+
+
+def library_names_in(text):
+    """(line, library, name) for each name of a library."""
+    for number, line in enumerate(blanked(text, also_literals=True).splitlines(), start=1):
+        if INCLUDE.match(line):
+            continue
+        for library, pattern in NAMES.items():
+            if match := re.search(rf"(?<!\w)(?:{pattern})", line):
+                yield number, library, match[0]
+
+
 def offences_in(root, path):
     """(line, what is wrong) for each offence of one file."""
     source = SourceFile(path)
@@ -168,15 +224,62 @@ def offences_in(root, path):
         yield 1, f"{source.layer} is no module; add it to tools/check_layers.py and ARCHITECTURE.md"
         return
     text = (root / path).read_text(encoding="utf-8")
-    for number, line in enumerate(text.splitlines(), start=1):
-        match = INCLUDE.match(line)
-        if not match:
-            continue
-        header = match["angled"] or match["quoted"]
+    for number, header, match in includes_in(text):
         if header is None:
             yield number, f"an include that can't be checked: {match['other'].strip()}"
         elif what := offence(root, source, header, match["quoted"] is not None):
             yield number, what
+    if source.is_public:
+        for number, library, name in library_names_in(text):
+            yield number, f"a public header must not name {library} ({name})"
+
+
+def modules_linked(text):
+    """{module: (line, [modules in its LINKS])} of src/CMakeLists.txt."""
+    code = re.sub(r"#[^\n]*", "", text)
+    found = {}
+    for call in MODULE_CALL.finditer(code):
+        name, *arguments = call["arguments"].split()
+        links, keyword = [], None
+        for argument in arguments:
+            if re.fullmatch("[A-Z_]+", argument):
+                keyword = argument
+            elif keyword == "LINKS":
+                links.append(argument.removeprefix("rsd::"))
+        found[name] = code.count("\n", 0, call.start()) + 1, links
+    return found
+
+
+def link_offences(root, files):
+    """(file, line, what is wrong) where src/CMakeLists.txt disagrees with MODULES or #includes."""
+    if not (root / MODULE_LIST).is_file():
+        return
+    linked = modules_linked((root / MODULE_LIST).read_text(encoding="utf-8"))
+
+    def closure(module):
+        found = {module}
+        for below in linked.get(module, (0, []))[1]:
+            # A module that links itself or one above is reported below; here it must end.
+            if below in MODULES and below != module and below in reachable(module):
+                found |= closure(below)
+        return found
+
+    for module, (number, links) in linked.items():
+        if module not in MODULES:
+            yield MODULE_LIST, number, f"{module} is no module; add it to tools/check_layers.py"
+            continue
+        for link in links:
+            if link == module or link not in reachable(module):
+                yield MODULE_LIST, number, f"{module} must not link {link}"
+    for path in files:
+        source = SourceFile(path)
+        if source.layer not in MODULES or source.is_test:
+            continue
+        for number, header, _ in includes_in((root / path).read_text(encoding="utf-8")):
+            own = header and own_header(root, source, header)
+            if own and own.layer in reachable(source.layer) - closure(source.layer):
+                yield path, number, (f"{source.layer} includes {own.layer} ({header}), "
+                                     f"its LINKS in {MODULE_LIST} do not lead there")
 
 
 def source_files(root):
@@ -189,9 +292,9 @@ def source_files(root):
 def check(root):
     """All offences under `root`, as printable lines, and the number of files seen."""
     files = list(source_files(root))
-    lines = [f"{path}:{number}: {what}"
-             for path in files for number, what in offences_in(root, path)]
-    return lines, len(files)
+    found = [(path, number, what) for path in files for number, what in offences_in(root, path)]
+    found += link_offences(root, files)
+    return [f"{path}:{number}: {what}" for path, number, what in found], len(files)
 
 
 def main(arguments):

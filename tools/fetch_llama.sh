@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Puts the pinned source of llama.cpp where cmake/Llama.cmake looks for it:
 #   ${XDG_CACHE_HOME:-~/.cache}/rsd/llama.cpp-<version>
+# A relative XDG_CACHE_HOME is ignored, as the XDG Base Directory Specification has it.
 #
 # It lies inside the sdist of the Python package llama-cpp-python, which pip downloads, so that the
 # user's index, proxy and certificate settings apply. The hash is checked by pip and again here.
@@ -14,7 +15,9 @@ set -euo pipefail
 version=0.3.36 # also in cmake/Llama.cmake
 sha256=832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e
 
-cache=${XDG_CACHE_HOME:-${HOME:?is not set}/.cache}/rsd
+cache=${XDG_CACHE_HOME:-}
+if [[ $cache != /* ]]; then cache=${HOME:?is not set}/.cache; fi
+cache=$cache/rsd
 target=$cache/llama.cpp-$version
 sdist=$cache/llama_cpp_python-$version.tar.gz
 download=$cache/llama.download # what pip writes into, and

@@ -6,6 +6,7 @@ namespace rsd {
 namespace {
 
 constexpr double kDecay = 0.95;  // a half-life of 14 observations
+constexpr double kDoubt = 0.9;
 
 }  // namespace
 
@@ -17,6 +18,11 @@ void CostModel::Line::observe(double n_tokens, double cost) {
   nn += n_tokens * n_tokens;
   ms += cost;
   n_ms += n_tokens * cost;
+}
+
+void CostModel::Line::doubt() {
+  ms *= kDoubt;
+  n_ms *= kDoubt;
 }
 
 double CostModel::Line::at(double n_tokens) const {
@@ -36,6 +42,13 @@ void CostModel::observe_prefill(std::size_t n_tokens, double ms) {
 
 void CostModel::observe_encoding(std::size_t n_tokens, double ms) {
   encoding_.observe(static_cast<double>(n_tokens), ms);
+}
+
+void CostModel::doubt_prefill() {
+  prefill_.doubt();
+}
+void CostModel::doubt_encoding() {
+  encoding_.doubt();
 }
 
 std::optional<double> CostModel::prefill_ms(std::size_t n_tokens) const {

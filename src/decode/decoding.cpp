@@ -39,6 +39,10 @@ Result<Draft> parse_draft(std::string_view name) {
   return kDrafts.parse("draft", name);
 }
 
+Draft default_draft(DecoderKind decoder, std::optional<std::size_t> budget) noexcept {
+  return decoder == DecoderKind::kRsd && budget == 1 ? Draft::kInput : Draft::kFirstToken;
+}
+
 Result<Decoding> Decoding::create(std::size_t n_items, DecodingOptions options) {
   if (n_items == 0) return invalid("a request needs at least 1 candidate");
   if (options.budget == 0) return invalid("budget is 0; it must be at least 1");
@@ -97,7 +101,7 @@ Result<std::optional<Decoding::Step>> Decoding::next() const {
     auto proposal = propose(budget() ? std::optional(*budget() - encodings) : std::nullopt);
     if (!proposal) return proposal.error();
     step.proposal.assign(proposal->items().begin(), proposal->items().end());
-  } else if (options_.draft == Draft::kInput) {
+  } else if (options_.draft.value_or(default_draft(options_.decoder, budget())) == Draft::kInput) {
     const Ranking input_order = Ranking::identity(history_.n_items());
     step.proposal.assign(input_order.items().begin(), input_order.items().end());
   }

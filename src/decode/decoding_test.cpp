@@ -276,10 +276,22 @@ TEST(Draft, InputShowsAllPositionsInTheFirstEncoding) {
 
 TEST(Draft, FirstTokenShowsOneRowInTheFirstEncoding) {
   SyntheticScorer scorer({.n_items = 12});
-  auto decoding = *Decoding::create(
-      12, {.decoder = DecoderKind::kRsd, .budget = 1, .policy = mean_log_prob_policy()});
+  auto decoding = *Decoding::create(12, {.decoder = DecoderKind::kRsd,
+                                         .budget = 1,
+                                         .draft = Draft::kFirstToken,
+                                         .policy = mean_log_prob_policy()});
   ASSERT_TRUE(run(decoding, scorer).ok());
   EXPECT_EQ(decoding.history().rounds().front().logits.n_rows(), 1U);
+}
+
+TEST(Draft, DefaultShowsAllPositionsWhereThereIsOneEncodingOnly) {
+  for (const std::size_t budget : {1U, 2U}) {
+    SyntheticScorer scorer({.n_items = 12});
+    auto decoding = *Decoding::create(
+        12, {.decoder = DecoderKind::kRsd, .budget = budget, .policy = mean_log_prob_policy()});
+    ASSERT_TRUE(run(decoding, scorer).ok());
+    EXPECT_EQ(decoding.history().rounds().front().logits.n_rows(), budget == 1 ? 12U : 1U);
+  }
 }
 
 TEST(Decoding, WithoutEncodingsGivesTheInputOrder) {

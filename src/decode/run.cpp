@@ -46,46 +46,81 @@ class Runner {
   }
 
   Result<void> encode_rounds() {
+    if (auto started = encode_first(); !started) return started;
     while (true) {
       auto step = by_agent([&] { return decoding_.next(); });
       if (!step) return step.error();
       if (!step->has_value()) return {};
-      const bool first = decoding_.history().rounds().empty();
-      if (auto fits = expect_in_time(**step, first); !fits) return fits;
-      if (first) {
-        if (auto prefilled = prefill(); !prefilled) return prefilled;
-      }
-      auto encoded = encode(**step);
-      if (!encoded && first && encoded.error().code() == ErrorCode::kDeadlineExceeded) {
-        // The draft behind the prompt had no time; the prompt's own row is there all the same.
-        if (auto saved = encode({.proposal = {}, .rows = {0, 1}}); !saved) return saved;
-      }
-      if (!encoded) return encoded;
+      if (auto done = encode_in_time(**step); !done) return done;
     }
   }
 
-  // kDeadlineExceeded when the step would, as far as is known, end too late.
-  Result<void> expect_in_time(const Decoding::Step& step, bool first) const {
-    if (!options_.deadline) return {};
-    double expected_ms = 0;
-    if (options_.costs) {
-      const std::size_t n_tokens = step.rows.size() - (first ? 1 : 0);
-      if (n_tokens > 0) expected_ms += options_.costs->encoding_ms(n_tokens).value_or(0);
-      if (first) expected_ms += options_.costs->prefill_ms(scorer_.n_prompt_tokens()).value_or(0);
-    }
-    if (ms_between(options_.now(), *options_.deadline) > expected_ms) return {};
-    return Error(ErrorCode::kDeadlineExceeded, "no time is left for another encoding");
+  // The prompt, and the draft behind it where there is one.
+  Result<void> encode_first() {
+    auto step = by_agent([&] { return decoding_.next(); });
+    if (!step) return step.error();
+    if (!step->has_value()) return {};
+    if (auto prefilled = prefill_in_time(); !prefilled) return prefilled;
+    auto encoded = encode_in_time(**step);
+    if (encoded || encoded.error().code() != ErrorCode::kDeadlineExceeded) return encoded;
+    // The draft had no time. The prompt's own row is there all the same, and costs nothing more.
+    if (auto saved = encode({.proposal = {}, .rows = {0, 1}}); !saved) return saved;
+    return encoded;
   }
 
-  Result<void> prefill() {
+  // Is the deadline further away than what comes next is expected to take?
+  bool expect_in_time(std::optional<double> expected_ms) const {
+    return !options_.deadline ||
+           ms_between(options_.now(), *options_.deadline) > expected_ms.value_or(0);
+  }
+
+  static Error no_time() {
+    return {ErrorCode::kDeadlineExceeded, "no time is left for another encoding"};
+  }
+
+  Result<void> prefill_in_time() {
+    CostModel* const costs = options_.costs;
+    const std::size_t n_tokens = scorer_.n_prompt_tokens();
+    const auto expected_ms = costs ? costs->prefill_ms(n_tokens) : std::nullopt;
+    if (!expect_in_time(expected_ms)) {
+      if (costs) costs->doubt_prefill();
+      return no_time();
+    }
     const auto start = options_.now();
     auto prefill = scorer_.prefill(options_.deadline);
     prefill_wall_ms_ = ms_between(start, options_.now());
-    if (!prefill) return prefill.error();
+    if (!prefill) {
+      // What was given up has cost its time, and would have cost more.
+      outcome_.timing.prefill_ms = prefill_wall_ms_;
+      if (costs && prefill_wall_ms_ > expected_ms.value_or(0)) {
+        costs->observe_prefill(n_tokens, prefill_wall_ms_);
+      }
+      return prefill.error();
+    }
     outcome_.timing.prefill_ms = prefill->ms;
     outcome_.tokens_encoded += prefill->n_tokens;
-    if (options_.costs) options_.costs->observe_prefill(prefill->n_tokens, prefill->ms);
+    if (costs) costs->observe_prefill(prefill->n_tokens, prefill->ms);
     return {};
+  }
+
+  Result<void> encode_in_time(const Decoding::Step& step) {
+    // Row 0 came with the prompt; every other row needs a token.
+    const std::size_t n_tokens = step.rows.size() - (step.rows.first == 0 ? 1 : 0);
+    if (n_tokens == 0) return encode(step);
+    CostModel* const costs = options_.costs;
+    const auto expected_ms = costs ? costs->encoding_ms(n_tokens) : std::nullopt;
+    if (!expect_in_time(expected_ms)) {
+      if (costs) costs->doubt_encoding();
+      return no_time();
+    }
+    const auto start = options_.now();
+    auto encoded = encode(step);
+    const double wall_ms = ms_between(start, options_.now());
+    if (!encoded && encoded.error().code() == ErrorCode::kDeadlineExceeded) {
+      outcome_.timing.decode_ms += wall_ms;
+      if (costs && wall_ms > expected_ms.value_or(0)) costs->observe_encoding(n_tokens, wall_ms);
+    }
+    return encoded;
   }
 
   Result<void> encode(const Decoding::Step& step) {

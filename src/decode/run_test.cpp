@@ -134,9 +134,69 @@ TEST(Deadline, DraftThatIsGivenUpLeavesThePromptsOwnRow) {
 
 TEST(Deadline, ThatIsFarAwayChangesNothing) {
   TimedScorer hurried({.n_items = kItems});
+  const auto with = *run_until(hurried, DecoderKind::kRsd, 1e6);
   TimedScorer calm({.n_items = kItems});
-  EXPECT_EQ(run_until(hurried, DecoderKind::kRsd, 1e6)->ranking,
-            run_until(calm, DecoderKind::kRsd, 1e9)->ranking);
+  auto decoding = *Decoding::create(
+      kItems, {.decoder = DecoderKind::kRsd, .budget = 8, .policy = mean_log_prob_policy()});
+  const auto without = *run(decoding, calm, {.now = [&calm] { return calm.now(); }});
+  EXPECT_EQ(with.ranking, without.ranking);
+  EXPECT_EQ(with.encodings, without.encodings);
+  EXPECT_FALSE(with.deadline_hit);
+}
+
+TEST(Deadline, WithKnownCostsADraftThatDoesNotFitLeavesThePromptsOwnRow) {
+  TimedScorer scorer({.n_items = kItems});
+  CostModel costs;
+  costs.observe_prefill(100, 100);
+  costs.observe_encoding(15, 35);
+  const auto outcome = *run_until(scorer, DecoderKind::kRsd, 125, &costs, Draft::kInput);
+  EXPECT_TRUE(outcome.deadline_hit);
+  EXPECT_EQ(outcome.encodings, 1U);
+  EXPECT_EQ(outcome.verified_prefix, 1U);
+}
+
+TEST(Deadline, WorkThatWasGivenUpIsBilled) {
+  TimedScorer prompt({.n_items = kItems});
+  EXPECT_DOUBLE_EQ(run_until(prompt, DecoderKind::kRsd, 30)->timing.prefill_ms, 30);
+  TimedScorer proposal({.n_items = kItems});
+  const auto outcome = *run_until(proposal, DecoderKind::kRsd, 120);
+  EXPECT_DOUBLE_EQ(outcome.timing.prefill_ms, 100);
+  EXPECT_DOUBLE_EQ(outcome.timing.decode_ms, 20);
+  EXPECT_DOUBLE_EQ(outcome.timing.total_ms, 120);
+}
+
+TEST(Deadline, OneSlowPromptDoesNotMakeAllLaterOnesHopeless) {
+  CostModel costs;
+  costs.observe_prefill(100, 1000);  // the machine was busy, once
+  int refused = 0;
+  for (; refused < 100; ++refused) {
+    TimedScorer scorer({.n_items = kItems});
+    if (run_until(scorer, DecoderKind::kRsd, 150, &costs)->encodings > 0) break;
+  }
+  EXPECT_GT(refused, 0);
+  EXPECT_LT(refused, 25);
+}
+
+TEST(Deadline, TopNAndBudgetTogetherHoldUnderAnyOfThem) {
+  for (std::uint64_t seed = 0; seed < 200; ++seed) {
+    for (const double deadline_ms : {50.0, 120.0, 160.0, 1e6}) {
+      TimedScorer scorer({.seed = seed, .n_items = kItems});
+      auto decoding = *Decoding::create(kItems, {.decoder = DecoderKind::kRsd,
+                                                 .budget = 1 + seed % 4,
+                                                 .top_n = 1 + seed % 7,
+                                                 .policy = blend_policy()});
+      const auto outcome = *run(
+          decoding, scorer,
+          {.deadline = scorer.now() + std::chrono::microseconds(std::lround(deadline_ms * 1000)),
+           .now = [&scorer] { return scorer.now(); }});
+      EXPECT_LE(outcome.encodings, 1 + seed % 4);
+      EXPECT_LE(outcome.timing.total_ms, deadline_ms);
+      const auto target = scorer.target();
+      for (std::size_t j = 0; j < outcome.verified_prefix; ++j) {
+        EXPECT_EQ(outcome.ranking.at(Position(j)), target[j]) << "seed " << seed;
+      }
+    }
+  }
 }
 
 TEST(Deadline, AppliesToEveryDecoder) {

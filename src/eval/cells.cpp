@@ -37,7 +37,7 @@ std::vector<std::string> cells(const Row& row) {
       row.relevance ? std::optional(row.relevance->ndcg_at_10) : std::optional<double>();
   return {std::string(to_string(setting.decoder)),
           or_none(setting.policy),
-          or_none(setting.draft ? to_string(*setting.draft) : ""),
+          or_none(draft_of(setting) ? to_string(*draft_of(setting)) : ""),
           setting.budget ? std::to_string(*setting.budget) : std::string(kNone),
           figure(row.encodings, 2),
           figure(row.tokens_encoded, 1),

@@ -124,9 +124,8 @@ TEST_F(EvaluationTest, EverySettingIsMeasuredAsIfItWereAlone) {
     for (std::size_t s = 0; s < evaluation->settings.size(); ++s) {
       const Setting& setting = evaluation->settings[s];
       SyntheticScorer alone(synthetic_options(options_.requests[r]));
-      DecodingOptions options{.decoder = setting.decoder,
-                              .budget = setting.budget,
-                              .draft = setting.draft.value_or(Draft::kFirstToken)};
+      DecodingOptions options{
+          .decoder = setting.decoder, .budget = setting.budget, .draft = setting.draft};
       if (!setting.policy.empty()) options.policy = policy_by_name(setting.policy).value();
       auto decoding = Decoding::create(alone.n_items(), options).value();
       const Outcome outcome = run(decoding, alone, {.now = options_.now}).value();

@@ -48,7 +48,7 @@ class RequestMeasurement {
     auto decoding =
         Decoding::create(scorer_.n_items(), {.decoder = setting.decoder,
                                              .budget = setting.budget,
-                                             .draft = setting.draft.value_or(Draft::kFirstToken),
+                                             .draft = setting.draft,
                                              .policy = policy_of(setting, options_.grid)});
     if (!decoding) return decoding.error().within(to_string(setting));
     // What the last setting left in the cache would make this one's first encoding cheaper.

@@ -29,7 +29,7 @@ Json row_to_json(const Row& row) {
   const Setting& setting = row.setting;
   Json json = {{"decoder", std::string(to_string(setting.decoder))},
                {"policy", name_or_null(setting.policy)},
-               {"draft", name_or_null(setting.draft ? to_string(*setting.draft) : "")},
+               {"draft", name_or_null(draft_of(setting) ? to_string(*draft_of(setting)) : "")},
                {"budget", or_null(setting.budget)},
                {"requests", row.requests},
                {"encodings", row.encodings},

@@ -56,7 +56,7 @@ class Planner {
   }
 
   void add_sd() {
-    for (const Draft draft : grid_.drafts) {
+    for (const auto& draft : grid_.drafts) {
       for (const std::size_t budget : grid_.budgets) {
         settings_.push_back({.decoder = DecoderKind::kSd, .draft = draft, .budget = budget});
       }
@@ -68,7 +68,7 @@ class Planner {
                          const std::vector<std::optional<std::size_t>>& budgets) {
     for (const auto& policy : grid_.policies) {
       RSD_CHECK(policy != nullptr, "a policy that is null");
-      for (const Draft draft : grid_.drafts) {
+      for (const auto& draft : grid_.drafts) {
         for (const auto& budget : budgets) {
           settings_.push_back({decoder, std::string(policy->name()), draft, budget});
         }
@@ -81,6 +81,13 @@ class Planner {
 };
 
 }  // namespace
+
+std::optional<Draft> draft_of(const Setting& setting) {
+  if (setting.decoder == DecoderKind::kAr || setting.decoder == DecoderKind::kStd) {
+    return std::nullopt;
+  }
+  return setting.draft.value_or(default_draft(setting.decoder, setting.budget));
+}
 
 std::string to_string(const Setting& setting) {
   std::string text(to_string(setting.decoder));

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,7 +41,19 @@ TEST(PlanSettings, ListsEveryCombinationBehindTheTarget) {
 TEST(PlanSettings, NeedsNoPolicyWhereNoDecoderHasOne) {
   const auto settings = plan_settings({.decoders = {DecoderKind::kSd}});
   ASSERT_TRUE(settings.ok());
-  EXPECT_THAT(names(*settings), ElementsAre("ar", "sd first-token"));
+  EXPECT_THAT(names(*settings), ElementsAre("ar", "sd"));
+}
+
+TEST(PlanSettings, WithoutADraftEachSettingHasItsDecodersDefault) {
+  const auto settings = plan_settings({.decoders = {DecoderKind::kSd, DecoderKind::kRsd},
+                                       .budgets = {1, 2},
+                                       .policies = {argmax_policy()}});
+  ASSERT_TRUE(settings.ok());
+  std::vector<std::optional<Draft>> drafts;
+  for (const Setting& setting : *settings)
+    drafts.push_back(draft_of(setting));
+  EXPECT_THAT(drafts, ElementsAre(std::nullopt, Draft::kFirstToken, Draft::kFirstToken,
+                                  Draft::kFirstToken, Draft::kInput, Draft::kFirstToken));
 }
 
 TEST(PlanSettings, TellsWhatIsMissingOrRepeated) {
@@ -58,7 +71,7 @@ TEST(PlanSettings, TellsWhatIsMissingOrRepeated) {
               HasSubstr("at least one draft"));
   EXPECT_THAT(message({.decoders = {DecoderKind::kSd}, .budgets = {0}}), HasSubstr("budget is 0"));
   EXPECT_THAT(message({.decoders = {DecoderKind::kSd}, .budgets = {2, 2}}),
-              HasSubstr("\"sd first-token T=2\" is asked for twice"));
+              HasSubstr("\"sd T=2\" is asked for twice"));
   EXPECT_THAT(message({.decoders = {DecoderKind::kAr, DecoderKind::kAr}}),
               HasSubstr("ar is listed twice"));
 }

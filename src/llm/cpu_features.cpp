@@ -18,7 +18,7 @@ Result<void> check_cpu_features(std::string_view required, std::string_view cpui
     if (!present.contains(word)) missing += " " + word;
   }
   if (missing.empty()) return {};
-  return Error(ErrorCode::kUnsupported,
+  return Error(ErrorCode::kMissingDependency,
                "this build's kernels need instructions that this CPU lacks:" + missing +
                    "; configure and build again on this machine (./dev build)");
 }

@@ -7,7 +7,7 @@
 
 namespace rsd {
 
-// `required`: names as in /proc/cpuinfo, separated by spaces. kUnsupported names those that
+// `required`: names as in /proc/cpuinfo, separated by spaces. kMissingDependency names those that
 // `cpuinfo_flags` lacks and what to do.
 Result<void> check_cpu_features(std::string_view required, std::string_view cpuinfo_flags);
 

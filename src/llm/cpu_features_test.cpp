@@ -19,7 +19,7 @@ TEST(CpuFeatures, AllPresentIsWell) {
 TEST(CpuFeatures, MissingOnesAreNamed) {
   const auto checked = check_cpu_features("avx2 avx512f bmi2", kFlags);
   ASSERT_FALSE(checked);
-  EXPECT_EQ(checked.error().code(), ErrorCode::kUnsupported);
+  EXPECT_EQ(checked.error().code(), ErrorCode::kMissingDependency);
   EXPECT_THAT(checked.error().message(), HasSubstr(" avx512f bmi2;"));
   EXPECT_THAT(checked.error().message(), Not(HasSubstr("avx2 ")));
 }

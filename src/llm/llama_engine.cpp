@@ -129,11 +129,12 @@ Result<void> LlamaEngine::State::add_loras(const std::vector<LoraFile>& files) {
 
 Result<void> LlamaEngine::State::add_context(const LlamaOptions& options) {
   const std::size_t trained = static_cast<std::size_t>(llama_model_n_ctx_train(model.get()));
-  const std::size_t size =
+  // llama.cpp rounds its context up; what was asked for is the limit all the same.
+  context_size =
       options.context_size != 0 ? options.context_size : std::min(trained, kDefaultMaxContext);
   const auto cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   llama_context_params params = llama_context_default_params();
-  params.n_ctx = static_cast<std::uint32_t>(size);
+  params.n_ctx = static_cast<std::uint32_t>(context_size);
   params.n_batch = params.n_ctx;
   params.n_ubatch = std::min(kMicroBatch, params.n_ctx);
   params.n_seq_max = 1;
@@ -146,7 +147,7 @@ Result<void> LlamaEngine::State::add_context(const LlamaOptions& options) {
   const LlamaErrorCapture errors;
   context.reset(llama_init_from_model(model.get(), params));
   if (!context) {
-    return Error(ErrorCode::kRuntime, "no context of " + std::to_string(size) +
+    return Error(ErrorCode::kRuntime, "no context of " + std::to_string(context_size) +
                                           " tokens can be made: " + reason(errors));
   }
   if (!llama_get_memory(context.get())) {
@@ -154,6 +155,15 @@ Result<void> LlamaEngine::State::add_context(const LlamaOptions& options) {
                  "model " + options.model_path + " is not a decoder-only language model");
   }
   return {};
+}
+
+// The first encoding of a process reads the weights from the disk and starts the threads. That is
+// done here, so that no request is billed for it and no deadline is missed by it.
+Result<void> LlamaEngine::State::warm_up() {
+  const TokenId any(0);
+  auto done = decode({&any, 1}, 0, 0, std::nullopt, [](std::size_t, const float*) {});
+  llama_memory_clear(llama_get_memory(context.get()), /*data=*/false);
+  return done;
 }
 
 void LlamaEngine::State::describe(const std::string& path) {
@@ -167,7 +177,7 @@ void LlamaEngine::State::describe(const std::string& path) {
           .size_bytes = llama_model_size(model.get()),
           .n_vocabulary = static_cast<std::size_t>(llama_vocab_n_tokens(vocab)),
           .trained_context = static_cast<std::size_t>(llama_model_n_ctx_train(model.get())),
-          .context_size = llama_n_ctx(context.get()),
+          .context_size = context_size,
           .tokenizer = tokenizer_name(vocab),
           .chat_format = chat_text(model.get(), false).plain ? "plain" : "own",
           .keeps_partial_cache =
@@ -186,6 +196,7 @@ Result<std::unique_ptr<LlamaEngine>> LlamaEngine::load(const LlamaOptions& optio
   state->model = *std::move(model);
   if (auto added = state->add_context(options); !added) return added.error();
   if (auto added = state->add_loras(options.loras); !added) return added.error();
+  if (auto warm = state->warm_up(); !warm) return warm.error();
   try {
     state->tokenizer = std::make_shared<LlamaTokenizer>(state->model);
   } catch (const std::exception& failure) {  // llama.cpp's, over a vocabulary with holes

@@ -86,10 +86,10 @@ void LlamaEngine::Scorer::read_row(const float* logits, std::span<float> row) co
 
 Result<Prefill> LlamaEngine::Scorer::prefill(std::optional<Clock::time_point> give_up_at) {
   check_owner();
-  if (prefill_) return *prefill_;
+  if (prefill_ && prompt_cached_) return *prefill_;
   const auto start = Clock::now();
   if (auto done = encode_prompt(give_up_at); !done) return done.error();
-  prefill_ = Prefill{.n_tokens = prompt_.tokens.size(), .ms = ms_since(start)};
+  if (!prefill_) prefill_ = Prefill{.n_tokens = prompt_.tokens.size(), .ms = ms_since(start)};
   return *prefill_;
 }
 
@@ -97,11 +97,11 @@ Result<void> LlamaEngine::Scorer::encode_prompt(std::optional<Clock::time_point>
   prompt_cached_ = false;
   cached_.clear();
   llama_memory_clear(llama_get_memory(state_.context.get()), /*data=*/false);
-  first_row_.assign(n_items(), 0.0F);
-  auto done =
-      state_.decode(prompt_.tokens, 0, prompt_.tokens.size() - 1, give_up_at,
-                    [&](std::size_t, const float* logits) { read_row(logits, first_row_); });
+  std::vector<float> row(n_items());  // an encoding that breaks off leaves the last row as it was
+  auto done = state_.decode(prompt_.tokens, 0, prompt_.tokens.size() - 1, give_up_at,
+                            [&](std::size_t, const float* logits) { read_row(logits, row); });
   prompt_cached_ = done.ok();
+  if (prompt_cached_) first_row_ = std::move(row);
   return done;
 }
 
@@ -145,8 +145,6 @@ Result<Encoding> LlamaEngine::Scorer::encode(const EncodingQuery& query) {
             "rows of an encoding");
   const auto start = Clock::now();
   Encoding encoding{.rows = LogitMatrix(query.rows.size(), n_items())};
-  if (query.rows.first == 0) std::ranges::copy(first_row_, encoding.rows.row(0).begin());
-
   // Row j comes out at item j-1. Items before the first wanted row are encoded only where the cache
   // lacks them.
   const std::size_t n_needed = query.rows.end - 1;
@@ -176,6 +174,7 @@ Result<Encoding> LlamaEngine::Scorer::encode(const EncodingQuery& query) {
                    query.proposal.begin() + static_cast<std::ptrdiff_t>(n_needed));
     encoding.n_tokens += tokens.size();
   }
+  if (query.rows.first == 0) std::ranges::copy(first_row_, encoding.rows.row(0).begin());
   encoding.ms = ms_since(start);
   return encoding;
 }

@@ -33,8 +33,11 @@ struct LlamaEngine::State {
   std::uint64_t open_scorers = 0;               // serial number of the scorer that owns the cache
   std::optional<Clock::time_point> give_up_at;  // of the pass that is running
 
+  std::size_t context_size = 0;  // tokens that prompt and ranking may take
+
   Result<void> add_context(const LlamaOptions& options);
   Result<void> add_loras(const std::vector<LoraFile>& files);
+  Result<void> warm_up();
   void describe(const std::string& path);
 
   // Runs `tokens` at positions first_position… through the LLM, in batches of kMaxOutputs where

@@ -9,11 +9,13 @@
 
 namespace rsd {
 
-// Where `./dev setup` keeps it, whether it is there or not.
+// Where `rsd model fetch` puts it, whether it is there or not (cli/model_store.h).
 inline std::string default_model_path() {
   const char* cache = std::getenv("XDG_CACHE_HOME");
   const char* home = std::getenv("HOME");
-  const std::string folder = cache && *cache ? cache : std::string(home ? home : "") + "/.cache";
+  // Relative values are to be ignored (XDG Base Directory Specification).
+  const bool is_set = cache && *cache == '/';
+  const std::string folder = is_set ? cache : std::string(home ? home : "") + "/.cache";
   return folder + "/rsd/models/smollm2-135m-instruct-q4_1.gguf";
 }
 
@@ -23,4 +25,4 @@ inline std::string default_model_path() {
 #define RSD_REQUIRE_DEFAULT_MODEL()                                               \
   if (!std::filesystem::exists(::rsd::default_model_path()))                      \
   GTEST_SKIP() << "the default model is missing: " << ::rsd::default_model_path() \
-               << "; ./dev setup fetches it"
+               << "; `./dev test` and `rsd model fetch` fetch it"

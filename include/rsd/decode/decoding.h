@@ -39,13 +39,16 @@ enum class Draft {
 
 std::string_view to_string(Draft draft) noexcept;
 Result<Draft> parse_draft(std::string_view name);
+// The better one, as measured (docs/measurements.md): kInput for rsd with a budget of 1, which
+// would see a single row otherwise; else kFirstToken, which agrees better at equal time.
+Draft default_draft(DecoderKind decoder, std::optional<std::size_t> budget) noexcept;
 
 struct DecodingOptions {
   DecoderKind decoder = DecoderKind::kRsd;
   // LLM encodings, the prefill's included; at least 1. Needed by rsd, optional for sd, unused
   // (ignored) by the others.
   std::optional<std::size_t> budget;
-  Draft draft = Draft::kFirstToken;
+  std::optional<Draft> draft;  // nullopt = default_draft()
   // Stop as soon as this many leading positions are known; at least 1, nullopt = all.
   std::optional<std::size_t> top_n;
   // For rsd and exact. Shared and immutable.

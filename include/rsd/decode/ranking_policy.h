@@ -22,8 +22,8 @@ class RankingPolicy {
   virtual std::string_view name() const noexcept = 0;
 
   // One finite score an item, higher is better, ties keep the input order. `history` has at least
-  // one round. `encodings_left`: of the budget, after this proposal is made; nullopt without a
-  // budget, 0 when the proposal is the answer.
+  // one round. `encodings_left`: of the budget, the one of this proposal included; nullopt without
+  // a budget, 0 when the proposal is the answer and is not encoded any more.
   virtual Result<std::vector<double>> score(const History& history,
                                             std::optional<std::size_t> encodings_left) const = 0;
 };

@@ -13,7 +13,8 @@
 
 namespace rsd {
 
-// What the decoder has no use for is empty: the policy of ar, std and sd, the draft of ar and std,
+// What the decoder has no use for is empty: the policy of ar, std and sd, the draft of ar and std
+// (elsewhere an empty one is the decoder's default, default_draft()),
 // the budget of all but rsd and a limited sd.
 struct Setting {
   DecoderKind decoder = DecoderKind::kAr;
@@ -24,6 +25,9 @@ struct Setting {
   bool operator==(const Setting&) const = default;
 };
 
+// The draft in force; nullopt for ar and std, which carry none.
+std::optional<Draft> draft_of(const Setting& setting);
+
 // One line, unique among settings: "rsd mean-logprob first-token T=2".
 std::string to_string(const Setting& setting);
 
@@ -32,7 +36,8 @@ struct SettingGrid {
   std::vector<DecoderKind> decoders;
   std::vector<std::size_t> budgets;                            // of sd and rsd
   std::vector<std::shared_ptr<const RankingPolicy>> policies;  // of exact and rsd, not null
-  std::vector<Draft> drafts = {Draft::kFirstToken};            // of sd, exact and rsd
+  std::vector<std::optional<Draft>> drafts = {
+      std::nullopt};  // of sd, exact and rsd; nullopt = default
 };
 
 // All settings of the grid: ar, std, sd (per draft: each budget, then to the end), exact (per

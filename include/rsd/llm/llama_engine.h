@@ -48,7 +48,7 @@ struct ModelInfo {
   std::size_t trained_context = 0;
   std::size_t context_size = 0;     // in use
   std::string tokenizer;            // BPE, SPM, …
-  std::string chat_format;          // the known format that its template matches, or "plain"
+  std::string chat_format;          // "own", or "plain" where it has none that is known
   bool keeps_partial_cache = true;  // false (recurrent, hybrid): every change re-encodes the prompt
 };
 
@@ -56,8 +56,9 @@ struct ModelInfo {
 class LlamaEngine {
  public:
   // kInvalidArgument (an option out of range), kNotFound (no such file), kInvalidInput (not a GGUF,
-  // truncated, or an adapter for another model), kUnsupported (an embedding or encoder model; a CPU
-  // without the instructions this build was made for), kRuntime (out of memory).
+  // truncated, or an adapter for another model), kUnsupported (an embedding or encoder model),
+  // kMissingDependency (a CPU without the instructions that this build was made for), kRuntime (out
+  // of memory).
   static Result<std::unique_ptr<LlamaEngine>> load(const LlamaOptions& options);
 
   LlamaEngine(const LlamaEngine&) = delete;

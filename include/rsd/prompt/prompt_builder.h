@@ -30,7 +30,7 @@ class PromptBuilder {
  public:
   // Identifiers are looked for once, here; `max_items` bounds how many.
   PromptBuilder(std::shared_ptr<const Tokenizer> tokenizer, const PromptTemplates& templates,
-                std::size_t max_items = 256);
+                std::size_t max_items = 1000);
 
   // `context_tokens`: what prompt and ranking may take together. Where the prompt is longer, all
   // candidate texts are cut to one common number of tokens, the largest that fits.
