@@ -115,8 +115,11 @@ class RankRun {
     if (!conditions) return conditions.error();
     conditions_ = *std::move(conditions);
     if (options_.resume) {
-      auto kept = read_kept(options_.output, format_, options_.decoder.decoder, decoding_.budget,
-                            conditions_);
+      auto kept = read_kept({.path = options_.output,
+                             .format = format_,
+                             .decoder = options_.decoder.decoder,
+                             .budget = decoding_.budget,
+                             .conditions = conditions_});
       if (!kept) return kept.error();
       kept_ = *std::move(kept);
     }

@@ -104,22 +104,22 @@ void remove_conditions(const std::string& path) {
   std::filesystem::remove(conditions_path(path), ignored);
 }
 
-Result<Kept> read_kept(const std::string& path, AnswerFormat format, const std::string& decoder,
-                       std::optional<std::size_t> budget, const Conditions& conditions) {
-  if (format == AnswerFormat::kTable) {
+Result<Kept> read_kept(const ResumedOutput& output) {
+  if (output.format == AnswerFormat::kTable) {
     return Error(ErrorCode::kInvalidArgument, "--resume works with the formats jsonl and trec");
   }
-  const std::string partial = OutputFile::partial_path(path);
+  const std::string partial = OutputFile::partial_path(output.path);
   const bool interrupted = std::filesystem::exists(partial);
-  const std::string& source = interrupted ? partial : path;
+  const std::string& source = interrupted ? partial : output.path;
   if (!std::filesystem::exists(source)) return Kept{};
   if (interrupted) {
-    if (auto same = check_conditions(path, conditions); !same) return same.error();
+    if (auto same = check_conditions(output.path, output.conditions); !same) return same.error();
   }
   const auto text = read_file(source);
   if (!text) return text.error();
-  return format == AnswerFormat::kJsonl ? keep_jsonl(source, *text, decoder, budget)
-                                        : keep_trec(source, *text, /*complete=*/!interrupted);
+  return output.format == AnswerFormat::kJsonl
+             ? keep_jsonl(source, *text, output.decoder, output.budget)
+             : keep_trec(source, *text, /*complete=*/!interrupted);
 }
 
 }  // namespace rsd::cli

@@ -7,12 +7,11 @@
 #include <cerrno>
 #include <system_error>
 
-extern char** environ;
-
 namespace rsd::cli {
 
 Result<void> run_program(const std::vector<std::string>& command) {
   std::vector<char*> arguments;
+  arguments.reserve(command.size() + 1);
   for (const auto& argument : command)
     arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);

@@ -161,7 +161,7 @@ Result<void> LlamaEngine::State::add_context(const LlamaOptions& options) {
 // done here, so that no request is billed for it and no deadline is missed by it.
 Result<void> LlamaEngine::State::warm_up() {
   const TokenId any(0);
-  auto done = decode({&any, 1}, 0, 0, std::nullopt, [](std::size_t, const float*) {});
+  auto done = decode({.tokens = {&any, 1}, .give_up_at = {}}, [](std::size_t, const float*) {});
   llama_memory_clear(llama_get_memory(context.get()), /*data=*/false);
   return done;
 }

@@ -49,20 +49,20 @@ Result<void> to_result(int32_t status) {
 }  // namespace
 
 Result<void> LlamaEngine::State::decode(
-    std::span<const TokenId> tokens, std::size_t first_position, std::size_t first_output,
-    std::optional<Clock::time_point> deadline,
-    const std::function<void(std::size_t, const float*)>& on_row) {
-  give_up_at = deadline;
-  for (std::size_t begin = 0; begin < tokens.size();) {
+    const Pass& pass, const std::function<void(std::size_t, const float*)>& on_row) {
+  give_up_at = pass.give_up_at;
+  const std::size_t n_tokens = pass.tokens.size();
+  for (std::size_t begin = 0; begin < n_tokens;) {
     // Tokens without output may come in any number, those with output in limited batches.
-    const std::size_t silent = begin < first_output ? first_output - begin : 0;
-    const std::size_t end = std::min({tokens.size(), begin + silent + kMaxOutputs,
+    const std::size_t silent = begin < pass.first_output ? pass.first_output - begin : 0;
+    const std::size_t end = std::min({n_tokens, begin + silent + kMaxOutputs,
                                       begin + std::size_t{llama_n_batch(context.get())}});
     Batch batch(end - begin);
-    for (std::size_t t = begin; t < end; ++t)
-      batch.add(tokens[t], first_position + t, t >= first_output);
+    for (std::size_t t = begin; t < end; ++t) {
+      batch.add(pass.tokens[t], pass.first_position + t, t >= pass.first_output);
+    }
     if (auto done = to_result(llama_decode(context.get(), batch.get())); !done) return done;
-    for (std::size_t t = std::max(begin, first_output); t < end; ++t) {
+    for (std::size_t t = std::max(begin, pass.first_output); t < end; ++t) {
       const float* logits = llama_get_logits_ith(context.get(), static_cast<int32_t>(t - begin));
       if (!logits) return Error(ErrorCode::kRuntime, "the LLM gave no logits");
       on_row(t, logits);
@@ -98,7 +98,9 @@ Result<void> LlamaEngine::Scorer::encode_prompt(std::optional<Clock::time_point>
   cached_.clear();
   llama_memory_clear(llama_get_memory(state_.context.get()), /*data=*/false);
   std::vector<float> row(n_items());  // an encoding that breaks off leaves the last row as it was
-  auto done = state_.decode(prompt_.tokens, 0, prompt_.tokens.size() - 1, give_up_at,
+  auto done = state_.decode({.tokens = prompt_.tokens,
+                             .first_output = prompt_.tokens.size() - 1,
+                             .give_up_at = give_up_at},
                             [&](std::size_t, const float* logits) { read_row(logits, row); });
   prompt_cached_ = done.ok();
   if (prompt_cached_) first_row_ = std::move(row);
@@ -134,7 +136,11 @@ Result<void> LlamaEngine::Scorer::rewind_to(std::size_t n_kept, const EncodingQu
   cached_.assign(query.proposal.begin(),
                  query.proposal.begin() + static_cast<std::ptrdiff_t>(n_kept));
   n_tokens += kept.size();
-  return state_.decode(kept, prompt_.tokens.size(), kept.size(), query.give_up_at, {});
+  return state_.decode({.tokens = kept,
+                        .first_position = prompt_.tokens.size(),
+                        .first_output = kept.size(),
+                        .give_up_at = query.give_up_at},
+                       {});
 }
 
 Result<Encoding> LlamaEngine::Scorer::encode(const EncodingQuery& query) {
@@ -161,7 +167,10 @@ Result<Encoding> LlamaEngine::Scorer::encode(const EncodingQuery& query) {
       tokens.emplace_back(prompt_.identifiers[query.proposal[t].slot()].value());
     }
     const auto done =
-        state_.decode(tokens, prompt_.tokens.size() + n_kept, first_item - n_kept, query.give_up_at,
+        state_.decode({.tokens = tokens,
+                       .first_position = prompt_.tokens.size() + n_kept,
+                       .first_output = first_item - n_kept,
+                       .give_up_at = query.give_up_at},
                       [&](std::size_t t, const float* logits) {
                         read_row(logits, encoding.rows.row(n_kept + t + 1 - query.rows.first));
                       });

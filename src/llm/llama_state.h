@@ -24,6 +24,14 @@ struct LlamaFree {
   void operator()(llama_adapter_lora* adapter) const { llama_adapter_lora_free(adapter); }
 };
 
+// Tokens to encode behind what the cache holds.
+struct Pass {
+  std::span<const TokenId> tokens;
+  std::size_t first_position = 0;  // of tokens[0] in the sequence
+  std::size_t first_output = 0;    // index of the first token whose logits are wanted
+  std::optional<Clock::time_point> give_up_at;
+};
+
 struct LlamaEngine::State {
   std::shared_ptr<llama_model> model;  // outlives what is made from it: the members below
   std::vector<std::unique_ptr<llama_adapter_lora, LlamaFree>> loras;
@@ -40,11 +48,9 @@ struct LlamaEngine::State {
   Result<void> warm_up();
   void describe(const std::string& path);
 
-  // Runs `tokens` at positions first_position… through the LLM, in batches of kMaxOutputs where
-  // rows are wanted. `on_row(t)` is called for every token t >= first_output while its logits can
-  // be read.
-  Result<void> decode(std::span<const TokenId> tokens, std::size_t first_position,
-                      std::size_t first_output, std::optional<Clock::time_point> deadline,
+  // Runs the pass through the LLM, in batches of kMaxOutputs where rows are wanted. `on_row(t)` is
+  // called for every token t >= first_output while its logits can be read.
+  Result<void> decode(const Pass& pass,
                       const std::function<void(std::size_t token, const float* logits)>& on_row);
 };
 

@@ -38,25 +38,31 @@ class CuttableText {
   std::vector<std::size_t> ends_;  // by token: the byte offset behind it
 };
 
+// What stands around a request's texts.
+struct Surroundings {
+  const PromptTemplate& wording;
+  const ChatFrame& frame;
+  const Identifiers& identifiers;
+};
+
 // One request's prompt in the making.
 class Renderer {
  public:
-  Renderer(const Tokenizer& tokenizer, const PromptTemplate& wording, const ChatFrame& frame,
-           const Identifiers& identifiers, const Request& request)
+  Renderer(const Tokenizer& tokenizer, const Surroundings& surroundings, const Request& request)
       : tokenizer_(tokenizer),
-        wording_(wording),
-        frame_(frame),
-        identifiers_(identifiers),
+        wording_(surroundings.wording),
+        frame_(surroundings.frame),
+        identifiers_(surroundings.identifiers),
         request_(request),
         query_(single_line(request.query)) {
     for (const auto& candidate : request.candidates)
       texts_.push_back(single_line(candidate.text));
     const std::size_t first =
-        wording.history_last == 0 || request.history.size() <= wording.history_last
+        wording_.history_last == 0 || request.history.size() <= wording_.history_last
             ? 0
-            : request.history.size() - wording.history_last;
+            : request.history.size() - wording_.history_last;
     for (std::size_t i = first; i < request.history.size(); ++i) {
-      history_ += fill(wording.history_item, single_line(request.history[i]));
+      history_ += fill(wording_.history_item, single_line(request.history[i]));
     }
   }
 
@@ -235,7 +241,10 @@ Result<Prompt> PromptBuilder::build(const Request& request, std::size_t context_
                                           " tokens is too small for " + std::to_string(n_items) +
                                           " identifiers");
   }
-  const Renderer renderer(*tokenizer_, task.prompt_template, task.frame, task.identifiers, request);
+  const Renderer renderer(
+      *tokenizer_,
+      {.wording = task.prompt_template, .frame = task.frame, .identifiers = task.identifiers},
+      request);
   auto prompt = fit(renderer, *tokenizer_, context_tokens - n_items);
   if (!prompt) return prompt;
   prompt->identifiers.assign(

@@ -58,12 +58,12 @@ class Reader {
     const bool recommendation = result.task == Task::kRecommendation;
     const Kind subject = recommendation ? Kind::kHistory : Kind::kQuery;
     const std::set<Kind> frame{Kind::kNum, subject};
-    for (auto step : {read_parts("system", {Kind::kNum}, {}, result.system),
-                      read_parts("prefix", frame, {}, result.prefix),
-                      read_parts("body", {Kind::kText, Kind::kIdentifier},
-                                 {Kind::kText, Kind::kIdentifier}, result.body),
-                      read_parts("suffix", frame, {}, result.suffix),
-                      read_history(recommendation, result), read_answer(result)}) {
+    for (const auto& step : {read_parts("system", {Kind::kNum}, {}, result.system),
+                             read_parts("prefix", frame, {}, result.prefix),
+                             read_parts("body", {Kind::kText, Kind::kIdentifier},
+                                        {Kind::kText, Kind::kIdentifier}, result.body),
+                             read_parts("suffix", frame, {}, result.suffix),
+                             read_history(recommendation, result), read_answer(result)}) {
       if (!step) return step.error();
     }
     return check_subject(subject, std::move(result));
