@@ -38,6 +38,7 @@ Request request() {
 
 std::vector<ItemId> order(std::size_t rotated_from) {
   std::vector<ItemId> items;
+  items.reserve(kItems);
   for (std::size_t i = 0; i < kItems; ++i)
     items.emplace_back(i);
   std::rotate(items.begin() + static_cast<std::ptrdiff_t>(rotated_from),
