@@ -1,6 +1,6 @@
 // Our own cost of decoding a request, without an LLM: a made-up scorer answers at once, so what is
-// left is the decoder's and the policy's work. The counter `encodings` tells how often the LLM
-// would have run.
+// left is the decoder's and the policy's work. The counter `encodings` tells how often it
+// was asked; its logits ignore the prefix, so a real LLM is asked more often.
 #include <benchmark/benchmark.h>
 
 #include <cstdlib>
