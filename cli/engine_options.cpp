@@ -30,6 +30,20 @@ Result<LoraFile> parse_lora(const std::string& text) {
   return LoraFile{.path = text};
 }
 
+Result<std::string> model_path(const EngineOptions& options) {
+  return options.model.empty() ? default_model() : Result<std::string>(options.model);
+}
+
+Result<std::vector<LoraFile>> parse_loras(const std::vector<std::string>& texts) {
+  std::vector<LoraFile> loras;
+  for (const auto& text : texts) {
+    auto lora = parse_lora(text);
+    if (!lora) return lora.error();
+    loras.push_back(*std::move(lora));
+  }
+  return loras;
+}
+
 // A file under the same name need not be the same file.
 std::string identity_of(const std::string& path) {
   std::error_code unknown;
@@ -87,20 +101,16 @@ void add_engine_options(CLI::App& command, EngineOptions& options) {
       ->group(group);
 }
 
-Result<std::map<std::string, std::string>> engine_conditions(const EngineOptions& options) {
-  std::map<std::string, std::string> told{{"rsd", RSD_VERSION},
-                                          {"ctx-size", std::to_string(options.context_size)}};
-  std::string model = options.model;
-  if (model.empty()) {
-    auto path = default_model();
-    if (!path) return path.error();
-    model = *path;
-  }
-  told["model"] = identity_of(model);
-  for (const auto& text : options.loras) {
-    const auto lora = parse_lora(text);
-    if (!lora) return lora.error();
-    told["lora"] += identity_of(lora->path) + " x " + std::to_string(lora->scale) + "; ";
+Result<Conditions> engine_conditions(const EngineOptions& options) {
+  const auto model = model_path(options);
+  if (!model) return model.error();
+  const auto loras = parse_loras(options.loras);
+  if (!loras) return loras.error();
+  Conditions told{{"rsd", RSD_VERSION},
+                  {"ctx-size", std::to_string(options.context_size)},
+                  {"model", identity_of(*model)}};
+  for (const auto& lora : *loras) {
+    told["lora"] += identity_of(lora.path) + " x " + std::to_string(lora.scale) + "; ";
   }
   for (const auto& file : options.prompt_templates) {
     told["prompt-template"] += identity_of(file) + "; ";
@@ -111,22 +121,16 @@ Result<std::map<std::string, std::string>> engine_conditions(const EngineOptions
 Result<Engine> Engine::load(const EngineOptions& options, const CommonOptions& common) {
   auto templates = load_templates(options.prompt_templates);
   if (!templates) return templates.error();
-  LlamaOptions llama{.model_path = options.model,
-                     .loras = {},
-                     .context_size = options.context_size,
-                     .threads = common.threads,
-                     .gpu_layers = options.gpu_layers,
-                     .log = llama_log_sink()};
-  if (llama.model_path.empty()) {
-    auto path = default_model();
-    if (!path) return path.error();
-    llama.model_path = *path;
-  }
-  for (const auto& text : options.loras) {
-    auto lora = parse_lora(text);
-    if (!lora) return lora.error();
-    llama.loras.push_back(*std::move(lora));
-  }
+  auto model = model_path(options);
+  if (!model) return model.error();
+  auto loras = parse_loras(options.loras);
+  if (!loras) return loras.error();
+  const LlamaOptions llama{.model_path = *std::move(model),
+                           .loras = *std::move(loras),
+                           .context_size = options.context_size,
+                           .threads = common.threads,
+                           .gpu_layers = options.gpu_layers,
+                           .log = llama_log_sink()};
   auto llm = LlamaEngine::load(llama);
   if (!llm) return llm.error();
   PromptBuilder prompts((*llm)->tokenizer(), *templates);

@@ -26,10 +26,13 @@ struct EngineOptions {
 
 void add_engine_options(CLI::App& command, EngineOptions& options);
 
+// What results depend on, by name.
+using Conditions = std::map<std::string, std::string>;
+
 // What rankings depend on besides the requests and the decoder: the files by name, size and time of
 // their last change, and this version of rsd. Kept with unfinished results and compared when they
 // are resumed. kNotFound where no model is named and the default one is missing.
-Result<std::map<std::string, std::string>> engine_conditions(const EngineOptions& options);
+Result<Conditions> engine_conditions(const EngineOptions& options);
 
 // A loaded LLM with its prompts.
 class Engine {

@@ -6,7 +6,6 @@
 #include <filesystem>
 #include <iostream>
 #include <limits>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -217,7 +216,7 @@ class EvalRun {
   const EvalOptions& options_;
   const Selected& selected_;
   SettingGrid grid_;
-  std::map<std::string, std::string> conditions_;
+  Conditions conditions_;
   std::optional<Qrels> qrels_;
   std::vector<std::vector<Request>> datasets_;
   bool some_failed_ = false;

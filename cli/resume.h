@@ -1,17 +1,15 @@
 // What an interrupted `rsd rank --output` left behind.
 #pragma once
 
-#include <map>
 #include <optional>
 #include <string>
 #include <unordered_set>
 
+#include "engine_options.h"
 #include "rsd/core/result.h"
 #include "rsd/data/answer_writer.h"
 
 namespace rsd::cli {
-
-using Conditions = std::map<std::string, std::string>;
 
 struct Kept {
   std::string text;                     // whole answers, as they stand in the file
