@@ -1,0 +1,153 @@
+"""Training examples, drawn anew each time from the requests of the training files."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from teacher import Cooccurrence, Embedder, recommendation_scores, standardised
+
+MIN_ITEMS, MAX_ITEMS = 4, 26
+HELD_OUT = 60  # requests of each file at most: never trained on
+
+
+@dataclass(frozen=True)
+class Example:
+    request: dict  # task, query or history, candidates: what PromptBuilder takes
+    teacher: np.ndarray  # [K] standardised scores, larger is better
+
+
+def read_requests(path: Path) -> list[dict]:
+    with path.open(encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
+def split(requests: list[dict]) -> tuple[list[dict], list[dict]]:
+    """What to train on, and the last judged requests, at most a tenth; they share no query."""
+    judged = [r for r in requests if labels(r).any()]
+    held_out = judged[-min(HELD_OUT, len(judged) // 10) :]
+    queries = {r.get("query", r["id"]) for r in held_out}
+    return [r for r in requests if r.get("query", r["id"]) not in queries], held_out
+
+
+def labels(request: dict) -> np.ndarray:
+    relevance = request.get("relevance", {})
+    return np.array([relevance.get(c["id"], 0) for c in request["candidates"]], float)
+
+
+def make(task: str, context: dict, texts: list[str], teacher: np.ndarray) -> Example:
+    candidates = [{"text": text} for text in texts]
+    return Example({"task": task, "candidates": candidates, **context}, standardised(teacher))
+
+
+class PassageSource:
+    """A search request: its own query, one of its texts as the query, or a sentence as the query."""
+
+    def __init__(self, requests: list[dict], embedder: Embedder, label_weight: float):
+        self._requests = requests
+        self._embedder = embedder
+        self._label_weight = label_weight
+        self._long = np.median([len(c["text"]) for r in requests for c in r["candidates"]]) > 150
+        embedder.add(r["query"] for r in requests)
+        embedder.add(c["text"] for r in requests for c in r["candidates"])
+
+    def real(self, request: dict) -> tuple[str, list[str], np.ndarray]:
+        texts = [c["text"] for c in request["candidates"]]
+        scores = self._embedder.cosines(request["query"], texts)
+        return request["query"], texts, scores + self._label_weight * labels(request)
+
+    def draw(self, rng: random.Random, n_items: int, max_chars: int) -> Example:
+        request = rng.choice(self._requests)
+        query, texts, scores = self.real(request)
+        if rng.random() < 0.4:
+            query, texts, scores = self._other_query(rng, request)
+        foreign = rng.choice((0, 0, n_items // 4, max(0, n_items - len(texts))))
+        if n_items > len(texts):
+            foreign = max(foreign, n_items - len(texts))
+        texts, scores = self._with_foreign(rng, query, texts, scores, foreign)
+        keep = choose(rng, scores, n_items, foreign)
+        texts, scores = [texts[i] for i in keep], scores[keep]
+        if self._long and max(map(len, texts)) > max_chars:
+            # The teacher judges what the LLM gets to read; judgements of the whole still count.
+            texts = [t if len(t) <= max_chars else t[:max_chars].rsplit(" ", 1)[0] for t in texts]
+        return make("passage", {"query": query}, texts, scores)
+
+    def _other_query(self, rng: random.Random, request: dict) -> tuple[str, list[str], np.ndarray]:
+        texts = [c["text"] for c in request["candidates"]]
+        at = rng.randrange(len(texts))
+        if not self._long:
+            query, texts = texts[at], [*texts[:at], *texts[at + 1 :], request["query"]]
+        else:
+            sentences = [s for s in re.split(r"(?<=[.!?])\s+", texts[at]) if 20 < len(s) < 160]
+            if len(sentences) < 2:
+                return self.real(request)
+            query = rng.choice(sentences)
+            texts = [*texts]
+            texts[at] = texts[at].replace(query, "").strip()
+        scores = self._embedder.cosines(query, texts)
+        return query, texts, scores
+
+    def _with_foreign(self, rng, query, texts, scores, n_foreign):
+        others = []
+        while len(others) < n_foreign:
+            text = rng.choice(rng.choice(self._requests)["candidates"])["text"]
+            if text not in texts and text not in others:
+                others.append(text)
+        if not others:
+            return texts, scores
+        return [*texts, *others], np.concatenate([scores, self._embedder.cosines(query, others)])
+
+
+class RecommendationSource:
+    """A history cut at a random place, the title that came next, and random titles."""
+
+    LABEL_WEIGHT = 1.0
+
+    def __init__(self, requests: list[dict], counts: Cooccurrence, embedder: Embedder):
+        self._sequences = [sequence(r) for r in requests]
+        self._titles = sorted(
+            {t for s in self._sequences for t in s} | {c["text"] for r in requests for c in r["candidates"]}
+        )
+        self._counts = counts
+        self._embedder = embedder
+        embedder.add(self._titles)
+
+    def draw(self, rng: random.Random, n_items: int, max_chars: int) -> Example:
+        titles = rng.choice(self._sequences)
+        cut = rng.randrange(min(3, len(titles) - 1), len(titles))
+        history, following = titles[:cut], titles[cut]
+        texts = [following]
+        while len(texts) < n_items:
+            title = rng.choice(self._titles)
+            if title not in titles and title not in texts:
+                texts.append(title)
+        scores = standardised(recommendation_scores(history, texts, self._counts, self._embedder))
+        scores[0] += self.LABEL_WEIGHT
+        order = rng.sample(range(n_items), n_items)
+        return make("recommendation", {"history": history}, [texts[i] for i in order], scores[order])
+
+
+def sequence(request: dict) -> list[str]:
+    chosen = [c["text"] for c in request["candidates"] if request.get("relevance", {}).get(c["id"], 0) > 0]
+    return [*request["history"], *chosen]
+
+
+def choose(rng: random.Random, scores: np.ndarray, n_items: int, n_foreign: int) -> list[int]:
+    """n_items indices in random order: the best one in most lists, all foreign ones, chance else."""
+    n_own = len(scores) - n_foreign
+    best = int(np.argmax(scores[:n_own]))
+    must = list(range(n_own, len(scores))) + ([best] if rng.random() < 0.8 else [])
+    rest = [i for i in range(n_own) if i not in must]
+    keep = (must + rng.sample(rest, len(rest)))[:n_items]
+    return rng.sample(keep, len(keep))
+
+
+def draw_order(rng: random.Random, teacher: np.ndarray, temperature: float) -> list[int]:
+    """A ranking from the Plackett-Luce model of the teacher: near ties fall either way."""
+    gumbel = np.array([-np.log(-np.log(rng.random() + 1e-12)) for _ in teacher])
+    return np.argsort(-(teacher / temperature + gumbel), kind="stable").tolist()

@@ -1,0 +1,42 @@
+"""The training objective: listwise over all positions, pairwise on the first (FIRST's joint loss)."""
+
+from __future__ import annotations
+
+import torch
+
+
+def listwise_loss(
+    logits: torch.Tensor, teacher: torch.Tensor, order: list[int], temperature: float
+) -> torch.Tensor:
+    """Cross-entropy at each position between teacher and LLM, over the candidates not yet placed.
+
+    logits [K-1, K]: row j stands behind the identifiers order[:j]. teacher [K]: standardised scores.
+    The teacher's choice among what is left is softmax(teacher / temperature), so near ties pull
+    little. Early positions weigh more, as in DCG. The teacher's own entropy is taken off, and the
+    result is a share of ln(number left): 0 = the teacher's choices, about 1 = blind ones.
+    """
+    n_rows, n_items = logits.shape
+    placed = torch.zeros(n_rows, n_items, dtype=torch.bool)
+    for row in range(1, n_rows):
+        placed[row] = placed[row - 1]
+        placed[row, order[row - 1]] = True
+    masked = logits.masked_fill(placed, -torch.inf)
+    choice = torch.softmax((teacher / temperature).expand(n_rows, -1).masked_fill(placed, -torch.inf), -1)
+    log_ratio = torch.log(choice.clamp_min(1e-12)) - torch.log_softmax(masked, -1)
+    divergence = torch.where(placed, 0.0, choice * log_ratio).sum(-1)
+    left = torch.arange(n_items, n_items - n_rows, -1, dtype=logits.dtype)
+    weights = 1 / torch.log2(torch.arange(n_rows, dtype=logits.dtype) + 2)
+    return (weights * divergence / torch.log(left)).sum() / weights.sum()
+
+
+def first_position_loss(logits: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
+    """Pairwise logistic loss on the first position's logits [K], so that one encoding ranks well.
+
+    A pair weighs by how high it stands (FIRST, eq. 3: 1 / (rank of i + rank of j)) and by how far
+    apart the teacher sees it, up to one standard deviation.
+    """
+    rank = torch.argsort(torch.argsort(teacher, descending=True)).to(logits.dtype) + 1
+    gap = (teacher[:, None] - teacher[None, :]).clamp(0, 1)
+    weights = gap / (rank[:, None] + rank[None, :])
+    losses = torch.nn.functional.softplus(logits[None, :] - logits[:, None])
+    return (weights * losses).sum() / weights.sum().clamp_min(1e-6)

@@ -1,0 +1,111 @@
+"""The objective, the sampling and the export, by values that can be worked out by hand."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import numpy as np
+import pytest
+import torch
+from examples import PassageSource, choose, draw_order
+from export import gguf_tensors, permute_rows, read, write
+from losses import first_position_loss, listwise_loss
+
+
+def test_listwise_loss_is_one_for_blind_logits_and_a_sure_teacher():
+    teacher = torch.tensor([3.0, 2.0, 1.0, 0.0])
+    loss = listwise_loss(torch.zeros(3, 4), teacher, [0, 1, 2, 3], temperature=1e-3)
+    assert loss.item() == pytest.approx(1.0, abs=1e-5)
+
+
+def test_listwise_loss_vanishes_when_the_logits_are_the_teacher():
+    teacher = torch.tensor([0.3, -1.0, 0.9, 0.1, -0.4])
+    logits = (teacher / 0.2).expand(3, -1) + torch.tensor([[5.0], [0.0], [-2.0]])
+    assert listwise_loss(logits, teacher, [2, 0, 3, 4, 1], 0.2).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_listwise_loss_ignores_what_is_placed_and_has_finite_gradients():
+    teacher = torch.tensor([1.0, 0.0, -1.0])
+    logits = torch.zeros(2, 3, requires_grad=True)
+    listwise_loss(logits, teacher, [0, 1, 2], 0.2).backward()
+    assert torch.isfinite(logits.grad).all()
+    assert logits.grad[1, 0] == 0
+    assert logits.grad[0, 0] < 0 < logits.grad[0, 2]
+
+
+def test_first_position_loss_by_hand():
+    # One pair, one standard deviation apart or more: softplus of the wrong difference.
+    loss = first_position_loss(torch.tensor([0.5, 2.0]), torch.tensor([1.0, -1.0]))
+    assert loss.item() == pytest.approx(math.log1p(math.exp(1.5)), rel=1e-5)
+    assert first_position_loss(torch.tensor([0.5, 2.0]), torch.zeros(2)).item() == 0
+
+
+def test_draw_order_follows_the_teacher_and_lets_near_ties_fall_either_way():
+    rng = random.Random(1)
+    orders = [draw_order(rng, np.array([2.0, 0.01, 0.0]), 0.2) for _ in range(400)]
+    assert all(order[0] == 0 for order in orders)
+    assert 140 < sum(order[1] == 1 for order in orders) < 270
+
+
+def test_choose_keeps_the_foreign_texts_and_shuffles():
+    rng = random.Random(1)
+    scores = np.arange(12.0)  # 0..8 own, 9..11 foreign
+    places = []
+    for _ in range(300):
+        kept = choose(rng, scores, 6, 3)
+        assert len(set(kept)) == 6
+        assert {9, 10, 11} <= set(kept)
+        places += [kept.index(9)]
+    assert set(places) == set(range(6))
+
+
+class OneHotEmbedder:
+    """Texts are as near as they share words."""
+
+    def add(self, texts):
+        pass
+
+    def cosines(self, query, texts):
+        words = set(query.split())
+        return np.array([len(words & set(t.split())) / len(words) for t in texts])
+
+
+def test_passages_judged_relevant_lead_the_teacher():
+    candidates = [{"id": str(i), "text": f"word{i}"} for i in range(8)]
+    request = {"query": "word1", "candidates": candidates, "relevance": {"5": 3}}
+    source = PassageSource([request], OneHotEmbedder(), label_weight=2.0)
+    query, texts, scores = source.real(request)
+    assert query == "word1"
+    assert texts[int(np.argmax(scores))] == "word5"
+    assert scores[1] == 1
+
+
+def test_permutation_pairs_the_halves_of_each_head():
+    rows = np.arange(8.0).reshape(8, 1)  # two heads of four rows
+    assert permute_rows(rows, 2).ravel().tolist() == [0, 2, 1, 3, 4, 6, 5, 7]
+
+
+def test_export_names_and_permutes_only_rows_of_q_and_k():
+    prefix = "base_model.model.model.layers.3.self_attn."
+    b = np.arange(8.0).reshape(8, 1)
+    adapter = {f"{prefix}q_proj.lora_B.weight": b, f"{prefix}v_proj.lora_B.weight": b}
+    tensors = dict(gguf_tensors(adapter, n_heads=2, n_kv_heads=1))
+    assert tensors["blk.3.attn_q.weight.lora_b"].ravel().tolist() == [0, 2, 1, 3, 4, 6, 5, 7]
+    assert tensors["blk.3.attn_v.weight.lora_b"].ravel().tolist() == list(range(8))
+    with pytest.raises(ValueError, match="modules_to_save"):
+        list(gguf_tensors({"modules_to_save.x": b}, 2, 1))
+
+
+def test_an_exported_adapter_can_be_trained_on(tmp_path):
+    prefix = "base_model.model.model.layers.0."
+    rng = np.random.default_rng(1)
+    adapter = {
+        f"{prefix}{block}.{projection}.lora_{side}.weight": rng.integers(-9, 9, shape).astype(np.float32)
+        for block, projection in (("self_attn", "q_proj"), ("self_attn", "k_proj"), ("mlp", "up_proj"))
+        for side, shape in (("A", (4, 16)), ("B", (16, 4)))
+    }
+    write(adapter, tmp_path / "a.gguf", "name", 8, (2, 1))
+    again = read(tmp_path / "a.gguf", (2, 1))
+    assert again.keys() == adapter.keys()
+    assert all((again[name] == adapter[name]).all() for name in adapter)

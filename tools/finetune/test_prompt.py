@@ -1,0 +1,68 @@
+"""Both sides render the same tokens: prompt.py here, `rsd prompt render` in the engine.
+
+RSD_BINARY and RSD_BASE_MODEL say where they are; without them the build's and the cache's are used.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from prompt import PromptBuilder, single_line
+from tokenizer import load_tokenizer
+
+ROOT = Path(__file__).resolve().parents[2]
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rsd" / "models"
+BINARY = Path(os.environ.get("RSD_BINARY", ROOT / "build" / "release" / "rsd"))
+MODEL = Path(os.environ.get("RSD_BASE_MODEL", CACHE / "smollm2-135m-instruct-q4_1.gguf"))
+DATA = ROOT.parent / "shared" / "data"
+
+TRICKY = [
+    "",
+    "<|im_end|> is text here, <|im_start|>user too",
+    "line\nbreaks\tand\r\n\x0bcontrol \x00 characters\u2028and\u00a0odd\u3000spaces ",
+    "naïve café – 東京 🎉 е́ “quotes” it's I'LL",
+    "Digits 1234567 3.14 v2 x86-64 ½ ² ٣",
+    " leading and trailing = A ",
+    "= A\n- fake = B",
+    "under_score {braces} {{double}} {text} {identifier}",
+]
+
+
+def requests() -> list[dict]:
+    found = [{"id": "tricky", "query": TRICKY[1], "candidates": texts(TRICKY)}]
+    found.append({"id": "tricky-history", "history": TRICKY[1:] * 2, "candidates": texts(TRICKY)})
+    found.append({"id": "many", "query": "q", "candidates": texts([f"text {i}" for i in range(52)])})
+    files = [*sorted((ROOT / "examples").glob("*.jsonl"))]
+    files += [DATA / f"{n}-test.jsonl" for n in ("quora", "msmarco-dl-bm25", "games", "ml1m")]
+    for path in files:
+        if path.exists():
+            found += [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()[:20]]
+    return found
+
+
+def texts(values: list[str]) -> list[dict]:
+    return [{"id": str(i), "text": value or "x"} for i, value in enumerate(values)]
+
+
+@pytest.mark.skipif(not (BINARY.exists() and MODEL.exists()), reason="needs rsd and its base model")
+def test_both_sides_render_the_same_tokens():
+    expected = requests()
+    lines = "".join(json.dumps(r) + "\n" for r in expected)
+    command = [BINARY, "prompt", "render", "--requests", "-", "--model", MODEL]
+    done = subprocess.run(command, input=lines, capture_output=True, text=True, check=True)
+    builder = PromptBuilder(load_tokenizer(MODEL))
+    rendered = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [r["id"] for r in rendered] == [r["id"] for r in expected]
+    for request, theirs in zip(expected, rendered, strict=True):
+        request.setdefault("task", "recommendation" if "history" in request else "passage")
+        ours = builder.build(request)
+        assert ours.tokens == theirs["tokens"], request["id"]
+        assert ours.identifiers == [i["token"] for i in theirs["identifiers"]], request["id"]
+
+
+def test_a_text_becomes_one_line():
+    assert single_line(" a\n\tb\u2003c\u0085 d\x00 ") == "a b c d"

@@ -1,0 +1,260 @@
+"""Trains a ranking adapter (LoRA) for a GGUF model on the CPU.
+
+    python train.py --base base.gguf --data DIR --out run/ --minutes 120 [--init adapter.safetensors]
+
+Run again with the same --out, it goes on from the last checkpoint. The learning rate follows the
+time that is spent, so that a slower machine ends its schedule, too. Training files only:
+DIR/{quora,msmarco-dl-bm25,games,ml1m}-train.jsonl; the last requests of each validate.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import random
+import time
+from contextlib import nullcontext
+from pathlib import Path
+
+import numpy as np
+import torch
+from peft import get_peft_model_state_dict, set_peft_model_state_dict
+from safetensors.torch import load_file, save_file
+
+import export
+from base_model import add_adapter, identifier_logits, load_base
+from examples import (
+    HELD_OUT,
+    MAX_ITEMS,
+    MIN_ITEMS,
+    Example,
+    PassageSource,
+    RecommendationSource,
+    draw_order,
+    labels,
+    read_requests,
+    sequence,
+    split,
+)
+from losses import first_position_loss, listwise_loss
+from prompt import PromptBuilder
+from teacher import Cooccurrence, Embedder
+from tokenizer import load_tokenizer
+
+DATASETS = {"quora": 0.28, "msmarco-dl-bm25": 0.24, "games": 0.26, "ml1m": 0.22}  # share of examples
+LABEL_WEIGHT = {"quora": 0.3, "msmarco-dl-bm25": 0.08}  # in cosine, per grade
+TEMPERATURE = 0.2  # of the teacher, in standard deviations
+PAIRWISE_WEIGHT = 0.5
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--base", type=Path, required=True, help="GGUF model")
+    parser.add_argument("--data", type=Path, required=True, help="folder of the *-train.jsonl files")
+    parser.add_argument("--out", type=Path, required=True, help="checkpoint, adapter, metrics")
+    parser.add_argument("--init", type=Path, help="adapter to start from: safetensors, or GGUF as export.py writes it")
+    parser.add_argument("--minutes", type=float, default=60, help="time to train, over all runs")
+    parser.add_argument("--rank", type=int, default=32)
+    parser.add_argument("--alpha", type=int, default=64)
+    parser.add_argument("--learning-rate", type=float, default=4e-4)
+    parser.add_argument("--batch", type=int, default=8, help="examples per step")
+    parser.add_argument("--max-tokens", type=int, default=1100, help="of a usual example")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--dtype", choices=("auto", "bf16", "f32"), default="auto")
+    return parser.parse_args()
+
+
+def fast_bf16() -> bool:
+    flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+class Data:
+    """The four training files, what is held out of them, and the teachers."""
+
+    def __init__(self, folder: Path, cache: Path):
+        self.embedder = Embedder(cache)
+        self.held_out: dict[str, list[dict]] = {}
+        self.counts: dict[str, Cooccurrence] = {}
+        self.sources = {}
+        for name in DATASETS:
+            requests = read_requests(folder / f"{name}-train.jsonl")
+            fit, self.held_out[name] = split(requests)
+            if name in LABEL_WEIGHT:
+                self.sources[name] = PassageSource(fit, self.embedder, LABEL_WEIGHT[name])
+            else:
+                self.counts[name] = Cooccurrence(sequence(r) for r in fit)
+                self.sources[name] = RecommendationSource(fit, self.counts[name], self.embedder)
+        self.embedder.save()
+
+    def draw(self, rng: random.Random, max_tokens: int) -> Example:
+        name = rng.choices(list(DATASETS), list(DATASETS.values()))[0]
+        n_items = round(rng.triangular(MIN_ITEMS, MAX_ITEMS, 20))
+        budget = max_tokens * (2 if rng.random() < 0.1 else 1)
+        max_chars = rng.choice((120, 250, 500, 1000))
+        if name == "msmarco-dl-bm25":  # long texts: fewer of them, 4.3 characters a token
+            n_items = max(MIN_ITEMS, min(n_items, int(budget * 4.3 / min(max_chars, 330))))
+        return self.sources[name].draw(rng, n_items, max_chars)
+
+
+class Trainer:
+    def __init__(self, options: argparse.Namespace):
+        self.options = options
+        bf16 = options.dtype == "bf16" or (options.dtype == "auto" and fast_bf16())
+        self.autocast = (lambda: torch.autocast("cpu", torch.bfloat16)) if bf16 else nullcontext
+        print(f"seed {options.seed}, {'bf16' if bf16 else 'f32'}, {options.threads} threads", flush=True)
+        self.prompts = PromptBuilder(load_tokenizer(options.base))
+        base = load_base(options.base, torch.bfloat16 if bf16 else torch.float32)
+        torch.manual_seed(options.seed)
+        self.model = add_adapter(base, options.rank, options.alpha)
+        self.parameters = [p for p in self.model.parameters() if p.requires_grad]
+        for parameter in self.parameters:
+            parameter.data = parameter.data.float()
+        self.optimizer = torch.optim.AdamW(
+            self.parameters, lr=options.learning_rate, betas=(0.9, 0.98), weight_decay=0.01
+        )
+        self.rng = random.Random(options.seed)
+        self.spent = 0.0  # seconds
+        self.step = 0
+        self.examples = 0
+
+    def loss(self, example: Example) -> tuple[torch.Tensor, torch.Tensor]:
+        """The joint loss, and the first position's logits."""
+        prompt = self.prompts.build(example.request)
+        order = draw_order(self.rng, example.teacher, TEMPERATURE)
+        answer = [prompt.identifiers[i] for i in order[:-2]]
+        with self.autocast():
+            logits = identifier_logits(self.model, prompt.tokens, answer, prompt.identifiers)
+        teacher = torch.from_numpy(example.teacher).float()
+        listwise = listwise_loss(logits, teacher, order, TEMPERATURE)
+        return listwise + PAIRWISE_WEIGHT * first_position_loss(logits[0], teacher), logits[0]
+
+    def learning_rate(self) -> float:
+        """Linear warm-up over 20 steps, then a cosine over the time that is given, to 3 %."""
+        done = min(1.0, self.spent / (60 * self.options.minutes))
+        return (
+            self.options.learning_rate
+            * min(1.0, (self.step + 1) / 20)
+            * (0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * done)))
+        )
+
+    def train_step(self, data: Data) -> dict:
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.learning_rate()
+        total = 0.0
+        for _ in range(self.options.batch):
+            loss, _ = self.loss(data.draw(self.rng, self.options.max_tokens))
+            (loss / self.options.batch).backward()
+            total += loss.item() / self.options.batch
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.step += 1
+        self.examples += self.options.batch
+        return {"loss": total, "gradient_norm": norm.item(), "learning_rate": self.learning_rate()}
+
+    def save(self) -> None:
+        adapter = get_peft_model_state_dict(self.model)
+        replace(self.options.out / "adapter.safetensors", lambda f: save_file(adapter, f))
+        state = {
+            "adapter": adapter,
+            "optimizer": self.optimizer.state_dict(),
+            "rng": self.rng.getstate(),
+            "counters": (self.spent, self.step, self.examples),
+        }
+        replace(self.options.out / "checkpoint.pt", lambda f: torch.save(state, f))
+
+    def load(self) -> None:
+        checkpoint = self.options.out / "checkpoint.pt"
+        if checkpoint.exists():
+            state = torch.load(checkpoint, weights_only=False)
+            set_peft_model_state_dict(self.model, state["adapter"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.rng.setstate(state["rng"])
+            self.spent, self.step, self.examples = state["counters"]
+        elif self.options.init:
+            adapter = self.read_adapter(self.options.init)
+            result = set_peft_model_state_dict(self.model, adapter)
+            if result.unexpected_keys:
+                raise ValueError(f"{self.options.init}: unknown tensors {result.unexpected_keys[:3]}")
+
+
+    def read_adapter(self, path: Path) -> dict[str, torch.Tensor]:
+        if path.suffix != ".gguf":
+            return {name: tensor.float() for name, tensor in load_file(path).items()}
+        config = self.model.config
+        heads = (config.num_attention_heads, config.num_key_value_heads)
+        return {name: torch.from_numpy(a) for name, a in export.read(path, heads).items()}
+
+
+def replace(path: Path, write) -> None:
+    """All or nothing: written beside `path`, then renamed."""
+    partial = path.with_suffix(".partial")
+    write(partial)
+    os.replace(partial, path)
+
+
+def validate(trainer: Trainer, data: Data, per_dataset: int = 12) -> dict:
+    """First-position MRR and Recall@1 on held-out training requests, shuffled with a fixed seed."""
+    figures = {}
+    trainer.model.eval()
+    for name, requests in data.held_out.items():
+        reciprocal, first = [], []
+        for number, request in enumerate(requests[:per_dataset]):
+            shuffled = dict(request, candidates=list(request["candidates"]))
+            random.Random(number).shuffle(shuffled["candidates"])
+            if name == "msmarco-dl-bm25":  # time
+                shuffled["candidates"] = shuffled["candidates"][:10]
+            relevant = labels(shuffled) > 0
+            if not relevant.any():
+                continue
+            prompt = trainer.prompts.build(shuffled)
+            with torch.inference_mode(), trainer.autocast():
+                logits = identifier_logits(trainer.model, prompt.tokens, [], prompt.identifiers)[0]
+            order = torch.argsort(logits, descending=True).tolist()
+            rank = next(r for r, i in enumerate(order) if relevant[i])
+            reciprocal.append(1 / (1 + rank))
+            first.append(rank == 0)
+        figures[name] = {"mrr": float(np.mean(reciprocal)), "recall@1": float(np.mean(first))}
+    trainer.model.train()
+    return figures
+
+
+def main() -> None:
+    options = parse_arguments()
+    options.out.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(options.threads)
+    data = Data(options.data, options.out / "embeddings.npz")
+    trainer = Trainer(options)
+    trainer.load()
+    metrics = (options.out / "metrics.jsonl").open("a", encoding="utf-8")
+
+    def record(entry: dict) -> None:
+        entry = {"minutes": trainer.spent / 60, "step": trainer.step, "examples": trainer.examples, **entry}
+        print(json.dumps(entry), file=metrics, flush=True)
+        shown = {k: round(v, 4) if isinstance(v, float) else v for k, v in entry.items()}
+        print(json.dumps(shown), flush=True)
+
+    saved = validated = trainer.spent
+    if trainer.step == 0:
+        record({"validation": validate(trainer, data)})
+    while trainer.spent < 60 * options.minutes:
+        start = time.monotonic()
+        entry = trainer.train_step(data)
+        trainer.spent += time.monotonic() - start
+        record(entry)
+        if trainer.spent - saved > 150:
+            trainer.save()
+            saved = trainer.spent
+        if trainer.spent - validated > 600:
+            record({"validation": validate(trainer, data)})
+            validated = trainer.spent
+    trainer.save()
+    record({"validation": validate(trainer, data, per_dataset=HELD_OUT // 2)})
+
+
+if __name__ == "__main__":
+    main()
