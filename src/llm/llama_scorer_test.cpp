@@ -442,10 +442,13 @@ TEST(LlamaScorerLora, ScaleZeroIsNone) {
 }
 
 TEST(LlamaScorerLora, AdaptersAddUp) {
-  const LogitMatrix twice = rows_with({{.path = kLora, .scale = 0.6F}});
+  const LogitMatrix one = rows_with({{.path = kLora, .scale = 0.6F}});
   const LogitMatrix sum =
       rows_with({{.path = kLora, .scale = 0.4F}, {.path = kLora, .scale = 0.2F}});
-  EXPECT_LT(difference(twice, sum), kTinyTolerance);
+  // Other sums, so keys and values may round to another F16: by how much depends on the CPU.
+  constexpr double kTolerance = 5e-3;
+  EXPECT_LT(difference(one, sum), kTolerance);
+  EXPECT_GT(difference(rows_with({{.path = kLora, .scale = 0.4F}}), sum), 4 * kTolerance);
 }
 
 TEST(LlamaScorerThreads, OneAndTwoRankAlike) {
