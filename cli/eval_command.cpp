@@ -36,6 +36,7 @@ struct EvalOptions {
   std::vector<std::string> policies{std::string(kDefaultPolicy)};
   std::vector<std::string> drafts;  // none = each decoder's default
   std::optional<std::uint64_t> shuffle;
+  std::size_t order_shuffles = 2;
   std::string qrels;
   std::optional<std::size_t> limit;
   std::string out;
@@ -205,6 +206,7 @@ class EvalRun {
                                .truncated_candidates = opened->truncated_candidates};
         },
         .shuffle_seed = options_.shuffle,
+        .order_shuffles = options_.order_shuffles,
         .qrels = qrels_,
         .records_folder = (std::filesystem::path(options_.out) / "records").string(),
         .existing_records = options_.resume ? ExistingRecords::kResume : ExistingRecords::kReplace,
@@ -242,6 +244,16 @@ void add_options(CLI::App& command, EvalOptions& options) {
                   "Shuffle the candidates of each request, by this seed")
       ->check(whole_number(0, std::numeric_limits<std::uint64_t>::max()))
       ->type_name("SEED");
+  command
+      .add_option("--order-shuffles", options.order_shuffles,
+                  "On how many shuffled orders of each request ar is run, to see whether they "
+                  "agree; 0 = none")
+      ->check([](const std::string& text) {
+        return text == "1" ? std::string("1 is not allowed: one order has none to agree with") : "";
+      })
+      ->check(whole_number(0, kMaxCount))
+      ->capture_default_str()
+      ->type_name("K");
   command.add_flag("--resume", options.resume, "Go on where an interrupted run into --out stopped");
   const std::string group = "Decoding";
   const auto list = [&](const char* flag, auto& values, const char* text) {

@@ -866,6 +866,19 @@ class Evaluation(CliTest):
         self.assertEqual(figures[0], figures[1])
         self.assertNotEqual(figures[0], figures[2])
 
+    def test_the_target_is_compared_with_itself_under_other_orders(self):
+        self.check(self.evaluate("--decoders", "ar,std", "--shuffle", 1), OK)
+        target = self.results()["datasets"][0]["target"]
+        self.assertEqual(target["order_shuffles"], 2)
+        self.assertTrue(-1 <= target["order_consistency"] <= 1)
+        for order in ["", "_std", "_input", "_random"]:
+            for figure in ["ndcg@10", "mrr", "recall@1"]:
+                self.assertIn(figure + order, target)
+        self.assertIn("order consistency", (self.folder / "out" / "table.md").read_text())
+        self.check(self.evaluate("--decoders", "ar", "--order-shuffles", 0, out="none"), OK)
+        self.assertIsNone(self.results("none")["datasets"][0]["target"]["order_consistency"])
+        self.check(self.evaluate("--order-shuffles", 1, out="one"), USAGE, "one order has none")
+
     def test_bad_grids_are_usage_errors(self):
         for arguments in [
             ["--decoders", "foo"], ["--decoders", ""], ["--budgets", "0"], ["--budgets", "-1"],

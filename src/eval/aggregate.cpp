@@ -16,6 +16,7 @@ namespace {
 constexpr int kRandomOrders = 100;
 constexpr std::uint64_t kRandomSeed = 20250505;
 constexpr double kSuspectLetterBias = 0.5;
+constexpr double kSuspectOrderConsistency = 0.3;
 
 RelevanceFigures relevance_of(const std::vector<std::size_t>& items, const Labels& labels) {
   LabelledRanking labelled{.grades = {}, .judged = labels.judged};
@@ -99,19 +100,44 @@ class Aggregation {
         [](const RequestRecord& record) { return items_of(record.measurements[0].ranking); });
     figures.input = relevance(file_order);
     std::vector<RelevanceFigures> random;
+    figures.order_shuffles = evaluation_.order_shuffles;
+    const auto std_at =
+        std::ranges::find(evaluation_.settings, DecoderKind::kStd, &Setting::decoder);
+    if (std_at != evaluation_.settings.end()) {
+      const auto s = static_cast<std::size_t>(std_at - evaluation_.settings.begin());
+      figures.single_token = relevance(
+          [s](const RequestRecord& record) { return items_of(record.measurements[s].ranking); });
+    }
     std::vector<double> letter_bias;
+    std::vector<double> consistency;
     for (const RequestRecord& record : evaluation_.records) {
       if (record.labels) random.push_back(relevance_of_random_orders(record));
       const Ranking& ranking = record.measurements[0].ranking;
       if (ranking.size() < 2) continue;
       letter_bias.push_back(kendall_tau(ranking, Ranking::identity(ranking.size())));
+      if (evaluation_.order_shuffles > 0) consistency.push_back(agreement_of_orders(record));
     }
     figures.random = mean_of(random);
     if (!letter_bias.empty()) figures.letter_bias = mean(letter_bias);
+    if (!consistency.empty()) figures.order_consistency = mean(consistency);
     return figures;
   }
 
  private:
+  // Mean Kendall tau over the pairs of shuffled orders.
+  double agreement_of_orders(const RequestRecord& record) const {
+    std::vector<const Ranking*> rankings;
+    if (evaluation_.shuffle_seed) rankings.push_back(&record.measurements[0].ranking);
+    for (const Ranking& ranking : record.reordered)
+      rankings.push_back(&ranking);
+    std::vector<double> pairs;
+    for (std::size_t a = 0; a < rankings.size(); ++a) {
+      for (std::size_t b = a + 1; b < rankings.size(); ++b)
+        pairs.push_back(kendall_tau(*rankings[a], *rankings[b]));
+    }
+    return mean(pairs);
+  }
+
   template <class Figure>
   std::vector<double> over_requests(std::size_t s, Figure figure) const {
     std::vector<double> sample;
@@ -193,11 +219,23 @@ std::vector<std::string> warnings_about(const TargetFigures& target, bool shuffl
         "bias " +
         fixed_decimals(*target.letter_bias, 2) + "): " + reason);
   }
+  if (target.order_consistency && *target.order_consistency < kSuspectOrderConsistency) {
+    warnings.push_back(
+        "The target ranking changes when the same candidates are presented in another order (order "
+        "consistency " +
+        fixed_decimals(*target.order_consistency, 2) +
+        "): it depends on places and identifiers more than on the texts.");
+  }
   if (target.target && target.target->ndcg_at_10 <= target.random->ndcg_at_10) {
     warnings.push_back("The target ranking is no better than a random order (nDCG@10 " +
                        fixed_decimals(target.target->ndcg_at_10, 3) + " against " +
                        fixed_decimals(target.random->ndcg_at_10, 3) +
                        "): agreement with it is not worth much.");
+  } else if (target.target && target.target->ndcg_at_10 < target.input->ndcg_at_10) {
+    warnings.push_back("The target ranking is worse than the order of the file (nDCG@10 " +
+                       fixed_decimals(target.target->ndcg_at_10, 3) + " against " +
+                       fixed_decimals(target.input->ndcg_at_10, 3) +
+                       "): this LLM does not improve on the first stage.");
   }
   return warnings;
 }

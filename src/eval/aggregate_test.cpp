@@ -12,10 +12,13 @@
 namespace rsd {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::DoubleEq;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 Ranking ranking(std::initializer_list<int> items) {
   return Ranking::create({items.begin(), items.end()}).value();
@@ -96,6 +99,30 @@ TEST(Aggregate, TargetIsComparedWithInputAndRandomOrder) {
   EXPECT_DOUBLE_EQ(*target.letter_bias, (-1.0 / 3 + 1) / 2);
 }
 
+TEST(Aggregate, OrderConsistencyIsTheMeanOverPairsOfOrdersThenRequests) {
+  Evaluation evaluation = two_requests();
+  EXPECT_EQ(aggregate(evaluation).target.order_consistency, std::nullopt);
+  evaluation.order_shuffles = 3;
+  // Kendall tau of each to (2 0 1), and of one to the other: 1/3, -1, -1/3.
+  evaluation.records[0].reordered = {ranking({2, 1, 0}), ranking({1, 0, 2})};
+  evaluation.records[1].reordered = {ranking({0, 1, 2}), ranking({0, 1, 2})};
+  const TargetFigures target = aggregate(evaluation).target;
+  ASSERT_TRUE(target.order_consistency);
+  EXPECT_DOUBLE_EQ(*target.order_consistency, (-1.0 / 3 + 1) / 2);
+  EXPECT_EQ(target.order_shuffles, 3U);
+  evaluation.shuffle_seed.reset();  // the file's order is none of the shuffled ones
+  evaluation.records[0].reordered.pop_back();
+  evaluation.records[0].reordered.push_back(ranking({2, 1, 0}));
+  EXPECT_DOUBLE_EQ(*aggregate(evaluation).target.order_consistency, 1);
+}
+
+TEST(Aggregate, SingleTokenFiguresAreThoseOfStd) {
+  const DatasetResults results = aggregate(two_requests());
+  ASSERT_TRUE(results.target.single_token);
+  EXPECT_EQ(results.target.single_token->mrr, results.rows[1].relevance->mrr);
+  EXPECT_NE(results.target.single_token->mrr, results.target.target->mrr);
+}
+
 TEST(Aggregate, RandomOrderDoesNotDependOnThePresentation) {
   Evaluation shuffled = two_requests();
   Evaluation plain = two_requests();
@@ -166,6 +193,27 @@ TEST(Aggregate, WarnsOfATargetThatSpellsTheIdentifiers) {
   EXPECT_THAT(aggregate(evaluation).warnings, ElementsAre(HasSubstr("hardly ranks")));
   evaluation.shuffle_seed.reset();
   EXPECT_THAT(aggregate(evaluation).warnings, ElementsAre(HasSubstr("would tell")));
+}
+
+TEST(Aggregate, WarnsOfATargetThatFollowsTheOrderOfPresentation) {
+  Evaluation evaluation = two_requests();
+  evaluation.records.pop_back();
+  evaluation.order_shuffles = 2;
+  evaluation.records[0].reordered = {ranking({1, 0, 2})};
+  EXPECT_THAT(aggregate(evaluation).warnings,
+              Contains(AllOf(HasSubstr("order consistency"), HasSubstr("places and identifiers"))));
+  evaluation.records[0].reordered = {ranking({2, 0, 1})};
+  EXPECT_THAT(aggregate(evaluation).warnings, Not(Contains(HasSubstr("order consistency"))));
+}
+
+TEST(Aggregate, WarnsOfATargetThatIsWorseThanTheFilesOrder) {
+  Evaluation evaluation = two_requests();
+  Labels& labels = *evaluation.records[0].labels;
+  labels = {.grades = {1, 0, 2}, .judged = {2, 1, 0}};  // the target's order is the best one
+  EXPECT_THAT(aggregate(evaluation).warnings, Not(Contains(HasSubstr("worse than the order"))));
+  labels.grades = {0, 1, 2};
+  evaluation.records[0].order = {2, 1, 0};  // and now the file's
+  EXPECT_THAT(aggregate(evaluation).warnings, Contains(HasSubstr("worse than the order")));
 }
 
 TEST(Aggregate, NothingCanBeSaidOfNoRecords) {

@@ -64,17 +64,28 @@ std::string coverage(const DatasetResults& dataset) {
   return text;
 }
 
+std::vector<TargetCells> target_cells(const TargetFigures& target) {
+  std::vector<TargetCells> lines;
+  const auto add = [&](const char* name, const std::optional<RelevanceFigures>& figures) {
+    if (!figures) return;
+    lines.push_back({name, figure(figures->ndcg_at_10, 3), figure(figures->mrr, 3),
+                     figure(figures->recall_at_1, 3)});
+  };
+  add("ar: the target ranking", target.target);
+  add("std: by the first position alone", target.single_token);
+  add("the order of the file", target.input);
+  add("a random order", target.random);
+  return lines;
+}
+
 std::string target_sentence(const TargetFigures& target) {
-  std::string text;
-  if (target.target) {
-    const auto of = [](const RelevanceFigures& figures) {
-      return fixed_decimals(figures.ndcg_at_10, 3) + " (MRR " + fixed_decimals(figures.mrr, 3) +
-             ")";
-    };
-    text = "nDCG@10 of the target ranking " + of(*target.target) + ", of the input order " +
-           of(*target.input) + ", of a random order " + of(*target.random) + "; ";
+  std::string text = "Letter bias of the target " + figure(target.letter_bias, 2);
+  if (target.order_consistency) {
+    text += "; order consistency " + figure(target.order_consistency, 2) + ", over " +
+            counted(target.order_shuffles, "shuffled order", "shuffled orders") +
+            " of each request";
   }
-  return text + "letter bias of the target " + figure(target.letter_bias, 2) + ".";
+  return text + ".";
 }
 
 }  // namespace rsd

@@ -45,8 +45,13 @@ std::string figure(const std::optional<double>& value, int decimals);
 std::string milliseconds(double ms);
 // "of 50 requests, 2 failed, 3 candidate texts cut" and the like.
 std::string coverage(const DatasetResults& dataset);
-// The nDCG@10 of target, input order and random order, MRR beside it, and the letter bias: one
-// sentence.
+// What kTargetColumns say of the target, of std and of the orders that it is to be compared with;
+// empty without labels.
+inline constexpr std::array<std::string_view, 4> kTargetColumns = {
+    "the LLM's ranking, and what it has to beat", "nDCG@10", "MRR", "Recall@1"};
+using TargetCells = std::array<std::string, kTargetColumns.size()>;
+std::vector<TargetCells> target_cells(const TargetFigures& target);
+// Letter bias and order consistency, in a sentence.
 std::string target_sentence(const TargetFigures& target);
 
 }  // namespace rsd

@@ -23,6 +23,7 @@ Result<void> check_options(const EvaluationOptions& options) {
   if (name.empty() || name == "." || name == ".." || name.find('/') != std::string::npos) {
     return invalid("dataset name \"" + name + "\" can't be a file's name");
   }
+  if (options.order_shuffles == 1) return invalid("one order has none to agree with");
   if (options.requests.empty()) return invalid("dataset " + name + " has no requests");
   std::set<std::string_view> seen;
   for (const Request& request : options.requests) {
@@ -37,6 +38,7 @@ Fingerprint fingerprint_of(const EvaluationOptions& options, const std::vector<S
   Fingerprint fingerprint = options.conditions;
   fingerprint["dataset"] = options.dataset;
   fingerprint["shuffle"] = options.shuffle_seed ? std::to_string(*options.shuffle_seed) : "none";
+  fingerprint["order_shuffles"] = std::to_string(options.order_shuffles);
   std::string& listed = fingerprint["settings"];
   for (const Setting& setting : settings)
     listed += (listed.empty() ? "" : ", ") + to_string(setting);
@@ -55,7 +57,8 @@ class Evaluator {
         .dataset = options_.dataset,
         .settings = settings_,
         .ar_is_listed = std::ranges::count(options_.grid.decoders, DecoderKind::kAr) > 0,
-        .shuffle_seed = options_.shuffle_seed};
+        .shuffle_seed = options_.shuffle_seed,
+        .order_shuffles = options_.order_shuffles};
     if (auto done = evaluate_requests(evaluation); !done) return done.error();
     if (evaluation.records.empty()) {
       const FailedRequest& first = evaluation.failed.front();

@@ -168,6 +168,70 @@ TEST(PresentationOrder, IsTheSameOnEveryMachine) {
   EXPECT_THAT(presentation_order(request(1), 7), ElementsAre(6, 4, 2, 5, 0, 7, 3, 1));
 }
 
+double order_consistency(const EvaluationOptions& options) {
+  return aggregate(evaluate(options).value()).target.order_consistency.value();
+}
+
+// A target that knows the candidates by their texts: the smaller the id, the better.
+SyntheticOptions by_text(const Request& request) {
+  SyntheticOptions options{.pair_noise = 0, .position_noise = 0};
+  for (const Candidate& candidate : request.candidates)
+    options.relevance.push_back(-static_cast<double>(candidate.id.back()));
+  return options;
+}
+
+TEST_F(EvaluationTest, OrderConsistencyIsOneWhereTheTextsDecide) {
+  options_.order_shuffles = 3;
+  options_.open = [](const Request& shown) -> Result<OpenedRequest> {
+    return OpenedRequest{.scorer = std::make_unique<SyntheticScorer>(by_text(shown))};
+  };
+  EXPECT_DOUBLE_EQ(order_consistency(options_), 1);
+  options_.shuffle_seed.reset();
+  EXPECT_DOUBLE_EQ(order_consistency(options_), 1);
+}
+
+TEST_F(EvaluationTest, OrderConsistencyIsAboutZeroWhereTheIdentifiersDecide) {
+  for (int n = 6; n < 60; ++n)
+    options_.requests.push_back(request(n));
+  options_.grid.decoders = {DecoderKind::kAr};
+  options_.order_shuffles = 4;
+  const double with_seed = order_consistency(options_);
+  EXPECT_NEAR(with_seed, 0, 0.1);
+  options_.shuffle_seed = 8;
+  EXPECT_NE(order_consistency(options_), with_seed);
+}
+
+TEST_F(EvaluationTest, OtherOrdersOfARequestAreOnesOfTheirOwnSeeds) {
+  options_.order_shuffles = 3;
+  std::vector<std::string> shown_first;
+  const auto made = options_.open;
+  options_.open = [&](const Request& shown) {
+    if (shown.id == "q1") shown_first.push_back(shown.candidates.front().id);
+    return made(shown);
+  };
+  const Evaluation evaluation = evaluate(options_).value();
+  EXPECT_THAT(evaluation.records[1].reordered, SizeIs(2));
+  std::vector<std::string> expected;
+  for (const std::uint64_t seed : {7, 8, 9})
+    expected.push_back(
+        presented(request(1), presentation_order(request(1), seed)).candidates[0].id);
+  EXPECT_EQ(shown_first, expected);
+  EXPECT_EQ(calls_.opened, 18);
+  EXPECT_EQ(evaluation.records[1].measurements[0].timing.prefill_ms, 100) << "nobody is billed";
+}
+
+TEST_F(EvaluationTest, OrderConsistencySurvivesAKill) {
+  options_.order_shuffles = 2;
+  const std::string uninterrupted = figures(evaluate(options_).value());
+  const std::string complete = records();
+  leave_records(complete.substr(0, complete.size() / 2));
+  EXPECT_EQ(figures(resume().value()), uninterrupted);
+  options_.order_shuffles = 3;
+  const auto other = resume();
+  ASSERT_FALSE(other);
+  EXPECT_THAT(other.error().message(), HasSubstr("order_shuffles"));
+}
+
 TEST_F(EvaluationTest, LabelsFollowTheShuffledCandidates) {
   const Evaluation evaluation = evaluate(options_).value();
   for (const RequestRecord& record : evaluation.records) {

@@ -25,10 +25,14 @@ void require(bool condition, const char* what) {
   if (!condition) throw BadRecord{what};
 }
 
+Json to_json(const Ranking& ranking) {
+  Json json = Json::array();
+  for (const ItemId item : ranking.items())
+    json.push_back(item.value());
+  return json;
+}
+
 Json to_json(const Measurement& measurement, const Setting& setting) {
-  Json ranking = Json::array();
-  for (const ItemId item : measurement.ranking.items())
-    ranking.push_back(item.value());
   Json difference = nullptr;
   if (measurement.difference) {
     difference = {{"position", measurement.difference->position.value()},
@@ -36,7 +40,7 @@ Json to_json(const Measurement& measurement, const Setting& setting) {
   }
   const Timing& timing = measurement.timing;
   return {{"setting", to_string(setting)},
-          {"ranking", std::move(ranking)},
+          {"ranking", to_json(measurement.ranking)},
           {"encodings", measurement.encodings},
           {"tokens_encoded", measurement.tokens_encoded},
           {"verified_prefix", measurement.verified_prefix},
@@ -48,15 +52,19 @@ Json to_json(const Measurement& measurement, const Setting& setting) {
           {"difference", std::move(difference)}};
 }
 
-Measurement measurement_from(const Json& json, const Setting& setting, std::size_t n_items) {
-  require(json.at("setting") == to_string(setting), "its settings are not those of the file");
+Ranking ranking_from(const Json& json, std::size_t n_items) {
   std::vector<ItemId> items;
-  for (const Json& item : json.at("ranking"))
+  for (const Json& item : json)
     items.emplace_back(item.get<std::int32_t>());
   auto ranking = Ranking::create(std::move(items));
   require(ranking.ok() && ranking->size() == n_items, "a ranking is no permutation of the items");
+  return *std::move(ranking);
+}
+
+Measurement measurement_from(const Json& json, const Setting& setting, std::size_t n_items) {
+  require(json.at("setting") == to_string(setting), "its settings are not those of the file");
   const Json& timing = json.at("timing_ms");
-  Measurement measurement{.ranking = std::move(*ranking),
+  Measurement measurement{.ranking = ranking_from(json.at("ranking"), n_items),
                           .encodings = json.at("encodings").get<std::size_t>(),
                           .tokens_encoded = json.at("tokens_encoded").get<std::size_t>(),
                           .verified_prefix = json.at("verified_prefix").get<std::size_t>(),
@@ -107,6 +115,8 @@ RequestRecord record_from(const Json& json, const std::vector<Setting>& settings
     record.measurements.push_back(
         measurement_from(measurements.at(s), settings[s], record.order.size()));
   }
+  for (const Json& ranking : json.at("reordered"))
+    record.reordered.push_back(ranking_from(ranking, record.order.size()));
   return record;
 }
 
@@ -126,13 +136,17 @@ std::string record_to_json(const RequestRecord& record, const std::vector<Settin
   for (std::size_t s = 0; s < settings.size(); ++s) {
     measurements.push_back(to_json(record.measurements[s], settings[s]));
   }
+  Json reordered = Json::array();
+  for (const Ranking& ranking : record.reordered)
+    reordered.push_back(to_json(ranking));
   return one_line({{"id", record.id},
                    {"digest", record.digest},
                    {"order", record.order},
                    {"grades", std::move(grades)},
                    {"judged", std::move(judged)},
                    {"truncated_candidates", record.truncated_candidates},
-                   {"settings", std::move(measurements)}});
+                   {"settings", std::move(measurements)},
+                   {"reordered", std::move(reordered)}});
 }
 
 std::string failure_to_json(const FailedRequest& failure) {

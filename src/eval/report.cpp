@@ -66,13 +66,31 @@ std::string target_tiles(const TargetFigures& target) {
   std::string tiles;
   if (target.target) {
     tiles += tile(figure(target.target->ndcg_at_10, 3), "nDCG@10 of the target (ar)") +
-             tile(figure(target.input->ndcg_at_10, 3), "nDCG@10 of the input order") +
-             tile(figure(target.random->ndcg_at_10, 3), "nDCG@10 of a random order") +
              tile(figure(target.target->mrr, 3), "MRR of the target") +
              tile(figure(target.target->recall_at_1, 3), "Recall@1 of the target");
   }
-  tiles += tile(figure(target.letter_bias, 2), "letter bias of the target");
+  tiles += tile(figure(target.letter_bias, 2), "letter bias of the target") +
+           tile(figure(target.order_consistency, 2), "order consistency of the target");
   return element("div", tiles, "class=\"tiles\"") + "\n";
+}
+
+// Empty without labels.
+std::string target_table(const TargetFigures& target) {
+  std::string head;
+  for (const std::string_view heading : kTargetColumns)
+    head += text_element("th", heading, head.empty() ? "" : "class=\"n\"");
+  std::string body;
+  for (const TargetCells& line : target_cells(target)) {
+    std::string cells;
+    for (const std::string& cell : line)
+      cells += text_element("td", cell, cells.empty() ? "" : "class=\"n\"");
+    body += element("tr", cells) + "\n";
+  }
+  if (body.empty()) return "";
+  return element("div",
+                 element("table", element("thead", element("tr", head)) + element("tbody", body)),
+                 "class=\"card wide\"") +
+         "\n";
 }
 
 std::string table_head() {
@@ -173,9 +191,9 @@ class Drawing {
 std::string section(const DatasetResults& dataset, std::size_t n, Drawing& drawing) {
   return element("section", "\n" + text_element("h2", dataset.name) + "\n" +
                                 text_element("p", coverage(dataset) + ".", "class=\"muted\"") +
-                                "\n" + target_tiles(dataset.target) + drawing.figures(dataset, n) +
-                                table(dataset.rows) + exactness(dataset.rows) +
-                                failures(dataset.failed)) +
+                                "\n" + target_tiles(dataset.target) + target_table(dataset.target) +
+                                drawing.figures(dataset, n) + table(dataset.rows) +
+                                exactness(dataset.rows) + failures(dataset.failed)) +
          "\n";
 }
 
@@ -185,7 +203,9 @@ constexpr std::string_view kFootnote =
     "rank. "
     "One encoding of the prompt serves all decoders of a request and is billed to each. Letter "
     "bias is "
-    "Kendall's tau between the target and the order in which the candidates were presented.";
+    "Kendall's tau between the target and the order in which the candidates were presented; order "
+    "consistency is "
+    "Kendall's tau between the targets of different shuffled orders of the same candidates.";
 
 }  // namespace
 

@@ -84,6 +84,46 @@ class RequestMeasurement {
   LogitMatrix target_logits_;
 };
 
+Result<OpenedRequest> open(const Request& shown, const EvaluationOptions& options) {
+  auto opened = options.open(shown);
+  RSD_CHECK(!opened ||
+                (opened->scorer != nullptr && opened->scorer->n_items() == shown.candidates.size()),
+            "the scorer of another request");
+  return opened;
+}
+
+// The target ranking when the candidates are presented in the order of `seed`; items as in the
+// record.
+Result<Ranking> reordered_target(const Request& request, const EvaluationOptions& options,
+                                 const RequestRecord& record, std::uint64_t seed) {
+  const auto order = presentation_order(request, seed);
+  auto opened = open(presented(request, order), options);
+  if (!opened) return opened.error();
+  RequestMeasurement measurement(options, *opened->scorer);
+  if (auto added = measurement.add({.decoder = DecoderKind::kAr}); !added) return added.error();
+  std::vector<std::size_t> place_of(record.order.size());  // by the file's candidate
+  for (std::size_t item = 0; item < record.order.size(); ++item)
+    place_of[record.order[item]] = item;
+  const auto measured = measurement.take();
+  std::vector<ItemId> items;
+  for (const ItemId item : measured.front().ranking.items())
+    items.emplace_back(place_of[order[item.slot()]]);
+  return Ranking::create(std::move(items));
+}
+
+Result<void> measure_settings(const Request& shown, const EvaluationOptions& options,
+                              const std::vector<Setting>& settings, RequestRecord& record) {
+  auto opened = open(shown, options);
+  if (!opened) return opened.error();
+  record.truncated_candidates = opened->truncated_candidates;
+  RequestMeasurement measurement(options, *opened->scorer);
+  for (const Setting& setting : settings) {
+    if (auto added = measurement.add(setting); !added) return added.error();
+  }
+  record.measurements = measurement.take();
+  return {};
+}
+
 }  // namespace
 
 Result<RequestRecord> measure(const Request& request, const EvaluationOptions& options,
@@ -93,16 +133,13 @@ Result<RequestRecord> measure(const Request& request, const EvaluationOptions& o
                        .order = presentation_order(request, options.shuffle_seed)};
   const Request shown = presented(request, record.order);
   record.labels = labels_of(shown);
-  auto opened = options.open(shown);
-  if (!opened) return opened.error();
-  RSD_CHECK(opened->scorer != nullptr && opened->scorer->n_items() == shown.candidates.size(),
-            "the scorer of another request");
-  record.truncated_candidates = opened->truncated_candidates;
-  RequestMeasurement measurement(options, *opened->scorer);
-  for (const Setting& setting : settings) {
-    if (auto added = measurement.add(setting); !added) return added.error();
+  if (auto done = measure_settings(shown, options, settings, record); !done) return done.error();
+  const std::size_t at_hand = options.shuffle_seed ? 1 : 0;
+  for (std::size_t n = 1; n + at_hand <= options.order_shuffles; ++n) {
+    auto ranking = reordered_target(request, options, record, options.shuffle_seed.value_or(0) + n);
+    if (!ranking) return ranking.error().within("in another order");
+    record.reordered.push_back(*std::move(ranking));
   }
-  record.measurements = measurement.take();
   return record;
 }
 

@@ -57,10 +57,12 @@ Json row_to_json(const Row& row) {
 Json target_to_json(const TargetFigures& target) {
   Json json = Json::object();
   add_relevance(json, target.target, "");
+  add_relevance(json, target.single_token, "_std");
   add_relevance(json, target.input, "_input");
   add_relevance(json, target.random, "_random");
   json["letter_bias"] = or_null(target.letter_bias);
-  json["order_consistency"] = nullptr;  // needs several orders of each request; not measured yet
+  json["order_consistency"] = or_null(target.order_consistency);
+  json["order_shuffles"] = target.order_shuffles;
   return json;
 }
 

@@ -55,6 +55,23 @@ std::string table(const std::vector<Row>& rows) {
   return text;
 }
 
+// Empty without labels.
+std::string target_table(const TargetFigures& target) {
+  const auto lines = target_cells(target);
+  if (lines.empty()) return "";
+  std::string text = "|";
+  for (const std::string_view heading : kTargetColumns)
+    text += " " + std::string(heading) + " |";
+  text += "\n|-|-:|-:|-:|\n";
+  for (const TargetCells& line : lines) {
+    text += "|";
+    for (const std::string& cell : line)
+      text += " " + cell + " |";
+    text += "\n";
+  }
+  return text + "\n";
+}
+
 }  // namespace
 
 std::string to_markdown(const Results& results) {
@@ -64,7 +81,7 @@ std::string to_markdown(const Results& results) {
             target_sentence(dataset.target) + "\n\n";
     for (const std::string& warning : dataset.warnings)
       text += "> **Warning.** " + escaped(warning) + "\n\n";
-    text += table(dataset.rows);
+    text += target_table(dataset.target) + table(dataset.rows);
   }
   return text;
 }

@@ -36,6 +36,11 @@ struct EvaluationOptions {
   // Shuffles each request's candidates by a generator that is seeded from this and the request's
   // id: neither the order of the requests nor their number matters. nullopt keeps the file's order.
   std::optional<std::uint64_t> shuffle_seed;
+  // On how many orders of each request's candidates ar is run to see whether they agree: 0 = this
+  // is not measured, else at least 2. With shuffle_seed the order at hand is the first, and the
+  // others are shuffled by the seeds that follow it; without, all are shuffled, by the seeds from 1
+  // on. Each order more costs a prefill and K-2 encodings, in nobody's times.
+  std::size_t order_shuffles = 0;
   // Relevance by request id, in place of the requests' own; a request that it lacks has no labels.
   std::optional<Qrels> qrels;
 
@@ -56,6 +61,7 @@ struct Evaluation {
   std::vector<Setting> settings;  // ar first
   bool ar_is_listed = false;      // else it is the target only, and not a row
   std::optional<std::uint64_t> shuffle_seed;
+  std::size_t order_shuffles = 0;
   std::vector<RequestRecord> records;  // in the order of the requests, at least one
   std::vector<FailedRequest> failed;
 };

@@ -43,6 +43,8 @@ struct RequestRecord {
   std::optional<Labels> labels;    // nullopt when nothing is judged
   std::size_t truncated_candidates = 0;
   std::vector<Measurement> measurements;  // one a setting, ar's first
+  // ar's rankings when the candidates were presented in other orders; items as in `order`.
+  std::vector<Ranking> reordered;
 };
 
 struct FailedRequest {

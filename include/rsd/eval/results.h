@@ -59,11 +59,17 @@ struct Row {
 // What is to be imitated, and whether it is worth it.
 struct TargetFigures {
   std::optional<RelevanceFigures> target;
-  std::optional<RelevanceFigures> input;   // of the file's order, before any shuffling
+  std::optional<RelevanceFigures> single_token;  // of std, when it is among the settings
+  std::optional<RelevanceFigures> input;         // of the file's order, before any shuffling
   std::optional<RelevanceFigures> random;  // means over 100 seeded random orders of each request
   // Mean Kendall tau between the target ranking and the order of presentation, over requests with
   // two items and more: 1 = the LLM spells out the identifiers, -1 = backwards.
   std::optional<double> letter_bias;
+  // Kendall tau between the target rankings of the same request, its candidates presented in
+  // different shuffled orders: mean over the pairs of orders, then over requests with two items and
+  // more. 1 = the order does not matter, 0 = nothing but the order does.
+  std::optional<double> order_consistency;
+  std::size_t order_shuffles = 0;  // orders per request; 0 = not measured
 };
 
 struct DatasetResults {
