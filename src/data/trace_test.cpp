@@ -1,7 +1,11 @@
 #include "rsd/data/trace.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 namespace rsd {
@@ -55,6 +59,60 @@ TEST(Trace, LogitsKeepTheirBits) {
       EXPECT_EQ(logits[j][i].get<float>(), trace.rounds[0].logits[j * 2 + i]);
     }
   }
+}
+
+TEST(Trace, IsReadBackAsItWas) {
+  Trace trace = example();
+  trace.target = {ItemId(0), ItemId(1)};
+  const auto read = parse_trace(format_trace(trace));
+  ASSERT_TRUE(read.ok()) << read.error().message();
+  EXPECT_EQ(format_trace(*read), format_trace(trace));
+  EXPECT_EQ(read->rounds[0].logits, trace.rounds[0].logits);
+  EXPECT_EQ(parse_trace(format_trace(example()))->target, std::nullopt);
+}
+
+TEST(Trace, BadLinesAreToldByField) {
+  const auto told = [](const char* pointer, const Json& value) {
+    Json json = Json::parse(format_trace(example()));
+    json[Json::json_pointer(pointer)] = value;
+    const auto read = parse_trace(json.dump());
+    return read ? std::string("no error") : read.error().message();
+  };
+  EXPECT_EQ(told("/id", 3), "id must be a text");
+  EXPECT_EQ(told("/task", "x"), "task must be passage or recommendation");
+  EXPECT_EQ(told("/n_items", 0), "n_items must be 1 to 4096");
+  EXPECT_EQ(told("/ranking", {0}), "ranking must hold all 2 items");
+  EXPECT_EQ(told("/target", {1, 1}), "target: item 1 is repeated");
+  EXPECT_EQ(told("/rounds", 1), "rounds must be a list");
+  EXPECT_EQ(told("/rounds/0/proposal", {0, 2}),
+            "rounds[0]: proposal: 2 is no item; they are 0 to 1");
+  EXPECT_EQ(told("/rounds/0/accepted", 3), "rounds[0]: accepted is beyond the proposal");
+  EXPECT_EQ(told("/rounds/0/logits", Json::array()),
+            "rounds[0]: logits must have 1 to n_items rows");
+  EXPECT_EQ(told("/rounds/0/logits/1", {1}), "rounds[0]: logits must have n_items numbers a row");
+  EXPECT_EQ(told("/rounds/0/logits/1/0", 1e300), "rounds[0]: logits must be finite");
+  EXPECT_EQ(told("/rounds/0/logits/1/0", nullptr), "rounds[0]: logits must be numbers");
+  EXPECT_EQ(parse_trace("{").error().message(), "this is no JSON object");
+  EXPECT_EQ(parse_trace("{}").error().message(), "id is missing");
+}
+
+TEST(TraceFile, IsReadWholeOrToldByLine) {
+  const std::string path =
+      ::testing::TempDir() + "rsd_trace_test_" + std::to_string(getpid()) + ".jsonl";
+  const auto read = [&](const std::string& content) {
+    std::ofstream(path) << content;
+    return read_traces(path);
+  };
+  const std::string header = format_trace_header("m.gguf");
+  EXPECT_EQ(read(header + format_trace(example()) + format_trace(example()))->size(), 2U);
+  EXPECT_EQ(read(header + format_trace(example()) + "{}\n").error().message(),
+            path + ":3: id is missing");
+  EXPECT_EQ(read(header).error().message(), path + " has no traces");
+  EXPECT_EQ(read("{}\n").error().message(), path + ":1: this is no trace file of rsd");
+  EXPECT_EQ(read(R"({"format":"rsd.trace","version":2})").error().message(),
+            path + ":1: it is of version 2; this rsd reads version 1");
+  std::filesystem::remove(path);
+  EXPECT_EQ(read_traces(path).error().code(), ErrorCode::kNotFound);
 }
 
 }  // namespace

@@ -5,11 +5,13 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "rsd/core/index.h"
+#include "rsd/core/result.h"
 #include "rsd/rank/request.h"
 
 namespace rsd {
@@ -32,11 +34,23 @@ struct Trace {
   std::size_t n_items = 0;
   std::vector<TraceRound> rounds;
   std::vector<ItemId> ranking;  // the answer
+  // The target ranking where more is known of it than the rounds tell.
+  std::optional<std::vector<ItemId>> target;
 };
 
 // One line each, ending in a newline. Logits are written with the digits that give back the same
 // float.
 std::string format_trace_header(std::string_view model);
 std::string format_trace(const Trace& trace);
+
+// One line of a trace file, a request's. kInvalidInput tells the field and what is wrong with it:
+// items out of range or repeated, rows of another length than n_items, more rows than items, logits
+// that are not finite, accepted positions beyond the proposal. Fields that it does not know are
+// passed over.
+Result<Trace> parse_trace(std::string_view line);
+
+// A whole file. kNotFound; kInvalidInput names path and line: no trace file, a newer version, a
+// line as above, or none.
+Result<std::vector<Trace>> read_traces(const std::string& path);
 
 }  // namespace rsd
