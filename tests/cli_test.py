@@ -72,6 +72,13 @@ def request(name, n_items=5, **changes):
     return json.dumps({key: value for key, value in fields.items() if value is not None}) + "\n"
 
 
+def default_base():
+    """The LLM that the default model is made of, in this user's cache."""
+    cache = os.environ.get("XDG_CACHE_HOME", "")
+    folder = pathlib.Path(cache) if cache.startswith("/") else pathlib.Path.home() / ".cache"
+    return folder / "rsd" / "models" / "smollm2-135m-instruct-q4_1.gguf"
+
+
 def policies():
     """The names that rsd knows, from its own message."""
     return rank(EXAMPLES, "--policy", "?").stderr.split("one of ")[1].strip().split(", ")
@@ -132,7 +139,8 @@ class Usage(CliTest):
         self.assertRegex(self.good(run("--version")), r"^rsd \d+\.\d+\.\d+\n$")
 
     def test_every_command_has_help_on_stdout(self):
-        commands = ["", "rank", "eval", "model", "model fetch", "model inspect", "prompt render"]
+        commands = ["", "rank", "eval", "model", "model fetch", "model prepare", "model inspect"]
+        commands += ["prompt render"]
         for command in commands:
             with self.subTest(command=command):
                 text = self.good(run(*command.split(), "--help"))
@@ -145,7 +153,7 @@ class Usage(CliTest):
         for arguments, told in [
             ([], "needs a command: rank, eval, model, prompt"),
             (["juggle"], '"juggle" is no command of rsd; it has rank'),
-            (["model", "juggle"], '"juggle" is no command of rsd model; it has fetch, inspect'),
+            (["model", "juggle"], '"juggle" is no command of rsd model; it has fetch, prepare, inspect'),
             (["--juggle"], "option --juggle is unknown"),
             (["rank", "--juggle"], "option --juggle is unknown"),
             (["rank", "--requests", "x", "--juggle"], "option --juggle is unknown"),
@@ -231,6 +239,157 @@ class Usage(CliTest):
     def test_logs_go_to_stderr_only(self):
         done = self.check(rank(EXAMPLES, "--log-level", "debug"), OK, "rsd: .*llama.cpp")
         self.assertEqual(len(answers(done.stdout)), 6)
+
+
+class Prepare(CliTest):
+    """rsd model prepare, and the default model that it makes."""
+
+    def prepare(self, *arguments, **options):
+        return run("model", "prepare", "-t", 1, *arguments, **options)
+
+    def tiny(self, *arguments, **options):
+        self.output = self.folder / "prepared.gguf"
+        return self.prepare("--model", MODEL, "--output", self.output, *arguments, **options)
+
+    def record(self):
+        return json.loads(pathlib.Path(str(self.output) + ".json").read_text())
+
+    def names(self):
+        return sorted(path.name for path in self.folder.iterdir())
+
+    def test_the_result_ranks_as_the_adapter_does_and_says_so(self):
+        done = self.tiny("--lora", LORA + ":0.5", "--type", "f32", "--check-requests", EXAMPLES)
+        self.check(done, OK, "agreement .* Kendall tau 1.000, 100 % of 6 rankings identical")
+        self.assertEqual(done.stdout, f"{self.output}\n")
+        self.assertEqual(self.names(), ["prepared.gguf", "prepared.gguf.json"])
+        record = self.record()
+        self.assertEqual(record["agreement"]["requests"], 6)
+        self.assertEqual([adapter["scale"] for adapter in record["adapters"]], [0.5])
+
+        def rankings(model, *arguments):
+            options = ["--decoder", "ar", "-t", 1, *arguments]
+            done = run("rank", "--requests", EXAMPLES, "--model", model, *options)
+            return [answer["ranking"] for answer in answers(self.good(done))]
+
+        self.assertEqual(rankings(self.output), rankings(MODEL, "--lora", LORA + ":0.5"))
+
+    def test_what_is_there_is_not_made_again_but_measured(self):
+        self.check(self.tiny("--lora", LORA, "--check-requests", "none"), OK, "is prepared")
+        self.assertIsNone(self.record()["agreement"])
+        made = self.output.stat().st_mtime_ns
+        again = self.tiny("--lora", LORA)
+        self.check(again, OK, "is there already", "agreement .* of 12 rankings")
+        self.assertEqual(self.output.stat().st_mtime_ns, made)
+        self.check(self.tiny("--lora", LORA + ":2", "--check-requests", "none"), OK, "is prepared")
+        self.assertEqual(self.record()["adapters"][0]["scale"], 2)
+
+    def test_all_types_are_made_and_others_are_told(self):
+        for name in ["f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0"]:
+            self.check(self.tiny("--type", name, "--check-requests", "none"), OK, "is prepared")
+            self.assertEqual(self.record()["type"], name)
+        self.check(self.tiny("--type", "q3"), USAGE, '--type: type "q3" is unknown.* q8_0')
+
+    def test_bad_inputs_are_told_and_leave_nothing(self):
+        wrong = MODELS / "tiny-lora-wrong.gguf"
+        for arguments, code, told in [
+            (["--lora", "none.gguf"], MISSING, r"none\.gguf"),
+            (["--lora", wrong], INVALID, r"tiny-lora-wrong.*blk\.0\.attn_output"),
+            (["--lora", EXAMPLES], INVALID, "LoRA adapter"),
+            (["--lora", LORA + ":nan"], USAGE, "scale"),
+            (["--check-requests", "none.jsonl"], MISSING, r"none\.jsonl"),
+        ]:
+            with self.subTest(arguments=arguments):
+                self.assertEqual(self.check(self.tiny(*arguments), code, told).stdout, "")
+                self.assertEqual(self.names(), [])
+
+    def test_own_models_need_an_output_that_is_no_input(self):
+        self.check(self.prepare("--model", MODEL), USAGE, "need --output")
+        copy = self.write("copy.gguf", pathlib.Path(MODEL).read_bytes())
+        self.check(self.prepare("--model", copy, "--output", copy), USAGE, "is the model")
+        self.check(self.prepare("--model", MODEL, "--output", "/dev/null"), USAGE, "no plain file")
+        missing = self.folder / "none" / "out.gguf"
+        self.check(self.prepare("--model", MODEL, "--output", missing), RUNTIME, "can't be written")
+
+    def with_parts(self, **changes):
+        """A cache with nothing but the LLM that the default model is made of."""
+        base = default_base()
+        if not base.exists():
+            self.skipTest(f"{base} is missing; `rsd model fetch` fetches it")
+        models = self.folder / "rsd" / "models"
+        models.mkdir(parents=True)
+        (models / base.name).symlink_to(base)
+        return {**os.environ, "XDG_CACHE_HOME": str(self.folder), **changes}, models
+
+    def inspect(self, places, *arguments):
+        done = run("model", "inspect", "-c", 64, "-t", 1, *arguments, env=places)
+        return re.match("path: (.*)", self.good(done))[1]
+
+    def test_the_default_model_is_prepared_when_it_is_first_used(self):
+        places, models = self.with_parts()
+        path = self.inspect(places)
+        name = r"smollm2-135m-rank-[0-9a-f]{12}-b179c9523d0e-q8_0\.gguf"
+        self.assertRegex(path, re.escape(str(models)) + "/" + name)
+        self.assertEqual(len(list(models.iterdir())), 3)  # with base and record
+        made = os.stat(path).st_mtime_ns
+        self.assertEqual(self.inspect(places), path)
+        done = self.prepare("--check-requests", "none", env=places)
+        self.check(done, OK, "is there already")
+        self.assertEqual((done.stdout, os.stat(path).st_mtime_ns), (path + "\n", made))
+
+    def test_a_killed_preparation_leaves_no_model_and_the_next_one_cleans_up(self):
+        places, models = self.with_parts()
+        work = models.parent / "prepare-model"
+        process = subprocess.Popen(
+            [RSD, "model", "prepare", "--check-requests", "none"],
+            env=places, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )
+        while not work.exists() and process.poll() is None:
+            time.sleep(0.005)
+        process.kill()
+        process.wait()
+        self.assertEqual(len(list(models.iterdir())), 1)
+        self.inspect(places)
+        self.assertFalse(work.exists())
+
+    def test_two_at_once_make_one_model(self):
+        places, models = self.with_parts()
+        command = [RSD, "model", "prepare", "--check-requests", "none"]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        both = [subprocess.Popen(command, env=places, **pipes) for _ in range(2)]
+        told = b"".join(b"".join(process.communicate(timeout=120)) for process in both)
+        self.assertEqual([process.returncode for process in both], [OK, OK], told)
+        self.assertIn(b"is prepared", told)
+        self.assertIn(b"is there already", told)
+        self.assertEqual(len(list(models.iterdir())), 3)
+
+    def test_a_users_adapter_takes_the_place_of_the_projects(self):
+        places, models = self.with_parts()
+        adapter = ROOT / "models" / "smollm2-135m-rank-lora.gguf"
+        path = self.inspect(places, "--lora", adapter)
+        self.assertEqual(path, str(models / default_base().name))
+
+    def test_the_adapters_folder_can_be_told(self):
+        places, _ = self.with_parts(RSD_MODELS_DIR=str(self.folder))
+        done = run("rank", "--requests", EXAMPLES, env=places)
+        self.check(done, MISSING, "smollm2-135m-rank-lora.gguf is not in .*RSD_MODELS_DIR")
+        adapter = self.folder / "smollm2-135m-rank-lora.gguf"
+        adapter.write_bytes(pathlib.Path(LORA).read_bytes())
+        done = run("rank", "--requests", EXAMPLES, env=places)
+        self.check(done, INVALID, "smollm2-135m-rank-lora.gguf: tensors blk.0")
+
+    def test_a_damaged_base_is_told(self):
+        places, models = self.with_parts()
+        base = models / default_base().name
+        base.unlink()
+        base.write_bytes(b"GGUF")
+        done = run("rank", "--requests", EXAMPLES, env=places)
+        self.check(done, INVALID, "is damaged; `rsd model fetch`")
+
+    def test_without_its_parts_the_way_to_get_them_is_told(self):
+        places = {**os.environ, "XDG_CACHE_HOME": str(self.folder)}
+        self.check(self.prepare(env=places), MISSING, "rsd model fetch")
+        done = self.prepare("--lora", LORA, "--output", self.folder / "x", env=places)
+        self.check(done, MISSING, "rsd model fetch")
 
 
 class Config(CliTest):

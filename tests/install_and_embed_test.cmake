@@ -16,6 +16,9 @@ file(REMOVE_RECURSE "${WORK_DIR}")  # nothing of an earlier installation may hel
 run_step("install" "${CMAKE_COMMAND}" --install "${RSD_BINARY_DIR}" --prefix "${prefix}"
          --config "${BUILD_TYPE}")
 run_step("installed rsd" "${prefix}/bin/rsd" --version)
+if(NOT EXISTS "${prefix}/share/rsd/models/smollm2-135m-rank-lora.gguf")
+  message(FATAL_ERROR "the default model's adapter is not installed")
+endif()
 
 # What the example of that name prints, with the further arguments; in `output`.
 function(run_example name)

@@ -3,13 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <exception>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <utility>
 
+#include "llm/backend.h"
 #include "llm/chat_format.h"
-#include "llm/cpu_features.h"
 #include "llm/gguf_check.h"
 #include "llm/llama_scorer.h"
 #include "llm/llama_state.h"
@@ -52,7 +51,7 @@ Result<void> check_options(const LlamaOptions& options) {
   for (const auto& lora : options.loras) {
     if (auto found = check_gguf("LoRA adapter", lora.path); !found) return found;
   }
-  return check_this_cpu();
+  return {};
 }
 
 std::string metadata(const llama_model* model, const char* key) {
@@ -187,8 +186,7 @@ void LlamaEngine::State::describe(const std::string& path) {
 Result<std::unique_ptr<LlamaEngine>> LlamaEngine::load(const LlamaOptions& options) {
   route_llama_log(options.log);
   if (auto checked = check_options(options); !checked) return checked.error();
-  static std::once_flag backend_started;
-  std::call_once(backend_started, [] { llama_backend_init(); });
+  if (auto started = start_backend(); !started) return started.error();
 
   auto state = std::make_unique<State>();
   auto model = load_model(options);

@@ -1,0 +1,31 @@
+#include "file_lock.h"
+
+#include <fcntl.h>
+#include <spdlog/spdlog.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+
+namespace rsd::cli {
+
+Result<FileLock> FileLock::acquire(const std::string& path, const std::string& what) {
+  const int file = ::open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0644);
+  if (file < 0) {
+    return Error(ErrorCode::kRuntime, "can't write to the cache folder: " + path + ": " +
+                                          std::generic_category().message(errno));
+  }
+  FileLock lock(file);
+  if (::flock(file, LOCK_EX | LOCK_NB) != 0) {
+    spdlog::warn("waiting for another rsd that is {}", what);
+    if (::flock(file, LOCK_EX) != 0) return Error(ErrorCode::kRuntime, "can't lock " + path);
+  }
+  return lock;
+}
+
+FileLock::~FileLock() {
+  if (file_ >= 0) ::close(file_);  // which unlocks
+}
+
+}  // namespace rsd::cli

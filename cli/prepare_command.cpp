@@ -1,0 +1,182 @@
+#include "prepare_command.h"
+
+#include <algorithm>
+#include <iostream>
+#include <iterator>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "agreement_check.h"
+#include "engine_options.h"
+#include "exit_code.h"
+#include "model_store.h"
+#include "option_checks.h"
+#include "prepared_model.h"
+#include "rsd/data/request_reader.h"
+
+namespace rsd::cli {
+namespace {
+
+struct PrepareOptions {
+  std::string model;
+  std::vector<std::string> loras;
+  std::string type = std::string(to_string(kDefaultWeightType));
+  std::string output;
+  std::string check_requests;
+};
+
+constexpr const char* kNoCheck = "none";
+
+Result<Preparation> preparation_of(const PrepareOptions& options) {
+  const auto type = parse_weight_type(options.type);
+  if (!type) return type.error().within("--type");
+  if (options.model.empty() && options.loras.empty()) {
+    auto preparation = default_preparation(*type);
+    if (!preparation || options.output.empty()) return preparation;
+    if (auto base = base_model(); !base) return base.error();
+    preparation->output = options.output;
+    preparation->in_cache = false;
+    return preparation;
+  }
+  if (options.output.empty()) {
+    return Error(ErrorCode::kInvalidArgument, "--model and --lora need --output");
+  }
+  auto loras = parse_loras(options.loras);
+  if (!loras) return loras.error();
+  auto model = options.model.empty() ? base_model() : Result<std::string>(options.model);
+  if (!model) return model.error();
+  return Preparation{.model = *std::move(model),
+                     .model_hash = {},
+                     .loras = *std::move(loras),
+                     .type = *type,
+                     .output = options.output};
+}
+
+// Where there are none, there is nothing to rank.
+Result<std::vector<Request>> check_requests(const PrepareOptions& options) {
+  if (!options.check_requests.empty()) return read_requests(options.check_requests);
+  std::vector<Request> requests;
+  for (const std::string& path : example_requests()) {
+    auto read = read_requests(path);
+    if (!read) return read;
+    std::ranges::move(*read, std::back_inserter(requests));
+  }
+  return requests;
+}
+
+class Prepare {
+ public:
+  Prepare(const PrepareOptions& options, const CommonOptions& common)
+      : options_(options), common_(common) {}
+
+  Result<void> run() {
+    auto preparation = preparation_of(options_);
+    if (!preparation) return preparation.error();
+    preparation_ = *std::move(preparation);
+    std::vector<Request> requests;
+    if (options_.check_requests != kNoCheck) {
+      auto read = check_requests(options_);  // what is wrong with them is told before the work
+      if (!read) return read.error();
+      requests = *std::move(read);
+    }
+    const auto made = prepare(preparation_, common_.threads);
+    if (!made) return made.error();
+    say(preparation_.output + (*made ? " is prepared" : " is there already"));
+    if (auto told = tell_agreement(requests); !told) return told;
+    std::cout << preparation_.output << '\n';
+    return {};
+  }
+
+ private:
+  // What was measured before counts, unless requests are named.
+  Result<void> tell_agreement(const std::vector<Request>& requests) const {
+    if (options_.check_requests == kNoCheck) return {};
+    auto agreement = read_agreement(preparation_.output);
+    if (!agreement || !options_.check_requests.empty()) {
+      if (requests.empty()) {
+        say("agreement not measured: the example requests are not there; --check-requests names "
+            "others");
+        return {};
+      }
+      auto measured = check_agreement({.model = preparation_.model,
+                                       .loras = preparation_.loras,
+                                       .prepared = preparation_.output,
+                                       .requests = requests},
+                                      common_);
+      if (!measured) return measured.error().within("measuring the agreement");
+      agreement = *measured;
+      if (auto kept = write_agreement(preparation_.output, *agreement); !kept) return kept;
+    }
+    say("agreement with the model and adapters that it is made of: " + describe(*agreement));
+    return {};
+  }
+
+  // What this command is there to tell, whatever is logged.
+  void say(const std::string& text) const {
+    if (common_.log_level != "off") std::cerr << "rsd: " << text << '\n';
+  }
+
+  const PrepareOptions& options_;
+  const CommonOptions& common_;
+  Preparation preparation_;
+};
+
+void add_options(CLI::App& command, PrepareOptions& options) {
+  const std::string group = "Model";
+  command
+      .add_option("-m,--model", options.model,
+                  "GGUF model to prepare; without it the default model's LLM")
+      ->check(not_empty())
+      ->type_name("FILE")
+      ->group(group);
+  command
+      .add_option("--lora", options.loras,
+                  "GGUF LoRA adapter to merge; may be given several times. Without --model and "
+                  "--lora the project's own adapter is merged, which makes the default model")
+      ->allow_extra_args(false)
+      ->check(not_empty())
+      ->type_name("FILE[:SCALE]")
+      ->group(group);
+  command
+      .add_option("--type", options.type,
+                  "Type of the weights: f32, f16, bf16, q8_0, q5_1, q5_0, q4_1 or q4_0; the "
+                  "default model is the one of type " +
+                      std::string(to_string(kDefaultWeightType)))
+      ->capture_default_str()
+      ->type_name("NAME")
+      ->group(group);
+  command
+      .add_option("--output", options.output,
+                  "File for the prepared model, which appears when it is complete, with "
+                  "FILE.json about it; needed with --model or --lora, else it goes to the cache")
+      ->check(not_empty())
+      ->type_name("FILE")
+      ->group(group);
+  command
+      .add_option("--check-requests", options.check_requests,
+                  "Requests to measure on how well the result's rankings agree with the model and "
+                  "adapters that it is made of; none = don't; without it rsd's examples")
+      ->check(not_empty())
+      ->type_name("FILE")
+      ->group(group);
+}
+
+}  // namespace
+
+void add_prepare_command(CLI::App& model, Selected& selected) {
+  auto options = std::make_shared<PrepareOptions>();
+  CLI::App* command = add_command(
+      model, selected, "prepare",
+      "Merge adapters into a model once and store it for speed; prints the result's path");
+  add_options(*command, *options);
+  command->callback([&selected, options] {
+    selected.run = [&selected, options]() -> int {
+      const auto done = Prepare(*options, selected.common).run();
+      return done ? kSuccess : fail(done.error());
+    };
+  });
+}
+
+}  // namespace rsd::cli

@@ -1,0 +1,259 @@
+#include "prepared_model.h"
+
+#include <fcntl.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <system_error>
+#include <utility>
+
+#include "common_options.h"
+#include "file_lock.h"
+#include "model_store.h"
+#include "rsd/data/atomic_file.h"
+#include "sha256.h"
+
+namespace rsd::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr const char* kDefaultName = "smollm2-135m-rank";
+
+Error runtime(const std::string& message) {
+  return {ErrorCode::kRuntime, message};
+}
+
+std::string record_path(const std::string& output) {
+  return output + ".json";
+}
+
+std::string file_name(const std::string& path) {
+  return fs::path(path).filename().string();
+}
+
+// A folder for what is not finished, which goes with it.
+class WorkFolder {
+ public:
+  // In the cache under a name of its own, so that the next process removes what a killed one left;
+  // else beside the output, where a rename is possible.
+  static Result<WorkFolder> create(const Preparation& preparation, const fs::path& cache) {
+    if (preparation.in_cache) {
+      const fs::path path = cache / "prepare-model";
+      fs::remove_all(path);
+      fs::create_directories(path);
+      return WorkFolder(path);
+    }
+    std::string path = preparation.output + ".XXXXXX";
+    if (!::mkdtemp(path.data())) {
+      return runtime(preparation.output +
+                     " can't be written: " + std::generic_category().message(errno));
+    }
+    return WorkFolder(path);
+  }
+  WorkFolder(WorkFolder&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  WorkFolder& operator=(WorkFolder&&) = delete;
+  ~WorkFolder() {
+    std::error_code ignored;
+    if (!path_.empty()) fs::remove_all(path_, ignored);
+  }
+
+  std::string file(const char* name) const { return (path_ / name).string(); }
+
+ private:
+  explicit WorkFolder(fs::path path) : path_(std::move(path)) {}
+  fs::path path_;
+};
+
+// All that the result depends on.
+Result<json> sources_of(const Preparation& preparation) {
+  auto hash = sha256(preparation.model);
+  if (!hash) return hash.error().within("model");
+  if (!preparation.model_hash.empty() && *hash != preparation.model_hash) {
+    return Error(ErrorCode::kInvalidInput,
+                 preparation.model + " is damaged; `rsd model fetch` fetches it again");
+  }
+  json adapters = json::array();
+  for (const LoraFile& lora : preparation.loras) {
+    auto lora_hash = sha256(lora.path);
+    if (!lora_hash) return lora_hash.error().within("LoRA adapter");
+    adapters.push_back(
+        {{"file", file_name(lora.path)}, {"sha256", *lora_hash}, {"scale", lora.scale}});
+  }
+  return json{{"model", {{"file", file_name(preparation.model)}, {"sha256", *hash}}},
+              {"adapters", std::move(adapters)},
+              {"type", to_string(preparation.type)}};
+}
+
+// An object; an empty one where there is no record that can be read.
+json read_record(const std::string& output) {
+  const auto text = read_file(record_path(output));
+  json record = text ? json::parse(*text, nullptr, /*allow_exceptions=*/false) : json();
+  return record.is_object() ? record : json::object();
+}
+
+Result<void> write_record(const std::string& output, const json& record) {
+  return write_file_atomically(
+      record_path(output),
+      record.dump(2, ' ', /*ensure_ascii=*/false, json::error_handler_t::replace) + "\n");
+}
+
+bool is_prepared(const Preparation& preparation, const json& sources) {
+  if (!fs::exists(preparation.output)) return false;
+  const json record = read_record(preparation.output);
+  return std::ranges::all_of(sources.items(), [&](const auto& source) {
+    const auto found = record.find(source.key());
+    return found != record.end() && *found == source.value();
+  });
+}
+
+Result<void> check_output(const Preparation& preparation) {
+  const auto refuse = [&](const std::string& why) {
+    return Error(ErrorCode::kInvalidArgument, "the output " + preparation.output + " " + why);
+  };
+  const fs::path output = preparation.output;
+  if (!fs::exists(output)) return {};
+  // A rename would put a plain file in the place of a device such as /dev/null.
+  if (!fs::is_regular_file(output)) return refuse("is no plain file");
+  if (fs::exists(preparation.model) && fs::equivalent(output, preparation.model)) {
+    return refuse("is the model that it is to be made of");
+  }
+  for (const LoraFile& lora : preparation.loras) {
+    if (fs::exists(lora.path) && fs::equivalent(output, lora.path)) {
+      return refuse("is one of the adapters");
+    }
+  }
+  return {};
+}
+
+// On to the disk before it gets its name: after a power cut it must not be there in part.
+Result<void> publish(const std::string& file, const std::string& output) {
+  const int opened = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  const bool synced = opened >= 0 && ::fsync(opened) == 0;
+  if (opened >= 0) ::close(opened);
+  if (!synced) {
+    return runtime(output + " can't be written: " + std::generic_category().message(errno));
+  }
+  fs::rename(file, output);
+  return {};
+}
+
+Result<void> make(const Preparation& preparation, const WorkFolder& work, int threads) {
+  std::string model = preparation.model;
+  if (!preparation.loras.empty()) {
+    model = work.file("merged.gguf");
+    auto merged = merge_adapters({.model_path = preparation.model,
+                                  .loras = preparation.loras,
+                                  .output_path = model,
+                                  .log = llama_log_sink()});
+    if (!merged) return merged;
+  }
+  const std::string quantized = work.file("quantized.gguf");
+  auto done = quantize_model({.model_path = model,
+                              .output_path = quantized,
+                              .type = preparation.type,
+                              .threads = threads,
+                              .log = llama_log_sink()});
+  if (!done) return done;
+  return publish(quantized, preparation.output);
+}
+
+Result<bool> prepare_in(const fs::path& cache, const Preparation& preparation, int threads) {
+  if (auto checked = check_output(preparation); !checked) return checked.error();
+  std::optional<FileLock> turn;
+  if (preparation.in_cache) {
+    fs::create_directories(fs::path(preparation.output).parent_path());
+    auto lock = FileLock::acquire((cache / "prepare-model.lock").string(), "preparing the model");
+    if (!lock) return lock.error();
+    turn.emplace(*std::move(lock));
+  }
+  const auto sources = sources_of(preparation);
+  if (!sources) return sources.error();
+  if (is_prepared(preparation, *sources)) return false;
+  auto work = WorkFolder::create(preparation, cache);
+  if (!work) return work.error();
+  spdlog::info("preparing {} from {}", preparation.output, preparation.model);
+  if (auto made = make(preparation, *work, threads); !made) return made.error();
+  json record = *sources;
+  record["rsd"] = RSD_VERSION;
+  record["agreement"] = nullptr;
+  if (auto written = write_record(preparation.output, record); !written) return written.error();
+  return true;
+}
+
+}  // namespace
+
+Result<Preparation> default_preparation(WeightType type) {
+  const auto cache = cache_folder();
+  if (!cache) return cache.error();
+  const auto adapter = project_adapter();
+  if (!adapter) return adapter.error();
+  const auto adapter_hash = sha256(*adapter);
+  if (!adapter_hash) return adapter_hash.error();
+  constexpr std::size_t kDigits = 12;
+  const std::string name = std::string(kDefaultName) + "-" + adapter_hash->substr(0, kDigits) +
+                           "-" + std::string(base_model_hash().substr(0, kDigits)) + "-" +
+                           std::string(to_string(type)) + ".gguf";
+  return Preparation{.model = (fs::path(*cache) / "models" / base_model_file()).string(),
+                     .model_hash = std::string(base_model_hash()),
+                     .loras = {{.path = *adapter}},
+                     .type = type,
+                     .output = (fs::path(*cache) / "models" / name).string(),
+                     .in_cache = true};
+}
+
+Result<bool> prepare(const Preparation& preparation, int threads) {
+  try {
+    fs::path cache;
+    if (preparation.in_cache) {
+      auto base = base_model();
+      if (!base) return base.error();
+      cache = *cache_folder();
+    }
+    return prepare_in(cache, preparation, threads);
+  } catch (const fs::filesystem_error& failure) {
+    return runtime("can't prepare " + preparation.output + ": " + failure.what());
+  }
+}
+
+std::optional<Agreement> read_agreement(const std::string& output) {
+  const json record = read_record(output);
+  const auto found = record.find("agreement");
+  if (found == record.end() || !found->is_object()) return std::nullopt;
+  const auto number = [&](const char* key) {
+    const auto value = found->find(key);
+    return value != found->end() && value->is_number() ? value->get<double>() : 0.0;
+  };
+  return Agreement{.requests = static_cast<std::size_t>(number("requests")),
+                   .kendall_tau = number("kendall_tau"),
+                   .identical = number("identical"),
+                   .top_1 = number("top_1")};
+}
+
+Result<void> write_agreement(const std::string& output, const Agreement& agreement) {
+  json record = read_record(output);
+  record["agreement"] = {{"decoder", "ar"},
+                         {"requests", agreement.requests},
+                         {"kendall_tau", agreement.kendall_tau},
+                         {"identical", agreement.identical},
+                         {"top_1", agreement.top_1}};
+  return write_record(output, record);
+}
+
+Result<std::string> default_model() {
+  const auto preparation = default_preparation(kDefaultWeightType);
+  if (!preparation) return preparation.error();
+  std::error_code failure;
+  if (fs::exists(preparation->output, failure)) return preparation->output;
+  const auto done = prepare(*preparation, /*threads=*/0);
+  if (!done) return done.error();
+  return preparation->output;
+}
+
+}  // namespace rsd::cli

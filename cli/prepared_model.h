@@ -1,0 +1,48 @@
+// Models that were prepared: adapters merged into the weights, the weights stored for speed. The
+// default model is one.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agreement_check.h"
+#include "rsd/core/result.h"
+#include "rsd/llm/llama_engine.h"
+#include "rsd/llm/prepare_model.h"
+
+namespace rsd::cli {
+
+// Of the default model.
+inline constexpr WeightType kDefaultWeightType = WeightType::kQ8_0;
+
+// What is to be made of what.
+struct Preparation {
+  std::string model;
+  std::string model_hash;  // SHA-256 that the model must have; empty = any
+  std::vector<LoraFile> loras;
+  WeightType type = kDefaultWeightType;
+  std::string output;
+  bool in_cache = false;  // the output is ours: processes take turns, and leftovers are removed
+};
+
+// The default model's: the LLM in the cache, the project's adapter, and a file in the cache whose
+// name carries the hashes of both, so that a new adapter makes a new file; older ones stay until
+// somebody deletes them. The LLM need not be there. kNotFound: the adapter is missing.
+Result<Preparation> default_preparation(WeightType type);
+
+// Makes the output, and "<output>.json" with the sources by hash, unless both are there and fit;
+// true where it had to be made. The output appears by a rename, whole or not at all. kNotFound,
+// kInvalidInput, kUnsupported as merge_adapters; kInvalidArgument: the output is one of the inputs;
+// kRuntime: it can't be written.
+Result<bool> prepare(const Preparation& preparation, int threads);
+
+// What "<output>.json" says; nullopt where nothing was measured.
+std::optional<Agreement> read_agreement(const std::string& output);
+Result<void> write_agreement(const std::string& output, const Agreement& agreement);
+
+// The path of the default model, which is prepared first where only its parts are there. kNotFound
+// tells how to get them.
+Result<std::string> default_model();
+
+}  // namespace rsd::cli
