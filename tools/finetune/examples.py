@@ -10,7 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from teacher import Cooccurrence, Embedder, recommendation_scores, standardised
+from teacher import (
+    Cooccurrence,
+    Embedder,
+    RecommendationWeights,
+    recommendation_scores,
+    standardised,
+)
 
 MIN_ITEMS, MAX_ITEMS = 4, 26
 HELD_OUT = 60  # requests of each file at most: never trained on
@@ -108,13 +114,14 @@ class RecommendationSource:
 
     LABEL_WEIGHT = 1.0
 
-    def __init__(self, requests: list[dict], counts: Cooccurrence, embedder: Embedder):
+    def __init__(self, requests: list[dict], embedder: Embedder, weights: RecommendationWeights):
         self._sequences = [sequence(r) for r in requests]
         self._titles = sorted(
             {t for s in self._sequences for t in s} | {c["text"] for r in requests for c in r["candidates"]}
         )
-        self._counts = counts
+        self._counts = Cooccurrence(self._sequences)
         self._embedder = embedder
+        self._weights = weights
         embedder.add(self._titles)
 
     def draw(self, rng: random.Random, n_items: int, max_chars: int) -> Example:
@@ -126,7 +133,9 @@ class RecommendationSource:
             title = rng.choice(self._titles)
             if title not in titles and title not in texts:
                 texts.append(title)
-        scores = standardised(recommendation_scores(history, texts, self._counts, self._embedder))
+        scores = standardised(
+            recommendation_scores(history, texts, self._counts, self._embedder, self._weights)
+        )
         scores[0] += self.LABEL_WEIGHT
         order = rng.sample(range(n_items), n_items)
         return make("recommendation", {"history": history}, [texts[i] for i in order], scores[order])

