@@ -2,9 +2,12 @@
 
 #include <spdlog/spdlog.h>
 
+#include <utility>
 #include <vector>
 
 #include "option_checks.h"
+#include "rsd/agent/agent_file.h"
+#include "rsd/agent/agent_policy.h"
 
 namespace rsd::cli {
 namespace {
@@ -55,10 +58,34 @@ void add_decoder_options(CLI::App& command, DecoderOptions& options) {
   command
       .add_option(
           "--policy", options.policy,
-          "What orders the positions that are not known (rsd, exact): " + listed(policy_names()))
-      ->capture_default_str()
+          "What orders the positions that are not known (rsd, exact): agent (with --agent, then "
+          "the default), " +
+              listed(policy_names()) + "; default: " + std::string(kDefaultPolicy))
+      ->check(not_empty())
       ->type_name("NAME")
       ->group(group);
+  add_agent_option(command, options.agent);
+}
+
+void add_agent_option(CLI::App& command, std::string& agent) {
+  command.add_option("--agent", agent, "Learned policy, as rsd train makes it")
+      ->check(not_empty())
+      ->type_name("FILE")
+      ->group("Decoding");
+}
+
+Result<std::shared_ptr<const RankingPolicy>> named_policy(const std::string& name,
+                                                          const std::string& agent_path) {
+  const bool wants_agent = name == kAgentPolicy || (name.empty() && !agent_path.empty());
+  if (!wants_agent) {
+    return policy_by_name(name.empty() ? std::string(kDefaultPolicy) : name);
+  }
+  if (agent_path.empty()) {
+    return Error(ErrorCode::kInvalidArgument, "policy agent needs a file: --agent FILE");
+  }
+  auto agent = load_agent(agent_path);
+  if (!agent) return agent.error();
+  return agent_policy(std::move(agent->network));
 }
 
 Result<DecodingOptions> decoding_options(const DecoderOptions& options) {
@@ -70,7 +97,7 @@ Result<DecodingOptions> decoding_options(const DecoderOptions& options) {
     if (!named) return named.error();
     draft = *named;
   }
-  const auto policy = policy_by_name(options.policy);
+  const auto policy = named_policy(options.policy, options.agent);
   if (!policy) return policy.error();
   const bool takes_budget = *decoder == DecoderKind::kRsd || *decoder == DecoderKind::kSd;
   if (options.budget && !takes_budget) {

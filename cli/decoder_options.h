@@ -3,6 +3,7 @@
 
 #include <CLI/App.hpp>
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -19,9 +20,17 @@ struct DecoderOptions {
   std::optional<std::size_t> budget;
   std::optional<double> deadline_ms;
   std::optional<std::size_t> top_n;
-  std::string draft;  // empty = the decoder's default
-  std::string policy = std::string(kDefaultPolicy);
+  std::string draft;   // empty = the decoder's default
+  std::string policy;  // empty = the agent where one is given, else kDefaultPolicy
+  std::string agent;
 };
+
+// The policy that --policy and --agent name together: "agent" is that of the file, which without a
+// name is taken. kInvalidArgument: no such policy, or an agent that is missing or not used; else as
+// load_agent.
+Result<std::shared_ptr<const RankingPolicy>> named_policy(const std::string& name,
+                                                          const std::string& agent_path);
+void add_agent_option(CLI::App& command, std::string& agent);
 
 void add_decoder_options(CLI::App& command, DecoderOptions& options);
 

@@ -32,6 +32,9 @@ Result<std::vector<LoraFile>> parse_loras(const std::vector<std::string>& texts)
 // What results depend on, by name.
 using Conditions = std::map<std::string, std::string>;
 
+// A file by name, size and time of its last change: under the same name may lie another.
+std::string identity_of(const std::string& path);
+
 // What rankings depend on besides the requests and the decoder: the files by name, size and time of
 // their last change, and this version of rsd. Kept with unfinished results and compared when they
 // are resumed. kNotFound where no model is named and the default one is missing.

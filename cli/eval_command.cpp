@@ -13,12 +13,12 @@
 #include <utility>
 #include <vector>
 
+#include "decoder_options.h"
 #include "engine_options.h"
 #include "exit_code.h"
 #include "option_checks.h"
 #include "progress.h"
 #include "rsd/data/request_reader.h"
-#include "rsd/decode/policies.h"
 #include "rsd/eval/evaluation.h"
 #include "rsd/eval/report.h"
 #include "rsd/eval/results.h"
@@ -33,7 +33,8 @@ struct EvalOptions {
   std::vector<std::string> requests;
   std::vector<std::string> decoders{"ar", "std", "sd", "exact", "rsd"};
   std::vector<std::size_t> budgets{1, 2, 3, 4};
-  std::vector<std::string> policies{std::string(kDefaultPolicy)};
+  std::vector<std::string> policies;  // none = the agent where one is given, else the default
+  std::string agent;
   std::vector<std::string> drafts;  // none = each decoder's default
   std::optional<std::uint64_t> shuffle;
   std::size_t order_shuffles = 2;
@@ -59,7 +60,9 @@ Result<SettingGrid> grid_of(const EvalOptions& options) {
   SettingGrid grid{.budgets = options.budgets};
   auto decoders = look_up<DecoderKind>(options.decoders, parse_decoder);
   if (!decoders) return decoders.error();
-  auto policies = look_up<std::shared_ptr<const RankingPolicy>>(options.policies, policy_by_name);
+  const auto names = options.policies.empty() ? std::vector<std::string>{""} : options.policies;
+  auto policies = look_up<std::shared_ptr<const RankingPolicy>>(
+      names, [&](const std::string& name) { return named_policy(name, options.agent); });
   if (!policies) return policies.error();
   auto drafts = look_up<Draft>(options.drafts, parse_draft);
   if (!drafts) return drafts.error();
@@ -123,6 +126,7 @@ class EvalRun {
     conditions_ = *std::move(conditions);
     conditions_["threads"] = std::to_string(selected_.common.threads);
     conditions_["qrels"] = options_.qrels;
+    if (!options_.agent.empty()) conditions_["agent"] = identity_of(options_.agent);
     for (const auto& path : options_.requests) {
       if (auto read = read_dataset(path); !read) return read;
     }
@@ -268,7 +272,8 @@ void add_options(CLI::App& command, EvalOptions& options) {
        "Which, among ar, std, sd, exact, rsd; ar is always the target");
   list("--budgets", options.budgets, "Encodings for rsd and sd (which also runs to the end)")
       ->check(whole_number(1, kMaxCount));
-  list("--policy", options.policies, "Policies for rsd and exact; see rsd rank --help");
+  list("--policy,--policies", options.policies, "Policies for rsd and exact; see rsd rank --help");
+  add_agent_option(command, options.agent);
   list("--draft", options.drafts,
        "Which, among first-token, input; without it each decoder's default");
 }

@@ -18,6 +18,7 @@
 #include "model_command.h"
 #include "prompt_command.h"
 #include "rank_command.h"
+#include "train_command.h"
 
 namespace {
 
@@ -33,6 +34,7 @@ void describe(CLI::App& app, Selected& selected) {
   app.allow_config_extras(CLI::config_extras_mode::error);
   add_rank_command(app, selected);
   add_eval_command(app, selected);
+  add_train_command(app, selected);
   add_model_command(app, selected);
   add_prompt_command(app, selected);
 }

@@ -53,7 +53,8 @@ std::string ProgressBar::line(std::size_t done, double rate) const {
   const bool known = total_ && *total_ > 0;
   char speed[32];
   std::snprintf(speed, sizeof speed, "  %.2f/s", rate);
-  if (!known) return std::to_string(done) + " " + unit_ + speed;
+  const std::string note = note_.empty() ? "" : "  " + note_;
+  if (!known) return std::to_string(done) + " " + unit_ + speed + note;
   constexpr std::size_t kWidth = 30;
   const std::size_t filled = std::min(kWidth, kWidth * done / *total_);
   std::string text = "[" + std::string(filled, '=') + std::string(kWidth - filled, ' ') + "] " +
@@ -61,7 +62,7 @@ std::string ProgressBar::line(std::size_t done, double rate) const {
   if (rate > 0 && done < *total_) {
     text += "  " + duration(static_cast<double>(*total_ - done) / rate) + " left";
   }
-  return text;
+  return text + note;
 }
 
 void ProgressBar::show(std::size_t done) {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace rsd::cli {
 
@@ -20,6 +21,8 @@ class ProgressBar {
 
   // No line is wider than the terminal.
   void show(std::size_t done);
+  // Shown behind the bar from now on.
+  void note(std::string text) { note_ = std::move(text); }
   // Takes the bar off the screen, before something else is printed; the next show() brings it back.
   void clear();
 
@@ -27,6 +30,7 @@ class ProgressBar {
   std::string line(std::size_t done, double rate) const;
 
   std::string unit_;
+  std::string note_;
   std::optional<std::size_t> total_;
   bool on_terminal_;
   bool drawn_ = false;

@@ -20,7 +20,7 @@
 #include "rsd/data/answer_writer.h"
 #include "rsd/data/request_reader.h"
 #include "rsd/decode/run.h"
-#include "trace_file.h"
+#include "rsd/train/episode.h"
 
 namespace rsd::cli {
 namespace {
@@ -135,7 +135,8 @@ class RankRun {
     const DecoderOptions& decoder = options_.decoder;
     (*told)["decoder"] = decoder.decoder;
     (*told)["draft"] = decoder.draft;
-    (*told)["policy"] = decoder.policy;
+    (*told)["policy"] = std::string(decoding_.policy ? decoding_.policy->name() : "");
+    if (!decoder.agent.empty()) (*told)["agent"] = identity_of(decoder.agent);
     if (decoding_.budget) (*told)["budget"] = std::to_string(*decoding_.budget);
     if (decoder.top_n) (*told)["top-n"] = std::to_string(*decoder.top_n);
     if (decoder.deadline_ms) (*told)["deadline-ms"] = std::to_string(*decoder.deadline_ms);
@@ -221,7 +222,8 @@ class RankRun {
     if (output_->to_standard_output() && ::isatty(STDOUT_FILENO)) progress_->clear();
     auto written = output_->write(*text);
     if (written && trace_) {
-      written = trace_->write(format_trace(trace_of(request, decoding, outcome.ranking)));
+      written = trace_->write(format_trace(
+          trace_of(request, options_.decoder.decoder, decoding.history(), outcome.ranking)));
     }
     output_broken_ = !written;
     return written;

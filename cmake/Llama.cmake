@@ -1,5 +1,5 @@
 # llama.cpp: an installed one where the user has it, else the pinned source that `./dev setup` unpacked.
-# Nothing is downloaded here. Provides the targets `llama` and `ggml`, and RSD_LLAMA_VENDORED.
+# Nothing is downloaded here. Provides the target `llama`, RSD_GGML (ggml's target), and RSD_LLAMA_VENDORED.
 
 set(RSD_LLAMA_VERSION "0.3.36" CACHE INTERNAL "the llama-cpp-python sdist that holds the source")
 if("$ENV{XDG_CACHE_HOME}" MATCHES "^/")  # relative values are to be ignored (XDG specification)
@@ -12,6 +12,7 @@ set(RSD_LLAMA_SOURCE_DIR "${_rsd_cache}/llama.cpp-${RSD_LLAMA_VERSION}" CACHE PA
 option(RSD_SYSTEM_LLAMA "Take an installed llama.cpp where find_package finds one" ON)
 
 set(RSD_LLAMA_VENDORED OFF)
+set(RSD_GGML ggml::ggml)
 if(RSD_SYSTEM_LLAMA)
   find_package(llama CONFIG QUIET)
 endif()
@@ -30,6 +31,7 @@ if(NOT EXISTS "${RSD_LLAMA_SOURCE_DIR}/CMakeLists.txt")
 endif()
 message(STATUS "llama.cpp: ${RSD_LLAMA_SOURCE_DIR}")
 set(RSD_LLAMA_VENDORED ON)
+set(RSD_GGML ggml)
 
 include(HostCpu)
 foreach(part COMMON TESTS TOOLS EXAMPLES SERVER APP)

@@ -5,7 +5,7 @@ set(RSD_PACKAGE_DIR "${CMAKE_INSTALL_LIBDIR}/cmake/rsd")
 
 # What modules link to in private, and how a user's project finds it again.
 set(RSD_PACKAGE_OF_rsd::llama "llama CONFIG HINTS \"\${CMAKE_CURRENT_LIST_DIR}/..\"")
-set(RSD_PACKAGE_OF_ggml::ggml "ggml CONFIG HINTS \"\${CMAKE_CURRENT_LIST_DIR}/..\"")
+set(RSD_PACKAGE_OF_rsd::ggml "ggml CONFIG HINTS \"\${CMAKE_CURRENT_LIST_DIR}/..\"")
 set(RSD_PACKAGE_OF_nlohmann_json::nlohmann_json "nlohmann_json")
 set(RSD_PACKAGE_OF_yaml-cpp "yaml-cpp")
 set(RSD_PACKAGE_OF_yaml-cpp::yaml-cpp "yaml-cpp")
@@ -15,9 +15,11 @@ set(RSD_PACKAGE_OF_Threads::Threads "Threads")
 set(RSD_PACKAGE_OF_CURL::libcurl "CURL")
 
 # Targets of the vendored build, and their names once installed: install(EXPORT) refuses to mention
-# a target of this build that it does not export. `rsd::llama` is made by rsdConfig.cmake.
+# a target of this build that it does not export. `rsd::llama` and `rsd::ggml` are
+# made by rsdConfig.cmake.
 set(RSD_INSTALLED_NAME_OF_llama "rsd::llama")
-set(RSD_INSTALLED_NAME_OF_ggml "ggml::ggml")
+set(RSD_INSTALLED_NAME_OF_ggml "rsd::ggml")
+set(RSD_INSTALLED_NAME_OF_ggml::ggml "rsd::ggml")
 
 # Gives `module` separate links for the build and for its users where a vendored target is involved,
 # and sets `out_packages` to the packages that its users need.

@@ -903,6 +903,83 @@ class TraceFile(CliTest):
         self.assertEqual([p.name for p in self.folder.iterdir()], ["trace.jsonl"])
 
 
+class Training(CliTest):
+    SMALL = ["--supervised-steps", "20", "--rpo-steps", "4", "--rollouts", "2", "--budget", "2"]
+
+    def setUp(self):
+        super().setUp()
+        self.requests = self.write("requests.jsonl", requests(4, 8))
+        self.agent = self.folder / "agent.gguf"
+        self.kept = self.folder / "agent.gguf.training"
+
+    def train(self, *arguments):
+        return on_model("train", "--requests", self.requests, "--out", self.agent, *arguments)
+
+    def metrics(self):
+        return answers((self.kept / "metrics.jsonl").read_text())
+
+    def test_makes_an_agent_that_ranks(self):
+        self.assertEqual(self.good(self.train(*self.SMALL)), f"{self.agent}\n")
+        stages = [entry["stage"] for entry in self.metrics()]
+        self.assertEqual(stages, ["supervised"] * 20 + ["validation"] + ["rpo"] * 4)
+        ranked = self.good(rank(self.requests, "--agent", self.agent, "--budget", 2))
+        for answer in answers(ranked):
+            self.assertEqual(sorted(answer["ranking"]), [f"c{i}" for i in range(8)])
+        other = self.good(
+            rank(self.requests, "--agent", self.agent, "--policy", "agent", "--budget", 2)
+        )
+        self.assertEqual(
+            [answer["ranking"] for answer in answers(ranked)],
+            [answer["ranking"] for answer in answers(other)],
+        )
+
+    def test_killed_in_the_middle_it_goes_on_to_the_same_agent(self):
+        steps = ["--supervised-steps", "20", "--rpo-steps", "60", "--rollouts", "2", "--budget", "2"]
+        self.good(self.train(*steps))
+        whole, whole_metrics = self.agent.read_bytes(), self.metrics()
+        self.agent = self.folder / "other.gguf"
+        self.kept = self.folder / "other.gguf.training"
+        command = [RSD, "train", "-m", MODEL, "-t", "1", "--requests", self.requests]
+        process = subprocess.Popen([*command, "--out", str(self.agent), *steps])
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and process.poll() is None:
+            path = self.kept / "metrics.jsonl"
+            if path.exists() and path.read_text().count('"rpo"') >= 3:
+                break
+        process.send_signal(signal.SIGKILL)
+        self.assertEqual(process.wait(), -signal.SIGKILL)
+        self.assertFalse(self.agent.exists())
+        self.good(self.train(*steps))
+        self.assertEqual(self.agent.read_bytes(), whole)
+        self.assertEqual(self.metrics(), whole_metrics)
+
+    def test_going_on_under_other_conditions_is_an_error(self):
+        self.good(self.train(*self.SMALL))
+        self.check(self.train(*self.SMALL, "--beta", "0.5"), USAGE, "was begun with beta \"0.05\"")
+
+    def test_supervised_only_needs_no_llm_when_there_are_traces(self):
+        traces = self.folder / "traces.jsonl"
+        self.good(rank(self.requests, "--decoder", "exact", "--trace", traces))
+        done = run("train", "--traces", traces, "--supervised-only", "--supervised-steps", 5,
+                   "--out", self.agent)  # fmt: skip
+        self.good(done)
+        self.assertEqual({entry["stage"] for entry in self.metrics()}, {"supervised", "validation"})
+
+    def test_ablations_are_kept_in_the_agent(self):
+        self.good(self.train(*self.SMALL, "--no-history", "--advantage", "group"))
+        wrong = on_model("train", "--requests", self.requests, "--out", self.folder / "b.gguf",
+                         "--init", self.agent)  # fmt: skip
+        self.check(wrong, USAGE, "--no-history must be as agent .* was made with")
+
+    def test_what_is_missing_or_no_agent_is_told(self):
+        out = self.folder / "b.gguf"
+        self.check(run("train", "--out", out), USAGE, "--requests is missing")
+        self.check(self.train("--init", self.folder / "none"), MISSING, "agent .*none can't be opened")
+        self.check(rank(EXAMPLES, "--policy", "agent"), USAGE, "policy agent needs a file: --agent")
+        self.check(rank(EXAMPLES, "--agent", MODEL), INVALID, "is no agent of rsd")
+        self.check(rank(EXAMPLES, "--agent", EXAMPLES), INVALID, "is no GGUF file")
+
+
 class Looking(CliTest):
     def render(self, *arguments):
         return on_model("prompt render", "--requests", EXAMPLES, "--limit", 2, *arguments)

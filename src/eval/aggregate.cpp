@@ -3,11 +3,11 @@
 #include <functional>
 
 #include "data/fixed_decimals.h"
-#include "eval/presentation.h"
 #include "eval/statistics.h"
 #include "rsd/core/check.h"
 #include "rsd/eval/results.h"
 #include "rsd/rank/agreement.h"
+#include "rsd/rank/presentation.h"
 #include "rsd/rank/relevance_metrics.h"
 
 namespace rsd {

@@ -4,11 +4,11 @@
 #include <set>
 #include <utility>
 
-#include "eval/presentation.h"
 #include "eval/record_json.h"
 #include "eval/records_file.h"
 #include "eval/request_measurement.h"
 #include "rsd/core/check.h"
+#include "rsd/rank/presentation.h"
 
 namespace rsd {
 namespace {

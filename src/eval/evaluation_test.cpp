@@ -10,10 +10,10 @@
 #include <functional>
 #include <utility>
 
-#include "eval/presentation.h"
 #include "rsd/data/atomic_file.h"
 #include "rsd/decode/policies.h"
 #include "rsd/eval/results.h"
+#include "rsd/rank/presentation.h"
 #include "support/synthetic_scorer.h"
 
 namespace rsd {

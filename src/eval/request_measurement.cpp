@@ -6,10 +6,10 @@
 #include <optional>
 #include <utility>
 
-#include "eval/presentation.h"
 #include "rsd/core/check.h"
 #include "rsd/decode/decoding.h"
 #include "rsd/decode/run.h"
+#include "rsd/rank/presentation.h"
 #include "rsd/rank/relevance_metrics.h"
 
 namespace rsd {

@@ -24,7 +24,7 @@ void shuffle(std::vector<std::size_t>& order, std::mt19937_64& generator);
 std::vector<std::size_t> presentation_order(const Request& request,
                                             std::optional<std::uint64_t> seed);
 
-// The request with its candidates in that order.
+// The request with these of its candidates, in that order.
 Request presented(const Request& request, const std::vector<std::size_t>& order);
 
 // Of everything that a record depends on: id, texts, and the labels in force.

@@ -1,4 +1,4 @@
-#include "eval/presentation.h"
+#include "rsd/rank/presentation.h"
 
 #include <array>
 #include <charconv>
@@ -69,6 +69,7 @@ std::vector<std::size_t> presentation_order(const Request& request,
 
 Request presented(const Request& request, const std::vector<std::size_t>& order) {
   Request shown = request;
+  shown.candidates.resize(order.size());
   for (std::size_t i = 0; i < order.size(); ++i) {
     shown.candidates[i] = request.candidates[order[i]];
   }

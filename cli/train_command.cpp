@@ -1,0 +1,408 @@
+#include "train_command.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "engine_options.h"
+#include "exit_code.h"
+#include "output_file.h"
+#include "progress.h"
+#include "rsd/agent/agent_file.h"
+#include "rsd/agent/agent_policy.h"
+#include "rsd/data/atomic_file.h"
+#include "rsd/data/request_reader.h"
+#include "rsd/train/augment.h"
+#include "rsd/train/collect.h"
+#include "rsd/train/episode.h"
+#include "rsd/train/rpo.h"
+#include "rsd/train/supervised.h"
+#include "train_options.h"
+#include "training_folder.h"
+
+namespace rsd::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+
+// The stages in their order: traces, supervised initialisation, RPO. Each goes on where an earlier
+// run stopped.
+class TrainRun {
+ public:
+  TrainRun(const TrainOptions& options, const CommonOptions& common)
+      : options_(options),
+        common_(common),
+        threads_(common.threads > 0
+                     ? common.threads
+                     : std::max(1, static_cast<int>(std::thread::hardware_concurrency()))) {}
+
+  Result<ExitCode> run() {
+    if (auto prepared = prepare(); !prepared) return prepared.error();
+    auto initial = initialise();
+    if (!initial) return initial.error();
+    auto network = *std::move(initial);
+    if (!options_.supervised_only) {
+      auto trained = optimise(std::move(network));
+      if (!trained) return trained.error();
+      network = *std::move(trained);
+    }
+    const AgentFile agent{.network = std::move(network), .notes = notes()};
+    if (auto done = write_file_atomically(options_.out, serialised(agent)); !done) {
+      return done.error();
+    }
+    std::cout << options_.out << "\n";
+    return kSuccess;
+  }
+
+ private:
+  // All input is read before the model is loaded.
+  Result<void> prepare() {
+    if (options_.requests.empty() && !(options_.supervised_only && !options_.traces.empty())) {
+      return Error(ErrorCode::kInvalidArgument,
+                   "--requests is missing: only --supervised-only with --traces goes without");
+    }
+    if (auto read = read_all_requests(); !read) return read;
+    auto start = starting_network();
+    if (!start) return start.error();
+    network_.emplace(*std::move(start));
+    auto conditions = conditions_of_run();
+    if (!conditions) return conditions.error();
+    auto folder = TrainingFolder::open(options_.out, *conditions);
+    if (!folder) return folder.error();
+    folder_.emplace(*std::move(folder));
+    auto checkpoint = folder_->load();
+    if (!checkpoint) return checkpoint.error();
+    checkpoint_ = *std::move(checkpoint);
+    return folder_->drop_behind(checkpoint_);
+  }
+
+  Result<void> read_all_requests() {
+    for (const auto& path : options_.requests) {
+      auto requests = read_requests(path, options_.limit);
+      if (!requests) return requests.error();
+      const std::string set = std::filesystem::path(path).stem().string();
+      for (Request& request : *requests) {
+        request.id = set + "/" + request.id;          // files may use the same ids
+        if (request.candidates.size() < 3) continue;  // nothing to learn
+        requests_.push_back(varied(request, common_.seed));
+      }
+    }
+    if (!options_.requests.empty() && requests_.empty()) {
+      return Error(ErrorCode::kInvalidInput, "no request has 3 candidates or more");
+    }
+    return {};
+  }
+
+  Result<RelevanceNetwork> starting_network() const {
+    NetworkShape shape;
+    shape.input.listwise = !options_.no_listwise;
+    shape.input.round_history = !options_.no_history;
+    if (options_.init.empty()) return RelevanceNetwork::untrained(shape, common_.seed);
+    auto agent = load_agent(options_.init);
+    if (!agent) return agent.error();
+    const InputOptions& input = agent->network.shape().input;
+    if (input.listwise != shape.input.listwise ||
+        input.round_history != shape.input.round_history) {
+      return Error(ErrorCode::kInvalidArgument, "--no-listwise and --no-history must be as agent " +
+                                                    options_.init + " was made with");
+    }
+    return std::move(agent->network);
+  }
+
+  Result<Conditions> conditions_of_run() const {
+    auto told = requests_.empty() ? Result<Conditions>(Conditions{{"rsd", RSD_VERSION}})
+                                  : engine_conditions(options_.engine);
+    if (!told) return told;
+    Conditions& of = *told;
+    for (const auto& path : options_.requests)
+      of["requests"] += identity_of(path) + "; ";
+    for (const auto& path : options_.traces)
+      of["traces"] += identity_of(path) + "; ";
+    if (!options_.init.empty()) of["init"] = identity_of(options_.init);
+    of["limit"] = options_.limit ? std::to_string(*options_.limit) : "none";
+    of["seed"] = std::to_string(common_.seed);
+    of["decodings"] = std::to_string(options_.decodings);
+    of["supervised-steps"] = std::to_string(options_.supervised_steps);
+    of["rpo-steps"] = std::to_string(options_.rpo_steps);
+    of["rollouts"] = std::to_string(options_.rollouts);
+    of["budget"] = std::to_string(options_.budget);
+    of["beta"] = Json(options_.beta).dump();
+    of["advantage"] = options_.advantage;
+    of["listwise"] = options_.no_listwise ? "no" : "yes";
+    of["history"] = options_.no_history ? "no" : "yes";
+    return told;
+  }
+
+  AgentNotes notes() const {
+    AgentNotes notes{{"rsd", RSD_VERSION},
+                     {"seed", std::to_string(common_.seed)},
+                     {"stages", options_.supervised_only ? "supervised" : "supervised, rpo"},
+                     {"advantage", options_.advantage},
+                     {"beta", Json(options_.beta).dump()},
+                     {"rollouts", std::to_string(options_.rollouts)},
+                     {"budget", std::to_string(options_.budget)}};
+    if (engine_) {
+      notes["model"] = std::filesystem::path(engine_->llm().info().path).filename().string();
+    }
+    for (const auto& path : options_.requests)
+      notes["requests"] += std::filesystem::path(path).filename().string() + " ";
+    return notes;
+  }
+
+  // The LLM, loaded when it is first needed: a training from traces can do without.
+  Result<Engine*> engine() {
+    if (!engine_) {
+      auto loaded = Engine::load(options_.engine, common_);
+      if (!loaded) return loaded.error();
+      engine_.emplace(*std::move(loaded));
+    }
+    return &*engine_;
+  }
+
+  Result<std::unique_ptr<PositionScorer>> open(const Request& request) {
+    auto llm = engine();
+    if (!llm) return llm.error();
+    auto opened = (*llm)->open(request);
+    if (!opened) return opened.error().within("request \"" + request.id + "\"");
+    return std::move(opened->scorer);
+  }
+
+  // --- traces ------------------------------------------------------------------------------------
+
+  Result<std::vector<Episode>> episodes() {
+    std::vector<Episode> episodes;
+    std::vector<std::string> files = options_.traces;
+    if (!requests_.empty()) {
+      if (auto collected = collect_traces(); !collected) return collected.error();
+      files.push_back(folder_->traces_path());
+    }
+    for (const auto& path : files) {
+      const auto traces = read_traces(path);
+      if (!traces) return traces.error();
+      for (const Trace& trace : *traces) {
+        auto episode = episode_of(trace);
+        if (!episode) return episode.error().within(path + ": request \"" + trace.id + "\"");
+        episodes.push_back(*std::move(episode));
+      }
+    }
+    return episodes;
+  }
+
+  // Those that an interrupted run left, with the requests that they are of. What was half written
+  // goes: a request's traces are written at once, so only the last line can be incomplete.
+  Result<std::string> kept_traces(std::size_t& n_requests) const {
+    n_requests = 0;
+    const std::string partial = OutputFile::partial_path(folder_->traces_path());
+    if (!std::filesystem::exists(partial)) return std::string();
+    auto text = read_file(partial);
+    if (!text) return text.error();
+    std::size_t n_lines = 0;  // the header is one
+    std::size_t end = 0;
+    for (std::size_t at = text->find('\n'); at != std::string::npos;
+         at = text->find('\n', at + 1)) {
+      ++n_lines;
+      if ((n_lines - 1) % options_.decodings != 0) continue;
+      n_requests = (n_lines - 1) / options_.decodings;
+      end = at + 1;
+    }
+    text->resize(end);
+    return text;
+  }
+
+  Result<void> collect_traces() {
+    if (std::filesystem::exists(folder_->traces_path())) return {};
+    std::size_t n_kept = 0;
+    auto kept = kept_traces(n_kept);
+    if (!kept) return kept.error();
+    auto llm = engine();
+    if (!llm) return llm.error();
+    if (kept->empty()) *kept = format_trace_header((*llm)->llm().info().path);
+    auto output = OutputFile::open(folder_->traces_path(), *kept);
+    if (!output) return output.error();
+    const CollectOptions collecting{
+        .n_decodings = options_.decodings,
+        .budget = options_.budget,
+        .seed = common_.seed,
+        .agent = options_.init.empty() ? nullptr : agent_policy(*network_)};
+    ProgressBar progress("requests traced", requests_.size());
+    for (std::size_t n = n_kept; n < requests_.size(); ++n) {
+      progress.show(n);
+      auto scorer = open(requests_[n]);
+      if (!scorer) return scorer.error();
+      const auto traces = collect(requests_[n], **scorer, collecting);
+      if (!traces) return traces.error().within("request \"" + requests_[n].id + "\"");
+      std::string lines;
+      for (const Trace& trace : *traces)
+        lines += format_trace(trace);
+      if (auto written = output->write(lines); !written) return written;
+    }
+    return output->commit();
+  }
+
+  // --- supervised initialisation -----------------------------------------------------------------
+
+  Result<RelevanceNetwork> initialise() {
+    RelevanceNetwork network = *network_;
+    if (checkpoint_.initial_weights) {
+      if (auto set = set_weights(network, *checkpoint_.initial_weights); !set) return set.error();
+      return network;
+    }
+    const bool is_given = !options_.init.empty() && !options_.supervised_only;
+    if (!is_given) {
+      auto supervised = learn_from_traces(network);
+      if (!supervised) return supervised.error();
+      network = *std::move(supervised);
+    }
+    checkpoint_.initial_weights.emplace(network.weights().begin(), network.weights().end());
+    if (auto saved = folder_->save(checkpoint_); !saved) return saved.error();
+    return network;
+  }
+
+  Result<void> set_weights(RelevanceNetwork& network, const std::vector<float>& weights) const {
+    if (weights.size() != network.weights().size()) {
+      return Error(ErrorCode::kInvalidInput,
+                   folder_->path("checkpoint.cbor") + ": it is of a network of another size");
+    }
+    std::ranges::copy(weights, network.weights().begin());
+    return {};
+  }
+
+  Result<RelevanceNetwork> learn_from_traces(const RelevanceNetwork& start) {
+    auto learned_from = episodes();
+    if (!learned_from) return learned_from.error();
+    SupervisedOptions options;
+    options.steps = options_.supervised_steps;
+    options.seed = common_.seed;
+    options.threads = threads_;
+    auto created = SupervisedTraining::create(start, *std::move(learned_from), options);
+    if (!created) return created.error();
+    SupervisedTraining& training = *created;
+    if (checkpoint_.supervised) {
+      if (auto restored = training.restore(*checkpoint_.supervised); !restored) {
+        return restored.error().within(folder_->path("checkpoint.cbor"));
+      }
+    }
+    ProgressBar progress("supervised steps", options.steps);
+    while (!training.finished()) {
+      record(training.step(), training.state().step);
+      if (training.is_validation_due()) {
+        const Validation validation = training.validate();
+        record(validation, training.state().step);
+        progress.note("KT " + fixed(validation.kendall_tau) + " (heuristic " +
+                      fixed(validation.heuristic_kendall_tau) + ")");
+        checkpoint_.supervised = training.state();
+        if (auto saved = folder_->save(checkpoint_); !saved) return saved.error();
+      }
+      progress.show(training.state().step);
+    }
+    return training.best();
+  }
+
+  // --- RPO ---------------------------------------------------------------------------------------
+
+  Result<RelevanceNetwork> optimise(RelevanceNetwork initial) {
+    RpoOptions options;
+    options.steps = options_.rpo_steps;
+    options.rollouts = options_.rollouts;
+    options.max_budget = options_.budget;
+    options.terms.beta = options_.beta;
+    options.advantage = options_.advantage == "group" ? Advantage::kGroup : Advantage::kReference;
+    options.seed = common_.seed;
+    options.threads = threads_;
+    RpoEnvironment environment{.n_requests = requests_.size(), .open = [this](std::size_t number) {
+                                 return open(requests_[number]);
+                               }};
+    auto created = RpoTraining::create(std::move(initial), std::move(environment), options);
+    if (!created) return created.error();
+    RpoTraining& training = *created;
+    if (checkpoint_.rpo) {
+      if (auto restored = training.restore(*checkpoint_.rpo); !restored) {
+        return restored.error().within(folder_->path("checkpoint.cbor"));
+      }
+    }
+    ProgressBar progress("RPO steps", options.steps);
+    while (!training.finished()) {
+      progress.show(training.state().step);
+      const auto step = training.step();
+      if (!step) return step.error();
+      record(*step, training.state().step);
+      progress.note("return " + fixed(step->mean_return) + " (reference " +
+                    fixed(step->reference_return) + ")");
+      checkpoint_.rpo = training.state();
+      if (auto saved = folder_->save(checkpoint_); !saved) return saved.error();
+    }
+    return training.network();
+  }
+
+  // --- what is kept ------------------------------------------------------------------------------
+
+  static std::string fixed(double value) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.4f", value);
+    return text;
+  }
+
+  void record(const SupervisedTraining::Step& step, std::size_t number) {
+    folder_->record(Json{{"stage", "supervised"},
+                         {"step", number},
+                         {"loss", step.loss},
+                         {"gradient_norm", step.gradient_norm},
+                         {"learning_rate", step.learning_rate}});
+  }
+
+  void record(const Validation& validation, std::size_t number) {
+    folder_->record(Json{{"stage", "validation"},
+                         {"step", number},
+                         {"loss", validation.loss},
+                         {"kendall_tau", validation.kendall_tau},
+                         {"heuristic_kendall_tau", validation.heuristic_kendall_tau}});
+  }
+
+  void record(const RpoTraining::Step& step, std::size_t number) {
+    folder_->record(Json{{"stage", "rpo"},
+                         {"step", number},
+                         {"return", step.mean_return},
+                         {"reference_return", step.reference_return},
+                         {"loss", step.loss},
+                         {"kl", step.kl},
+                         {"entropy", step.entropy},
+                         {"clipped", step.clipped},
+                         {"gradient_norm", step.gradient_norm},
+                         {"learning_rate", step.learning_rate}});
+  }
+
+  const TrainOptions& options_;
+  const CommonOptions& common_;
+  int threads_;
+  std::vector<Request> requests_;
+  std::optional<RelevanceNetwork> network_;  // what the training starts from
+  std::optional<TrainingFolder> folder_;
+  Checkpoint checkpoint_;
+  std::optional<Engine> engine_;
+};
+
+}  // namespace
+
+void add_train_command(CLI::App& app, Selected& selected) {
+  auto options = std::make_shared<TrainOptions>();
+  CLI::App* command =
+      add_command(app, selected, "train", "Train the agent that proposes rankings to an LLM");
+  add_train_options(*command, *options);
+  command->callback([&selected, options] {
+    selected.run = [&selected, options]() -> int {
+      auto result = TrainRun(*options, selected.common).run();
+      return result ? *result : fail(result.error());
+    };
+  });
+}
+
+}  // namespace rsd::cli

@@ -1,0 +1,82 @@
+#include "train_options.h"
+
+#include <cstdint>
+
+#include "option_checks.h"
+
+namespace rsd::cli {
+namespace {
+
+constexpr std::uint64_t kMaxCount = 1'000'000;
+
+void add_data_options(CLI::App& command, TrainOptions& options) {
+  command.add_option("--requests", options.requests, "Request files, a JSON object a line")
+      ->check(not_empty())
+      ->type_name("FILE...");
+  command.add_option("--limit", options.limit, "Only the first N requests of each file")
+      ->check(whole_number(1, kMaxCount))
+      ->type_name("N");
+  command
+      .add_option("--traces", options.traces,
+                  "Traces to learn from besides, as rsd rank --trace writes them")
+      ->check(not_empty())
+      ->type_name("FILE...");
+  command
+      .add_option("--init", options.init,
+                  "Agent to start from; the supervised stage is then left out, or with "
+                  "--supervised-only goes on from it")
+      ->check(not_empty())
+      ->type_name("FILE");
+  command
+      .add_option("--out", options.out,
+                  "The agent; beside it, in FILE.training, traces, checkpoints and metrics.jsonl, "
+                  "from which an interrupted training goes on")
+      ->required()
+      ->check(not_empty())
+      ->type_name("FILE");
+}
+
+void add_training_options(CLI::App& command, TrainOptions& options) {
+  const std::string group = "Training";
+  const auto count = [&](const char* flag, std::size_t& value, const char* text) {
+    command.add_option(flag, value, text)
+        ->check(whole_number(1, kMaxCount))
+        ->capture_default_str()
+        ->type_name("N")
+        ->group(group);
+  };
+  count("--decodings", options.decodings, "Traces of each request");
+  count("--supervised-steps", options.supervised_steps, "At most; it ends when it gains no more");
+  command.add_flag("--supervised-only", options.supervised_only, "Without RPO")->group(group);
+  count("--rpo-steps", options.rpo_steps, "Updates by RPO");
+  count("--rollouts", options.rollouts, "Trajectories of a request, G");
+  count("--budget", options.budget, "Encodings of a trajectory, at most, T");
+  command.add_option("--beta", options.beta, "Weight of the divergence from the supervised agent")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str()
+      ->type_name("B")
+      ->group(group);
+  command
+      .add_option("--advantage", options.advantage,
+                  "reference (over the supervised agent) or group (over the mean)")
+      ->check(one_of({"reference", "group"}))
+      ->capture_default_str()
+      ->type_name("NAME")
+      ->group(group);
+  command
+      .add_flag("--no-listwise", options.no_listwise,
+                "The agent sees the first disagreeing row only")
+      ->group(group);
+  command.add_flag("--no-history", options.no_history, "The agent sees the last round only")
+      ->group(group);
+}
+
+}  // namespace
+
+void add_train_options(CLI::App& command, TrainOptions& options) {
+  add_data_options(command, options);
+  add_training_options(command, options);
+  add_engine_options(command, options.engine);
+}
+
+}  // namespace rsd::cli

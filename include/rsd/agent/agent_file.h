@@ -1,0 +1,34 @@
+// An agent as a file: GGUF with the keys below, all under the prefix "rsd.".
+//
+//   general.architecture          "rsd-agent"
+//   rsd.agent.version             1; newer ones are refused
+//   rsd.agent.{d_model,n_heads,n_layers,d_feed_forward,max_rounds}, .listwise, .round_history
+//   rsd.agent.features            the names of the features, in order; others are refused
+//   rsd.training.*                notes on where it comes from, as text
+//   tensors                       the weights, float32, by the names of WeightTensor
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "rsd/agent/relevance_network.h"
+#include "rsd/core/result.h"
+
+namespace rsd {
+
+// Notes by name, without the prefix "rsd.training.": "model", "requests", "seed", …
+using AgentNotes = std::map<std::string, std::string>;
+
+struct AgentFile {
+  RelevanceNetwork network;
+  AgentNotes notes;
+};
+
+// The file's content. Write it with write_file_atomically (data/atomic_file.h).
+std::string serialised(const AgentFile& agent);
+
+// kNotFound: no such file; kInvalidInput: no GGUF, no agent, damaged, truncated, a newer version,
+// other features, or weights that are not finite. Messages name the path and what is wrong.
+Result<AgentFile> load_agent(const std::string& path);
+
+}  // namespace rsd

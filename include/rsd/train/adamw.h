@@ -1,0 +1,34 @@
+// AdamW (Loshchilov and Hutter, arXiv 1711.05101).
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+namespace rsd {
+
+struct AdamWOptions {
+  double beta1 = 0.9;
+  double beta2 = 0.99;
+  double epsilon = 1e-8;
+  double weight_decay = 0.01;  // times the learning rate, off every weight
+};
+
+// Its moments are part of a checkpoint.
+struct AdamWState {
+  std::vector<float> first;   // running mean of the gradients
+  std::vector<float> second;  // and of their squares
+  std::size_t steps = 0;
+};
+
+// One step down the gradient. All spans are of one size; an empty state begins.
+void adamw_step(std::span<float> weights, std::span<const float> gradient, double learning_rate,
+                const AdamWOptions& options, AdamWState& state);
+
+// Scales `gradient` down to `limit` where its norm is above it; returns the norm it had.
+double clip_norm(std::span<float> gradient, double limit);
+
+// Linear from 0 over `warm_up` steps, then a cosine down to a tenth at `total`.
+double scheduled_rate(double peak, std::size_t step, std::size_t warm_up, std::size_t total);
+
+}  // namespace rsd

@@ -1,0 +1,51 @@
+// The Plackett-Luce distribution over rankings: the agent's policy (arXiv 2505.20316, section 4.2,
+// its Bradley-Terry model in listwise form).
+//
+//   P(r | s) = prod_j exp(s[r_j]) / sum_{l >= j} exp(s[r_l])
+//
+// A ranking is drawn in stages: stage j picks one of the items that are left by a softmax of their
+// scores. Everything here is over the items that are not known yet, numbered 0..n-1. Scores are
+// finite; shifting all of them changes nothing. Pure functions; safe from any thread.
+#pragma once
+
+#include <cstddef>
+#include <random>
+#include <span>
+#include <vector>
+
+namespace rsd {
+
+// A function of the scores, with its gradient with respect to them.
+struct ValueAndGradient {
+  double value = 0;
+  std::vector<double> gradient;  // one an item
+};
+
+// log P(ranking | scores), at most 0. `ranking` is a permutation of 0..n-1. O(n^2).
+ValueAndGradient log_likelihood(std::span<const double> scores,
+                                std::span<const std::size_t> ranking);
+
+// sum_j weights[j] * log P(stage j | scores): with weights that fall, the top matters more.
+// `weights` has one entry a stage. O(n^2).
+ValueAndGradient weighted_log_likelihood(std::span<const double> scores,
+                                         std::span<const std::size_t> ranking,
+                                         std::span<const double> weights);
+
+// sum_j KL(P(stage j | scores) || P(stage j | reference)) along `ranking`, at least 0: each stage's
+// categorical divergence is exact, the full one over n! rankings is intractable. Its gradient is
+// with respect to `scores`. O(n^2).
+ValueAndGradient stagewise_kl(std::span<const double> scores, std::span<const double> reference,
+                              std::span<const std::size_t> ranking);
+
+// sum_j of the entropies of the stages along `ranking`, in nats. O(n^2).
+double stagewise_entropy(std::span<const double> scores, std::span<const std::size_t> ranking);
+
+// A draw from the standard Gumbel distribution, from 53 random bits: std's distributions differ by
+// library.
+double gumbel_noise(std::mt19937_64& random);
+
+// A ranking drawn from P(. | scores): best first by score + Gumbel noise. The same on every machine
+// for the same state of `random`.
+std::vector<std::size_t> sample_ranking(std::span<const double> scores, std::mt19937_64& random);
+
+}  // namespace rsd

@@ -1,0 +1,326 @@
+#include "rsd/agent/agent_input.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "agent/round_view.h"
+#include "rsd/core/check.h"
+#include "rsd/decode/policies.h"
+
+namespace rsd {
+namespace {
+
+constexpr std::size_t kBands = 6;  // overlapping parts of the rows, first to last
+
+constexpr auto kFeatureNames = std::to_array<std::string_view>({
+    // Of the item.
+    "first row",            // log-probability at the first disagreement
+    "first row, rank",      // its rank among the items, -1 best to 1 worst; likewise below
+    "mean",                 // log-probability, mean over the rows
+    "mean, rank",           //
+    "choice",               // log-probability among what is left, mean over the rows
+    "choice, late",         // the same, the rows before its own weighing most
+    "own row",              // log-probability among what is left, where it was proposed
+    "own row, margin",      // its logit less the strongest rival's there
+    "row before",           // its logit less that of the item proposed one place before, there
+    "two rows before",      // the same, two places before
+    "next item",            // logit of the item proposed behind it less its own, at its own row
+    "preferred",            // mean preference to the others
+    "preferred, rank",      //
+    "preferred, all rows",  // the same, with rows that weigh alike
+    "preferred, soft",      // the same, with a higher temperature
+    "argmax, rank",         // taking the best item that is left, row by row
+    "proposed, rank",       //
+    "all rows 1", "all rows 2", "all rows 3", "all rows 4", "all rows 5", "all rows 6",
+    "rows left 1", "rows left 2", "rows left 3", "rows left 4", "rows left 5", "rows left 6",
+    "row is left 1", "row is left 2", "row is left 3", "row is left 4", "row is left 5",
+    "row is left 6",
+    // Of the round.
+    "rounds ago",        //
+    "last round",        // 0 or 1; likewise below
+    "without proposal",  //
+    "entropy",           // of the first row, as a share of its maximum
+    "mean entropy",      //
+    "items",             // how many are not known: log2 / 4
+    "share known",       // of all
+    "encodings left",    //
+    "no budget",         //
+    "answer",            // the order is the answer and is not encoded any more
+});
+
+float clamp_to(double value, double limit) {
+  return static_cast<float>(std::clamp(value, -limit, limit));
+}
+// Log-probabilities and differences of logits, to the network's range.
+float scaled(double nats) {
+  return clamp_to(nats / 3, 4);
+}
+
+// Ranks by descending score, ties by order: -1 for the best, 1 for the worst.
+std::vector<float> ranks(const std::vector<double>& scores) {
+  std::vector<std::size_t> order(scores.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::stable_sort(order, std::ranges::greater(), [&](std::size_t i) { return scores[i]; });
+  std::vector<float> result(scores.size());
+  const auto last = static_cast<float>(std::max<std::size_t>(scores.size(), 2) - 1);
+  for (std::size_t place = 0; place < order.size(); ++place)
+    result[order[place]] = 2 * static_cast<float>(place) / last - 1;
+  return result;
+}
+
+// Mean 0, variance 1; all 0 where there is no variance.
+std::vector<float> standardised(const std::vector<double>& values) {
+  const auto count = static_cast<double>(values.size());
+  const double mean = std::accumulate(values.begin(), values.end(), 0.0) / count;
+  double variance = 0;
+  for (const double value : values)
+    variance += (value - mean) * (value - mean) / count;
+  const double scale = variance > 1e-12 ? 1 / std::sqrt(variance) : 0;
+  std::vector<float> result;
+  for (const double value : values)
+    result.push_back(static_cast<float>((value - mean) * scale));
+  return result;
+}
+
+// The tokens of one round.
+class RoundTokens {
+ public:
+  explicit RoundTokens(const RoundView& view)
+      : view_(view), values_(view.n_items() * kFeatureNames.size()), next_(view.n_items(), 0) {}
+
+  // [n, features]
+  std::vector<float> take() {
+    for (const std::size_t count : next_)
+      RSD_CHECK(count == kFeatureNames.size(), "a value for each feature");
+    return std::move(values_);
+  }
+
+  void add_item_features(const std::vector<float>& preferences) {
+    std::vector<double> first_row(n()), mean(n()), preferred(n()), proposed(n());
+    for (std::size_t i = 0; i < n(); ++i) {
+      first_row[i] = view_.log_prob(0, i);
+      mean[i] = mean_log_prob(i);
+      preferred[i] = mean_of_row(preferences, i);
+      proposed[i] = -static_cast<double>(view_.place(i));
+    }
+    add_with_rank(first_row, scaled);
+    add_with_rank(mean, scaled);
+    for (std::size_t i = 0; i < n(); ++i) {
+      add(i, scaled(mean_choice(i, 1)));
+      add(i, scaled(mean_choice(i, kRecency)));
+      add_own_row(i);
+    }
+    add_with_rank(preferred, [](double value) { return static_cast<float>(value); });
+    for (std::size_t i = 0; i < n(); ++i) {
+      add(i, static_cast<float>(mean_preference(i, 1, kTemperature)));
+      add(i, static_cast<float>(mean_preference(i, kRecency, 4 * kTemperature)));
+    }
+    add_all(ranks(argmax_scores()));
+    add_all(ranks(proposed));
+    for (std::size_t i = 0; i < n(); ++i)
+      add_bands(i);
+  }
+
+  // The same for all items of the round.
+  void add_round_features(std::initializer_list<float> values) {
+    for (const float value : values)
+      add_all(std::vector<float>(n(), value));
+  }
+
+  // [n, n]: tanh of the margins.
+  std::vector<float> preferences() const {
+    std::vector<float> result(n() * n(), 0.0F);
+    for (std::size_t a = 0; a < n(); ++a) {
+      for (std::size_t b = 0; b < a; ++b) {
+        const double value = std::tanh(view_.margin(a, b, kRecency) / kTemperature);
+        result[a * n() + b] = static_cast<float>(value);
+        result[b * n() + a] = -static_cast<float>(value);
+      }
+    }
+    return result;
+  }
+
+  // Of the distribution over all items, as a share of its maximum.
+  float entropy(std::size_t row) const {
+    if (n() < 2) return 0;
+    double sum = 0;
+    for (std::size_t i = 0; i < n(); ++i)
+      sum -= std::exp(view_.log_prob(row, i)) * view_.log_prob(row, i);
+    return static_cast<float>(sum / std::log(static_cast<double>(n())));
+  }
+  float mean_entropy() const {
+    float sum = 0;
+    for (std::size_t j = 0; j < view_.n_rows(); ++j)
+      sum += entropy(j);
+    return sum / static_cast<float>(view_.n_rows());
+  }
+
+ private:
+  // As the heuristic `pairwise` has them (decode/policies.h).
+  static constexpr double kRecency = 0.4;
+  static constexpr double kTemperature = 0.5;
+
+  std::size_t n() const { return view_.n_items(); }
+
+  void add(std::size_t item, float value) {
+    values_[item * kFeatureNames.size() + next_[item]++] = value;
+  }
+  void add_all(const std::vector<float>& of_items) {
+    for (std::size_t i = 0; i < n(); ++i)
+      add(i, of_items[i]);
+  }
+  template <class Scale>
+  void add_with_rank(const std::vector<double>& values, Scale scale) {
+    const auto rank = ranks(values);
+    for (std::size_t i = 0; i < n(); ++i) {
+      add(i, scale(values[i]));
+      add(i, rank[i]);
+    }
+  }
+
+  double mean_log_prob(std::size_t item) const {
+    double sum = 0;
+    for (std::size_t j = 0; j < view_.n_rows(); ++j)
+      sum += view_.log_prob(j, item);
+    return sum / static_cast<double>(view_.n_rows());
+  }
+
+  double mean_choice(std::size_t item, double recency) const {
+    double sum = 0;
+    double weights = 0;
+    for (std::size_t j = 0; j < view_.n_rows() && view_.is_left(j, item); ++j) {
+      sum = recency * sum + view_.choice_log_prob(j, item);
+      weights = recency * weights + 1;
+    }
+    return weights > 0 ? sum / weights : 0;
+  }
+
+  // At its own place, and beside its neighbours in the proposal.
+  void add_own_row(std::size_t item) {
+    const std::size_t own = view_.own_row(item);
+    const bool is_left = view_.is_left(own, item);
+    const double logit = view_.logit(own, item);
+    add(item, is_left ? scaled(view_.choice_log_prob(own, item)) : 0);
+    add(item, is_left ? scaled(logit - view_.strongest_rival(own, item)) : 0);
+    for (const std::size_t distance : {1U, 2U}) {
+      const bool exists = view_.has_proposal() && view_.place(item) >= distance;
+      add(item,
+          exists ? scaled(margin_at_row_of(view_.item_at(view_.place(item) - distance), item)) : 0);
+    }
+    const bool has_next = view_.has_proposal() && view_.place(item) + 1 < n();
+    add(item, has_next ? scaled(margin_at_row_of(item, view_.item_at(view_.place(item) + 1))) : 0);
+  }
+  // logit of `item` less that of `owner`, at the row of owner's place in the proposal.
+  double margin_at_row_of(std::size_t owner, std::size_t item) const {
+    const std::size_t row = view_.own_row(owner);
+    return view_.logit(row, item) - view_.logit(row, owner);
+  }
+
+  double mean_preference(std::size_t item, double recency, double temperature) const {
+    double sum = 0;
+    for (std::size_t other = 0; other < n(); ++other)
+      if (other != item) sum += std::tanh(view_.margin(item, other, recency) / temperature);
+    return sum / static_cast<double>(std::max<std::size_t>(n(), 2) - 1);
+  }
+  double mean_of_row(const std::vector<float>& matrix, std::size_t item) const {
+    const float* row = matrix.data() + item * n();
+    return std::accumulate(row, row + n(), 0.0) /
+           static_cast<double>(std::max<std::size_t>(n(), 2) - 1);
+  }
+
+  // The heuristic `argmax`: the row at which the item is the best one that is left.
+  std::vector<double> argmax_scores() const {
+    std::vector<bool> placed(n(), false);
+    std::vector<double> scores(n());
+    const std::size_t last = view_.n_rows() - 1;
+    for (std::size_t i = 0; i < n(); ++i)  // below every one that gets a row
+      scores[i] = view_.log_prob(last, i) - 1e6;
+    for (std::size_t j = 0; j < std::min(view_.n_rows(), n()); ++j) {
+      std::size_t best = n();
+      for (std::size_t i = 0; i < n(); ++i)
+        if (!placed[i] && (best == n() || view_.logit(j, i) > view_.logit(j, best))) best = i;
+      placed[best] = true;
+      scores[best] = -static_cast<double>(j);
+    }
+    return scores;
+  }
+
+  // Means over bands of the rows: weights fall off with the distance from the band's middle.
+  void add_bands(std::size_t item) {
+    std::array<double, kBands> all{}, left{}, weight_all{}, weight_left{};
+    const auto rows = static_cast<double>(view_.n_rows());
+    for (std::size_t j = 0; j < view_.n_rows(); ++j) {
+      const double where = rows > 1 ? static_cast<double>(j) / (rows - 1) : 0;
+      for (std::size_t band = 0; band < kBands; ++band) {
+        const double distance = where * (kBands - 1) - static_cast<double>(band);
+        const double weight = std::exp(-distance * distance);
+        all[band] += weight * view_.log_prob(j, item);
+        weight_all[band] += weight;
+        if (!view_.is_left(j, item)) continue;
+        left[band] += weight * view_.choice_log_prob(j, item);
+        weight_left[band] += weight;
+      }
+    }
+    for (std::size_t band = 0; band < kBands; ++band)
+      add(item, scaled(all[band] / weight_all[band]));
+    constexpr double kLittle = 1e-3;
+    for (std::size_t band = 0; band < kBands; ++band)
+      add(item, weight_left[band] > kLittle ? scaled(left[band] / weight_left[band]) : 0);
+    for (std::size_t band = 0; band < kBands; ++band)
+      add(item, static_cast<float>(weight_left[band] / weight_all[band]));
+  }
+
+  const RoundView& view_;
+  std::vector<float> values_;
+  std::vector<std::size_t> next_;
+};
+
+}  // namespace
+
+std::span<const std::string_view> feature_names() {
+  return kFeatureNames;
+}
+
+AgentInput agent_input(const History& history, std::optional<std::size_t> encodings_left,
+                       const InputOptions& options) {
+  RSD_CHECK(!history.rounds().empty() && options.max_rounds >= 1, "a history with rounds");
+  AgentInput input;
+  for (std::size_t i = 0; i < history.n_items(); ++i)
+    if (!history.placed()[i]) input.items.emplace_back(i);
+  const std::size_t n = input.n_items();
+  RSD_CHECK(n >= 2, "items whose order is not known");
+
+  const auto& rounds = history.rounds();
+  const std::size_t wanted = options.round_history ? options.max_rounds : 1;
+  input.n_rounds = std::min(wanted, rounds.size());
+  for (std::size_t age = input.n_rounds; age-- > 0;) {
+    const Round& round = rounds[rounds.size() - 1 - age];
+    const std::size_t end = options.listwise ? round.logits.n_rows() : round.accepted + 1;
+    const RoundView view(round, input.items, end);
+    RoundTokens tokens(view);
+    const auto preferences = tokens.preferences();
+    tokens.add_item_features(preferences);
+    tokens.add_round_features(
+        {static_cast<float>(age) / 4, age == 0 ? 1.0F : 0.0F, view.has_proposal() ? 0.0F : 1.0F,
+         tokens.entropy(0), tokens.mean_entropy(), std::log2(static_cast<float>(n)) / 4,
+         1 - static_cast<float>(n) / static_cast<float>(history.n_items()),
+         static_cast<float>(std::min<std::size_t>(encodings_left.value_or(0), 4)) / 4,
+         encodings_left ? 0.0F : 1.0F, encodings_left == 0U ? 1.0F : 0.0F});
+    const auto features = tokens.take();
+    input.features.insert(input.features.end(), features.begin(), features.end());
+    input.preferences.insert(input.preferences.end(), preferences.begin(), preferences.end());
+  }
+  const auto heuristic = options.listwise ? blend_policy() : first_disagreement_policy();
+  const auto scores = heuristic->score(history, encodings_left);
+  RSD_CHECK(scores.ok(), "a heuristic can't fail");
+  std::vector<double> of_open;
+  for (const ItemId item : input.items)
+    of_open.push_back((*scores)[item.slot()]);
+  input.base = standardised(of_open);
+  return input;
+}
+
+}  // namespace rsd

@@ -1,0 +1,40 @@
+#include "rsd/agent/agent_policy.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace rsd {
+namespace {
+
+class AgentPolicy final : public RankingPolicy {
+ public:
+  explicit AgentPolicy(RelevanceNetwork network) : network_(std::move(network)) {}
+
+  std::string_view name() const noexcept override { return kAgentPolicy; }
+
+  Result<std::vector<double>> score(const History& history,
+                                    std::optional<std::size_t> encodings_left) const override {
+    std::vector<double> scores(history.n_items(), 0.0);
+    if (history.n_items() - history.known().size() < 2) return scores;
+    const AgentInput input = agent_input(history, encodings_left, network_.shape().input);
+    const auto of_open = network_.scores({&input, 1}).front();
+    if (!std::ranges::all_of(of_open, [](double score) { return std::isfinite(score); })) {
+      return Error(ErrorCode::kRuntime, "the agent gave a score that is not finite");
+    }
+    for (std::size_t i = 0; i < of_open.size(); ++i)
+      scores[input.items[i].slot()] = of_open[i];
+    return scores;
+  }
+
+ private:
+  RelevanceNetwork network_;
+};
+
+}  // namespace
+
+std::shared_ptr<const RankingPolicy> agent_policy(RelevanceNetwork network) {
+  return std::make_shared<const AgentPolicy>(std::move(network));
+}
+
+}  // namespace rsd

@@ -1,0 +1,161 @@
+#include "rsd/train/rpo.h"
+
+#include <algorithm>
+#include <random>
+#include <string>
+#include <utility>
+
+#include "rsd/core/check.h"
+#include "rsd/decode/decoding.h"
+#include "rsd/rank/agreement.h"
+#include "rsd/train/collect.h"
+#include "rsd/train/rollout.h"
+
+namespace rsd {
+namespace {
+
+Error invalid(const std::string& what) {
+  return {ErrorCode::kInvalidArgument, what};
+}
+
+Result<void> check_options(const RpoOptions& options) {
+  if (options.requests_per_step == 0) return invalid("requests_per_step must be at least 1");
+  if (options.max_budget == 0) return invalid("max_budget must be at least 1");
+  if (options.passes == 0) return invalid("passes must be at least 1");
+  if (options.rollouts == 0) return invalid("rollouts must be at least 1");
+  if (options.advantage == Advantage::kGroup && options.rollouts < 2) {
+    return invalid("rollouts is 1; a group needs at least 2");
+  }
+  if (!(options.learning_rate > 0)) return invalid("learning_rate must be above 0");
+  if (!(options.gradient_norm > 0)) return invalid("gradient_norm must be above 0");
+  if (!(options.terms.clip > 0 && options.terms.clip < 1)) {
+    return invalid("clip must be between 0 and 1");
+  }
+  if (!(options.terms.beta >= 0)) return invalid("beta must be at least 0");
+  if (options.threads < 1) return invalid("threads must be at least 1");
+  return {};
+}
+
+}  // namespace
+
+// The actions of one step, and how their trajectories ended.
+struct RpoTraining::Batch {
+  std::vector<AgentInput> inputs;
+  std::vector<Action> actions;
+  double sum_of_returns = 0;
+  double sum_of_reference_returns = 0;
+  std::size_t n_trajectories = 0;
+};
+
+RpoTraining::RpoTraining(RelevanceNetwork initial, RpoEnvironment environment,
+                         const RpoOptions& options)
+    : options_(options),
+      environment_(std::move(environment)),
+      network_(initial),
+      reference_(std::move(initial)) {
+  state_.weights.assign(network_.weights().begin(), network_.weights().end());
+}
+
+Result<RpoTraining> RpoTraining::create(RelevanceNetwork initial, RpoEnvironment environment,
+                                        const RpoOptions& options) {
+  if (auto checked = check_options(options); !checked) return checked.error();
+  if (environment.n_requests == 0) return invalid("there are no requests to learn from");
+  return RpoTraining(std::move(initial), std::move(environment), options);
+}
+
+Result<void> RpoTraining::restore(RpoState state) {
+  if (state.weights.size() != network_.weights().size()) {
+    return Error(ErrorCode::kInvalidInput, "it is of a network of another size");
+  }
+  state_ = std::move(state);
+  std::ranges::copy(state_.weights, network_.weights().begin());
+  return {};
+}
+
+Result<void> RpoTraining::roll_out(std::size_t request, std::uint64_t seed, Batch& batch) {
+  auto opened = environment_.open(request);
+  if (!opened) return opened.error();
+  PositionScorer& scorer = **opened;
+  if (!targets_.contains(request)) {
+    auto target = target_ranking(scorer);
+    if (!target) return target.error();
+    targets_.emplace(request, *std::move(target));
+  }
+  const Ranking& target = targets_.at(request);
+
+  std::mt19937_64 random(seed);
+  RolloutOptions rollout{.budget = 1 + random() % options_.max_budget, .threads = options_.threads};
+  rollout.draft = default_draft(DecoderKind::kRsd, rollout.budget);
+  auto sampled = sample_trajectories(network_, scorer, options_.rollouts, rollout, random);
+  if (!sampled) return sampled.error();
+  auto greedy = greedy_trajectory(reference_, scorer, rollout);
+  if (!greedy) return greedy.error();
+
+  std::vector<double> returns;
+  for (const Trajectory& trajectory : *sampled)
+    returns.push_back(spearman_return(trajectory.answer, target));
+  const double reference_return = spearman_return(greedy->answer, target);
+  const auto advantages = options_.advantage == Advantage::kReference
+                              ? reference_advantages(returns, reference_return)
+                              : group_advantages(returns);
+  for (std::size_t g = 0; g < sampled->size(); ++g) {
+    for (RolloutAction& action : (*sampled)[g].actions) {
+      batch.inputs.push_back(std::move(action.input));
+      batch.actions.push_back({.ranking = std::move(action.ranking),
+                               .reference_scores = {},
+                               .old_log_probability = action.log_probability,
+                               .advantage = advantages[g]});
+    }
+    batch.sum_of_returns += returns[g];
+    batch.sum_of_reference_returns += reference_return;
+    ++batch.n_trajectories;
+  }
+  return {};
+}
+
+// One step down the gradient of the mean loss over the trajectories.
+void RpoTraining::update(const Batch& batch, Step& step) {
+  auto slopes = network_.scores(batch.inputs, options_.threads);
+  const double share = 1 / static_cast<double>(batch.n_trajectories);
+  const double of_actions = 1 / static_cast<double>(batch.actions.size());
+  step.loss = step.kl = step.entropy = step.clipped = 0;
+  for (std::size_t i = 0; i < slopes.size(); ++i) {
+    ActionLoss loss = action_loss(slopes[i], batch.actions[i], options_.terms);
+    step.loss += share * loss.loss.value;
+    step.kl += of_actions * loss.kl;
+    step.entropy += of_actions * loss.entropy;
+    step.clipped += loss.clipped ? of_actions : 0;
+    for (double& slope : loss.loss.gradient)
+      slope *= share;
+    slopes[i] = std::move(loss.loss.gradient);
+  }
+  auto gradient = network_.gradient(batch.inputs, slopes, options_.threads);
+  step.gradient_norm = clip_norm(gradient, options_.gradient_norm);
+  adamw_step(network_.weights(), gradient, step.learning_rate, options_.adamw, state_.adamw);
+}
+
+Result<RpoTraining::Step> RpoTraining::step() {
+  std::mt19937_64 random(options_.seed * 0x9e3779b97f4a7c15ULL + state_.step);
+  Batch batch;
+  for (std::size_t n = 0; n < options_.requests_per_step; ++n) {
+    const std::size_t request = random() % environment_.n_requests;
+    if (auto done = roll_out(request, random(), batch); !done) return done.error();
+  }
+  const double share = 1 / static_cast<double>(batch.n_trajectories);
+  Step step{.mean_return = batch.sum_of_returns * share,
+            .reference_return = batch.sum_of_reference_returns * share,
+            .learning_rate = scheduled_rate(options_.learning_rate, state_.step, options_.warm_up,
+                                            options_.steps)};
+  if (!batch.actions.empty()) {
+    auto references = reference_.scores(batch.inputs, options_.threads);
+    for (std::size_t i = 0; i < references.size(); ++i)
+      batch.actions[i].reference_scores = std::move(references[i]);
+    for (std::size_t pass = 0; pass < options_.passes; ++pass)
+      update(batch, step);
+  }
+  state_.weights.assign(network_.weights().begin(), network_.weights().end());
+  ++state_.step;
+  return step;
+}
+
+}  // namespace rsd

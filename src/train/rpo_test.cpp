@@ -1,0 +1,172 @@
+#include "rsd/train/rpo.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <iostream>
+#include <memory>
+
+#include "rsd/agent/agent_policy.h"
+#include "rsd/decode/run.h"
+#include "rsd/rank/agreement.h"
+#include "rsd/train/collect.h"
+#include "rsd/train/rollout.h"
+#include "rsd/train/supervised.h"
+#include "support/alternating_scorer.h"
+
+namespace rsd {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+const NetworkShape kShape{
+    .d_model = 16, .n_heads = 2, .n_layers = 1, .d_feed_forward = 16, .input = {}};
+constexpr std::size_t kItems = 8;
+
+RpoEnvironment environment(std::size_t n_requests) {
+  return {.n_requests = n_requests,
+          .open = [](std::size_t request) -> Result<std::unique_ptr<PositionScorer>> {
+            return std::unique_ptr<PositionScorer>(
+                std::make_unique<AlternatingScorer>(request, kItems));
+          }};
+}
+
+RelevanceNetwork untrained() {
+  return RelevanceNetwork::untrained(kShape, 1).value();
+}
+
+// Of the greedy agent, on requests that were not trained on.
+double mean_return(const RelevanceNetwork& agent) {
+  constexpr std::size_t kRequests = 100;
+  double sum = 0;
+  for (std::size_t n = 0; n < kRequests; ++n) {
+    AlternatingScorer scorer(100000 + n, kItems);
+    auto decoding = Decoding::create(kItems, {.decoder = DecoderKind::kAr,
+                                              .budget = std::nullopt,
+                                              .draft = std::nullopt,
+                                              .top_n = std::nullopt,
+                                              .policy = nullptr})
+                        .value();
+    const Ranking target = run(decoding, scorer).value().ranking;
+    const auto trajectory = greedy_trajectory(agent, scorer, {.budget = 2}).value();
+    sum += spearman_return(trajectory.answer, target);
+  }
+  return sum / kRequests;
+}
+
+TEST(RpoTraining, LiftsTheReturnWellAboveThatOfTheAgentItStartsFrom) {
+  std::vector<Episode> episodes;
+  for (std::size_t n = 0; n < 40; ++n) {
+    AlternatingScorer scorer(n, kItems);
+    Request request{.id = std::to_string(n), .query = "q"};
+    const auto traces = collect(request, scorer, {.n_decodings = 2, .budget = 2}).value();
+    for (const Trace& trace : traces)
+      episodes.push_back(episode_of(trace).value());
+  }
+  SupervisedOptions supervised;
+  supervised.steps = 20;
+  supervised.batch = 8;
+  auto initial = SupervisedTraining::create(untrained(), episodes, supervised).value();
+  while (!initial.finished())
+    static_cast<void>(initial.step());
+
+  RpoOptions options;
+  options.steps = 150;
+  options.requests_per_step = 4;
+  options.max_budget = 2;
+  options.learning_rate = 3e-3;
+  options.terms.beta = 0.01;
+  auto training = RpoTraining::create(initial.best(), environment(400), options).value();
+  while (!training.finished())
+    ASSERT_TRUE(training.step());
+  const double before = mean_return(initial.best());
+  const double after = mean_return(training.network());
+  std::cout << "return " << before << " -> " << after << "\n";
+  EXPECT_GT(after, before + 0.04);
+}
+
+TEST(RpoTraining, GoesOnAfterAnInterruptionAsIfThereWasNone) {
+  RpoOptions options;
+  options.steps = 6;
+  const auto run_to = [&](RpoTraining& training, std::size_t step) {
+    while (training.state().step < step)
+      ASSERT_TRUE(training.step());
+  };
+  auto whole = RpoTraining::create(untrained(), environment(5), options).value();
+  run_to(whole, 6);
+  auto first = RpoTraining::create(untrained(), environment(5), options).value();
+  run_to(first, 3);
+  auto second = RpoTraining::create(untrained(), environment(5), options).value();
+  ASSERT_TRUE(second.restore(first.state()));
+  run_to(second, 6);
+  EXPECT_EQ(second.state().weights, whole.state().weights);
+}
+
+TEST(RpoTraining, FirstStepHasNoDivergenceAndTheReferenceIsFrozen) {
+  RpoOptions options;
+  options.passes = 1;
+  auto training = RpoTraining::create(untrained(), environment(5), options).value();
+  const auto first = training.step();
+  ASSERT_TRUE(first);
+  EXPECT_NEAR(first->kl, 0, 1e-9);
+  EXPECT_EQ(first->clipped, 0);
+  EXPECT_GT(first->entropy, 0);
+  for (int n = 0; n < 3; ++n)
+    ASSERT_TRUE(training.step());
+  EXPECT_GT(training.step()->kl, 0);
+}
+
+TEST(RpoTraining, FailuresOfTheLlmChangeNothing) {
+  RpoEnvironment failing = environment(1);
+  failing.open = [](std::size_t) -> Result<std::unique_ptr<PositionScorer>> {
+    return Error(ErrorCode::kTooLong, "it is too long");
+  };
+  auto training = RpoTraining::create(untrained(), failing, {}).value();
+  const auto weights = training.state().weights;
+  EXPECT_FALSE(training.step());
+  EXPECT_EQ(training.state().weights, weights);
+  EXPECT_EQ(training.state().step, 0U);
+}
+
+TEST(RpoTraining, SenselessOptionsAreTold) {
+  RpoOptions options;
+  options.advantage = Advantage::kGroup;
+  options.rollouts = 1;
+  const auto training = RpoTraining::create(untrained(), environment(1), options);
+  ASSERT_FALSE(training);
+  EXPECT_THAT(training.error().message(), HasSubstr("a group needs at least 2"));
+  EXPECT_FALSE(RpoTraining::create(untrained(), {}, RpoOptions{}));
+}
+
+TEST(Rollout, TrajectoriesHaveAnActionForEachProposalAndTheAnswer) {
+  AlternatingScorer scorer(3, kItems);
+  std::mt19937_64 random(1);
+  const auto sampled = sample_trajectories(untrained(), scorer, 4, {.budget = 3}, random).value();
+  ASSERT_THAT(sampled, SizeIs(4));
+  for (const Trajectory& trajectory : sampled) {
+    EXPECT_THAT(trajectory.actions, SizeIs(3));
+    EXPECT_EQ(trajectory.answer.size(), kItems);
+  }
+  EXPECT_NE(sampled[0].answer, sampled[1].answer);
+}
+
+TEST(Rollout, GreedyIsWhatDecodingReturns) {
+  for (const Draft draft : {Draft::kFirstToken, Draft::kInput}) {
+    for (std::size_t budget = 1; budget < 4; ++budget) {
+      AlternatingScorer scorer(4, kItems);
+      const RelevanceNetwork agent = untrained();
+      const auto trajectory =
+          greedy_trajectory(agent, scorer, {.budget = budget, .draft = draft}).value();
+      DecodingOptions options;
+      options.budget = budget;
+      options.draft = draft;
+      options.policy = agent_policy(agent);
+      auto decoding = Decoding::create(kItems, options).value();
+      EXPECT_EQ(trajectory.answer, run(decoding, scorer).value().ranking);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace rsd

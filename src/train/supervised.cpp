@@ -1,0 +1,195 @@
+#include "rsd/train/supervised.h"
+
+#include <algorithm>
+#include <limits>
+#include <random>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "rsd/core/check.h"
+#include "rsd/rank/agreement.h"
+#include "rsd/train/plackett_luce.h"
+
+namespace rsd {
+namespace {
+
+constexpr double kLeastGain = 1e-4;  // in the loss: less is not worth training on for
+
+Error invalid(const std::string& what) {
+  return {ErrorCode::kInvalidArgument, what};
+}
+
+Result<void> check_options(const SupervisedOptions& options) {
+  if (options.batch == 0) return invalid("batch is 0; it must be at least 1");
+  if (options.validate_every == 0) return invalid("validate_every is 0; it must be at least 1");
+  if (!(options.learning_rate > 0)) return invalid("learning_rate must be above 0");
+  if (!(options.gradient_norm > 0)) return invalid("gradient_norm must be above 0");
+  if (!(options.validation_share > 0 && options.validation_share < 1)) {
+    return invalid("validation_share must be between 0 and 1");
+  }
+  if (options.threads < 1) return invalid("threads must be at least 1");
+  return {};
+}
+
+// Whole requests, chosen by the seed: at least one, and not all.
+std::set<std::string> held_out(const std::vector<Episode>& episodes, double share,
+                               std::uint64_t seed) {
+  std::set<std::string> ids;
+  for (const Episode& episode : episodes)
+    ids.insert(episode.id);
+  std::vector<std::string> order(ids.begin(), ids.end());
+  std::mt19937_64 random(seed);
+  for (std::size_t i = order.size(); i > 1; --i)
+    std::swap(order[i - 1], order[random() % i]);
+  const auto wanted = static_cast<std::size_t>(share * static_cast<double>(order.size()));
+  order.resize(std::clamp<std::size_t>(wanted, 1, order.size() - 1));
+  return {order.begin(), order.end()};
+}
+
+struct Example {
+  AgentInput input;
+  std::vector<std::size_t> order;
+};
+
+// nullopt where there is nothing left to order.
+std::optional<Example> example_of(const Episode& episode, std::size_t n_rounds,
+                                  std::optional<std::size_t> encodings_left,
+                                  const InputOptions& options) {
+  const History history = episode.history_after(n_rounds);
+  if (history.n_items() - history.known().size() < 2) return std::nullopt;
+  return Example{.input = agent_input(history, encodings_left, options),
+                 .order = open_order(history, episode.target)};
+}
+
+// Of one example, with its gradient.
+ValueAndGradient loss_of(std::span<const double> scores, std::span<const std::size_t> order) {
+  const double scale = -1 / static_cast<double>(order.size() - 1);
+  ValueAndGradient loss = log_likelihood(scores, order);
+  loss.value *= scale;
+  for (double& slope : loss.gradient)
+    slope *= scale;
+  return loss;
+}
+
+double tau(std::span<const double> scores, const std::vector<std::size_t>& order) {
+  std::vector<ItemId> target(order.begin(), order.end());
+  return kendall_tau(Ranking::by_score(scores), Ranking::create(std::move(target)).value());
+}
+
+}  // namespace
+
+SupervisedTraining::SupervisedTraining(RelevanceNetwork network, const SupervisedOptions& options)
+    : options_(options), network_(std::move(network)) {
+  state_.weights.assign(network_.weights().begin(), network_.weights().end());
+}
+
+Result<SupervisedTraining> SupervisedTraining::create(RelevanceNetwork network,
+                                                      std::vector<Episode> episodes,
+                                                      const SupervisedOptions& options) {
+  if (auto checked = check_options(options); !checked) return checked.error();
+  std::set<std::string> ids;
+  for (const Episode& episode : episodes)
+    ids.insert(episode.id);
+  if (ids.size() < 2) {
+    return Error(ErrorCode::kInvalidInput, "there are traces of " + std::to_string(ids.size()) +
+                                               " requests; training needs at least 2");
+  }
+  SupervisedTraining training(std::move(network), options);
+  const auto validation = held_out(episodes, options.validation_share, options.seed);
+  for (Episode& episode : episodes) {
+    const bool hold = validation.contains(episode.id);
+    (hold ? training.validation_ : training.training_).push_back(std::move(episode));
+  }
+  return training;
+}
+
+bool SupervisedTraining::finished() const noexcept {
+  return state_.step >= options_.steps || state_.without_gain >= options_.patience;
+}
+
+Result<void> SupervisedTraining::restore(SupervisedState state) {
+  const std::size_t size = network_.weights().size();
+  if (state.weights.size() != size ||
+      (!state.best_weights.empty() && state.best_weights.size() != size)) {
+    return Error(ErrorCode::kInvalidInput, "it is of a network of another size");
+  }
+  state_ = std::move(state);
+  std::ranges::copy(state_.weights, network_.weights().begin());
+  return {};
+}
+
+SupervisedTraining::Step SupervisedTraining::step() {
+  std::mt19937_64 random(options_.seed * 0x9e3779b97f4a7c15ULL + state_.step);
+  std::vector<AgentInput> inputs;
+  std::vector<std::vector<std::size_t>> orders;
+  // Episodes that are known to the end after one round give nothing; there are others.
+  for (std::size_t tries = 0; inputs.size() < options_.batch && tries < 100 * options_.batch;
+       ++tries) {
+    const Episode& episode = training_[random() % training_.size()];
+    const std::size_t n_rounds = 1 + random() % episode.rounds.size();
+    const std::size_t left = random() % 5;  // 4 stands for no budget
+    auto example = example_of(episode, n_rounds, left == 4 ? std::nullopt : std::optional(left),
+                              network_.shape().input);
+    if (!example) continue;
+    inputs.push_back(std::move(example->input));
+    orders.push_back(std::move(example->order));
+  }
+  Step done{.learning_rate = scheduled_rate(options_.learning_rate, state_.step, options_.warm_up,
+                                            options_.steps)};
+  auto slopes = network_.scores(inputs, options_.threads);
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    ValueAndGradient loss = loss_of(slopes[i], orders[i]);
+    done.loss += loss.value / static_cast<double>(inputs.size());
+    for (double& slope : loss.gradient)
+      slope /= static_cast<double>(inputs.size());
+    slopes[i] = std::move(loss.gradient);
+  }
+  auto gradient = network_.gradient(inputs, slopes, options_.threads);
+  done.gradient_norm = clip_norm(gradient, options_.gradient_norm);
+  adamw_step(network_.weights(), gradient, done.learning_rate, options_.adamw, state_.adamw);
+  state_.weights.assign(network_.weights().begin(), network_.weights().end());
+  ++state_.step;
+  return done;
+}
+
+bool SupervisedTraining::is_validation_due() const noexcept {
+  return state_.step % options_.validate_every == 0 || finished();
+}
+
+Validation SupervisedTraining::validate() {
+  Validation sum;
+  std::size_t count = 0;
+  for (const Episode& episode : validation_) {
+    for (std::size_t n_rounds = 1; n_rounds <= episode.rounds.size(); ++n_rounds) {
+      const auto example = example_of(episode, n_rounds, 0, network_.shape().input);
+      if (!example) break;
+      const auto scores = network_.scores({&example->input, 1}, options_.threads).front();
+      const std::vector<double> base(example->input.base.begin(), example->input.base.end());
+      sum.loss += loss_of(scores, example->order).value;
+      sum.kendall_tau += tau(scores, example->order);
+      sum.heuristic_kendall_tau += tau(base, example->order);
+      ++count;
+    }
+  }
+  const double share = count > 0 ? 1 / static_cast<double>(count) : 0;
+  const Validation mean{.loss = sum.loss * share,
+                        .kendall_tau = sum.kendall_tau * share,
+                        .heuristic_kendall_tau = sum.heuristic_kendall_tau * share};
+  const double gain = state_.best_loss ? *state_.best_loss - mean.loss : kLeastGain;
+  state_.without_gain = gain < kLeastGain ? state_.without_gain + 1 : 0;
+  if (!state_.best_loss || gain > 0) {
+    state_.best_loss = mean.loss;
+    state_.best_weights = state_.weights;
+  }
+  return mean;
+}
+
+RelevanceNetwork SupervisedTraining::best() const {
+  RelevanceNetwork network = network_;
+  const auto& weights = state_.best_weights.empty() ? state_.weights : state_.best_weights;
+  std::ranges::copy(weights, network.weights().begin());
+  return network;
+}
+
+}  // namespace rsd
