@@ -97,6 +97,10 @@ Result<DecodingOptions> decoding_options(const DecoderOptions& options) {
     if (!named) return named.error();
     draft = *named;
   }
+  if (!options.agent.empty() && !options.policy.empty() && options.policy != kAgentPolicy) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "--agent is not used with --policy " + options.policy + "; leave one out");
+  }
   const auto policy = named_policy(options.policy, options.agent);
   if (!policy) return policy.error();
   const bool takes_budget = *decoder == DecoderKind::kRsd || *decoder == DecoderKind::kSd;

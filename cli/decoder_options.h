@@ -26,8 +26,7 @@ struct DecoderOptions {
 };
 
 // The policy that --policy and --agent name together: "agent" is that of the file, which without a
-// name is taken. kInvalidArgument: no such policy, or an agent that is missing or not used; else as
-// load_agent.
+// name is taken. kInvalidArgument: no such policy, or "agent" without a file; else as load_agent.
 Result<std::shared_ptr<const RankingPolicy>> named_policy(const std::string& name,
                                                           const std::string& agent_path);
 void add_agent_option(CLI::App& command, std::string& agent);

@@ -18,6 +18,7 @@
 #include "exit_code.h"
 #include "option_checks.h"
 #include "progress.h"
+#include "rsd/agent/agent_policy.h"
 #include "rsd/data/request_reader.h"
 #include "rsd/eval/evaluation.h"
 #include "rsd/eval/report.h"
@@ -60,6 +61,10 @@ Result<SettingGrid> grid_of(const EvalOptions& options) {
   SettingGrid grid{.budgets = options.budgets};
   auto decoders = look_up<DecoderKind>(options.decoders, parse_decoder);
   if (!decoders) return decoders.error();
+  if (!options.agent.empty() && !options.policies.empty() &&
+      std::ranges::count(options.policies, kAgentPolicy) == 0) {
+    return Error(ErrorCode::kInvalidArgument, "--agent is not used: --policy doesn't list agent");
+  }
   const auto names = options.policies.empty() ? std::vector<std::string>{""} : options.policies;
   auto policies = look_up<std::shared_ptr<const RankingPolicy>>(
       names, [&](const std::string& name) { return named_policy(name, options.agent); });

@@ -179,6 +179,7 @@ Result<bool> prepare_in(const fs::path& cache, const Preparation& preparation, i
   auto work = WorkFolder::create(preparation, cache);
   if (!work) return work.error();
   spdlog::info("preparing {} from {}", preparation.output, preparation.model);
+  fs::remove(record_path(preparation.output));  // else it would tell of a file that is replaced
   if (auto made = make(preparation, *work, threads); !made) return made.error();
   json record = *sources;
   record["rsd"] = RSD_VERSION;

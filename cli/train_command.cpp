@@ -1,5 +1,7 @@
 #include "train_command.h"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
@@ -7,7 +9,9 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -33,6 +37,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr std::size_t kMostItems = 128;  // what the agent is made for
 
 // The stages in their order: traces, supervised initialisation, RPO. Each goes on where an earlier
 // run stopped.
@@ -47,6 +52,8 @@ class TrainRun {
 
   Result<ExitCode> run() {
     if (auto prepared = prepare(); !prepared) return prepared.error();
+    if (auto usable = drop_what_does_not_fit(); !usable) return usable.error();
+    if (auto begun = folder_->begin(); !begun) return begun.error();
     auto initial = initialise();
     if (!initial) return initial.error();
     auto network = *std::move(initial);
@@ -59,8 +66,12 @@ class TrainRun {
     if (auto done = write_file_atomically(options_.out, serialised(agent)); !done) {
       return done.error();
     }
+    auto warnings = folder_->write_report(options_.out);
+    if (!warnings) return warnings.error();
+    for (const auto& warning : *warnings)
+      spdlog::warn("{}", warning);
     std::cout << options_.out << "\n";
-    return kSuccess;
+    return some_failed_ ? kSomeFailed : kSuccess;
   }
 
  private:
@@ -70,10 +81,21 @@ class TrainRun {
       return Error(ErrorCode::kInvalidArgument,
                    "--requests is missing: only --supervised-only with --traces goes without");
     }
+    if (std::filesystem::is_directory(options_.out)) {
+      return Error(ErrorCode::kInvalidArgument, "--out " + options_.out + " is a folder");
+    }
     if (auto read = read_all_requests(); !read) return read;
     auto start = starting_network();
     if (!start) return start.error();
     network_.emplace(*std::move(start));
+    if (auto sensible =
+            RpoTraining::create(*network_, {.n_requests = 1, .open = {}}, rpo_options());
+        !sensible) {
+      return sensible.error();
+    }
+    for (const auto& path : options_.traces) {
+      if (auto read = read_episodes(path); !read) return read;
+    }
     auto conditions = conditions_of_run();
     if (!conditions) return conditions.error();
     auto folder = TrainingFolder::open(options_.out, *conditions);
@@ -129,6 +151,7 @@ class TrainRun {
       of["traces"] += identity_of(path) + "; ";
     if (!options_.init.empty()) of["init"] = identity_of(options_.init);
     of["limit"] = options_.limit ? std::to_string(*options_.limit) : "none";
+    if (!options_.init.empty()) of["supervised"] = supervises() ? "yes" : "no";
     of["seed"] = std::to_string(common_.seed);
     of["decodings"] = std::to_string(options_.decodings);
     of["supervised-steps"] = std::to_string(options_.supervised_steps);
@@ -142,17 +165,21 @@ class TrainRun {
     return told;
   }
 
+  // Does it learn from traces, or begin with the agent that is given as it is?
+  bool supervises() const { return options_.init.empty() || options_.supervised_only; }
+
   AgentNotes notes() const {
     AgentNotes notes{{"rsd", RSD_VERSION},
                      {"seed", std::to_string(common_.seed)},
-                     {"stages", options_.supervised_only ? "supervised" : "supervised, rpo"},
                      {"advantage", options_.advantage},
                      {"beta", Json(options_.beta).dump()},
                      {"rollouts", std::to_string(options_.rollouts)},
                      {"budget", std::to_string(options_.budget)}};
-    if (engine_) {
-      notes["model"] = std::filesystem::path(engine_->llm().info().path).filename().string();
-    }
+    notes["stages"] = supervises() ? "supervised" : "";
+    if (!options_.supervised_only) notes["stages"] += supervises() ? ", rpo" : "rpo";
+    notes["model"] = options_.engine.model.empty()
+                         ? "the default model"
+                         : std::filesystem::path(options_.engine.model).filename().string();
     for (const auto& path : options_.requests)
       notes["requests"] += std::filesystem::path(path).filename().string() + " ";
     return notes;
@@ -176,52 +203,85 @@ class TrainRun {
     return std::move(opened->scorer);
   }
 
-  // --- traces ------------------------------------------------------------------------------------
-
-  Result<std::vector<Episode>> episodes() {
-    std::vector<Episode> episodes;
-    std::vector<std::string> files = options_.traces;
-    if (!requests_.empty()) {
-      if (auto collected = collect_traces(); !collected) return collected.error();
-      files.push_back(folder_->traces_path());
-    }
-    for (const auto& path : files) {
-      const auto traces = read_traces(path);
-      if (!traces) return traces.error();
-      for (const Trace& trace : *traces) {
-        auto episode = episode_of(trace);
-        if (!episode) return episode.error().within(path + ": request \"" + trace.id + "\"");
-        episodes.push_back(*std::move(episode));
+  // Requests that the LLM can't take (too long, more candidates than identifiers) are told here,
+  // not in the middle of the work.
+  Result<void> drop_what_does_not_fit() {
+    const std::size_t n_before = requests_.size();
+    std::vector<Request> usable;
+    for (Request& request : requests_) {
+      auto opened = open(request);
+      if (opened) {
+        usable.push_back(std::move(request));
+        continue;
       }
+      const ErrorCode code = opened.error().code();
+      if (code != ErrorCode::kTooLong && code != ErrorCode::kUnsupported &&
+          code != ErrorCode::kInvalidInput) {
+        return opened.error();
+      }
+      spdlog::error("{}", opened.error().message());
     }
-    return episodes;
+    requests_ = std::move(usable);
+    some_failed_ = requests_.size() < n_before;
+    if (requests_.empty() && n_before > 0) {
+      return Error(ErrorCode::kInvalidInput, "no request fits the LLM");
+    }
+    return {};
   }
 
-  // Those that an interrupted run left, with the requests that they are of. What was half written
-  // goes: a request's traces are written at once, so only the last line can be incomplete.
-  Result<std::string> kept_traces(std::size_t& n_requests) const {
-    n_requests = 0;
+  // --- traces ------------------------------------------------------------------------------------
+
+  // Of traces that tell their target and something besides it; the others are passed over.
+  Result<void> read_episodes(const std::string& path) {
+    const auto traces = read_traces(path);
+    if (!traces) return traces.error();
+    std::size_t n_useless = 0;
+    for (const Trace& trace : *traces) {
+      auto episode = trace.n_items <= kMostItems ? episode_of(trace)
+                                                 : Error(ErrorCode::kInvalidInput, "it is long");
+      if (episode) {
+        episodes_.push_back(*std::move(episode));
+      } else {
+        ++n_useless;
+      }
+    }
+    if (n_useless > 0) {
+      spdlog::warn(
+          "{}: {} of {} traces are not used: they don't tell the target ranking, or have "
+          "more than {} items",
+          path, n_useless, traces->size(), kMostItems);
+    }
+    if (!episodes_.empty()) return {};
+    return Error(ErrorCode::kInvalidInput, path + " holds no trace to learn from");
+  }
+
+  // Whole requests' traces that an interrupted run left, and the ids of these requests.
+  Result<std::string> kept_traces(std::set<std::string>& ids) const {
     const std::string partial = OutputFile::partial_path(folder_->traces_path());
     if (!std::filesystem::exists(partial)) return std::string();
     auto text = read_file(partial);
     if (!text) return text.error();
     std::size_t n_lines = 0;  // the header is one
-    std::size_t end = 0;
-    for (std::size_t at = text->find('\n'); at != std::string::npos;
-         at = text->find('\n', at + 1)) {
-      ++n_lines;
-      if ((n_lines - 1) % options_.decodings != 0) continue;
-      n_requests = (n_lines - 1) / options_.decodings;
-      end = at + 1;
+    std::size_t begin = 0;
+    std::size_t kept = 0;
+    for (std::size_t end = text->find('\n'); end != std::string::npos;
+         begin = end + 1, end = text->find('\n', begin)) {
+      if (n_lines++ % options_.decodings != 0) continue;
+      kept = end + 1;
+      if (n_lines == 1) continue;
+      const auto trace = parse_trace(std::string_view(*text).substr(begin, end - begin));
+      if (!trace) return trace.error().within(partial + ":" + std::to_string(n_lines));
+      ids.insert(trace->id);
     }
-    text->resize(end);
+    text->resize(kept);
     return text;
   }
 
+  // A request's traces are written at once, so only the last one's can be incomplete.
   Result<void> collect_traces() {
     if (std::filesystem::exists(folder_->traces_path())) return {};
-    std::size_t n_kept = 0;
-    auto kept = kept_traces(n_kept);
+    std::set<std::string> kept_ids;
+    auto kept = kept_traces(kept_ids);
     if (!kept) return kept.error();
     auto llm = engine();
     if (!llm) return llm.error();
@@ -234,8 +294,9 @@ class TrainRun {
         .seed = common_.seed,
         .agent = options_.init.empty() ? nullptr : agent_policy(*network_)};
     ProgressBar progress("requests traced", requests_.size());
-    for (std::size_t n = n_kept; n < requests_.size(); ++n) {
+    for (std::size_t n = 0; n < requests_.size(); ++n) {
       progress.show(n);
+      if (kept_ids.contains(requests_[n].id)) continue;
       auto scorer = open(requests_[n]);
       if (!scorer) return scorer.error();
       const auto traces = collect(requests_[n], **scorer, collecting);
@@ -256,8 +317,7 @@ class TrainRun {
       if (auto set = set_weights(network, *checkpoint_.initial_weights); !set) return set.error();
       return network;
     }
-    const bool is_given = !options_.init.empty() && !options_.supervised_only;
-    if (!is_given) {
+    if (supervises()) {
       auto supervised = learn_from_traces(network);
       if (!supervised) return supervised.error();
       network = *std::move(supervised);
@@ -277,13 +337,15 @@ class TrainRun {
   }
 
   Result<RelevanceNetwork> learn_from_traces(const RelevanceNetwork& start) {
-    auto learned_from = episodes();
-    if (!learned_from) return learned_from.error();
+    if (!requests_.empty()) {
+      if (auto collected = collect_traces(); !collected) return collected.error();
+      if (auto read = read_episodes(folder_->traces_path()); !read) return read.error();
+    }
     SupervisedOptions options;
     options.steps = options_.supervised_steps;
     options.seed = common_.seed;
     options.threads = threads_;
-    auto created = SupervisedTraining::create(start, *std::move(learned_from), options);
+    auto created = SupervisedTraining::create(start, std::move(episodes_), options);
     if (!created) return created.error();
     SupervisedTraining& training = *created;
     if (checkpoint_.supervised) {
@@ -293,7 +355,9 @@ class TrainRun {
     }
     ProgressBar progress("supervised steps", options.steps);
     while (!training.finished()) {
-      record(training.step(), training.state().step);
+      const auto step = training.step();
+      if (!step) return step.error();
+      record(*step, training.state().step);
       if (training.is_validation_due()) {
         const Validation validation = training.validate();
         record(validation, training.state().step);
@@ -309,7 +373,7 @@ class TrainRun {
 
   // --- RPO ---------------------------------------------------------------------------------------
 
-  Result<RelevanceNetwork> optimise(RelevanceNetwork initial) {
+  RpoOptions rpo_options() const {
     RpoOptions options;
     options.steps = options_.rpo_steps;
     options.rollouts = options_.rollouts;
@@ -318,6 +382,11 @@ class TrainRun {
     options.advantage = options_.advantage == "group" ? Advantage::kGroup : Advantage::kReference;
     options.seed = common_.seed;
     options.threads = threads_;
+    return options;
+  }
+
+  Result<RelevanceNetwork> optimise(RelevanceNetwork initial) {
+    const RpoOptions options = rpo_options();
     RpoEnvironment environment{.n_requests = requests_.size(), .open = [this](std::size_t number) {
                                  return open(requests_[number]);
                                }};
@@ -384,10 +453,12 @@ class TrainRun {
   const CommonOptions& common_;
   int threads_;
   std::vector<Request> requests_;
+  std::vector<Episode> episodes_;
   std::optional<RelevanceNetwork> network_;  // what the training starts from
   std::optional<TrainingFolder> folder_;
   Checkpoint checkpoint_;
   std::optional<Engine> engine_;
+  bool some_failed_ = false;
 };
 
 }  // namespace

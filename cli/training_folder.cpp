@@ -1,12 +1,15 @@
 #include "training_folder.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 #include <system_error>
 #include <utility>
 
 #include "rsd/data/atomic_file.h"
+#include "rsd/eval/training_report.h"
 
 namespace rsd::cli {
 namespace {
@@ -20,11 +23,20 @@ std::size_t steps_done(const Checkpoint& checkpoint, const std::string& stage) {
 }
 
 Result<void> check_conditions(const std::string& path, const Conditions& now) {
+  if (!std::filesystem::exists(path)) return {};
   const auto text = read_file(path);
-  if (!text) return write_file_atomically(path, Json(now).dump(2) + "\n");
+  if (!text) return text.error();
   const Json then = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
-  for (const auto& [key, value] : now) {
-    const Json before = then.is_object() ? then.value(key, Json("")) : Json("");
+  if (!then.is_object()) return Error(ErrorCode::kInvalidInput, path + ": this is no JSON object");
+  std::set<std::string> keys;
+  for (const auto& [key, value] : now)
+    keys.insert(key);
+  for (const auto& [key, value] : then.items())
+    keys.insert(key);
+  for (const std::string& key : keys) {
+    const Json before = then.value(key, Json("nothing"));
+    const auto at = now.find(key);
+    const std::string value = at == now.end() ? "nothing" : at->second;
     if (before == value) continue;
     return Error(ErrorCode::kInvalidArgument,
                  "the training in " + std::filesystem::path(path).parent_path().string() +
@@ -34,21 +46,76 @@ Result<void> check_conditions(const std::string& path, const Conditions& now) {
   return {};
 }
 
+// A whole line of metrics.jsonl.
+bool is_metrics(const Json& entry) {
+  return entry.is_object() && entry.contains("stage") && entry["stage"].is_string() &&
+         entry.contains("step") && entry["step"].is_number_unsigned();
+}
+
+// One figure of the metrics over the steps of a stage.
+TrainingCurve curve_of(const std::vector<Json>& metrics, const std::string& name,
+                       const std::string& stage, const std::string& key) {
+  constexpr std::size_t kPoints = 60;  // about
+  TrainingCurve curve{.name = name, .points = {}};
+  for (const Json& entry : metrics) {
+    if (entry["stage"] != stage || !entry.contains(key) || !entry[key].is_number()) continue;
+    curve.points.emplace_back(entry["step"], entry[key]);
+  }
+  curve.points = averaged(curve.points, std::max<std::size_t>(1, curve.points.size() / kPoints));
+  return curve;
+}
+
+std::vector<TrainingFigure> figures_of(const std::vector<Json>& metrics) {
+  return {
+      {.title = "Supervised: loss",
+       .caption = "Negative log-likelihood of the target order, a choice; means of several steps.",
+       .unit = "nats",
+       .curves = {curve_of(metrics, "training", "supervised", "loss"),
+                  curve_of(metrics, "validation", "validation", "loss")}},
+      {.title = "Supervised: agreement with the target",
+       .caption = "Kendall's tau of what is not known yet, on requests that are held out.",
+       .unit = "KT",
+       .curves = {curve_of(metrics, "agent", "validation", "kendall_tau"),
+                  curve_of(metrics, "heuristic", "validation", "heuristic_kendall_tau")}},
+      {.title = "RPO: return",
+       .caption =
+           "Of the trajectories, and of the frozen initial agent on the same requests, which "
+           "decodes greedily; means of several steps.",
+       .unit = "R",
+       .curves = {curve_of(metrics, "agent, sampled", "rpo", "return"),
+                  curve_of(metrics, "reference", "rpo", "reference_return")}},
+      {.title = "RPO: divergence from the initial agent",
+       .caption = "Stage by stage along the sampled rankings, an action.",
+       .unit = "nats",
+       .curves = {curve_of(metrics, "KL", "rpo", "kl")}},
+      {.title = "RPO: entropy",
+       .caption = "Of the policy along the sampled rankings, an action.",
+       .unit = "nats",
+       .curves = {curve_of(metrics, "entropy", "rpo", "entropy")}}};
+}
+
 }  // namespace
 
 Result<TrainingFolder> TrainingFolder::open(const std::string& agent,
                                             const Conditions& conditions) {
-  TrainingFolder folder(agent + ".training");
+  const std::string folder = agent + ".training";
   std::error_code failure;
-  std::filesystem::create_directories(folder.folder_, failure);
+  std::filesystem::create_directories(folder, failure);
   if (failure) {
     return Error(ErrorCode::kRuntime,
-                 "the folder " + folder.folder_ + " can't be made: " + failure.message());
+                 "the folder " + folder + " can't be made: " + failure.message());
   }
-  if (auto same = check_conditions(folder.path("conditions.json"), conditions); !same) {
+  auto lock = FileLock::acquire(folder + "/lock", "training " + agent);
+  if (!lock) return lock.error();
+  TrainingFolder opened(folder, *std::move(lock), conditions);
+  if (auto same = check_conditions(opened.path("conditions.json"), conditions); !same) {
     return same.error();
   }
-  return folder;
+  return opened;
+}
+
+Result<void> TrainingFolder::begin() const {
+  return write_file_atomically(path("conditions.json"), Json(conditions_).dump(2) + "\n");
 }
 
 Result<Checkpoint> TrainingFolder::load() const {
@@ -70,6 +137,18 @@ void TrainingFolder::record(const Json& metrics) {
   metrics_ += metrics.dump() + "\n";
 }
 
+Result<std::vector<std::string>> TrainingFolder::write_report(const std::string& agent) const {
+  std::vector<Json> metrics;
+  std::istringstream lines(metrics_);
+  for (std::string line; std::getline(lines, line);)
+    metrics.push_back(Json::parse(line));
+  Report report = render_training_report("Training of " + agent, figures_of(metrics));
+  if (auto done = write_file_atomically(path("report.html"), report.html); !done) {
+    return done.error();
+  }
+  return std::move(report.warnings);
+}
+
 Result<void> TrainingFolder::drop_behind(const Checkpoint& checkpoint) {
   metrics_.clear();
   if (!std::filesystem::exists(path("metrics.jsonl"))) return {};
@@ -78,7 +157,7 @@ Result<void> TrainingFolder::drop_behind(const Checkpoint& checkpoint) {
   std::istringstream lines(*text);
   for (std::string line; std::getline(lines, line);) {
     const Json entry = Json::parse(line, nullptr, /*allow_exceptions=*/false);
-    if (!entry.is_object() || !entry.contains("stage") || !entry.contains("step")) continue;
+    if (!is_metrics(entry)) continue;
     const auto step = entry["step"].get<std::size_t>();
     if (step <= steps_done(checkpoint, entry["stage"].get<std::string>())) record(entry);
   }

@@ -4,10 +4,11 @@
 #include <cstddef>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
-#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine_options.h"
+#include "file_lock.h"
 #include "rsd/core/result.h"
 #include "rsd/train/checkpoint.h"
 
@@ -16,9 +17,13 @@ namespace rsd::cli {
 // The folder "<agent>.training". One process at a time.
 class TrainingFolder {
  public:
-  // Makes it, or goes on in it. kInvalidArgument: it was begun under other conditions, which are
-  // told; kRuntime: it can't be made.
+  // Makes it, or goes on in it; waits for another process that is training there.
+  // kInvalidArgument: it was begun under other conditions, which are told; kRuntime: it can't be
+  // made.
   static Result<TrainingFolder> open(const std::string& agent, const Conditions& conditions);
+
+  // The first result is about to be kept: from here on the conditions hold.
+  Result<void> begin() const;
 
   std::string path(const std::string& name) const { return folder_ + "/" + name; }
   std::string traces_path() const { return path("traces.jsonl"); }
@@ -30,13 +35,19 @@ class TrainingFolder {
 
   // A line of metrics.jsonl, written with the next checkpoint. It has "stage" and "step".
   void record(const nlohmann::ordered_json& metrics);
+  // Draws metrics.jsonl into report.html. Returns what the page had to do without; kRuntime when it
+  // can't be written.
+  Result<std::vector<std::string>> write_report(const std::string& agent) const;
   // Of an interrupted run, what came behind its last checkpoint is dropped.
   Result<void> drop_behind(const Checkpoint& checkpoint);
 
  private:
-  explicit TrainingFolder(std::string folder) : folder_(std::move(folder)) {}
+  TrainingFolder(std::string folder, FileLock lock, Conditions conditions)
+      : folder_(std::move(folder)), lock_(std::move(lock)), conditions_(std::move(conditions)) {}
 
   std::string folder_;
+  FileLock lock_;
+  Conditions conditions_;
   std::string metrics_;  // all lines so far
 };
 

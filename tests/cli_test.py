@@ -922,6 +922,7 @@ class Training(CliTest):
         self.assertEqual(self.good(self.train(*self.SMALL)), f"{self.agent}\n")
         stages = [entry["stage"] for entry in self.metrics()]
         self.assertEqual(stages, ["supervised"] * 20 + ["validation"] + ["rpo"] * 4)
+        self.assertIn("RPO: return", (self.kept / "report.html").read_text())
         ranked = self.good(rank(self.requests, "--agent", self.agent, "--budget", 2))
         for answer in answers(ranked):
             self.assertEqual(sorted(answer["ranking"]), [f"c{i}" for i in range(8)])
@@ -965,6 +966,17 @@ class Training(CliTest):
         self.good(done)
         self.assertEqual({entry["stage"] for entry in self.metrics()}, {"supervised", "validation"})
 
+    def test_requests_that_do_not_fit_are_told_and_left_out(self):
+        self.requests = self.write("mixed.jsonl", requests(3, 8) + request("long", 5, query="word " * 9000))
+        done = self.check(self.train(*self.SMALL), SOME_FAILED, 'request "mixed/long"')
+        self.assertEqual(done.stderr.count("error"), 1, done.stderr)
+        self.assertTrue(self.agent.exists())
+
+    def test_a_failed_first_try_is_not_held_against_the_next(self):
+        wrong = run("train", "--requests", self.requests, "--out", self.agent, "-m", "none.gguf")
+        self.check(wrong, MISSING)
+        self.good(self.train(*self.SMALL))
+
     def test_ablations_are_kept_in_the_agent(self):
         self.good(self.train(*self.SMALL, "--no-history", "--advantage", "group"))
         wrong = on_model("train", "--requests", self.requests, "--out", self.folder / "b.gguf",
@@ -975,6 +987,10 @@ class Training(CliTest):
         out = self.folder / "b.gguf"
         self.check(run("train", "--out", out), USAGE, "--requests is missing")
         self.check(self.train("--init", self.folder / "none"), MISSING, "agent .*none can't be opened")
+        folder = self.check(on_model("train", "--requests", self.requests, "--out", self.folder), USAGE)
+        self.assertIn("is a folder", folder.stderr)
+        self.check(self.train("--advantage", "group", "--rollouts", 1), USAGE, "a group needs at least 2")
+        self.check(rank(EXAMPLES, "--agent", out, "--policy", "blend"), USAGE, "--agent is not used")
         self.check(rank(EXAMPLES, "--policy", "agent"), USAGE, "policy agent needs a file: --agent")
         self.check(rank(EXAMPLES, "--agent", MODEL), INVALID, "is no agent of rsd")
         self.check(rank(EXAMPLES, "--agent", EXAMPLES), INVALID, "is no GGUF file")

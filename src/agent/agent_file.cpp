@@ -155,7 +155,10 @@ Result<void> read_weights(const gguf_context* file, std::string_view content, co
     const int64_t at = gguf_find_tensor(file, tensor.name.c_str());
     if (at < 0) return reader.invalid("is damaged: tensor " + tensor.name + " is missing");
     const auto values = network.weights().subspan(tensor.offset, tensor.size());
-    if (gguf_get_tensor_type(file, at) != GGML_TYPE_F32 ||
+    const int64_t* extent = gguf_get_tensor_ne(file, at);
+    const bool fits = extent[0] == static_cast<int64_t>(tensor.columns) &&
+                      extent[1] == static_cast<int64_t>(tensor.rows);
+    if (gguf_get_tensor_type(file, at) != GGML_TYPE_F32 || !fits ||
         gguf_get_tensor_size(file, at) != values.size_bytes()) {
       return reader.invalid("is damaged: tensor " + tensor.name + " must be " +
                             std::to_string(tensor.rows) + " x " + std::to_string(tensor.columns) +
@@ -226,8 +229,12 @@ Result<AgentFile> load_agent(const std::string& path) {
   Reader reader(file.get(), subject);
   const auto shape = reader.shape();
   if (!shape) return shape.error();
+  // Before memory is taken for what a damaged file claims.
+  if (shape->d_model * (shape->d_model + shape->d_feed_forward) > content->size()) {
+    return reader.invalid("is damaged: it is too small for the shape that it tells");
+  }
   auto network = RelevanceNetwork::untrained(*shape, 0);
-  if (!network) return network.error().within(subject);
+  if (!network) return reader.invalid("is damaged: " + network.error().message());
   if (auto read = read_weights(file.get(), *content, reader, *network); !read) return read.error();
   return AgentFile{.network = *std::move(network), .notes = reader.notes()};
 }

@@ -119,7 +119,8 @@ class RoundTokens {
       add(i, static_cast<float>(mean_preference(i, kRecency, 4 * kTemperature)));
     }
     add_all(ranks(argmax_scores()));
-    add_all(ranks(proposed));
+    // Without a proposal the places are those of the input: not for the agent to see.
+    add_all(view_.has_proposal() ? ranks(proposed) : std::vector<float>(n(), 0.0F));
     for (std::size_t i = 0; i < n(); ++i)
       add_bands(i);
   }
@@ -294,7 +295,7 @@ AgentInput agent_input(const History& history, std::optional<std::size_t> encodi
   RSD_CHECK(n >= 2, "items whose order is not known");
 
   const auto& rounds = history.rounds();
-  const std::size_t wanted = options.round_history ? options.max_rounds : 1;
+  const std::size_t wanted = options.round_history && options.listwise ? options.max_rounds : 1;
   input.n_rounds = std::min(wanted, rounds.size());
   for (std::size_t age = input.n_rounds; age-- > 0;) {
     const Round& round = rounds[rounds.size() - 1 - age];

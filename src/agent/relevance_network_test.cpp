@@ -246,9 +246,13 @@ TEST(RelevanceNetwork, ShapesOutOfTheirLimitsAreTold) {
   EXPECT_THAT(message(&NetworkShape::n_layers, 33), HasSubstr("n_layers is 33"));
 }
 
-TEST(AgentInput, DoesNotDependOnTheOrderOfTheItems) {
+class AgentInputOfDraft : public ::testing::TestWithParam<Draft> {};
+INSTANTIATE_TEST_SUITE_P(Drafts, AgentInputOfDraft,
+                         ::testing::Values(Draft::kFirstToken, Draft::kInput));
+
+TEST_P(AgentInputOfDraft, DoesNotDependOnTheOrderOfTheItems) {
   // The synthetic LLM knows its items by number, so renumber a finished history by hand.
-  const History history = history_of(6, 2, 11);
+  const History history = history_of(6, 2, 11, GetParam());
   const std::vector<std::size_t> order{3, 0, 5, 1, 4, 2};
   History renumbered(6);
   for (const Round& round : history.rounds()) {
@@ -298,6 +302,7 @@ TEST(AgentInput, AblationsLookAtLess) {
   const History history = history_of(10, 3, 17);
   EXPECT_EQ(agent_input(history, 1, {}).n_rounds, 3U);
   EXPECT_EQ(agent_input(history, 1, {.round_history = false}).n_rounds, 1U);
+  EXPECT_EQ(agent_input(history, 1, {.listwise = false}).n_rounds, 1U);
   // Without listwise knowledge the rows behind the first disagreement may say anything.
   History changed(10);
   const Round& first = history.rounds().front();

@@ -25,7 +25,7 @@ float log_sum_exp(std::span<const float> row, Counts counts) {
 }  // namespace
 
 RoundView::RoundView(const Round& round, std::span<const ItemId> open, std::size_t end_row)
-    : n_items_(open.size()), has_proposal_(!round.proposal.empty()) {
+    : n_items_(open.size()) {
   const std::size_t end = std::min(end_row, round.logits.n_rows());
   RSD_CHECK(end >= 1 && n_items_ >= 1, "a round with rows and items");
   first_row_ = std::min(round.accepted, end - 1);
@@ -48,6 +48,7 @@ void RoundView::find_places(const Round& round, std::span<const ItemId> open) {
   for (std::size_t i = 0; i < n_items_; ++i) {
     const auto found = std::ranges::find(round.proposal, open[i]);
     if (found == round.proposal.end()) continue;
+    has_proposal_ = true;
     const auto position = static_cast<std::size_t>(found - round.proposal.begin());
     used_up_at_[i] = position + 1 > first_row_ ? position + 1 - first_row_ : 0;
   }

@@ -20,12 +20,13 @@ class RoundView {
 
   std::size_t n_items() const noexcept { return n_items_; }
   std::size_t n_rows() const noexcept { return n_rows_; }
+  // Was any of these items proposed? Else their places are without meaning.
   bool has_proposal() const noexcept { return has_proposal_; }
 
   bool is_left(std::size_t row, std::size_t item) const { return row < used_up_at_[item]; }
   // The row of the item's own place in the proposal: the last at which it is left; at most m - 1.
   std::size_t own_row(std::size_t item) const;
-  // The item's place among these items in the proposal; input order without a proposal.
+  // The item's place among these items in the proposal.
   std::size_t place(std::size_t item) const { return place_[item]; }
   // The item at that place.
   std::size_t item_at(std::size_t place) const { return item_at_[place]; }
@@ -51,7 +52,7 @@ class RoundView {
   std::size_t n_items_;
   std::size_t first_row_;
   std::size_t n_rows_;
-  bool has_proposal_;
+  bool has_proposal_ = false;
   std::vector<std::size_t> used_up_at_;     // [n] the first row whose prefix holds the item
   std::vector<std::size_t> place_;          // [n]
   std::vector<std::size_t> item_at_;        // [n]

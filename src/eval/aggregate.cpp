@@ -15,7 +15,7 @@ namespace {
 
 constexpr int kRandomOrders = 100;
 constexpr std::uint64_t kRandomSeed = 20250505;
-constexpr double kSuspectLetterBias = 0.5;
+constexpr double kSuspectLetterBias = 0.35;
 constexpr double kSuspectOrderConsistency = 0.3;
 
 RelevanceFigures relevance_of(const std::vector<std::size_t>& items, const Labels& labels) {
@@ -214,10 +214,11 @@ std::vector<std::string> warnings_about(const TargetFigures& target, bool shuffl
         shuffled ? "they were shuffled, so the LLM spells out the identifiers and hardly ranks."
                  : "the LLM spells out the identifiers, or the input order was good already; "
                    "shuffled candidates would tell.";
-    warnings.push_back(
-        "The target ranking follows the order in which the candidates were presented (letter "
-        "bias " +
-        fixed_decimals(*target.letter_bias, 2) + "): " + reason);
+    warnings.push_back(std::string("The target ranking ") +
+                       (*target.letter_bias > 0 ? "follows" : "reverses") +
+                       " the order in which the candidates were presented (letter "
+                       "bias " +
+                       fixed_decimals(*target.letter_bias, 2) + "): " + reason);
   }
   if (target.order_consistency && *target.order_consistency < kSuspectOrderConsistency) {
     warnings.push_back(

@@ -131,18 +131,32 @@ class Script {
   std::string text_;
 };
 
-}  // namespace
-
-Axis axis_from_zero(std::string label, double highest, double least_to) {
-  const double to = std::max(highest, least_to);
-  const double rough = to / 5;
+// One of about that size that people count in.
+double round_step(double rough) {
   const double magnitude = std::pow(10.0, std::floor(std::log10(rough)));
   double step = 10 * magnitude;
   for (const double factor : {5.0, 2.5, 2.0, 1.0}) {
     if (factor * magnitude >= rough) step = factor * magnitude;
   }
+  return step;
+}
+
+}  // namespace
+
+Axis axis_from_zero(std::string label, double highest, double least_to) {
+  const double to = std::max(highest, least_to);
+  const double step = round_step(to / 5);
   return {
       .label = std::move(label), .from = 0, .to = std::ceil(to / step - 1e-9) * step, .step = step};
+}
+
+Axis axis_around(std::string label, double lowest, double highest) {
+  // Of values that are all the same; and gnuplot is told no more than six decimals.
+  const double least = std::max(1e-4, 1e-3 * std::abs(highest));
+  const double step = round_step(std::max(highest - lowest, least) / 5);
+  const double from = std::floor(lowest / step + 1e-9) * step;
+  const double to = std::ceil(highest / step - 1e-9) * step;
+  return {.label = std::move(label), .from = from, .to = std::max(to, from + step), .step = step};
 }
 
 std::vector<double> spread_labels(const std::vector<double>& wishes, double gap) {

@@ -48,6 +48,9 @@ struct Chart {
 // keeps the axis from shrinking around values that are almost 0.
 Axis axis_from_zero(std::string label, double highest, double least_to);
 
+// From a round number to a round number, around the values; for values that do not come near 0.
+Axis axis_around(std::string label, double lowest, double highest);
+
 // Heights of labels, given where they would be best: in the same order, no two closer than `gap`,
 // each as near to its wish as that allows, and within [0, 1] if they fit.
 std::vector<double> spread_labels(const std::vector<double>& wishes, double gap);

@@ -6,18 +6,13 @@
 
 #include "data/fixed_decimals.h"
 #include "eval/cells.h"
+#include "eval/drawing.h"
 #include "eval/figures.h"
 #include "eval/html.h"
-#include "eval/report_style.h"
 #include "rsd/data/atomic_file.h"
 
 namespace rsd {
 namespace {
-
-std::string text_element(std::string_view tag, std::string_view text,
-                         std::string_view attributes = "") {
-  return element(tag, escape_html(text), attributes);
-}
 
 std::string fact(std::string_view name, std::string_view html) {
   return html.empty() ? "" : element("dt", name) + element("dd", html) + "\n";
@@ -26,10 +21,6 @@ std::string fact(std::string_view name, std::string_view html) {
 std::string tile(const std::string& value, std::string_view meaning) {
   return element("div", text_element("b", value) + text_element("span", meaning),
                  "class=\"card tile\"");
-}
-
-std::string warning(const std::string& html) {
-  return element("div", html, "class=\"warning\" role=\"note\"") + "\n";
 }
 
 std::string facts(const Results& results) {
@@ -158,42 +149,13 @@ std::string failures(const std::vector<FailedRequest>& failed) {
          "\n";
 }
 
-// Draws until gnuplot turns out to be missing or broken.
-class Drawing {
- public:
-  explicit Drawing(std::string gnuplot) : gnuplot_(std::move(gnuplot)) {}
-
-  std::string figures(const DatasetResults& dataset, std::size_t n) {
-    std::string html;
-    for (const Figure& figure : figures_of(dataset, "d" + std::to_string(n))) {
-      if (failure_) break;
-      auto svg = draw_svg(figure.chart, gnuplot_);
-      if (!svg) {
-        failure_ = svg.error().message();
-        break;
-      }
-      html += element("figure",
-                      text_element("h3", figure.chart.title) + *svg +
-                          text_element("figcaption", figure.caption),
-                      "class=\"card\"") +
-              "\n";
-    }
-    return html.empty() ? "" : element("div", html, "class=\"figures\"") + "\n";
-  }
-
-  const std::optional<std::string>& failure() const { return failure_; }
-
- private:
-  std::string gnuplot_;
-  std::optional<std::string> failure_;
-};
-
 std::string section(const DatasetResults& dataset, std::size_t n, Drawing& drawing) {
   return element("section", "\n" + text_element("h2", dataset.name) + "\n" +
                                 text_element("p", coverage(dataset) + ".", "class=\"muted\"") +
                                 "\n" + target_tiles(dataset.target) + target_table(dataset.target) +
-                                drawing.figures(dataset, n) + table(dataset.rows) +
-                                exactness(dataset.rows) + failures(dataset.failed)) +
+                                drawing.figures(figures_of(dataset, "d" + std::to_string(n))) +
+                                table(dataset.rows) + exactness(dataset.rows) +
+                                failures(dataset.failed)) +
          "\n";
 }
 
@@ -225,13 +187,9 @@ Report render_report(const Results& results, const ReportOptions& options) {
     warnings += warning(escape_html("The plots are missing: " + *drawing.failure() + "."));
   }
   const std::string title = "Ranking evaluation";
-  report.html =
-      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n" +
-      text_element("title", title + " of " + results.model) + "\n" +
-      element("style", kReportStyle) + "\n</head>\n<body>\n<main>\n" + element("h1", title) + "\n" +
-      warnings + facts(results) + sections + element("footer", escape_html(kFootnote)) +
-      "\n</main>\n</body>\n</html>\n";
+  report.html = html_page(title + " of " + results.model,
+                          element("h1", title) + "\n" + warnings + facts(results) + sections +
+                              element("footer", escape_html(kFootnote)));
   return report;
 }
 

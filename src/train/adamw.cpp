@@ -8,6 +8,15 @@
 
 namespace rsd {
 
+bool fits(const AdamWState& state, std::size_t n_weights) {
+  const auto finite = [](const std::vector<float>& values) {
+    return std::ranges::all_of(values, [](float value) { return std::isfinite(value); });
+  };
+  const bool sized = (state.first.empty() && state.second.empty()) ||
+                     (state.first.size() == n_weights && state.second.size() == n_weights);
+  return sized && finite(state.first) && finite(state.second);
+}
+
 void adamw_step(std::span<float> weights, std::span<const float> gradient, double learning_rate,
                 const AdamWOptions& options, AdamWState& state) {
   RSD_CHECK(weights.size() == gradient.size(), "a gradient of other weights");
@@ -15,7 +24,8 @@ void adamw_step(std::span<float> weights, std::span<const float> gradient, doubl
     state.first.assign(weights.size(), 0.0F);
     state.second.assign(weights.size(), 0.0F);
   }
-  RSD_CHECK(state.first.size() == weights.size(), "a state of other weights");
+  RSD_CHECK(state.first.size() == weights.size() && state.second.size() == weights.size(),
+            "a state of other weights");
   ++state.steps;
   const auto steps = static_cast<double>(state.steps);
   const double correction1 = 1 - std::pow(options.beta1, steps);

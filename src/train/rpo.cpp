@@ -1,6 +1,7 @@
 #include "rsd/train/rpo.h"
 
 #include <algorithm>
+#include <cmath>
 #include <random>
 #include <string>
 #include <utility>
@@ -16,6 +17,11 @@ namespace {
 
 Error invalid(const std::string& what) {
   return {ErrorCode::kInvalidArgument, what};
+}
+
+Error diverged(std::size_t step) {
+  return {ErrorCode::kRuntime,
+          "the training diverged: the gradient of step " + std::to_string(step) + " is not finite"};
 }
 
 Result<void> check_options(const RpoOptions& options) {
@@ -64,8 +70,9 @@ Result<RpoTraining> RpoTraining::create(RelevanceNetwork initial, RpoEnvironment
 }
 
 Result<void> RpoTraining::restore(RpoState state) {
-  if (state.weights.size() != network_.weights().size()) {
-    return Error(ErrorCode::kInvalidInput, "it is of a network of another size");
+  const std::size_t size = network_.weights().size();
+  if (state.weights.size() != size || !fits(state.adamw, size)) {
+    return Error(ErrorCode::kInvalidInput, "it is of a network of another size, or damaged");
   }
   state_ = std::move(state);
   std::ranges::copy(state_.weights, network_.weights().begin());
@@ -114,7 +121,7 @@ Result<void> RpoTraining::roll_out(std::size_t request, std::uint64_t seed, Batc
 }
 
 // One step down the gradient of the mean loss over the trajectories.
-void RpoTraining::update(const Batch& batch, Step& step) {
+Result<void> RpoTraining::update(const Batch& batch, Step& step) {
   auto slopes = network_.scores(batch.inputs, options_.threads);
   const double share = 1 / static_cast<double>(batch.n_trajectories);
   const double of_actions = 1 / static_cast<double>(batch.actions.size());
@@ -131,7 +138,9 @@ void RpoTraining::update(const Batch& batch, Step& step) {
   }
   auto gradient = network_.gradient(batch.inputs, slopes, options_.threads);
   step.gradient_norm = clip_norm(gradient, options_.gradient_norm);
+  if (!std::isfinite(step.gradient_norm)) return diverged(state_.step);
   adamw_step(network_.weights(), gradient, step.learning_rate, options_.adamw, state_.adamw);
+  return {};
 }
 
 Result<RpoTraining::Step> RpoTraining::step() {
@@ -151,7 +160,7 @@ Result<RpoTraining::Step> RpoTraining::step() {
     for (std::size_t i = 0; i < references.size(); ++i)
       batch.actions[i].reference_scores = std::move(references[i]);
     for (std::size_t pass = 0; pass < options_.passes; ++pass)
-      update(batch, step);
+      if (auto updated = update(batch, step); !updated) return updated.error();
   }
   state_.weights.assign(network_.weights().begin(), network_.weights().end());
   ++state_.step;

@@ -1,6 +1,7 @@
 #include "rsd/train/supervised.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <random>
 #include <set>
@@ -45,6 +46,13 @@ std::set<std::string> held_out(const std::vector<Episode>& episodes, double shar
   const auto wanted = static_cast<std::size_t>(share * static_cast<double>(order.size()));
   order.resize(std::clamp<std::size_t>(wanted, 1, order.size() - 1));
   return {order.begin(), order.end()};
+}
+
+// Two items whose order is not known after the first round of some episode?
+bool leaves_something(const std::vector<Episode>& episodes) {
+  return std::ranges::any_of(episodes, [](const Episode& episode) {
+    return episode.rounds.front().known + 2 <= episode.target.size();
+  });
 }
 
 struct Example {
@@ -101,6 +109,10 @@ Result<SupervisedTraining> SupervisedTraining::create(RelevanceNetwork network,
     const bool hold = validation.contains(episode.id);
     (hold ? training.validation_ : training.training_).push_back(std::move(episode));
   }
+  if (!leaves_something(training.training_) || !leaves_something(training.validation_)) {
+    return Error(ErrorCode::kInvalidInput,
+                 "there is nothing to learn: all is known after the first round");
+  }
   return training;
 }
 
@@ -110,16 +122,16 @@ bool SupervisedTraining::finished() const noexcept {
 
 Result<void> SupervisedTraining::restore(SupervisedState state) {
   const std::size_t size = network_.weights().size();
-  if (state.weights.size() != size ||
+  if (state.weights.size() != size || !fits(state.adamw, size) ||
       (!state.best_weights.empty() && state.best_weights.size() != size)) {
-    return Error(ErrorCode::kInvalidInput, "it is of a network of another size");
+    return Error(ErrorCode::kInvalidInput, "it is of a network of another size, or damaged");
   }
   state_ = std::move(state);
   std::ranges::copy(state_.weights, network_.weights().begin());
   return {};
 }
 
-SupervisedTraining::Step SupervisedTraining::step() {
+Result<SupervisedTraining::Step> SupervisedTraining::step() {
   std::mt19937_64 random(options_.seed * 0x9e3779b97f4a7c15ULL + state_.step);
   std::vector<AgentInput> inputs;
   std::vector<std::vector<std::size_t>> orders;
@@ -128,8 +140,8 @@ SupervisedTraining::Step SupervisedTraining::step() {
        ++tries) {
     const Episode& episode = training_[random() % training_.size()];
     const std::size_t n_rounds = 1 + random() % episode.rounds.size();
-    const std::size_t left = random() % 5;  // 4 stands for no budget
-    auto example = example_of(episode, n_rounds, left == 4 ? std::nullopt : std::optional(left),
+    const std::size_t left = random() % 6;  // 5 stands for no budget
+    auto example = example_of(episode, n_rounds, left == 5 ? std::nullopt : std::optional(left),
                               network_.shape().input);
     if (!example) continue;
     inputs.push_back(std::move(example->input));
@@ -147,6 +159,10 @@ SupervisedTraining::Step SupervisedTraining::step() {
   }
   auto gradient = network_.gradient(inputs, slopes, options_.threads);
   done.gradient_norm = clip_norm(gradient, options_.gradient_norm);
+  if (!std::isfinite(done.gradient_norm)) {
+    return Error(ErrorCode::kRuntime, "the training diverged: the gradient of step " +
+                                          std::to_string(state_.step) + " is not finite");
+  }
   adamw_step(network_.weights(), gradient, done.learning_rate, options_.adamw, state_.adamw);
   state_.weights.assign(network_.weights().begin(), network_.weights().end());
   ++state_.step;

@@ -43,7 +43,7 @@ SupervisedTraining training(const SupervisedOptions& options = kOptions) {
 
 void train_until(SupervisedTraining& training, std::size_t step) {
   while (training.state().step < step) {
-    static_cast<void>(training.step());
+    ASSERT_TRUE(training.step());
     if (training.is_validation_due()) static_cast<void>(training.validate());
   }
 }

@@ -34,11 +34,20 @@ def read_requests(path: Path) -> list[dict]:
 
 
 def split(requests: list[dict]) -> tuple[list[dict], list[dict]]:
-    """What to train on, and the last judged requests, at most a tenth; they share no query."""
+    """What to train on, and the last judged requests, at most a tenth.
+
+    They share no query, and a query that is held out is no candidate of what is trained on either.
+    """
     judged = [r for r in requests if labels(r).any()]
-    held_out = judged[-min(HELD_OUT, len(judged) // 10) :]
+    n_held_out = min(HELD_OUT, len(judged) // 10)
+    held_out = judged[len(judged) - n_held_out :]
     queries = {r.get("query", r["id"]) for r in held_out}
-    return [r for r in requests if r.get("query", r["id"]) not in queries], held_out
+    fit = [
+        dict(r, candidates=[c for c in r["candidates"] if c["text"] not in queries])
+        for r in requests
+        if r.get("query", r["id"]) not in queries
+    ]
+    return fit, held_out
 
 
 def labels(request: dict) -> np.ndarray:
@@ -63,25 +72,25 @@ class PassageSource:
         embedder.add(c["text"] for r in requests for c in r["candidates"])
 
     def real(self, request: dict) -> tuple[str, list[str], np.ndarray]:
+        """Query, texts, and what their judgements add to the teacher's scores."""
         texts = [c["text"] for c in request["candidates"]]
-        scores = self._embedder.cosines(request["query"], texts)
-        return request["query"], texts, scores + self._label_weight * labels(request)
+        return request["query"], texts, self._label_weight * labels(request)
 
     def draw(self, rng: random.Random, n_items: int, max_chars: int) -> Example:
         request = rng.choice(self._requests)
-        query, texts, scores = self.real(request)
+        query, texts, bonus = self.real(request)
         if rng.random() < 0.4:
-            query, texts, scores = self._other_query(rng, request)
-        foreign = rng.choice((0, 0, n_items // 4, max(0, n_items - len(texts))))
-        if n_items > len(texts):
-            foreign = max(foreign, n_items - len(texts))
-        texts, scores = self._with_foreign(rng, query, texts, scores, foreign)
-        keep = choose(rng, scores, n_items, foreign)
-        texts, scores = [texts[i] for i in keep], scores[keep]
-        if self._long and max(map(len, texts)) > max_chars:
+            query, texts, bonus = self._other_query(rng, request)
+        foreign = rng.choice((0, 0, n_items // 4))
+        texts = [*texts, *self._foreign(rng, texts, max(foreign, n_items - len(texts)))]
+        bonus = np.pad(bonus, (0, len(texts) - len(bonus)))
+        n_foreign = len(texts) - len(request["candidates"])
+        keep = choose(rng, self._embedder.cosines(query, texts) + bonus, n_items, max(0, n_foreign))
+        texts, bonus = [texts[i] for i in keep], bonus[keep]
+        if self._long:
             # The teacher judges what the LLM gets to read; judgements of the whole still count.
             texts = [t if len(t) <= max_chars else t[:max_chars].rsplit(" ", 1)[0] for t in texts]
-        return make("passage", {"query": query}, texts, scores)
+        return make("passage", {"query": query}, texts, self._embedder.cosines(query, texts) + bonus)
 
     def _other_query(self, rng: random.Random, request: dict) -> tuple[str, list[str], np.ndarray]:
         texts = [c["text"] for c in request["candidates"]]
@@ -93,20 +102,19 @@ class PassageSource:
             if len(sentences) < 2:
                 return self.real(request)
             query = rng.choice(sentences)
-            texts = [*texts]
             texts[at] = texts[at].replace(query, "").strip()
-        scores = self._embedder.cosines(query, texts)
-        return query, texts, scores
+        return query, texts, np.zeros(len(texts))
 
-    def _with_foreign(self, rng, query, texts, scores, n_foreign):
-        others = []
-        while len(others) < n_foreign:
+    def _foreign(self, rng: random.Random, texts: list[str], n_foreign: int) -> list[str]:
+        """Texts of other requests; fewer where there are no more."""
+        others: list[str] = []
+        for _ in range(20 * max(0, n_foreign)):
+            if len(others) == n_foreign:
+                break
             text = rng.choice(rng.choice(self._requests)["candidates"])["text"]
             if text not in texts and text not in others:
                 others.append(text)
-        if not others:
-            return texts, scores
-        return [*texts, *others], np.concatenate([scores, self._embedder.cosines(query, others)])
+        return others
 
 
 class RecommendationSource:
@@ -115,7 +123,7 @@ class RecommendationSource:
     LABEL_WEIGHT = 1.0
 
     def __init__(self, requests: list[dict], embedder: Embedder, weights: RecommendationWeights):
-        self._sequences = [sequence(r) for r in requests]
+        self._sequences = [s for s in map(sequence, requests) if len(s) >= 2]
         self._titles = sorted(
             {t for s in self._sequences for t in s} | {c["text"] for r in requests for c in r["candidates"]}
         )
@@ -128,13 +136,13 @@ class RecommendationSource:
         titles = rng.choice(self._sequences)
         cut = rng.randrange(min(3, len(titles) - 1), len(titles))
         history, following = titles[:cut], titles[cut]
-        texts = [following]
-        while len(texts) < n_items:
-            title = rng.choice(self._titles)
-            if title not in titles and title not in texts:
-                texts.append(title)
+        others = [t for t in rng.sample(self._titles, min(len(self._titles), 2 * n_items)) if t not in titles]
+        texts = [following, *others[: n_items - 1]]
+        n_items = len(texts)
         scores = standardised(
-            recommendation_scores(history, texts, self._counts, self._embedder, self._weights)
+            recommendation_scores(
+                history, texts, self._counts, self._embedder, self._weights, following
+            )
         )
         scores[0] += self.LABEL_WEIGHT
         order = rng.sample(range(n_items), n_items)

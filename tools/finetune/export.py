@@ -73,7 +73,8 @@ def write(adapter: dict[str, np.ndarray], out: Path, name: str, alpha: float, he
     writer = gguf.GGUFWriter(partial, "llama")
     writer.add_type("adapter")
     writer.add_name(name)
-    writer.add_license("apache-2.0")
+    writer.add_license("other")
+    writer.add_license_name("for research: made from data that are licensed for research only")
     writer.add_string("adapter.type", "lora")
     writer.add_float32("adapter.lora.alpha", alpha)
     for tensor_name, tensor in gguf_tensors(adapter, *heads):

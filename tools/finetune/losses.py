@@ -16,7 +16,7 @@ def listwise_loss(
     result is a share of ln(number left): 0 = the teacher's choices, about 1 = blind ones.
     """
     n_rows, n_items = logits.shape
-    placed = torch.zeros(n_rows, n_items, dtype=torch.bool)
+    placed = torch.zeros(n_rows, n_items, dtype=torch.bool, device=logits.device)
     for row in range(1, n_rows):
         placed[row] = placed[row - 1]
         placed[row, order[row - 1]] = True
@@ -24,8 +24,8 @@ def listwise_loss(
     choice = torch.softmax((teacher / temperature).expand(n_rows, -1).masked_fill(placed, -torch.inf), -1)
     log_ratio = torch.log(choice.clamp_min(1e-12)) - torch.log_softmax(masked, -1)
     divergence = torch.where(placed, 0.0, choice * log_ratio).sum(-1)
-    left = torch.arange(n_items, n_items - n_rows, -1, dtype=logits.dtype)
-    weights = 1 / torch.log2(torch.arange(n_rows, dtype=logits.dtype) + 2)
+    left = torch.arange(n_items, n_items - n_rows, -1, dtype=logits.dtype, device=logits.device)
+    weights = 1 / torch.log2(torch.arange(n_rows, dtype=logits.dtype, device=logits.device) + 2)
     return (weights * divergence / torch.log(left)).sum() / weights.sum()
 
 

@@ -8,9 +8,12 @@ import random
 import numpy as np
 import pytest
 import torch
-from examples import PassageSource, choose, draw_order
+from examples import PassageSource, choose, draw_order, split
 from export import gguf_tensors, permute_rows, read, write
 from losses import first_position_loss, listwise_loss
+from plot import WIDTH, mean_losses, validations
+from teacher import Cooccurrence
+from train import reopened
 
 
 def test_listwise_loss_is_one_for_blind_logits_and_a_sure_teacher():
@@ -109,3 +112,45 @@ def test_an_exported_adapter_can_be_trained_on(tmp_path):
     again = read(tmp_path / "a.gguf", (2, 1))
     assert again.keys() == adapter.keys()
     assert all((again[name] == adapter[name]).all() for name in adapter)
+
+
+def passage(name: str, texts: list[str], relevant: int) -> dict:
+    candidates = [{"id": str(i), "text": text} for i, text in enumerate(texts)]
+    return {"id": name, "query": f"query {name}", "candidates": candidates, "relevance": {str(relevant): 1}}
+
+
+def test_held_out_queries_stand_nowhere_in_what_is_trained_on():
+    requests = [passage(str(n), [f"query {n - 1}", f"text {n}", "other"], 1) for n in range(30)]
+    requests.append(passage("30", ["query 29", "a", "b"], 1) | {"relevance": {}})
+    fit, held_out = split(requests)
+    assert [r["id"] for r in held_out] == ["27", "28", "29"]
+    assert [r["id"] for r in fit] == [str(n) for n in range(27)] + ["30"]
+    assert [c["text"] for c in fit[-1]["candidates"]] == ["a", "b"]
+
+
+def test_few_requests_hold_none_out():
+    requests = [passage(str(n), ["a", "b"], 0) for n in range(5)]
+    assert split(requests) == (requests, [])
+
+
+def test_association_leaves_the_examples_own_sequence_out():
+    alone = Cooccurrence([["a", "b", "c"]])
+    assert alone.association(["a", "b"], "c") > 0
+    assert alone.association(["a", "b"], "c", counted=True) == pytest.approx(0)
+    twice = Cooccurrence([["a", "b", "c"], ["a", "b", "c"]])
+    assert twice.association(["a", "b"], "c", counted=True) == pytest.approx(alone.association(["a", "b"], "c"))
+
+
+def test_learning_curve_takes_means_and_keeps_what_is_left_over():
+    entries = [{"examples": n, "loss": float(n >= WIDTH)} for n in range(2 * WIDTH + 3)]
+    entries.append({"examples": 9, "validation": {"games": {"mrr": 0.5}}})
+    assert mean_losses(entries) == [(WIDTH - 1, 0.0), (2 * WIDTH + 2, 1.0)]
+    assert validations(entries) == {"games": [(9, 0.5)]}
+
+
+def test_metrics_behind_the_checkpoint_are_dropped(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    path.write_text("".join(f'{{"step": {n}}}\n' for n in range(4)), encoding="utf-8")
+    with reopened(path, 2) as metrics:
+        metrics.write("next\n")
+    assert path.read_text(encoding="utf-8") == '{"step": 0}\n{"step": 1}\n{"step": 2}\nnext\n'

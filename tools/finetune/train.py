@@ -1,4 +1,4 @@
-"""Trains a ranking adapter (LoRA) for a GGUF model on the CPU.
+"""Trains a ranking adapter (LoRA) for a GGUF model, on the CPU or on one GPU.
 
     python train.py --base base.gguf --data DIR --out run/ --minutes 120 [--init adapter.safetensors]
 
@@ -65,13 +65,16 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--learning-rate", type=float, default=4e-4)
     parser.add_argument("--batch", type=int, default=8, help="examples per step")
     parser.add_argument("--max-tokens", type=int, default=1100, help="of a usual example")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=2, help="on the CPU")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--dtype", choices=("auto", "bf16", "f32"), default="auto")
+    parser.add_argument("--device", default="auto", help="cpu or cuda; auto takes a GPU where there is one")
     return parser.parse_args()
 
 
-def fast_bf16() -> bool:
+def fast_bf16(device: str) -> bool:
+    if device != "cpu":
+        return True
     flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
     return "avx512_bf16" in flags or "amx_bf16" in flags
 
@@ -79,8 +82,8 @@ def fast_bf16() -> bool:
 class Data:
     """The four training files, what is held out of them, and the teachers."""
 
-    def __init__(self, folder: Path, cache: Path):
-        self.embedder = Embedder(cache)
+    def __init__(self, folder: Path, cache: Path, device: str = "cpu"):
+        self.embedder = Embedder(cache, device)
         self.held_out: dict[str, list[dict]] = {}
         self.sources = {}
         for name in DATASETS:
@@ -105,13 +108,15 @@ class Data:
 class Trainer:
     def __init__(self, options: argparse.Namespace):
         self.options = options
-        bf16 = options.dtype == "bf16" or (options.dtype == "auto" and fast_bf16())
-        self.autocast = (lambda: torch.autocast("cpu", torch.bfloat16)) if bf16 else nullcontext
-        print(f"seed {options.seed}, {'bf16' if bf16 else 'f32'}, {options.threads} threads", flush=True)
+        self.device = options.device
+        bf16 = options.dtype == "bf16" or (options.dtype == "auto" and fast_bf16(self.device))
+        self.autocast = (lambda: torch.autocast(self.device, torch.bfloat16)) if bf16 else nullcontext
+        threads = f", {options.threads} threads" if self.device == "cpu" else ""
+        print(f"seed {options.seed}, {self.device}, {'bf16' if bf16 else 'f32'}{threads}", flush=True)
         self.prompts = PromptBuilder(load_tokenizer(options.base))
         base = load_base(options.base, torch.bfloat16 if bf16 else torch.float32)
         torch.manual_seed(options.seed)
-        self.model = add_adapter(base, options.rank, options.alpha)
+        self.model = add_adapter(base, options.rank, options.alpha).to(self.device)
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
         for parameter in self.parameters:
             parameter.data = parameter.data.float()
@@ -130,7 +135,7 @@ class Trainer:
         answer = [prompt.identifiers[i] for i in order[:-2]]
         with self.autocast():
             logits = identifier_logits(self.model, prompt.tokens, answer, prompt.identifiers)
-        teacher = torch.from_numpy(example.teacher).float()
+        teacher = torch.from_numpy(example.teacher).float().to(self.device)
         listwise = listwise_loss(logits, teacher, order, TEMPERATURE)
         return listwise + PAIRWISE_WEIGHT * first_position_loss(logits[0], teacher), logits[0]
 
@@ -152,14 +157,15 @@ class Trainer:
             (loss / self.options.batch).backward()
             total += loss.item() / self.options.batch
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
-        self.optimizer.step()
+        if torch.isfinite(norm):  # else the step would spoil every weight
+            self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.step += 1
         self.examples += self.options.batch
         return {"loss": total, "gradient_norm": norm.item(), "learning_rate": self.learning_rate()}
 
     def save(self) -> None:
-        adapter = get_peft_model_state_dict(self.model)
+        adapter = {name: t.cpu() for name, t in get_peft_model_state_dict(self.model).items()}
         replace(self.options.out / "adapter.safetensors", lambda f: save_file(adapter, f))
         state = {
             "adapter": adapter,
@@ -172,7 +178,7 @@ class Trainer:
     def load(self) -> None:
         checkpoint = self.options.out / "checkpoint.pt"
         if checkpoint.exists():
-            state = torch.load(checkpoint, weights_only=False)
+            state = torch.load(checkpoint, weights_only=False, map_location="cpu")
             set_peft_model_state_dict(self.model, state["adapter"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.rng.setstate(state["rng"])
@@ -198,6 +204,16 @@ def replace(path: Path, write) -> None:
     os.replace(partial, path)
 
 
+def reopened(path: Path, step: int):
+    """The metrics up to the checkpoint that is gone on from; lines behind it come again."""
+    kept = []
+    if path.exists():
+        with path.open(encoding="utf-8") as lines:
+            kept = [line for line in lines if json.loads(line)["step"] <= step]
+    replace(path, lambda f: f.write_text("".join(kept), encoding="utf-8"))
+    return path.open("a", encoding="utf-8")
+
+
 def validate(trainer: Trainer, data: Data, per_dataset: int = 12) -> dict:
     """First-position MRR and Recall@1 on held-out training requests, shuffled with a fixed seed."""
     figures = {}
@@ -219,6 +235,8 @@ def validate(trainer: Trainer, data: Data, per_dataset: int = 12) -> dict:
             rank = next(r for r, i in enumerate(order) if relevant[i])
             reciprocal.append(1 / (1 + rank))
             first.append(rank == 0)
+        if not first:
+            continue
         figures[name] = {"mrr": float(np.mean(reciprocal)), "recall@1": float(np.mean(first))}
     trainer.model.train()
     return figures
@@ -228,10 +246,12 @@ def main() -> None:
     options = parse_arguments()
     options.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(options.threads)
-    data = Data(options.data, options.out / "embeddings.npz")
+    if options.device == "auto":
+        options.device = "cuda" if torch.cuda.is_available() else "cpu"
+    data = Data(options.data, options.out / "embeddings.npz", options.device)
     trainer = Trainer(options)
     trainer.load()
-    metrics = (options.out / "metrics.jsonl").open("a", encoding="utf-8")
+    metrics = reopened(options.out / "metrics.jsonl", trainer.step)
 
     def record(entry: dict) -> None:
         entry = {"minutes": trainer.spent / 60, "step": trainer.step, "examples": trainer.examples, **entry}
@@ -240,6 +260,8 @@ def main() -> None:
         print(json.dumps(shown), flush=True)
 
     saved = validated = trainer.spent
+    # What a run goes on with may differ from what it began with.
+    record({"options": {k: str(v) if isinstance(v, Path) else v for k, v in vars(options).items()}})
     if trainer.step == 0:
         record({"validation": validate(trainer, data)})
     while trainer.spent < 60 * options.minutes:

@@ -20,7 +20,7 @@ namespace rsd {
 // What of the history is looked at; the two flags are the paper's ablations.
 struct InputOptions {
   std::size_t max_rounds = 6;  // the last ones; at least 1
-  // false: of each round only the row of its first disagreement, which is all that a left-to-right
+  // false: only the row of the last round's first disagreement, which is all that a left-to-right
   // verification keeps.
   bool listwise = true;
   // false: the last round only.

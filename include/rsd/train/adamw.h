@@ -21,6 +21,9 @@ struct AdamWState {
   std::size_t steps = 0;
 };
 
+// Of `n_weights` weights, or of none yet, and finite?
+bool fits(const AdamWState& state, std::size_t n_weights);
+
 // One step down the gradient. All spans are of one size; an empty state begins.
 void adamw_step(std::span<float> weights, std::span<const float> gradient, double learning_rate,
                 const AdamWOptions& options, AdamWState& state);

@@ -76,9 +76,9 @@ class RpoTraining {
     double gradient_norm = 0;
     double learning_rate = 0;
   };
-  // Fails when the LLM does; nothing has changed then.
-  // Cost: for each request a prefill, K-2 encodings of one token where its target is not known yet,
-  // and (rollouts + 1) * (T - 1) of up to K.
+  // Fails when the LLM does, nothing has changed then, and with kRuntime when the training
+  // diverges. Cost: for each request a prefill, K-2 encodings of one token where its target is not
+  // known yet, and (rollouts + 1) * (T - 1) of up to K.
   Result<Step> step();
 
  private:
@@ -86,7 +86,7 @@ class RpoTraining {
 
   struct Batch;
   Result<void> roll_out(std::size_t request, std::uint64_t seed, Batch& batch);
-  void update(const Batch& batch, Step& step);
+  Result<void> update(const Batch& batch, Step& step);
 
   RpoOptions options_;
   RpoEnvironment environment_;

@@ -68,8 +68,8 @@ class SupervisedTraining {
     double gradient_norm = 0;
     double learning_rate = 0;
   };
-  // The mean loss of the step's states, before it.
-  Step step();
+  // The mean loss of the step's states, before it. kRuntime when the training diverges.
+  Result<Step> step();
 
   bool is_validation_due() const noexcept;
   // Counts for patience, and keeps the weights when they are the best so far.
