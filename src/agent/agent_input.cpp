@@ -80,6 +80,7 @@ std::vector<float> standardised(const std::vector<double>& values) {
     variance += (value - mean) * (value - mean) / count;
   const double scale = variance > 1e-12 ? 1 / std::sqrt(variance) : 0;
   std::vector<float> result;
+  result.reserve(values.size());
   for (const double value : values)
     result.push_back(static_cast<float>((value - mean) * scale));
   return result;
@@ -318,6 +319,7 @@ AgentInput agent_input(const History& history, std::optional<std::size_t> encodi
   const auto scores = heuristic->score(history, encodings_left);
   RSD_CHECK(scores.ok(), "a heuristic can't fail");
   std::vector<double> of_open;
+  of_open.reserve(n);
   for (const ItemId item : input.items)
     of_open.push_back((*scores)[item.slot()]);
   input.base = standardised(of_open);

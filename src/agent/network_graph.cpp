@@ -128,15 +128,24 @@ class Builder {
     return ggml_cont(context_, ggml_permute(context_, x, 0, 2, 1, 3));
   }
 
-  // m attentions over n tokens each, x being [d, n * m]; `bias` [n, n, heads, m] or null.
-  ggml_tensor* attention(ggml_tensor* x, int64_t n, int64_t m, ggml_tensor* mask,
-                         ggml_tensor* bias) {
+  // m attentions over n tokens each.
+  struct Attention {
+    int64_t n = 0;
+    int64_t m = 0;
+    ggml_tensor* mask = nullptr;
+    ggml_tensor* bias = nullptr;  // [n, n, heads, m] or null
+  };
+
+  // x is [d, n * m].
+  ggml_tensor* attention(ggml_tensor* x, const Attention& over) {
+    const auto [n, m, mask, bias] = over;
     ggml_tensor* queries = split(linear(x), n, m);
     ggml_tensor* keys = split(linear(x), n, m);
     ggml_tensor* values = ggml_reshape_4d(context_, linear(x), width() / heads(), heads(), n, m);
     values = ggml_cont(context_, ggml_permute(context_, values, 1, 2, 0, 3));
     ggml_tensor* logits = ggml_mul_mat(context_, keys, queries);  // [n keys, n queries, heads, m]
-    const float scale = 1 / std::sqrt(static_cast<float>(width() / heads()));
+    const int64_t head_width = width() / heads();
+    const float scale = 1 / std::sqrt(static_cast<float>(head_width));
     logits = ggml_scale(context_, logits, scale);
     if (bias) logits = ggml_add(context_, logits, bias);
     ggml_tensor* shares = ggml_soft_max_ext(context_, logits, mask, 1.0F, 0.0F);
@@ -150,12 +159,12 @@ class Builder {
     ggml_tensor* strength = ggml_reshape_3d(context_, next_weight(), 1, 1, heads());
     ggml_tensor* bias = ggml_repeat_4d(context_, graph_.preferences, items(), items(), heads(), m);
     bias = ggml_mul(context_, bias, strength);
-    return attention(x, items(), m, graph_.item_mask, bias);
+    return attention(x, {.n = items(), .m = m, .mask = graph_.item_mask, .bias = bias});
   }
 
   ggml_tensor* over_rounds(ggml_tensor* x) {
     x = exchanged(x, items(), rounds());
-    x = attention(x, rounds(), items() * inputs(), graph_.round_mask, nullptr);
+    x = attention(x, {.n = rounds(), .m = items() * inputs(), .mask = graph_.round_mask});
     return exchanged(x, rounds(), items());
   }
 

@@ -17,7 +17,7 @@ bool fits(const AdamWState& state, std::size_t n_weights) {
   return sized && finite(state.first) && finite(state.second);
 }
 
-void adamw_step(std::span<float> weights, std::span<const float> gradient, double learning_rate,
+void adamw_step(std::span<float> weights, std::span<const float> gradient,
                 const AdamWOptions& options, AdamWState& state) {
   RSD_CHECK(weights.size() == gradient.size(), "a gradient of other weights");
   if (state.first.empty()) {
@@ -37,7 +37,8 @@ void adamw_step(std::span<float> weights, std::span<const float> gradient, doubl
     state.first[i] = static_cast<float>(first);
     state.second[i] = static_cast<float>(second);
     const double step = (first / correction1) / (std::sqrt(second / correction2) + options.epsilon);
-    weights[i] -= static_cast<float>(learning_rate * (step + options.weight_decay * weights[i]));
+    weights[i] -=
+        static_cast<float>(options.learning_rate * (step + options.weight_decay * weights[i]));
   }
 }
 

@@ -28,14 +28,14 @@ std::vector<ItemId> proposal_of(const History& history, const RolloutAction& act
 
 class Rollout {
  public:
-  Rollout(const RelevanceNetwork& agent, PositionScorer& scorer, std::size_t count,
-          const RolloutOptions& options, std::mt19937_64* random)
+  Rollout(const RelevanceNetwork& agent, PositionScorer& scorer, const RolloutOptions& options,
+          std::mt19937_64* random)
       : agent_(agent),
         scorer_(scorer),
         options_(options),
         random_(random),
-        histories_(count, History(scorer.n_items())),
-        trajectories_(count) {}
+        histories_(options.count, History(scorer.n_items())),
+        trajectories_(options.count) {}
 
   Result<std::vector<Trajectory>> run() {
     if (auto filled = scorer_.prefill(std::nullopt); !filled) return filled.error();
@@ -118,17 +118,19 @@ class Rollout {
 }  // namespace
 
 Result<std::vector<Trajectory>> sample_trajectories(const RelevanceNetwork& agent,
-                                                    PositionScorer& scorer, std::size_t count,
+                                                    PositionScorer& scorer,
                                                     const RolloutOptions& options,
                                                     std::mt19937_64& random) {
-  RSD_CHECK(count >= 1 && options.budget >= 1, "trajectories with a budget");
-  return Rollout(agent, scorer, count, options, &random).run();
+  RSD_CHECK(options.count >= 1 && options.budget >= 1, "trajectories with a budget");
+  return Rollout(agent, scorer, options, &random).run();
 }
 
 Result<Trajectory> greedy_trajectory(const RelevanceNetwork& agent, PositionScorer& scorer,
                                      const RolloutOptions& options) {
   RSD_CHECK(options.budget >= 1, "a trajectory with a budget");
-  auto trajectories = Rollout(agent, scorer, 1, options, nullptr).run();
+  RolloutOptions one = options;
+  one.count = 1;
+  auto trajectories = Rollout(agent, scorer, one, nullptr).run();
   if (!trajectories) return trajectories.error();
   return std::move(trajectories->front());
 }

@@ -91,9 +91,11 @@ Result<void> RpoTraining::roll_out(std::size_t request, std::uint64_t seed, Batc
   const Ranking& target = targets_.at(request);
 
   std::mt19937_64 random(seed);
-  RolloutOptions rollout{.budget = 1 + random() % options_.max_budget, .threads = options_.threads};
+  RolloutOptions rollout{.budget = 1 + random() % options_.max_budget,
+                         .count = options_.rollouts,
+                         .threads = options_.threads};
   rollout.draft = default_draft(DecoderKind::kRsd, rollout.budget);
-  auto sampled = sample_trajectories(network_, scorer, options_.rollouts, rollout, random);
+  auto sampled = sample_trajectories(network_, scorer, rollout, random);
   if (!sampled) return sampled.error();
   auto greedy = greedy_trajectory(reference_, scorer, rollout);
   if (!greedy) return greedy.error();
@@ -139,7 +141,9 @@ Result<void> RpoTraining::update(const Batch& batch, Step& step) {
   auto gradient = network_.gradient(batch.inputs, slopes, options_.threads);
   step.gradient_norm = clip_norm(gradient, options_.gradient_norm);
   if (!std::isfinite(step.gradient_norm)) return diverged(state_.step);
-  adamw_step(network_.weights(), gradient, step.learning_rate, options_.adamw, state_.adamw);
+  AdamWOptions adamw = options_.adamw;
+  adamw.learning_rate = step.learning_rate;
+  adamw_step(network_.weights(), gradient, adamw, state_.adamw);
   return {};
 }
 

@@ -142,7 +142,8 @@ TEST(RpoTraining, SenselessOptionsAreTold) {
 TEST(Rollout, TrajectoriesHaveAnActionForEachProposalAndTheAnswer) {
   AlternatingScorer scorer(3, kItems);
   std::mt19937_64 random(1);
-  const auto sampled = sample_trajectories(untrained(), scorer, 4, {.budget = 3}, random).value();
+  const auto sampled =
+      sample_trajectories(untrained(), scorer, {.budget = 3, .count = 4}, random).value();
   ASSERT_THAT(sampled, SizeIs(4));
   for (const Trajectory& trajectory : sampled) {
     EXPECT_THAT(trajectory.actions, SizeIs(3));

@@ -163,7 +163,9 @@ Result<SupervisedTraining::Step> SupervisedTraining::step() {
     return Error(ErrorCode::kRuntime, "the training diverged: the gradient of step " +
                                           std::to_string(state_.step) + " is not finite");
   }
-  adamw_step(network_.weights(), gradient, done.learning_rate, options_.adamw, state_.adamw);
+  AdamWOptions adamw = options_.adamw;
+  adamw.learning_rate = done.learning_rate;
+  adamw_step(network_.weights(), gradient, adamw, state_.adamw);
   state_.weights.assign(network_.weights().begin(), network_.weights().end());
   ++state_.step;
   return done;

@@ -8,6 +8,7 @@
 namespace rsd {
 
 struct AdamWOptions {
+  double learning_rate = 1e-3;
   double beta1 = 0.9;
   double beta2 = 0.99;
   double epsilon = 1e-8;
@@ -25,7 +26,7 @@ struct AdamWState {
 bool fits(const AdamWState& state, std::size_t n_weights);
 
 // One step down the gradient. All spans are of one size; an empty state begins.
-void adamw_step(std::span<float> weights, std::span<const float> gradient, double learning_rate,
+void adamw_step(std::span<float> weights, std::span<const float> gradient,
                 const AdamWOptions& options, AdamWState& state);
 
 // Scales `gradient` down to `limit` where its norm is above it; returns the norm it had.

@@ -28,20 +28,21 @@ struct Trajectory {
 
 struct RolloutOptions {
   std::size_t budget = 3;  // encodings, the prefill's included; at least 1
+  std::size_t count = 1;   // trajectories that are sampled side by side; at least 1
   Draft draft = Draft::kFirstToken;
   int threads = 1;
 };
 
-// `count` trajectories of one request, side by side: the agent scores them in one batch, and they
-// share the first encoding. `random` draws the rankings from the agent's Plackett-Luce policy.
+// options.count trajectories of one request, side by side: the agent scores them in one batch, and
+// they share the first encoding. `random` draws the rankings from the agent's Plackett-Luce policy.
 // Fewer actions where all is known early. Fails when the LLM does.
 // Cost: 1 + count * (budget - 1) encodings at most.
 Result<std::vector<Trajectory>> sample_trajectories(const RelevanceNetwork& agent,
-                                                    PositionScorer& scorer, std::size_t count,
+                                                    PositionScorer& scorer,
                                                     const RolloutOptions& options,
                                                     std::mt19937_64& random);
 
-// The one that always takes the likeliest ranking, as decoding does.
+// The one that always takes the likeliest ranking, as decoding does; whatever options.count is.
 Result<Trajectory> greedy_trajectory(const RelevanceNetwork& agent, PositionScorer& scorer,
                                      const RolloutOptions& options);
 

@@ -34,7 +34,7 @@ struct RpoOptions {
   Advantage advantage = Advantage::kReference;
   std::uint64_t seed = 1;
   int threads = 1;
-  AdamWOptions adamw;
+  AdamWOptions adamw;  // but for its learning rate, which follows the schedule
 };
 
 // The requests to learn from.

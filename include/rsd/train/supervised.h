@@ -29,7 +29,7 @@ struct SupervisedOptions {
   std::size_t patience = 8;          // validations without a better one end the training
   std::uint64_t seed = 1;
   int threads = 1;
-  AdamWOptions adamw;
+  AdamWOptions adamw;  // but for its learning rate, which follows the schedule
 };
 
 // On the requests that are held out.
