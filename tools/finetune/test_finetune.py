@@ -78,7 +78,8 @@ def test_passages_judged_relevant_lead_the_teacher():
     candidates = [{"id": str(i), "text": f"word{i}"} for i in range(8)]
     request = {"query": "word1", "candidates": candidates, "relevance": {"5": 3}}
     source = PassageSource([request], OneHotEmbedder(), label_weight=2.0)
-    query, texts, scores = source.real(request)
+    query, texts, bonus = source.real(request)
+    scores = OneHotEmbedder().cosines(query, texts) + bonus
     assert query == "word1"
     assert texts[int(np.argmax(scores))] == "word5"
     assert scores[1] == 1
