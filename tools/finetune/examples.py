@@ -19,6 +19,7 @@ from teacher import (
 )
 
 MIN_ITEMS, MAX_ITEMS = 4, 26
+LONG_CHARS = 1000  # the longest texts that are trained on
 HELD_OUT = 60  # requests of each file at most: never trained on
 
 
@@ -88,9 +89,28 @@ class PassageSource:
         keep = choose(rng, self._embedder.cosines(query, texts) + bonus, n_items, max(0, n_foreign))
         texts, bonus = [texts[i] for i in keep], bonus[keep]
         if self._long:
+            if max_chars == LONG_CHARS:
+                texts, bonus = self._joined(rng, request, query, texts, bonus)
             # The teacher judges what the LLM gets to read; judgements of the whole still count.
             texts = [t if len(t) <= max_chars else t[:max_chars].rsplit(" ", 1)[0] for t in texts]
         return make("passage", {"query": query}, texts, self._embedder.cosines(query, texts) + bonus)
+
+    def _joined(
+        self, rng: random.Random, request: dict, query: str, texts: list[str], bonus: np.ndarray
+    ) -> tuple[list[str], np.ndarray]:
+        """Each text lengthened by its neighbours in the list, to what is rare among these passages."""
+        _, own, values = self.real(request)
+        spare = [(t, v) for t, v in zip(own, values, strict=True) if t not in texts and query not in t]
+        rng.shuffle(spare)
+        joined, best = [], []
+        for text, value in zip(texts, bonus, strict=True):
+            while spare and len(text) + len(spare[-1][0]) < LONG_CHARS:
+                neighbour, its_value = spare.pop()
+                text = " ".join(rng.sample((text, neighbour), 2))
+                value = max(value, its_value)
+            joined.append(text)
+            best.append(value)
+        return joined, np.array(best)
 
     def _other_query(self, rng: random.Random, request: dict) -> tuple[str, list[str], np.ndarray]:
         texts = [c["text"] for c in request["candidates"]]

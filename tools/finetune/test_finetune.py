@@ -8,7 +8,8 @@ import random
 import numpy as np
 import pytest
 import torch
-from examples import PassageSource, choose, draw_order, split
+from crew import Alone, Crew
+from examples import LONG_CHARS, PassageSource, choose, draw_order, split
 from export import gguf_tensors, permute_rows, read, write
 from losses import first_position_loss, listwise_loss
 from plot import WIDTH, mean_losses, validations
@@ -83,6 +84,53 @@ def test_passages_judged_relevant_lead_the_teacher():
     assert query == "word1"
     assert texts[int(np.argmax(scores))] == "word5"
     assert scores[1] == 1
+
+
+def test_long_passages_are_a_text_and_its_neighbours_and_keep_the_best_judgement():
+    texts = [f"word{i} " + "x" * 300 for i in range(9)]
+    request = {
+        "query": "word0",
+        "candidates": [{"id": str(i), "text": text} for i, text in enumerate(texts)],
+        "relevance": {"0": 1, "8": 1},
+    }
+    source = PassageSource([request], OneHotEmbedder(), label_weight=2.0)
+    joined, bonus = source._joined(random.Random(1), request, "word1", texts[2:4] + texts[8:], np.array([0, 0, 2.0]))
+    assert all(600 < len(text) <= LONG_CHARS for text in joined)
+    assert "word8" in joined[2] and bonus[2] == 2
+    assert not any("word1" in text for text in joined)  # a text that holds the query gives it away
+    assert [b > 0 for b in bonus] == ["word0" in t or "word8" in t for t in joined]
+
+
+def test_a_crew_adds_the_gradients_that_one_process_would():
+    def parameters():
+        torch.manual_seed(1)
+        return [torch.nn.Parameter(torch.randn(3, 2)), torch.nn.Parameter(torch.randn(2))]
+
+    def loss_of(p):
+        return lambda number: ((p[0] @ p[1] - number) ** 2).sum()
+
+    alone, shared = parameters(), parameters()
+    crew = Crew(2, shared, loss_of(shared))
+    for _ in range(2):  # a second step sees the parameters of the first
+        losses = Alone(loss_of(alone)).add_gradients(range(5))
+        assert crew.add_gradients(range(5)) == pytest.approx(losses)
+        for one, other in zip(alone, shared, strict=True):
+            assert torch.allclose(one.grad, other.grad)
+            with torch.no_grad():
+                one -= 0.01 * one.grad
+                other -= 0.01 * other.grad
+            one.grad = other.grad = None
+    crew.close()
+
+
+def test_what_an_example_throws_reaches_the_trainer():
+    def loss(number):
+        raise ValueError(f"example {number}")
+
+    crew = Crew(2, [torch.nn.Parameter(torch.zeros(1))], loss)
+    with pytest.raises(ValueError, match="example 7"):
+        crew.add_gradients([7])
+    crew.close()
 
 
 def test_permutation_pairs_the_halves_of_each_head():

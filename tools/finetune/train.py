@@ -25,8 +25,10 @@ from safetensors.torch import load_file, save_file
 
 import export
 from base_model import add_adapter, identifier_logits, load_base
+from crew import Alone, Crew
 from examples import (
     HELD_OUT,
+    LONG_CHARS,
     MAX_ITEMS,
     MIN_ITEMS,
     Example,
@@ -42,7 +44,7 @@ from prompt import PromptBuilder
 from teacher import Embedder, RecommendationWeights
 from tokenizer import load_tokenizer
 
-DATASETS = {"quora": 0.32, "msmarco-dl-bm25": 0.20, "games": 0.20, "ml1m": 0.28}  # share of examples
+DATASETS = {"quora": 0.35, "msmarco-dl-bm25": 0.20, "games": 0.27, "ml1m": 0.18}  # share of examples
 LABEL_WEIGHT = {"quora": 0.3, "msmarco-dl-bm25": 0.08}  # in cosine, per grade
 # Titles of games tell what they are like; those of films hardly.
 RECOMMENDATION_WEIGHTS = {
@@ -65,7 +67,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--learning-rate", type=float, default=4e-4)
     parser.add_argument("--batch", type=int, default=8, help="examples per step")
     parser.add_argument("--max-tokens", type=int, default=1100, help="of a usual example")
-    parser.add_argument("--threads", type=int, default=2, help="on the CPU")
+    parser.add_argument("--threads", type=int, default=2, help="on the CPU: processes of one thread each")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--dtype", choices=("auto", "bf16", "f32"), default="auto")
     parser.add_argument("--device", default="auto", help="cpu or cuda; auto takes a GPU where there is one")
@@ -98,10 +100,11 @@ class Data:
     def draw(self, rng: random.Random, max_tokens: int) -> Example:
         name = rng.choices(list(DATASETS), list(DATASETS.values()))[0]
         n_items = round(rng.triangular(MIN_ITEMS, MAX_ITEMS, 20))
-        budget = max_tokens * (2 if rng.random() < 0.1 else 1)
-        max_chars = rng.choice((120, 250, 500, 1000))
+        budget = max_tokens * rng.choices((1, 2, 4), (0.88, 0.1, 0.02))[0]
+        max_chars = rng.choice((120, 250, 500, LONG_CHARS))
         if name == "msmarco-dl-bm25":  # long texts: fewer of them, 4.3 characters a token
-            n_items = max(MIN_ITEMS, min(n_items, int(budget * 4.3 / min(max_chars, 330))))
+            chars = max_chars if max_chars == LONG_CHARS else min(max_chars, 330)
+            n_items = max(MIN_ITEMS, min(n_items, int(budget * 4.3 / chars)))
         return self.sources[name].draw(rng, n_items, max_chars)
 
 
@@ -123,21 +126,20 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(
             self.parameters, lr=options.learning_rate, betas=(0.9, 0.98), weight_decay=0.01
         )
-        self.rng = random.Random(options.seed)
         self.spent = 0.0  # seconds
         self.step = 0
         self.examples = 0
 
-    def loss(self, example: Example) -> tuple[torch.Tensor, torch.Tensor]:
-        """The joint loss, and the first position's logits."""
+    def loss(self, example: Example, rng: random.Random) -> torch.Tensor:
+        """The joint loss; `rng` draws the order that is fed in."""
         prompt = self.prompts.build(example.request)
-        order = draw_order(self.rng, example.teacher, TEMPERATURE)
+        order = draw_order(rng, example.teacher, TEMPERATURE)
         answer = [prompt.identifiers[i] for i in order[:-2]]
         with self.autocast():
             logits = identifier_logits(self.model, prompt.tokens, answer, prompt.identifiers)
         teacher = torch.from_numpy(example.teacher).float().to(self.device)
         listwise = listwise_loss(logits, teacher, order, TEMPERATURE)
-        return listwise + PAIRWISE_WEIGHT * first_position_loss(logits[0], teacher), logits[0]
+        return listwise + PAIRWISE_WEIGHT * first_position_loss(logits[0], teacher)
 
     def learning_rate(self) -> float:
         """Linear warm-up over 20 steps, then a cosine over the time that is given, to 3 %."""
@@ -148,14 +150,21 @@ class Trainer:
             * (0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * done)))
         )
 
-    def train_step(self, data: Data) -> dict:
+    def workers(self, data: Data) -> Alone | Crew:
+        """Behind `load`. Each example has a generator of its own, whoever works it out."""
+
+        def loss(number: int) -> torch.Tensor:
+            rng = random.Random(f"{self.options.seed}/{number}")
+            return self.loss(data.draw(rng, self.options.max_tokens), rng) / self.options.batch
+
+        if self.device == "cpu":
+            return Crew(self.options.threads, self.parameters, loss)
+        return Alone(loss)
+
+    def train_step(self, workers: Alone | Crew) -> dict:
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate()
-        total = 0.0
-        for _ in range(self.options.batch):
-            loss, _ = self.loss(data.draw(self.rng, self.options.max_tokens))
-            (loss / self.options.batch).backward()
-            total += loss.item() / self.options.batch
+        total = sum(workers.add_gradients(range(self.examples, self.examples + self.options.batch)))
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
         if torch.isfinite(norm):  # else the step would spoil every weight
             self.optimizer.step()
@@ -170,7 +179,6 @@ class Trainer:
         state = {
             "adapter": adapter,
             "optimizer": self.optimizer.state_dict(),
-            "rng": self.rng.getstate(),
             "counters": (self.spent, self.step, self.examples),
         }
         replace(self.options.out / "checkpoint.pt", lambda f: torch.save(state, f))
@@ -181,7 +189,6 @@ class Trainer:
             state = torch.load(checkpoint, weights_only=False, map_location="cpu")
             set_peft_model_state_dict(self.model, state["adapter"])
             self.optimizer.load_state_dict(state["optimizer"])
-            self.rng.setstate(state["rng"])
             self.spent, self.step, self.examples = state["counters"]
         elif self.options.init:
             adapter = self.read_adapter(self.options.init)
@@ -251,6 +258,7 @@ def main() -> None:
     data = Data(options.data, options.out / "embeddings.npz", options.device)
     trainer = Trainer(options)
     trainer.load()
+    workers = trainer.workers(data)
     metrics = reopened(options.out / "metrics.jsonl", trainer.step)
 
     def record(entry: dict) -> None:
@@ -266,7 +274,7 @@ def main() -> None:
         record({"validation": validate(trainer, data)})
     while trainer.spent < 60 * options.minutes:
         start = time.monotonic()
-        entry = trainer.train_step(data)
+        entry = trainer.train_step(workers)
         trainer.spent += time.monotonic() - start
         record(entry)
         if trainer.spent - saved > 150:
