@@ -14,7 +14,7 @@
 namespace rsd::cli {
 
 // Of the default model.
-inline constexpr WeightType kDefaultWeightType = WeightType::kQ8_0;
+inline constexpr WeightType kDefaultWeightType = WeightType::kF16;
 
 // What is to be made of what.
 struct Preparation {

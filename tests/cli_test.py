@@ -327,7 +327,7 @@ class Prepare(CliTest):
     def test_the_default_model_is_prepared_when_it_is_first_used(self):
         places, models = self.with_parts()
         path = self.inspect(places)
-        name = r"smollm2-135m-rank-[0-9a-f]{12}-b179c9523d0e-q8_0\.gguf"
+        name = r"smollm2-135m-rank-[0-9a-f]{12}-b179c9523d0e-f16\.gguf"
         self.assertRegex(path, re.escape(str(models)) + "/" + name)
         self.assertEqual(len(list(models.iterdir())), 3)  # with base and record
         made = os.stat(path).st_mtime_ns

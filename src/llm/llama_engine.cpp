@@ -136,7 +136,12 @@ Result<void> LlamaEngine::State::add_context(const LlamaOptions& options) {
   params.n_ctx = static_cast<std::uint32_t>(context_size);
   params.n_batch = params.n_ctx;
   params.n_ubatch = std::min(kMicroBatch, params.n_ctx);
-  params.n_seq_max = 1;
+  // Recurrent models keep a state for each sequence, whether it is used or not.
+  const bool recurrent =
+      llama_model_is_recurrent(model.get()) || llama_model_is_hybrid(model.get());
+  n_sequences = recurrent ? 1 : kMaxSequences;
+  params.n_seq_max = static_cast<std::uint32_t>(n_sequences);
+  params.kv_unified = true;  // sequences share the cells of a common prompt
   params.n_outputs_max = kMaxOutputs;
   params.n_threads = options.threads != 0 ? options.threads : cores;
   params.n_threads_batch = params.n_threads;
@@ -160,7 +165,8 @@ Result<void> LlamaEngine::State::add_context(const LlamaOptions& options) {
 // done here, so that no request is billed for it and no deadline is missed by it.
 Result<void> LlamaEngine::State::warm_up() {
   const TokenId any(0);
-  auto done = decode({.tokens = {&any, 1}, .give_up_at = {}}, [](std::size_t, const float*) {});
+  const Pass pass{.tokens = {&any, 1}};
+  auto done = decode({&pass, 1}, std::nullopt, [](std::size_t, std::size_t, const float*) {});
   llama_memory_clear(llama_get_memory(context.get()), /*data=*/false);
   return done;
 }

@@ -13,8 +13,9 @@
 
 namespace rsd {
 
-// The cache holds the prompt and, behind it, the items of `cached_`. An encoding keeps what agrees
-// with the new proposal and re-encodes from the first change on.
+// Lane i is sequence i of the cache: the prompt, whose cells the lanes share, and behind it the
+// items of lanes_[i]. An encoding keeps what agrees with the new proposal and re-encodes from the
+// first change on.
 class LlamaEngine::Scorer final : public PositionScorer {
  public:
   Scorer(State& state, Prompt prompt);
@@ -24,12 +25,20 @@ class LlamaEngine::Scorer final : public PositionScorer {
   Result<Prefill> prefill(std::optional<Clock::time_point> give_up_at) override;
   void forget_proposals() override;
   Result<Encoding> encode(const EncodingQuery& query) override;
+  Result<std::vector<Encoding>> encode_all(std::span<const EncodingQuery> queries) override;
 
  private:
+  struct Plan;
+
   void check_owner() const;
+  bool side_by_side(std::span<const EncodingQuery> queries) const;
   Result<void> encode_prompt(std::optional<Clock::time_point> give_up_at);
-  bool drop_behind(std::size_t n_items);
-  Result<void> rewind_to(std::size_t n_kept, const EncodingQuery& query, std::size_t& n_tokens);
+  bool drop_behind(std::size_t lane, std::size_t n_items);
+  Plan plan(const EncodingQuery& query) const;
+  Result<void> rewind(std::span<Plan> plans, std::optional<Clock::time_point> give_up_at);
+  Result<std::vector<Encoding>> encode_together(std::span<const EncodingQuery> queries);
+  Result<void> run(std::span<const Plan> plans, std::span<Encoding> encodings,
+                   std::optional<Clock::time_point> give_up_at);
   void read_row(const float* logits, std::span<float> row) const;
 
   State& state_;
@@ -38,7 +47,8 @@ class LlamaEngine::Scorer final : public PositionScorer {
   bool prompt_cached_ = false;
   std::optional<Prefill> prefill_;
   std::vector<float> first_row_;  // the logits behind the prompt, by item
-  std::vector<ItemId> cached_;
+  // Of the lanes that hold the prompt: the first one always does, while prompt_cached_.
+  std::vector<std::optional<std::vector<ItemId>>> lanes_;
 };
 
 }  // namespace rsd

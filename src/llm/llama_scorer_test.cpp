@@ -347,6 +347,109 @@ TEST(LlamaScorer, CacheThatCannotBeCutIsFilledAnewAndCounted) {
   EXPECT_EQ(encode(*session.scorer, items({0, 3}), {2, 3}).n_tokens, 1U);
 }
 
+// Whole proposals of several lanes, `n_rows` from the end.
+std::vector<Encoding> encode_lanes(PositionScorer& scorer,
+                                   const std::vector<std::vector<ItemId>>& proposals,
+                                   const std::vector<std::size_t>& lanes, std::size_t n_rows) {
+  std::vector<EncodingQuery> queries;
+  for (std::size_t n = 0; n < proposals.size(); ++n) {
+    const std::size_t end = proposals[n].size();
+    queries.push_back({.proposal = proposals[n], .rows = {end - n_rows, end}, .lane = lanes.at(n)});
+  }
+  auto done = scorer.encode_all(queries);
+  RSD_CHECK(done.ok(), done ? "" : done.error().message().c_str());
+  return *std::move(done);
+}
+
+TEST(LlamaScorerLanes, SideBySideEqualsOneAfterTheOther) {
+  constexpr std::size_t kItems = 9;
+  for (const std::string& path : {kBpe, kMamba}) {  // the latter has no lanes
+    const Session session = open_session(path, kItems);
+    StepByStep reference(path, 2048);
+    ASSERT_TRUE(session.scorer->prefill(std::nullopt));
+    std::mt19937 random(20265);
+    for (int round = 0; round < 12; ++round) {
+      const std::size_t n_lanes = 1 + random() % 5;
+      std::vector<std::vector<ItemId>> proposals;
+      std::vector<std::size_t> lanes(n_lanes);
+      for (std::size_t n = 0; n < n_lanes; ++n) {
+        proposals.push_back(shuffled(kItems, random));
+        lanes[n] = (n + static_cast<std::size_t>(round)) % 5;
+      }
+      const std::size_t n_rows = 1 + random() % kItems;
+      const auto encodings = encode_lanes(*session.scorer, proposals, lanes, n_rows);
+      for (std::size_t n = 0; n < n_lanes; ++n) {
+        EXPECT_LT(difference(encodings[n].rows, reference.rows(session.prompt, proposals[n]),
+                             kItems - n_rows),
+                  kReusedCellsTolerance)
+            << path << ", round " << round << ", lane " << lanes[n];
+      }
+      if (round % 5 == 4) session.scorer->forget_proposals();
+    }
+  }
+}
+
+TEST(LlamaScorerLanes, EachKeepsWhatItEncoded) {
+  const Session session = open_session(kBpe, 8);
+  ASSERT_TRUE(session.scorer->prefill(std::nullopt));
+  const std::vector<std::vector<ItemId>> proposals{items({0, 1, 2, 3, 4, 5, 6, 7}),
+                                                   items({7, 6, 5, 4, 3, 2, 1, 0}),
+                                                   items({0, 1, 2, 3, 7, 6, 5, 4})};
+  const std::vector<std::size_t> lanes{0, 1, 2};
+  for (const Encoding& encoding : encode_lanes(*session.scorer, proposals, lanes, 8))
+    EXPECT_EQ(encoding.n_tokens, 7U);
+  for (const Encoding& encoding : encode_lanes(*session.scorer, proposals, lanes, 2))
+    EXPECT_EQ(encoding.n_tokens, 2U);
+  session.scorer->forget_proposals();
+  for (const Encoding& encoding : encode_lanes(*session.scorer, proposals, lanes, 2))
+    EXPECT_EQ(encoding.n_tokens, 7U);
+}
+
+TEST(LlamaScorerLanes, WithoutRoomForAllTheyTakeTurns) {
+  const std::size_t n_prompt = open_session(kBpe, 100).prompt.tokens.size();
+  const Session session =
+      open_session_with({.model_path = kBpe, .context_size = n_prompt + 100, .threads = 1}, 100);
+  ASSERT_EQ(session.prompt.tokens.size(), n_prompt);
+  StepByStep reference(kBpe, 4096);
+  ASSERT_TRUE(session.scorer->prefill(std::nullopt));
+  std::mt19937 random(20266);
+  std::vector<std::vector<ItemId>> proposals;
+  std::vector<std::size_t> lanes;
+  for (std::size_t lane = 0; lane < 6; ++lane) {
+    proposals.push_back(shuffled(100, random));
+    lanes.push_back(lane);
+  }
+  const auto encodings = encode_lanes(*session.scorer, proposals, lanes, 100);
+  for (std::size_t n = 0; n < proposals.size(); ++n) {
+    EXPECT_LT(difference(encodings[n].rows,
+                         reference.rows(session.prompt, proposals[n], {.proposal = 128})),
+              kReusedCellsTolerance);
+  }
+}
+
+TEST(LlamaScorerLanes, OneThatIsGivenUpLeavesThemUsable) {
+  const Session session = open_session(kBpe, 8);
+  StepByStep reference(kBpe, 2048);
+  ASSERT_TRUE(session.scorer->prefill(std::nullopt));
+  const std::vector<std::vector<ItemId>> proposals{items({0, 1, 2, 3, 4, 5, 6, 7}),
+                                                   items({7, 6, 5, 4, 3, 2, 1, 0})};
+  (void)encode_lanes(*session.scorer, proposals, {0, 1}, 8);
+  const auto changed = items({7, 6, 0, 1, 2, 3, 4, 5});
+  const std::vector<EncodingQuery> late{{.proposal = proposals[1], .rows = {1, 8}, .lane = 0},
+                                        {.proposal = changed,
+                                         .rows = {3, 8},
+                                         .give_up_at = Clock::now() - std::chrono::seconds(1),
+                                         .lane = 1}};
+  const auto given_up = session.scorer->encode_all(late);
+  ASSERT_FALSE(given_up);
+  EXPECT_EQ(given_up.error().code(), ErrorCode::kDeadlineExceeded);
+  const auto again = encode_lanes(*session.scorer, {proposals[1], changed}, {0, 1}, 7);
+  EXPECT_LT(difference(again[0].rows, reference.rows(session.prompt, proposals[1]), 1),
+            kReusedCellsTolerance);
+  EXPECT_LT(difference(again[1].rows, reference.rows(session.prompt, changed), 1),
+            kReusedCellsTolerance);
+}
+
 TEST(LlamaScorer, MisuseIsALogicError) {
   const Session session = open_session(kBpe, 4);
   const auto proposal = items({0, 1, 2, 3});
@@ -356,6 +459,7 @@ TEST(LlamaScorer, MisuseIsALogicError) {
   EXPECT_THROW((void)encode(*session.scorer, proposal, {3, 5}), LogicError);
   EXPECT_THROW((void)encode(*session.scorer, items({0}), {1, 3}), LogicError);
   EXPECT_NO_THROW((void)encode_all(*session.scorer, proposal));
+  EXPECT_THROW((void)encode_lanes(*session.scorer, {proposal, proposal}, {1, 1}, 4), LogicError);
 }
 
 TEST(LlamaScorer, AnotherScorerTakesTheCacheAway) {

@@ -24,13 +24,15 @@ struct LlamaFree {
   void operator()(llama_adapter_lora* adapter) const { llama_adapter_lora_free(adapter); }
 };
 
-// Tokens to encode behind what the cache holds.
+// Tokens to encode behind what the cache holds of a sequence.
 struct Pass {
   std::span<const TokenId> tokens;
   std::size_t first_position = 0;  // of tokens[0] in the sequence
   std::size_t first_output = 0;    // index of the first token whose logits are wanted
-  std::optional<Clock::time_point> give_up_at;
+  std::size_t sequence = 0;        // below State::n_sequences
 };
+
+using OnRow = std::function<void(std::size_t pass, std::size_t token, const float* logits)>;
 
 struct LlamaEngine::State {
   std::shared_ptr<llama_model> model;  // outlives what is made from it: the members below
@@ -42,19 +44,22 @@ struct LlamaEngine::State {
   std::optional<Clock::time_point> give_up_at;  // of the pass that is running
 
   std::size_t context_size = 0;  // tokens that prompt and ranking may take
+  std::size_t n_sequences = 1;   // that the cache tells apart; they share its room
 
   Result<void> add_context(const LlamaOptions& options);
   Result<void> add_loras(const std::vector<LoraFile>& files);
   Result<void> warm_up();
   void describe(const std::string& path);
 
-  // Runs the pass through the LLM, in batches of kMaxOutputs where rows are wanted. `on_row(t)` is
-  // called for every token t >= first_output while its logits can be read.
-  Result<void> decode(const Pass& pass,
-                      const std::function<void(std::size_t token, const float* logits)>& on_row);
+  // Runs the passes through the LLM together, in batches of kMaxOutputs rows at most. `on_row` is
+  // called for every token >= first_output of each pass while its logits can be read.
+  Result<void> decode(std::span<const Pass> passes, std::optional<Clock::time_point> give_up_at,
+                      const OnRow& on_row);
 };
 
 // Rows of logits that one batch may give: bounds the memory for [rows, vocabulary].
 inline constexpr std::size_t kMaxOutputs = 128;
+// Decodings of one request that can go on side by side in one batch.
+inline constexpr std::size_t kMaxSequences = 32;
 
 }  // namespace rsd

@@ -28,28 +28,19 @@ std::vector<ItemId> proposal_of(const History& history, const RolloutAction& act
 
 class Rollout {
  public:
-  Rollout(const RelevanceNetwork& agent, PositionScorer& scorer, const RolloutOptions& options,
-          std::mt19937_64* random)
-      : agent_(agent),
+  Rollout(std::span<const Actor> actors, PositionScorer& scorer, const RolloutOptions& options)
+      : actors_(actors),
         scorer_(scorer),
         options_(options),
-        random_(random),
-        histories_(options.count, History(scorer.n_items())),
-        trajectories_(options.count) {}
+        histories_(actors.size(), History(scorer.n_items())),
+        trajectories_(actors.size()) {}
 
   Result<std::vector<Trajectory>> run() {
     if (auto filled = scorer_.prefill(std::nullopt); !filled) return filled.error();
     if (auto encoded = first_encoding(); !encoded) return encoded.error();
     for (std::size_t left = options_.budget - 1; left > 0; --left) {
       act(left);
-      for (std::size_t g = 0; g < histories_.size(); ++g) {
-        if (histories_[g].complete()) continue;
-        auto proposal = proposal_of(histories_[g], trajectories_[g].actions.back());
-        const RowRange rows = histories_[g].missing_rows(proposal, proposal.size());
-        if (auto encoded = encode(histories_[g], std::move(proposal), rows); !encoded) {
-          return encoded.error();
-        }
-      }
+      if (auto encoded = encode_proposals(); !encoded) return encoded.error();
     }
     act(0);
     for (std::size_t g = 0; g < histories_.size(); ++g)
@@ -58,7 +49,7 @@ class Rollout {
   }
 
  private:
-  // All trajectories begin with the same proposal, which the agent has no say in.
+  // All trajectories begin with the same proposal, which no agent has a say in.
   Result<void> first_encoding() {
     std::vector<ItemId> proposal;
     if (options_.draft == Draft::kInput) {
@@ -66,35 +57,73 @@ class Rollout {
       proposal.assign(input_order.items().begin(), input_order.items().end());
     }
     const RowRange rows{0, std::max<std::size_t>(proposal.size(), 1)};
-    if (auto encoded = encode(histories_.front(), std::move(proposal), rows); !encoded) {
-      return encoded;
+    auto encoding =
+        scorer_.encode({.proposal = proposal, .rows = rows, .give_up_at = std::nullopt});
+    if (!encoding) return encoding.error();
+    if (auto added = histories_.front().add(std::move(proposal), rows, encoding->rows); !added) {
+      return added;
     }
     std::fill(histories_.begin() + 1, histories_.end(), histories_.front());
     return {};
   }
 
-  Result<void> encode(History& history, std::vector<ItemId> proposal, RowRange rows) {
-    auto encoding =
-        scorer_.encode({.proposal = proposal, .rows = rows, .give_up_at = std::nullopt});
-    if (!encoding) return encoding.error();
-    return history.add(std::move(proposal), rows, encoding->rows);
+  // Of the trajectories in which something is left to know.
+  Result<void> encode_proposals() {
+    const auto open = open_trajectories();
+    std::vector<std::vector<ItemId>> proposals;
+    std::vector<EncodingQuery> queries;
+    proposals.reserve(open.size());
+    queries.reserve(open.size());
+    for (const std::size_t g : open) {
+      const auto& proposal =
+          proposals.emplace_back(proposal_of(histories_[g], trajectories_[g].actions.back()));
+      queries.push_back({.proposal = proposal,
+                         .rows = histories_[g].missing_rows(proposal, proposal.size()),
+                         .give_up_at = std::nullopt,
+                         .lane = g});
+    }
+    if (open.empty()) return {};
+    auto encodings = scorer_.encode_all(queries);
+    if (!encodings) return encodings.error();
+    for (std::size_t n = 0; n < open.size(); ++n) {
+      auto added =
+          histories_[open[n]].add(std::move(proposals[n]), queries[n].rows, (*encodings)[n].rows);
+      if (!added) return added;
+    }
+    return {};
+  }
+
+  std::vector<std::size_t> open_trajectories() const {
+    std::vector<std::size_t> open;
+    for (std::size_t g = 0; g < histories_.size(); ++g)
+      if (!histories_[g].complete()) open.push_back(g);
+    return open;
   }
 
   // One ranking for each trajectory in which something is left to order.
   void act(std::size_t encodings_left) {
-    std::vector<std::size_t> acting;
-    std::vector<AgentInput> inputs;
-    for (std::size_t g = 0; g < histories_.size(); ++g) {
-      if (histories_[g].complete()) continue;
-      acting.push_back(g);
-      inputs.push_back(agent_input(histories_[g], encodings_left, agent_.shape().input));
+    const auto open = open_trajectories();
+    for (std::size_t begin = 0, end = 0; begin < open.size(); begin = end) {
+      const RelevanceNetwork* agent = actors_[open[begin]].agent;
+      while (end < open.size() && actors_[open[end]].agent == agent)
+        ++end;
+      act(*agent, std::span(open).subspan(begin, end - begin), encodings_left);
     }
-    const auto scores = agent_.scores(inputs, options_.threads);
-    for (std::size_t n = 0; n < acting.size(); ++n) {
+  }
+
+  void act(const RelevanceNetwork& agent, std::span<const std::size_t> trajectories,
+           std::size_t encodings_left) {
+    std::vector<AgentInput> inputs;
+    inputs.reserve(trajectories.size());
+    for (const std::size_t g : trajectories)
+      inputs.push_back(agent_input(histories_[g], encodings_left, agent.shape().input));
+    const auto scores = agent.scores(inputs, options_.threads);
+    for (std::size_t n = 0; n < trajectories.size(); ++n) {
       RolloutAction action{.input = std::move(inputs[n]), .ranking = {}};
-      action.ranking = random_ ? sample_ranking(scores[n], *random_) : greedy_ranking(scores[n]);
+      std::mt19937_64* random = actors_[trajectories[n]].random;
+      action.ranking = random ? sample_ranking(scores[n], *random) : greedy_ranking(scores[n]);
       action.log_probability = log_likelihood(scores[n], action.ranking).value;
-      trajectories_[acting[n]].actions.push_back(std::move(action));
+      trajectories_[trajectories[n]].actions.push_back(std::move(action));
     }
   }
 
@@ -107,32 +136,19 @@ class Rollout {
     return *std::move(ranking);
   }
 
-  const RelevanceNetwork& agent_;
+  std::span<const Actor> actors_;
   PositionScorer& scorer_;
   const RolloutOptions& options_;
-  std::mt19937_64* random_;  // null: greedy
   std::vector<History> histories_;
   std::vector<Trajectory> trajectories_;
 };
 
 }  // namespace
 
-Result<std::vector<Trajectory>> sample_trajectories(const RelevanceNetwork& agent,
-                                                    PositionScorer& scorer,
-                                                    const RolloutOptions& options,
-                                                    std::mt19937_64& random) {
-  RSD_CHECK(options.count >= 1 && options.budget >= 1, "trajectories with a budget");
-  return Rollout(agent, scorer, options, &random).run();
-}
-
-Result<Trajectory> greedy_trajectory(const RelevanceNetwork& agent, PositionScorer& scorer,
-                                     const RolloutOptions& options) {
-  RSD_CHECK(options.budget >= 1, "a trajectory with a budget");
-  RolloutOptions one = options;
-  one.count = 1;
-  auto trajectories = Rollout(agent, scorer, one, nullptr).run();
-  if (!trajectories) return trajectories.error();
-  return std::move(trajectories->front());
+Result<std::vector<Trajectory>> roll_out(std::span<const Actor> actors, PositionScorer& scorer,
+                                         const RolloutOptions& options) {
+  RSD_CHECK(!actors.empty() && options.budget >= 1, "trajectories with a budget");
+  return Rollout(actors, scorer, options).run();
 }
 
 }  // namespace rsd

@@ -79,7 +79,7 @@ Result<void> RpoTraining::restore(RpoState state) {
   return {};
 }
 
-Result<void> RpoTraining::roll_out(std::size_t request, std::uint64_t seed, Batch& batch) {
+Result<void> RpoTraining::play(std::size_t request, std::uint64_t seed, Batch& batch) {
   auto opened = environment_.open(request);
   if (!opened) return opened.error();
   PositionScorer& scorer = **opened;
@@ -91,24 +91,23 @@ Result<void> RpoTraining::roll_out(std::size_t request, std::uint64_t seed, Batc
   const Ranking& target = targets_.at(request);
 
   std::mt19937_64 random(seed);
-  RolloutOptions rollout{.budget = 1 + random() % options_.max_budget,
-                         .count = options_.rollouts,
-                         .threads = options_.threads};
+  RolloutOptions rollout{.budget = 1 + random() % options_.max_budget, .threads = options_.threads};
   rollout.draft = default_draft(DecoderKind::kRsd, rollout.budget);
-  auto sampled = sample_trajectories(network_, scorer, rollout, random);
-  if (!sampled) return sampled.error();
-  auto greedy = greedy_trajectory(reference_, scorer, rollout);
-  if (!greedy) return greedy.error();
+  std::vector<Actor> actors(options_.rollouts, {.agent = &network_, .random = &random});
+  actors.push_back({.agent = &reference_});
+  auto trajectories = roll_out(actors, scorer, rollout);
+  if (!trajectories) return trajectories.error();
 
   std::vector<double> returns;
-  for (const Trajectory& trajectory : *sampled)
+  for (const Trajectory& trajectory : *trajectories)
     returns.push_back(spearman_return(trajectory.answer, target));
-  const double reference_return = spearman_return(greedy->answer, target);
+  const double reference_return = returns.back();
+  returns.pop_back();
   const auto advantages = options_.advantage == Advantage::kReference
                               ? reference_advantages(returns, reference_return)
                               : group_advantages(returns);
-  for (std::size_t g = 0; g < sampled->size(); ++g) {
-    for (RolloutAction& action : (*sampled)[g].actions) {
+  for (std::size_t g = 0; g < returns.size(); ++g) {
+    for (RolloutAction& action : (*trajectories)[g].actions) {
       batch.inputs.push_back(std::move(action.input));
       batch.actions.push_back({.ranking = std::move(action.ranking),
                                .reference_scores = {},
@@ -152,7 +151,7 @@ Result<RpoTraining::Step> RpoTraining::step() {
   Batch batch;
   for (std::size_t n = 0; n < options_.requests_per_step; ++n) {
     const std::size_t request = random() % environment_.n_requests;
-    if (auto done = roll_out(request, random(), batch); !done) return done.error();
+    if (auto done = play(request, random(), batch); !done) return done.error();
   }
   const double share = 1 / static_cast<double>(batch.n_trajectories);
   Step step{.mean_return = batch.sum_of_returns * share,

@@ -36,6 +36,12 @@ RelevanceNetwork untrained() {
   return RelevanceNetwork::untrained(kShape, 1).value();
 }
 
+Trajectory greedy(const RelevanceNetwork& agent, PositionScorer& scorer,
+                  const RolloutOptions& options) {
+  const Actor actor{.agent = &agent};
+  return roll_out({&actor, 1}, scorer, options).value().front();
+}
+
 // Of the greedy agent, on requests that were not trained on.
 double mean_return(const RelevanceNetwork& agent) {
   constexpr std::size_t kRequests = 100;
@@ -49,8 +55,7 @@ double mean_return(const RelevanceNetwork& agent) {
                                               .policy = nullptr})
                         .value();
     const Ranking target = run(decoding, scorer).value().ranking;
-    const auto trajectory = greedy_trajectory(agent, scorer, {.budget = 2}).value();
-    sum += spearman_return(trajectory.answer, target);
+    sum += spearman_return(greedy(agent, scorer, {.budget = 2}).answer, target);
   }
   return sum / kRequests;
 }
@@ -142,8 +147,9 @@ TEST(RpoTraining, SenselessOptionsAreTold) {
 TEST(Rollout, TrajectoriesHaveAnActionForEachProposalAndTheAnswer) {
   AlternatingScorer scorer(3, kItems);
   std::mt19937_64 random(1);
-  const auto sampled =
-      sample_trajectories(untrained(), scorer, {.budget = 3, .count = 4}, random).value();
+  const RelevanceNetwork agent = untrained();
+  const std::vector<Actor> actors(4, {.agent = &agent, .random = &random});
+  const auto sampled = roll_out(actors, scorer, {.budget = 3}).value();
   ASSERT_THAT(sampled, SizeIs(4));
   for (const Trajectory& trajectory : sampled) {
     EXPECT_THAT(trajectory.actions, SizeIs(3));
@@ -157,8 +163,7 @@ TEST(Rollout, GreedyIsWhatDecodingReturns) {
     for (std::size_t budget = 1; budget < 4; ++budget) {
       AlternatingScorer scorer(4, kItems);
       const RelevanceNetwork agent = untrained();
-      const auto trajectory =
-          greedy_trajectory(agent, scorer, {.budget = budget, .draft = draft}).value();
+      const auto trajectory = greedy(agent, scorer, {.budget = budget, .draft = draft});
       DecodingOptions options;
       options.budget = budget;
       options.draft = draft;
@@ -167,6 +172,22 @@ TEST(Rollout, GreedyIsWhatDecodingReturns) {
       EXPECT_EQ(trajectory.answer, run(decoding, scorer).value().ranking);
     }
   }
+}
+
+TEST(Rollout, EachActorPlaysAsItWouldAlone) {
+  const RelevanceNetwork one = untrained();
+  RelevanceNetwork other = untrained();
+  std::mt19937_64 weights(7);
+  for (float& weight : other.weights())
+    weight += std::normal_distribution<float>(0, 0.3F)(weights);
+  const RolloutOptions options{.budget = 3};
+  AlternatingScorer scorer(5, kItems);
+  const std::vector<Actor> actors{{.agent = &one}, {.agent = &other}, {.agent = &one}};
+  const auto together = roll_out(actors, scorer, options).value();
+  EXPECT_EQ(together[0].answer, greedy(one, scorer, options).answer);
+  EXPECT_EQ(together[1].answer, greedy(other, scorer, options).answer);
+  EXPECT_EQ(together[2].answer, together[0].answer);
+  EXPECT_NE(together[1].answer, together[0].answer);
 }
 
 }  // namespace

@@ -21,7 +21,7 @@ inline std::string default_model_path() {
   std::filesystem::directory_entry newest;
   for (const auto& file : std::filesystem::directory_iterator(folder + "/rsd/models", failure)) {
     const std::string name = file.path().filename().string();
-    const bool fits = name.starts_with("smollm2-135m-rank-") && name.ends_with("-q8_0.gguf");
+    const bool fits = name.starts_with("smollm2-135m-rank-") && name.ends_with("-f16.gguf");
     if (fits && (newest.path().empty() || newest.last_write_time() < file.last_write_time())) {
       newest = file;
     }

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "rsd/core/index.h"
 #include "rsd/core/result.h"
@@ -32,6 +33,9 @@ struct EncodingQuery {
   std::span<const ItemId> proposal;  // distinct items; may be shorter than the request
   RowRange rows;                     // not empty
   std::optional<Clock::time_point> give_up_at;
+  // Which of several decodings of the request that go on side by side; each counts from 0. What a
+  // lane encoded last is where it goes on from; the result depends on it by rounding at most.
+  std::size_t lane = 0;
 };
 
 struct Encoding {
@@ -68,6 +72,11 @@ class PositionScorer {
   // call goes through the LLM. Errors as above; after one the scorer can still be used. Cost: one
   // pass of the LLM over at most proposal.size() tokens.
   virtual Result<Encoding> encode(const EncodingQuery& query) = 0;
+
+  // The same for several lanes, one query each, in order. Where the scorer can, they go through the
+  // LLM in one batch, which costs less than one after the other; each is billed an equal share of
+  // the time. The earliest give_up_at holds for all, and so does an error.
+  virtual Result<std::vector<Encoding>> encode_all(std::span<const EncodingQuery> queries);
 };
 
 }  // namespace rsd

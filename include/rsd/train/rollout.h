@@ -2,8 +2,8 @@
 #pragma once
 
 #include <cstddef>
-#include <optional>
 #include <random>
+#include <span>
 #include <vector>
 
 #include "rsd/agent/relevance_network.h"
@@ -28,22 +28,21 @@ struct Trajectory {
 
 struct RolloutOptions {
   std::size_t budget = 3;  // encodings, the prefill's included; at least 1
-  std::size_t count = 1;   // trajectories that are sampled side by side; at least 1
   Draft draft = Draft::kFirstToken;
   int threads = 1;
 };
 
-// options.count trajectories of one request, side by side: the agent scores them in one batch, and
-// they share the first encoding. `random` draws the rankings from the agent's Plackett-Luce policy.
-// Fewer actions where all is known early. Fails when the LLM does.
-// Cost: 1 + count * (budget - 1) encodings at most.
-Result<std::vector<Trajectory>> sample_trajectories(const RelevanceNetwork& agent,
-                                                    PositionScorer& scorer,
-                                                    const RolloutOptions& options,
-                                                    std::mt19937_64& random);
+// Who gives the rankings of a trajectory.
+struct Actor {
+  const RelevanceNetwork* agent = nullptr;
+  std::mt19937_64* random = nullptr;  // samples from the Plackett-Luce policy; null: the likeliest
+};
 
-// The one that always takes the likeliest ranking, as decoding does; whatever options.count is.
-Result<Trajectory> greedy_trajectory(const RelevanceNetwork& agent, PositionScorer& scorer,
-                                     const RolloutOptions& options);
+// A trajectory of one request for each of the actors, side by side: they share the first encoding,
+// each later one is a batch of all, and an agent scores for all actors in a row that have it at
+// once. Fewer actions where all is known early. Fails when the LLM does.
+// Cost: 1 + actors * (budget - 1) encodings at most.
+Result<std::vector<Trajectory>> roll_out(std::span<const Actor> actors, PositionScorer& scorer,
+                                         const RolloutOptions& options);
 
 }  // namespace rsd

@@ -85,7 +85,7 @@ class RpoTraining {
   RpoTraining(RelevanceNetwork initial, RpoEnvironment environment, const RpoOptions& options);
 
   struct Batch;
-  Result<void> roll_out(std::size_t request, std::uint64_t seed, Batch& batch);
+  Result<void> play(std::size_t request, std::uint64_t seed, Batch& batch);
   Result<void> update(const Batch& batch, Step& step);
 
   RpoOptions options_;
