@@ -3,8 +3,10 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <limits>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "exit_code.h"
@@ -42,6 +44,11 @@ CLI::App* add_command(CLI::App& parent, Selected& selected, const std::string& n
       "--config FILE takes options from a TOML file; those of this command stand below [" +
       section + "].");
   return command;
+}
+
+int thread_count(const CommonOptions& options) {
+  return options.threads > 0 ? options.threads
+                             : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
 void start_log(const std::string& level) {

@@ -25,6 +25,9 @@ struct Selected {
   std::function<int()> run;
 };
 
+// --threads, or one for each core.
+int thread_count(const CommonOptions& options);
+
 // Makes a subcommand with the common options shown in its help.
 CLI::App* add_command(CLI::App& parent, Selected& selected, const std::string& name,
                       const std::string& description);

@@ -2,9 +2,13 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <filesystem>
+#include <set>
 #include <utility>
 #include <vector>
 
+#include "model_store.h"
 #include "option_checks.h"
 #include "rsd/agent/agent_file.h"
 #include "rsd/agent/agent_policy.h"
@@ -15,11 +19,37 @@ namespace {
 constexpr std::size_t kMaxCount = 1'000'000;
 constexpr double kMaxDeadlineMs = 1e9;  // eleven days; a clock can add it
 
-std::string listed(const std::vector<std::string_view>& names) {
+std::string joined(const std::vector<std::string_view>& names) {
   std::string list;
   for (const auto name : names)
     list += (list.empty() ? "" : ", ") + std::string(name);
   return list;
+}
+
+bool takes_agent(const std::vector<std::string>& names) {
+  return names.empty() || std::ranges::find(names, kAgentPolicy) != names.end();
+}
+
+std::string stem_of(const std::string& path) {
+  return std::filesystem::path(path).stem().string();
+}
+
+// Several go by their files' names.
+Result<Policies> load_agents(const std::vector<std::string>& paths) {
+  Policies policies;
+  std::set<std::string> taken;
+  for (const std::string& path : paths) {
+    auto agent = load_agent(path);
+    if (!agent) return agent.error();
+    const std::string name =
+        std::string(kAgentPolicy) + (paths.size() > 1 ? ":" + stem_of(path) : "");
+    if (!taken.insert(name).second) {
+      return Error(ErrorCode::kInvalidArgument,
+                   "two agents have the name \"" + stem_of(path) + "\", which tells them apart");
+    }
+    policies.push_back(agent_policy(std::move(agent->network), name));
+  }
+  return policies;
 }
 
 }  // namespace
@@ -58,34 +88,49 @@ void add_decoder_options(CLI::App& command, DecoderOptions& options) {
   command
       .add_option(
           "--policy", options.policy,
-          "What orders the positions that are not known (rsd, exact): agent (with --agent, then "
-          "the default), " +
-              listed(policy_names()) + "; default: " + std::string(kDefaultPolicy))
+          "What orders the positions that are not known (rsd, exact): agent (the learned one, the "
+          "default), " +
+              joined(policy_names()) + "; without any agent: " + std::string(kDefaultPolicy))
       ->check(not_empty())
       ->type_name("NAME")
       ->group(group);
-  add_agent_option(command, options.agent);
-}
-
-void add_agent_option(CLI::App& command, std::string& agent) {
-  command.add_option("--agent", agent, "Learned policy, as rsd train makes it")
+  command.add_option("--agent", options.agent, std::string(kAgentHelp))
       ->check(not_empty())
       ->type_name("FILE")
-      ->group("Decoding");
+      ->group(group);
 }
 
-Result<std::shared_ptr<const RankingPolicy>> named_policy(const std::string& name,
-                                                          const std::string& agent_path) {
-  const bool wants_agent = name == kAgentPolicy || (name.empty() && !agent_path.empty());
-  if (!wants_agent) {
-    return policy_by_name(name.empty() ? std::string(kDefaultPolicy) : name);
+std::vector<std::string> agent_files(const std::vector<std::string>& names,
+                                     const std::vector<std::string>& agents) {
+  if (!takes_agent(names)) return {};
+  if (!agents.empty()) return agents;
+  auto own = project_agent();
+  return own ? std::vector{*std::move(own)} : std::vector<std::string>();
+}
+
+Result<Policies> named_policies(const std::vector<std::string>& names,
+                                const std::vector<std::string>& agents) {
+  if (!agents.empty() && !takes_agent(names)) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "--agent is not used: --policy doesn't name " + std::string(kAgentPolicy));
   }
-  if (agent_path.empty()) {
-    return Error(ErrorCode::kInvalidArgument, "policy agent needs a file: --agent FILE");
+  const auto learned = load_agents(agent_files(names, agents));
+  if (!learned || (names.empty() && !learned->empty())) return learned;
+  Policies policies;
+  const std::vector<std::string> fallback{std::string(kDefaultPolicy)};
+  for (const std::string& name : names.empty() ? fallback : names) {
+    if (name == kAgentPolicy) {
+      if (learned->empty()) {
+        return Error(ErrorCode::kInvalidArgument, "policy agent needs a file: --agent FILE");
+      }
+      policies.insert(policies.end(), learned->begin(), learned->end());
+      continue;
+    }
+    auto policy = policy_by_name(name);
+    if (!policy) return policy.error();
+    policies.push_back(*std::move(policy));
   }
-  auto agent = load_agent(agent_path);
-  if (!agent) return agent.error();
-  return agent_policy(std::move(agent->network));
+  return policies;
 }
 
 Result<DecodingOptions> decoding_options(const DecoderOptions& options) {
@@ -97,12 +142,8 @@ Result<DecodingOptions> decoding_options(const DecoderOptions& options) {
     if (!named) return named.error();
     draft = *named;
   }
-  if (!options.agent.empty() && !options.policy.empty() && options.policy != kAgentPolicy) {
-    return Error(ErrorCode::kInvalidArgument,
-                 "--agent is not used with --policy " + options.policy + "; leave one out");
-  }
-  const auto policy = named_policy(options.policy, options.agent);
-  if (!policy) return policy.error();
+  const auto policies = named_policies(listed(options.policy), listed(options.agent));
+  if (!policies) return policies.error();
   const bool takes_budget = *decoder == DecoderKind::kRsd || *decoder == DecoderKind::kSd;
   if (options.budget && !takes_budget) {
     spdlog::warn("decoder {} has no budget; --budget is not used", options.decoder);
@@ -111,7 +152,7 @@ Result<DecodingOptions> decoding_options(const DecoderOptions& options) {
                            .budget = takes_budget ? options.budget : std::nullopt,
                            .draft = draft,
                            .top_n = options.top_n,
-                           .policy = *policy};
+                           .policy = policies->front()};
   if (*decoder == DecoderKind::kRsd && !decoding.budget) decoding.budget = kDefaultBudget;
   return decoding;
 }

@@ -6,6 +6,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "rsd/core/result.h"
 #include "rsd/decode/decoding.h"
@@ -21,15 +23,30 @@ struct DecoderOptions {
   std::optional<double> deadline_ms;
   std::optional<std::size_t> top_n;
   std::string draft;   // empty = the decoder's default
-  std::string policy;  // empty = the agent where one is given, else kDefaultPolicy
+  std::string policy;  // empty = the agent, see named_policies
   std::string agent;
 };
 
-// The policy that --policy and --agent name together: "agent" is that of the file, which without a
-// name is taken. kInvalidArgument: no such policy, or "agent" without a file; else as load_agent.
-Result<std::shared_ptr<const RankingPolicy>> named_policy(const std::string& name,
-                                                          const std::string& agent_path);
-void add_agent_option(CLI::App& command, std::string& agent);
+using Policies = std::vector<std::shared_ptr<const RankingPolicy>>;
+
+// What --policy and --agent name together, at least one. "agent" stands for the agents of the
+// files, or for the project's own; without a name these are taken, and where there are none
+// kDefaultPolicy. kInvalidArgument: no such policy, "agent" without a file, files that are not
+// used, or two of the same name; else as load_agent.
+Result<Policies> named_policies(const std::vector<std::string>& names,
+                                const std::vector<std::string>& agents);
+
+// The files that these agents come from; none where no agent is used.
+std::vector<std::string> agent_files(const std::vector<std::string>& names,
+                                     const std::vector<std::string>& agents);
+
+// An option that may be given once, as a list of what is given.
+inline std::vector<std::string> listed(const std::string& text) {
+  return text.empty() ? std::vector<std::string>() : std::vector{text};
+}
+
+inline constexpr std::string_view kAgentHelp =
+    "Learned policy, as rsd train makes it; without it the project's own";
 
 void add_decoder_options(CLI::App& command, DecoderOptions& options);
 

@@ -133,6 +133,7 @@ Result<Engine> Engine::load(const EngineOptions& options, const CommonOptions& c
   const LlamaOptions llama{.model_path = *std::move(model),
                            .loras = *std::move(loras),
                            .context_size = options.context_size,
+                           .prompt_cache_bytes = options.cache_ram << 20U,
                            .threads = common.threads,
                            .gpu_layers = options.gpu_layers,
                            .log = llama_log_sink()};

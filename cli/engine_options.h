@@ -21,6 +21,7 @@ struct EngineOptions {
   std::vector<std::string> loras;  // FILE or FILE:SCALE
   std::size_t context_size = 0;
   int gpu_layers = 0;
+  std::size_t cache_ram = 0;  // MiB for prompts that come again
   std::vector<std::string> prompt_templates;
 };
 

@@ -9,7 +9,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -34,8 +33,8 @@ struct EvalOptions {
   std::vector<std::string> requests;
   std::vector<std::string> decoders{"ar", "std", "sd", "exact", "rsd"};
   std::vector<std::size_t> budgets{1, 2, 3, 4};
-  std::vector<std::string> policies;  // none = the agent where one is given, else the default
-  std::string agent;
+  std::vector<std::string> policies;  // none = the agents, see named_policies
+  std::vector<std::string> agents;
   std::vector<std::string> drafts;  // none = each decoder's default
   std::optional<std::uint64_t> shuffle;
   std::size_t order_shuffles = 2;
@@ -61,13 +60,7 @@ Result<SettingGrid> grid_of(const EvalOptions& options) {
   SettingGrid grid{.budgets = options.budgets};
   auto decoders = look_up<DecoderKind>(options.decoders, parse_decoder);
   if (!decoders) return decoders.error();
-  if (!options.agent.empty() && !options.policies.empty() &&
-      std::ranges::count(options.policies, kAgentPolicy) == 0) {
-    return Error(ErrorCode::kInvalidArgument, "--agent is not used: --policy doesn't list agent");
-  }
-  const auto names = options.policies.empty() ? std::vector<std::string>{""} : options.policies;
-  auto policies = look_up<std::shared_ptr<const RankingPolicy>>(
-      names, [&](const std::string& name) { return named_policy(name, options.agent); });
+  auto policies = named_policies(options.policies, options.agents);
   if (!policies) return policies.error();
   auto drafts = look_up<Draft>(options.drafts, parse_draft);
   if (!drafts) return drafts.error();
@@ -131,7 +124,8 @@ class EvalRun {
     conditions_ = *std::move(conditions);
     conditions_["threads"] = std::to_string(selected_.common.threads);
     conditions_["qrels"] = options_.qrels;
-    if (!options_.agent.empty()) conditions_["agent"] = identity_of(options_.agent);
+    for (const auto& agent : agent_files(options_.policies, options_.agents))
+      conditions_["agent"] += identity_of(agent) + "; ";
     for (const auto& path : options_.requests) {
       if (auto read = read_dataset(path); !read) return read;
     }
@@ -190,10 +184,8 @@ class EvalRun {
   }
 
   Results describe(const Engine& engine) const {
-    const int threads = selected_.common.threads;
     return {.model = engine.llm().info().path,
-            .threads = threads > 0 ? static_cast<std::size_t>(threads)
-                                   : std::max(1U, std::thread::hardware_concurrency()),
+            .threads = static_cast<std::size_t>(thread_count(selected_.common)),
             .rsd_version = RSD_VERSION,
             .command_line = selected_.command_line,
             .machine = describe_machine(),
@@ -278,7 +270,13 @@ void add_options(CLI::App& command, EvalOptions& options) {
   list("--budgets", options.budgets, "Encodings for rsd and sd (which also runs to the end)")
       ->check(whole_number(1, kMaxCount));
   list("--policy,--policies", options.policies, "Policies for rsd and exact; see rsd rank --help");
-  add_agent_option(command, options.agent);
+  command
+      .add_option("--agent", options.agents,
+                  std::string(kAgentHelp) + "; may be given several times, to compare them")
+      ->allow_extra_args(false)
+      ->check(not_empty())
+      ->type_name("FILE")
+      ->group(group);
   list("--draft", options.drafts,
        "Which, among first-token, input; without it each decoder's default");
 }

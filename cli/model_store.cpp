@@ -29,6 +29,7 @@ constexpr const char* kModelFile = "smollm2-135m-instruct-q4_1.gguf";
 
 // The project's adapter for it.
 constexpr const char* kAdapterFile = "smollm2-135m-rank-lora.gguf";
+constexpr const char* kAgentFile = "agent.gguf";
 
 Error runtime(const std::string& message) {
   return {ErrorCode::kRuntime, message};
@@ -96,6 +97,14 @@ std::vector<fs::path> models_folders() {
   return {installed, RSD_SOURCE_MODELS};
 }
 
+std::optional<std::string> in_models_folders(const char* name) {
+  for (const fs::path& folder : models_folders()) {
+    std::error_code failure;
+    if (fs::exists(folder / name, failure)) return (folder / name).string();
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 Result<std::string> cache_folder() {
@@ -138,17 +147,17 @@ Result<std::string> fetch_base_model() {
 }
 
 Result<std::string> project_adapter() {
-  const auto folders = models_folders();
+  if (auto path = in_models_folders(kAdapterFile)) return *std::move(path);
   std::string tried;
-  for (const fs::path& folder : folders) {
-    const fs::path path = folder / kAdapterFile;
-    std::error_code failure;
-    if (fs::exists(path, failure)) return path.string();
+  for (const fs::path& folder : models_folders())
     tried += (tried.empty() ? "" : ", ") + folder.string();
-  }
   return Error(ErrorCode::kNotFound, std::string("the default model's adapter ") + kAdapterFile +
                                          " is not in " + tried +
                                          "; tell its folder with RSD_MODELS_DIR");
+}
+
+std::optional<std::string> project_agent() {
+  return in_models_folders(kAgentFile);
 }
 
 std::vector<std::string> example_requests() {

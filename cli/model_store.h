@@ -2,6 +2,7 @@
 // what is made of it.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,6 +32,9 @@ Result<std::string> fetch_base_model();
 // The path of the project's own LoRA adapter for that LLM, in the folder that RSD_MODELS_DIR names;
 // without it, where rsd is installed, or in the source that it was built from. kNotFound.
 Result<std::string> project_adapter();
+
+// The path of the project's own agent, in the same folders; nullopt where there is none.
+std::optional<std::string> project_agent();
 
 // The paths of rsd's example requests: those of the folder examples/ beside that of the adapter
 // that are there.

@@ -8,11 +8,11 @@
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -38,17 +38,16 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kMostItems = 128;  // what the agent is made for
+// Of the requests, what validates RPO and is not learned from by it.
+constexpr std::size_t kHoldOutEvery = 10;
+constexpr std::size_t kMostHeldOut = 32;
 
 // The stages in their order: traces, supervised initialisation, RPO. Each goes on where an earlier
 // run stopped.
 class TrainRun {
  public:
   TrainRun(const TrainOptions& options, const CommonOptions& common)
-      : options_(options),
-        common_(common),
-        threads_(common.threads > 0
-                     ? common.threads
-                     : std::max(1, static_cast<int>(std::thread::hardware_concurrency()))) {}
+      : options_(options), common_(common), threads_(thread_count(common)) {}
 
   Result<ExitCode> run() {
     if (auto prepared = prepare(); !prepared) return prepared.error();
@@ -93,9 +92,6 @@ class TrainRun {
         !sensible) {
       return sensible.error();
     }
-    for (const auto& path : options_.traces) {
-      if (auto read = read_episodes(path); !read) return read;
-    }
     auto conditions = conditions_of_run();
     if (!conditions) return conditions.error();
     auto folder = TrainingFolder::open(options_.out, *conditions);
@@ -104,6 +100,11 @@ class TrainRun {
     auto checkpoint = folder_->load();
     if (!checkpoint) return checkpoint.error();
     checkpoint_ = *std::move(checkpoint);
+    if (!checkpoint_.initial_weights) {
+      for (const auto& path : options_.traces) {
+        if (auto read = read_episodes(path); !read) return read;
+      }
+    }
     return folder_->drop_behind(checkpoint_);
   }
 
@@ -323,6 +324,7 @@ class TrainRun {
       network = *std::move(supervised);
     }
     checkpoint_.initial_weights.emplace(network.weights().begin(), network.weights().end());
+    checkpoint_.supervised.reset();
     if (auto saved = folder_->save(checkpoint_); !saved) return saved.error();
     return network;
   }
@@ -387,9 +389,11 @@ class TrainRun {
 
   Result<RelevanceNetwork> optimise(RelevanceNetwork initial) {
     const RpoOptions options = rpo_options();
-    RpoEnvironment environment{.n_requests = requests_.size(), .open = [this](std::size_t number) {
-                                 return open(requests_[number]);
-                               }};
+    const auto order = held_out_last(requests_.size());
+    RpoEnvironment environment{
+        .n_requests = requests_.size(),
+        .n_held_out = std::min(kMostHeldOut, requests_.size() / kHoldOutEvery),
+        .open = [&](std::size_t number) { return open(requests_[order[number]]); }};
     auto created = RpoTraining::create(std::move(initial), std::move(environment), options);
     if (!created) return created.error();
     RpoTraining& training = *created;
@@ -399,17 +403,37 @@ class TrainRun {
       }
     }
     ProgressBar progress("RPO steps", options.steps);
-    while (!training.finished()) {
+    std::string validated;
+    for (bool begins = !checkpoint_.rpo; begins || !training.finished(); begins = false) {
       progress.show(training.state().step);
-      const auto step = training.step();
-      if (!step) return step.error();
-      record(*step, training.state().step);
-      progress.note("return " + fixed(step->mean_return) + " (reference " +
-                    fixed(step->reference_return) + ")");
+      if (!begins) {
+        const auto step = training.step();
+        if (!step) return step.error();
+        record(*step, training.state().step);
+        progress.note("return " + fixed(step->mean_return) + " (reference " +
+                      fixed(step->reference_return) + ")" + validated);
+      }
+      if (training.is_validation_due()) {
+        const auto held_out_return = training.validate();
+        if (!held_out_return) return held_out_return.error();
+        folder_->record(Json{{"stage", "rpo-validation"},
+                             {"step", training.state().step},
+                             {"return", *held_out_return}});
+        validated = ", held out " + fixed(*held_out_return);
+      }
       checkpoint_.rpo = training.state();
       if (auto saved = folder_->save(checkpoint_); !saved) return saved.error();
     }
-    return training.network();
+    return training.best();
+  }
+
+  // The numbers of the requests; every kHoldOutEvery-th comes behind the others.
+  static std::vector<std::size_t> held_out_last(std::size_t n_requests) {
+    std::vector<std::size_t> order(n_requests);
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::ranges::stable_partition(
+        order, [](std::size_t n) { return n % kHoldOutEvery != kHoldOutEvery - 1; });
+    return order;
   }
 
   // --- what is kept ------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
@@ -18,7 +20,8 @@ using Json = nlohmann::ordered_json;
 
 // Of the stage that the line belongs to.
 std::size_t steps_done(const Checkpoint& checkpoint, const std::string& stage) {
-  if (stage == "rpo") return checkpoint.rpo ? checkpoint.rpo->step : 0;
+  if (stage.starts_with("rpo")) return checkpoint.rpo ? checkpoint.rpo->step : 0;
+  if (checkpoint.initial_weights) return std::numeric_limits<std::size_t>::max();
   return checkpoint.supervised ? checkpoint.supervised->step : 0;
 }
 
@@ -84,6 +87,10 @@ std::vector<TrainingFigure> figures_of(const std::vector<Json>& metrics) {
        .unit = "R",
        .curves = {curve_of(metrics, "agent, sampled", "rpo", "return"),
                   curve_of(metrics, "reference", "rpo", "reference_return")}},
+      {.title = "RPO: return on requests that are held out",
+       .caption = "Of the greedy agent, with budgets from 2 on; the best one is kept.",
+       .unit = "R",
+       .curves = {curve_of(metrics, "agent, greedy", "rpo-validation", "return")}},
       {.title = "RPO: divergence from the initial agent",
        .caption = "Stage by stage along the sampled rankings, an action.",
        .unit = "nats",
@@ -129,8 +136,19 @@ Result<Checkpoint> TrainingFolder::load() const {
 }
 
 Result<void> TrainingFolder::save(const Checkpoint& checkpoint) {
-  if (auto done = write_file_atomically(path("metrics.jsonl"), metrics_); !done) return done;
+  if (auto done = append_metrics(); !done) return done;
   return write_file_atomically(path("checkpoint.cbor"), serialised(checkpoint));
+}
+
+// Lines that are cut short by an interruption are dropped when it is gone on.
+Result<void> TrainingFolder::append_metrics() {
+  std::ofstream file(path("metrics.jsonl"), std::ios::app | std::ios::binary);
+  file.write(metrics_.data() + n_written_,
+             static_cast<std::streamsize>(metrics_.size() - n_written_));
+  file.close();
+  if (!file) return Error(ErrorCode::kRuntime, path("metrics.jsonl") + " can't be written");
+  n_written_ = metrics_.size();
+  return {};
 }
 
 void TrainingFolder::record(const Json& metrics) {
@@ -161,7 +179,8 @@ Result<void> TrainingFolder::drop_behind(const Checkpoint& checkpoint) {
     const auto step = entry["step"].get<std::size_t>();
     if (step <= steps_done(checkpoint, entry["stage"].get<std::string>())) record(entry);
   }
-  return {};
+  n_written_ = metrics_.size();
+  return write_file_atomically(path("metrics.jsonl"), metrics_);
 }
 
 }  // namespace rsd::cli

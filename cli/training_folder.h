@@ -45,10 +45,13 @@ class TrainingFolder {
   TrainingFolder(std::string folder, FileLock lock, Conditions conditions)
       : folder_(std::move(folder)), lock_(std::move(lock)), conditions_(std::move(conditions)) {}
 
+  Result<void> append_metrics();
+
   std::string folder_;
   FileLock lock_;
   Conditions conditions_;
-  std::string metrics_;  // all lines so far
+  std::string metrics_;        // all lines so far
+  std::size_t n_written_ = 0;  // bytes of them that are in the file
 };
 
 }  // namespace rsd::cli

@@ -991,7 +991,8 @@ class Training(CliTest):
         self.assertIn("is a folder", folder.stderr)
         self.check(self.train("--advantage", "group", "--rollouts", 1), USAGE, "a group needs at least 2")
         self.check(rank(EXAMPLES, "--agent", out, "--policy", "blend"), USAGE, "--agent is not used")
-        self.check(rank(EXAMPLES, "--policy", "agent"), USAGE, "policy agent needs a file: --agent")
+        if not (ROOT / "models" / "agent.gguf").exists():
+            self.check(rank(EXAMPLES, "--policy", "agent"), USAGE, "policy agent needs a file")
         self.check(rank(EXAMPLES, "--agent", MODEL), INVALID, "is no agent of rsd")
         self.check(rank(EXAMPLES, "--agent", EXAMPLES), INVALID, "is no GGUF file")
 

@@ -9,9 +9,10 @@ namespace {
 
 class AgentPolicy final : public RankingPolicy {
  public:
-  explicit AgentPolicy(RelevanceNetwork network) : network_(std::move(network)) {}
+  AgentPolicy(RelevanceNetwork network, std::string name)
+      : network_(std::move(network)), name_(std::move(name)) {}
 
-  std::string_view name() const noexcept override { return kAgentPolicy; }
+  std::string_view name() const noexcept override { return name_; }
 
   Result<std::vector<double>> score(const History& history,
                                     std::optional<std::size_t> encodings_left) const override {
@@ -29,12 +30,13 @@ class AgentPolicy final : public RankingPolicy {
 
  private:
   RelevanceNetwork network_;
+  std::string name_;
 };
 
 }  // namespace
 
-std::shared_ptr<const RankingPolicy> agent_policy(RelevanceNetwork network) {
-  return std::make_shared<const AgentPolicy>(std::move(network));
+std::shared_ptr<const RankingPolicy> agent_policy(RelevanceNetwork network, std::string name) {
+  return std::make_shared<const AgentPolicy>(std::move(network), std::move(name));
 }
 
 }  // namespace rsd

@@ -195,6 +195,7 @@ Result<std::unique_ptr<LlamaEngine>> LlamaEngine::load(const LlamaOptions& optio
   if (auto started = start_backend(); !started) return started.error();
 
   auto state = std::make_unique<State>();
+  state->prompts = PromptCache(options.prompt_cache_bytes);
   auto model = load_model(options);
   if (!model) return model.error();
   state->model = *std::move(model);

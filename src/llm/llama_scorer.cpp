@@ -106,25 +106,37 @@ Result<Prefill> LlamaEngine::Scorer::prefill(std::optional<Clock::time_point> gi
   check_owner();
   if (prefill_ && prompt_cached_) return *prefill_;
   const auto start = Clock::now();
-  if (auto done = encode_prompt(give_up_at); !done) return done.error();
-  if (!prefill_) prefill_ = Prefill{.n_tokens = prompt_.tokens.size(), .ms = ms_since(start)};
+  const auto n_tokens = encode_prompt(give_up_at);
+  if (!n_tokens) return n_tokens.error();
+  if (!prefill_) prefill_ = Prefill{.n_tokens = *n_tokens, .ms = ms_since(start)};
   return *prefill_;
 }
 
-Result<void> LlamaEngine::Scorer::encode_prompt(std::optional<Clock::time_point> give_up_at) {
+// The number of tokens that went through the LLM for it: none for a prompt that was kept.
+Result<std::size_t> LlamaEngine::Scorer::encode_prompt(
+    std::optional<Clock::time_point> give_up_at) {
   prompt_cached_ = false;
   lanes_.clear();
-  llama_memory_clear(llama_get_memory(state_.context.get()), /*data=*/false);
-  std::vector<float> row(n_items());  // an encoding that breaks off leaves the last row as it was
-  const Pass pass{.tokens = prompt_.tokens, .first_output = prompt_.tokens.size() - 1};
-  auto done =
-      state_.decode({&pass, 1}, give_up_at,
-                    [&](std::size_t, std::size_t, const float* logits) { read_row(logits, row); });
-  if (!done) return done;
+  llama_context* context = state_.context.get();
+  llama_memory_clear(llama_get_memory(context), /*data=*/false);
+  const std::vector<float>* kept = state_.prompts.restore(prompt_.tokens, context);
+  first_row_.resize(n_items());
+  if (kept) {
+    read_row(kept->data(), first_row_);
+  } else {
+    std::vector<float> row;
+    const Pass pass{.tokens = prompt_.tokens, .first_output = prompt_.tokens.size() - 1};
+    auto done = state_.decode({&pass, 1}, give_up_at,
+                              [&](std::size_t, std::size_t, const float* logits) {
+                                row.assign(logits, logits + state_.info.n_vocabulary);
+                              });
+    if (!done) return done.error();
+    read_row(row.data(), first_row_);
+    state_.prompts.keep(prompt_.tokens, context, std::move(row));
+  }
   prompt_cached_ = true;
-  first_row_ = std::move(row);
   lanes_.emplace_back(std::in_place);
-  return {};
+  return kept ? std::size_t{0} : prompt_.tokens.size();
 }
 
 // Leaves the prompt and n_items items in the lane's cache, of those that are there. False, and the
@@ -191,8 +203,9 @@ Result<void> LlamaEngine::Scorer::rewind(std::span<Plan> plans,
   for (Plan& plan : plans) {
     const bool idle = plan.n_needed <= plan.n_kept;
     if (idle || (prompt_cached_ && drop_behind(plan.query->lane, plan.n_kept))) continue;
-    if (auto done = encode_prompt(give_up_at); !done) return done;
-    plan.n_tokens += prompt_.tokens.size();
+    const auto n_tokens = encode_prompt(give_up_at);
+    if (!n_tokens) return n_tokens.error();
+    plan.n_tokens += *n_tokens;
     for (Plan& other : plans)
       other.n_kept = 0;  // all lanes are empty now
   }

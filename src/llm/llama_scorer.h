@@ -32,7 +32,7 @@ class LlamaEngine::Scorer final : public PositionScorer {
 
   void check_owner() const;
   bool side_by_side(std::span<const EncodingQuery> queries) const;
-  Result<void> encode_prompt(std::optional<Clock::time_point> give_up_at);
+  Result<std::size_t> encode_prompt(std::optional<Clock::time_point> give_up_at);
   bool drop_behind(std::size_t lane, std::size_t n_items);
   Plan plan(const EncodingQuery& query) const;
   Result<void> rewind(std::span<Plan> plans, std::optional<Clock::time_point> give_up_at);

@@ -347,6 +347,34 @@ TEST(LlamaScorer, CacheThatCannotBeCutIsFilledAnewAndCounted) {
   EXPECT_EQ(encode(*session.scorer, items({0, 3}), {2, 3}).n_tokens, 1U);
 }
 
+TEST(LlamaScorerPromptCache, APromptThatComesAgainIsTheSameAndCostsNoTokens) {
+  for (const std::string& path : {kBpe, kMamba}) {
+    const Session session = open_session_with(
+        {.model_path = path, .prompt_cache_bytes = std::size_t{64} << 20U, .threads = 1}, 7);
+    const auto proposal = items({6, 5, 4, 3, 2, 1, 0});
+    ASSERT_EQ(session.scorer->prefill(std::nullopt)->n_tokens, session.prompt.tokens.size());
+    const LogitMatrix first = encode_all(*session.scorer, proposal).rows;
+    const PromptBuilder builder(session.engine->tokenizer(), {});
+    auto other = session.engine->open(builder.build(request_of(4), 2048).value());
+    ASSERT_TRUE((*other)->prefill(std::nullopt));
+    auto again = session.engine->open(session.prompt);
+    EXPECT_EQ((*again)->prefill(std::nullopt)->n_tokens, 0U);
+    EXPECT_EQ(difference(encode_all(**again, proposal).rows, first), 0.0) << path;
+  }
+}
+
+TEST(LlamaScorerPromptCache, WhatHasNoRoomIsEncodedAgain) {
+  const auto n_tokens_again = [](std::size_t n_bytes) {
+    const Session session = open_session_with(
+        {.model_path = kBpe, .prompt_cache_bytes = n_bytes, .threads = 1}, 7);
+    (void)session.scorer->prefill(std::nullopt);
+    auto again = session.engine->open(session.prompt);
+    return (*again)->prefill(std::nullopt)->n_tokens;
+  };
+  EXPECT_GT(n_tokens_again(0), 0U);
+  EXPECT_GT(n_tokens_again(100), 0U);
+}
+
 // Whole proposals of several lanes, `n_rows` from the end.
 std::vector<Encoding> encode_lanes(PositionScorer& scorer,
                                    const std::vector<std::vector<ItemId>>& proposals,

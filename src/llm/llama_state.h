@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "llm/prompt_cache.h"
 #include "rsd/core/index.h"
 #include "rsd/core/result.h"
 #include "rsd/decode/position_scorer.h"
@@ -40,6 +41,7 @@ struct LlamaEngine::State {
   std::unique_ptr<llama_context, LlamaFree> context;
   std::shared_ptr<const Tokenizer> tokenizer;
   ModelInfo info;
+  PromptCache prompts{0};
   std::uint64_t open_scorers = 0;               // serial number of the scorer that owns the cache
   std::optional<Clock::time_point> give_up_at;  // of the pass that is running
 

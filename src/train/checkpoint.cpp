@@ -10,7 +10,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::string_view kFormat = "rsd.checkpoint";
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
 
 Json bytes_of(const std::vector<float>& values) {
   std::vector<std::uint8_t> bytes(values.size() * sizeof(float));
@@ -57,14 +57,21 @@ SupervisedState supervised_from(const Json& json) {
 }
 
 Json to_json(const RpoState& state) {
-  return {
-      {"step", state.step}, {"adamw", to_json(state.adamw)}, {"weights", bytes_of(state.weights)}};
+  return {{"step", state.step},
+          {"adamw", to_json(state.adamw)},
+          {"weights", bytes_of(state.weights)},
+          {"best_weights", bytes_of(state.best_weights)},
+          {"best_return", state.best_return ? Json(*state.best_return) : Json()}};
 }
 
 RpoState rpo_from(const Json& json) {
-  return {.step = json.at("step").get<std::size_t>(),
-          .adamw = adamw_from(json.at("adamw")),
-          .weights = floats_of(json.at("weights"))};
+  RpoState state{.step = json.at("step").get<std::size_t>(),
+                 .adamw = adamw_from(json.at("adamw")),
+                 .weights = floats_of(json.at("weights")),
+                 .best_weights = floats_of(json.at("best_weights")),
+                 .best_return = std::nullopt};
+  if (!json.at("best_return").is_null()) state.best_return = json.at("best_return").get<double>();
+  return state;
 }
 
 Error invalid(const std::string& what) {

@@ -17,7 +17,8 @@ Checkpoint example() {
                                           .best_loss = 0.25,
                                           .without_gain = 2};
   checkpoint.initial_weights = {3.0F};
-  checkpoint.rpo = RpoState{.step = 9, .adamw = {}, .weights = {4.0F}};
+  checkpoint.rpo = RpoState{
+      .step = 9, .adamw = {}, .weights = {4.0F}, .best_weights = {5.0F}, .best_return = 0.5};
   return checkpoint;
 }
 
@@ -31,6 +32,7 @@ TEST(Checkpoint, IsReadBackToTheBit) {
   EXPECT_EQ(read->supervised->adamw.second, example().supervised->adamw.second);
   EXPECT_EQ(read->initial_weights, example().initial_weights);
   EXPECT_EQ(read->rpo->step, 9U);
+  EXPECT_EQ(read->rpo->best_return, 0.5);
   EXPECT_EQ(serialised(*read), serialised(example()));
 }
 
@@ -48,8 +50,8 @@ TEST(Checkpoint, WhatIsNoneIsTold) {
   std::string newer = whole;
   const std::size_t at = newer.find("version");
   ASSERT_NE(at, std::string::npos);
-  newer[at + 7] = 2;
-  EXPECT_THAT(parse_checkpoint(newer).error().message(), HasSubstr("version 2"));
+  newer[at + 7] = 9;
+  EXPECT_THAT(parse_checkpoint(newer).error().message(), HasSubstr("version 9"));
 }
 
 }  // namespace

@@ -65,13 +65,16 @@ RpoTraining::RpoTraining(RelevanceNetwork initial, RpoEnvironment environment,
 Result<RpoTraining> RpoTraining::create(RelevanceNetwork initial, RpoEnvironment environment,
                                         const RpoOptions& options) {
   if (auto checked = check_options(options); !checked) return checked.error();
-  if (environment.n_requests == 0) return invalid("there are no requests to learn from");
+  if (environment.n_requests <= environment.n_held_out) {
+    return invalid("there are no requests to learn from");
+  }
   return RpoTraining(std::move(initial), std::move(environment), options);
 }
 
 Result<void> RpoTraining::restore(RpoState state) {
   const std::size_t size = network_.weights().size();
-  if (state.weights.size() != size || !fits(state.adamw, size)) {
+  if (state.weights.size() != size || !fits(state.adamw, size) ||
+      (!state.best_weights.empty() && state.best_weights.size() != size)) {
     return Error(ErrorCode::kInvalidInput, "it is of a network of another size, or damaged");
   }
   state_ = std::move(state);
@@ -79,16 +82,62 @@ Result<void> RpoTraining::restore(RpoState state) {
   return {};
 }
 
-Result<void> RpoTraining::play(std::size_t request, std::uint64_t seed, Batch& batch) {
-  auto opened = environment_.open(request);
-  if (!opened) return opened.error();
-  PositionScorer& scorer = **opened;
+RelevanceNetwork RpoTraining::best() const {
+  RelevanceNetwork best = network_;
+  if (!state_.best_weights.empty()) std::ranges::copy(state_.best_weights, best.weights().begin());
+  return best;
+}
+
+bool RpoTraining::is_validation_due() const noexcept {
+  return options_.validate_every > 0 && environment_.n_held_out > 0 &&
+         (state_.step % options_.validate_every == 0 || finished());
+}
+
+Result<const Ranking*> RpoTraining::target_of(std::size_t request, PositionScorer& scorer) {
   if (!targets_.contains(request)) {
     auto target = target_ranking(scorer);
     if (!target) return target.error();
     targets_.emplace(request, *std::move(target));
   }
-  const Ranking& target = targets_.at(request);
+  return &targets_.at(request);
+}
+
+Result<double> RpoTraining::validate() {
+  double sum = 0;
+  double count = 0;
+  const Actor greedy{.agent = &network_};
+  for (std::size_t n = environment_.n_requests - environment_.n_held_out;
+       n < environment_.n_requests; ++n) {
+    auto scorer = environment_.open(n);
+    if (!scorer) return scorer.error();
+    const auto target = target_of(n, **scorer);
+    if (!target) return target.error();
+    for (std::size_t budget = std::min<std::size_t>(2, options_.max_budget);
+         budget <= options_.max_budget; ++budget) {
+      const RolloutOptions rollout{.budget = budget,
+                                   .draft = default_draft(DecoderKind::kRsd, budget),
+                                   .threads = options_.threads};
+      const auto trajectories = roll_out({&greedy, 1}, **scorer, rollout);
+      if (!trajectories) return trajectories.error();
+      sum += spearman_return(trajectories->front().answer, **target);
+      ++count;
+    }
+  }
+  const double mean = sum / count;
+  if (!state_.best_return || mean > *state_.best_return) {
+    state_.best_return = mean;
+    state_.best_weights = state_.weights;
+  }
+  return mean;
+}
+
+Result<void> RpoTraining::play(std::size_t request, std::uint64_t seed, Batch& batch) {
+  auto opened = environment_.open(request);
+  if (!opened) return opened.error();
+  PositionScorer& scorer = **opened;
+  const auto told = target_of(request, scorer);
+  if (!told) return told.error();
+  const Ranking& target = **told;
 
   std::mt19937_64 random(seed);
   RolloutOptions rollout{.budget = 1 + random() % options_.max_budget, .threads = options_.threads};
@@ -150,7 +199,7 @@ Result<RpoTraining::Step> RpoTraining::step() {
   std::mt19937_64 random(options_.seed * 0x9e3779b97f4a7c15ULL + state_.step);
   Batch batch;
   for (std::size_t n = 0; n < options_.requests_per_step; ++n) {
-    const std::size_t request = random() % environment_.n_requests;
+    const std::size_t request = random() % (environment_.n_requests - environment_.n_held_out);
     if (auto done = play(request, random(), batch); !done) return done.error();
   }
   const double share = 1 / static_cast<double>(batch.n_trajectories);

@@ -108,6 +108,35 @@ TEST(RpoTraining, GoesOnAfterAnInterruptionAsIfThereWasNone) {
   EXPECT_EQ(second.state().weights, whole.state().weights);
 }
 
+TEST(RpoTraining, KeepsTheWeightsThatValidateBestAndLearnsFromNoneOfThoseRequests) {
+  RpoOptions options;
+  options.steps = 12;
+  options.max_budget = 2;
+  options.validate_every = 4;
+  options.learning_rate = 0.05;  // so high that the last weights are hardly the best
+  std::vector<std::size_t> opened;
+  RpoEnvironment held_out = environment(40);
+  held_out.n_held_out = 10;
+  held_out.open = [&opened, open = held_out.open](std::size_t request) {
+    opened.push_back(request);
+    return open(request);
+  };
+  auto training = RpoTraining::create(untrained(), held_out, options).value();
+  double best = training.validate().value();
+  EXPECT_THAT(opened, testing::Each(testing::Ge(30U)));
+  EXPECT_THAT(opened, SizeIs(10));
+  while (!training.finished()) {
+    opened.clear();
+    ASSERT_TRUE(training.step());
+    EXPECT_THAT(opened, testing::Each(testing::Lt(30U)));
+    EXPECT_EQ(training.is_validation_due(), training.state().step % 4 == 0);
+    if (training.is_validation_due()) best = std::max(best, training.validate().value());
+  }
+  EXPECT_EQ(training.state().best_return, best);
+  auto again = RpoTraining::create(training.best(), held_out, options).value();
+  EXPECT_EQ(again.validate().value(), best);
+}
+
 TEST(RpoTraining, FirstStepHasNoDivergenceAndTheReferenceIsFrozen) {
   RpoOptions options;
   options.passes = 1;

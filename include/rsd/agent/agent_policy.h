@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "rsd/agent/relevance_network.h"
@@ -11,7 +12,9 @@ namespace rsd {
 
 inline constexpr std::string_view kAgentPolicy = "agent";
 
-// Of that name. Scores known items 0. One pass of the network per call, on the calling thread.
-std::shared_ptr<const RankingPolicy> agent_policy(RelevanceNetwork network);
+// Of that name, or another one where several are compared. Scores known items 0. One pass of the
+// network per call, on the calling thread.
+std::shared_ptr<const RankingPolicy> agent_policy(RelevanceNetwork network,
+                                                  std::string name = std::string(kAgentPolicy));
 
 }  // namespace rsd

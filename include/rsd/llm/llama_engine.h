@@ -31,6 +31,8 @@ struct LlamaOptions {
   // Tokens that prompt and ranking may take; 0 = what the model was trained for, at most
   // kDefaultMaxContext. Memory grows with it.
   std::size_t context_size = 0;
+  // Memory to keep encoded prompts in, so that one that comes again is not encoded again. 0: none.
+  std::size_t prompt_cache_bytes = 0;
   int threads = 0;     // 0 = one per core
   int gpu_layers = 0;  // layers kept on the GPU, in builds that have one; -1 = all
   LogSink log;         // rsd's and llama.cpp's; one per process, the engine loaded last sets it

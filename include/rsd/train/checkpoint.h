@@ -1,6 +1,6 @@
 // An interrupted training, kept: where it stands, in a file of its own.
 //
-// CBOR with the fields "format" ("rsd.checkpoint"), "version" (1), "stage" and the states of the
+// CBOR with the fields "format" ("rsd.checkpoint"), "version" (2), "stage" and the states of the
 // stages that have begun.
 #pragma once
 
@@ -16,7 +16,7 @@
 namespace rsd {
 
 struct Checkpoint {
-  std::optional<SupervisedState> supervised;
+  std::optional<SupervisedState> supervised;  // dropped when it is done
   // The agent that reinforcement learning starts from, once it is known, and how far that came.
   std::optional<std::vector<float>> initial_weights;
   std::optional<RpoState> rpo;

@@ -32,6 +32,7 @@ struct RpoOptions {
   double gradient_norm = 1;
   RpoTerms terms;
   Advantage advantage = Advantage::kReference;
+  std::size_t validate_every = 25;  // steps, and before the first one; 0: never
   std::uint64_t seed = 1;
   int threads = 1;
   AdamWOptions adamw;  // but for its learning rate, which follows the schedule
@@ -40,6 +41,7 @@ struct RpoOptions {
 // The requests to learn from.
 struct RpoEnvironment {
   std::size_t n_requests = 0;  // at least 1
+  std::size_t n_held_out = 0;  // of these, the last ones: they only validate
   // The LLM's view of one of them. A scorer is let go before the next one is asked for.
   std::function<Result<std::unique_ptr<PositionScorer>>(std::size_t request)> open;
 };
@@ -48,6 +50,8 @@ struct RpoState {
   std::size_t step = 0;
   AdamWState adamw;
   std::vector<float> weights;
+  std::vector<float> best_weights;    // by validation; empty before the first one
+  std::optional<double> best_return;  // of best_weights
 };
 
 // Deterministic: the same network, LLM and options give the same weights on the same machine,
@@ -64,6 +68,9 @@ class RpoTraining {
   // kInvalidInput: of a network of another size.
   Result<void> restore(RpoState state);
   const RelevanceNetwork& network() const noexcept { return network_; }
+  // With the best weights so far by validation; the current ones where there was none. The agent
+  // that it starts from is one of those compared.
+  RelevanceNetwork best() const;
 
   // Means over the step's trajectories and, below, their actions.
   struct Step {
@@ -81,11 +88,18 @@ class RpoTraining {
   // known yet, and (rollouts + 1) * (T - 1) of up to K.
   Result<Step> step();
 
+  bool is_validation_due() const noexcept;
+  // The mean return of the greedy agent on the requests that are held out, with budgets of 2 up to
+  // max_budget (1 where that is 1). Keeps the weights when they are the best so far. Cost: as of a
+  // step over these requests with one rollout.
+  Result<double> validate();
+
  private:
   RpoTraining(RelevanceNetwork initial, RpoEnvironment environment, const RpoOptions& options);
 
   struct Batch;
   Result<void> play(std::size_t request, std::uint64_t seed, Batch& batch);
+  Result<const Ranking*> target_of(std::size_t request, PositionScorer& scorer);
   Result<void> update(const Batch& batch, Step& step);
 
   RpoOptions options_;
