@@ -49,14 +49,6 @@ Result<PromptTemplates> load_templates(const std::vector<std::string>& files) {
 
 }  // namespace
 
-std::string identity_of(const std::string& path) {
-  std::error_code unknown;
-  const auto size = std::filesystem::file_size(path, unknown);
-  const auto changed = std::filesystem::last_write_time(path, unknown).time_since_epoch();
-  return path + " (" + std::to_string(size) + " bytes, changed at " +
-         std::to_string(changed.count()) + ")";
-}
-
 Result<std::vector<LoraFile>> parse_loras(const std::vector<std::string>& texts) {
   std::vector<LoraFile> loras;
   for (const auto& text : texts) {

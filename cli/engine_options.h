@@ -3,12 +3,12 @@
 
 #include <CLI/App.hpp>
 #include <cstddef>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "common_options.h"
+#include "conditions.h"
 #include "rsd/core/result.h"
 #include "rsd/llm/llama_engine.h"
 #include "rsd/prompt/prompt_builder.h"
@@ -29,12 +29,6 @@ void add_engine_options(CLI::App& command, EngineOptions& options);
 
 // What --lora names. kInvalidArgument: a scale that isn't finite.
 Result<std::vector<LoraFile>> parse_loras(const std::vector<std::string>& texts);
-
-// What results depend on, by name.
-using Conditions = std::map<std::string, std::string>;
-
-// A file by name, size and time of its last change: under the same name may lie another.
-std::string identity_of(const std::string& path);
 
 // What rankings depend on besides the requests and the decoder: the files by name, size and time of
 // their last change, and this version of rsd. Kept with unfinished results and compared when they

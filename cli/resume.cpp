@@ -77,26 +77,22 @@ std::string conditions_path(const std::string& path) {
   return OutputFile::partial_path(path) + ".conditions";
 }
 
+// Without conditions it is an older file, or one that was moved here: the answers alone must tell.
 Result<void> check_conditions(const std::string& path, const Conditions& now) {
-  const auto text = read_file(conditions_path(path));
-  if (!text) return {};  // an older file, or one that was moved here: the answers alone must tell
-  const Json then = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
-  if (!then.is_object()) return no_output(conditions_path(path), 1);
-  for (const auto& [key, value] : now) {
-    const Json before = then.value(key, Json(""));
-    if (before != value) {
-      return Error(ErrorCode::kInvalidArgument, OutputFile::partial_path(path) + " was made with " +
-                                                    key + " " + before.dump() +
-                                                    "; it can't be resumed with \"" + value + "\"");
-    }
-  }
-  return {};
+  if (!std::filesystem::exists(conditions_path(path))) return {};
+  const auto changed = changed_condition(conditions_path(path), now);
+  if (!changed) return changed.error();
+  if (!*changed) return {};
+  const ChangedCondition& change = **changed;
+  return Error(ErrorCode::kInvalidArgument,
+               OutputFile::partial_path(path) + " was made with " + change.key + " \"" +
+                   change.before + "\"; it can't be resumed with \"" + change.now + "\"");
 }
 
 }  // namespace
 
 Result<void> write_conditions(const std::string& path, const Conditions& conditions) {
-  return write_file_atomically(conditions_path(path), Json(conditions).dump() + "\n");
+  return save_conditions(conditions_path(path), conditions);
 }
 
 void remove_conditions(const std::string& path) {

@@ -5,7 +5,7 @@
 #include <string>
 #include <unordered_set>
 
-#include "engine_options.h"
+#include "conditions.h"
 #include "rsd/core/result.h"
 #include "rsd/data/answer_writer.h"
 

@@ -5,7 +5,6 @@
 #include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <sstream>
 #include <system_error>
 #include <utility>
@@ -27,26 +26,15 @@ std::size_t steps_done(const Checkpoint& checkpoint, const std::string& stage) {
 
 Result<void> check_conditions(const std::string& path, const Conditions& now) {
   if (!std::filesystem::exists(path)) return {};
-  const auto text = read_file(path);
-  if (!text) return text.error();
-  const Json then = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
-  if (!then.is_object()) return Error(ErrorCode::kInvalidInput, path + ": this is no JSON object");
-  std::set<std::string> keys;
-  for (const auto& [key, value] : now)
-    keys.insert(key);
-  for (const auto& [key, value] : then.items())
-    keys.insert(key);
-  for (const std::string& key : keys) {
-    const Json before = then.value(key, Json("nothing"));
-    const auto at = now.find(key);
-    const std::string value = at == now.end() ? "nothing" : at->second;
-    if (before == value) continue;
-    return Error(ErrorCode::kInvalidArgument,
-                 "the training in " + std::filesystem::path(path).parent_path().string() +
-                     " was begun with " + key + " " + before.dump() + "; it can't go on with \"" +
-                     value + "\". Choose another --out, or delete the folder to begin anew");
-  }
-  return {};
+  const auto changed = changed_condition(path, now);
+  if (!changed) return changed.error();
+  if (!*changed) return {};
+  const ChangedCondition& change = **changed;
+  return Error(ErrorCode::kInvalidArgument,
+               "the training in " + std::filesystem::path(path).parent_path().string() +
+                   " was begun with " + change.key + " \"" + change.before +
+                   "\"; it can't go on with \"" + change.now +
+                   "\". Choose another --out, or delete the folder to begin anew");
 }
 
 // A whole line of metrics.jsonl.
@@ -122,7 +110,7 @@ Result<TrainingFolder> TrainingFolder::open(const std::string& agent,
 }
 
 Result<void> TrainingFolder::begin() const {
-  return write_file_atomically(path("conditions.json"), Json(conditions_).dump(2) + "\n");
+  return save_conditions(path("conditions.json"), conditions_);
 }
 
 Result<Checkpoint> TrainingFolder::load() const {

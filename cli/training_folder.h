@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "engine_options.h"
+#include "conditions.h"
 #include "file_lock.h"
 #include "rsd/core/result.h"
 #include "rsd/train/checkpoint.h"

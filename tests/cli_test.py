@@ -778,6 +778,11 @@ class Output(CliTest):
             self.check(done, USAGE, r'out\.jsonl:1: was made with decoder "rsd", budget 3')
         self.assertEqual(self.out.read_text(), before)
 
+    def test_resuming_without_the_adapter_that_was_there_is_an_error(self):
+        path = self.kill_in_the_middle("--lora", LORA)
+        done = rank(path, "--output", self.out, "--resume")
+        self.check(done, USAGE, r'was made with lora ".*tiny-lora.*can\'t be resumed with "nothing"')
+
     def test_resuming_something_else_leaves_it_alone(self):
         self.out.write_text("my notes\n")
         done = rank(EXAMPLES, "--output", self.out, "--resume")

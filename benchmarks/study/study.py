@@ -1,0 +1,81 @@
+#!/usr/bin/env python3
+"""The paper's exhibits on our data: trains the agents they need, compares them, writes report.html.
+
+    python3 benchmarks/study/study.py methods ablations curves sensitivity transfer --data DIR --out study
+
+DIR holds {quora,msmarco-dl-bm25,games,ml1m}-{train,test}.jsonl. What was run is kept under --out and not
+run again; an interrupted study goes on. Needs a built rsd, and gnuplot for the plots. No Python packages.
+"""
+
+from __future__ import annotations
+
+import argparse
+import html
+import os
+import platform
+from pathlib import Path
+
+import exhibits
+import page
+from runs import Runs
+
+ROOT = Path(__file__).resolve().parents[2]
+EXHIBITS = ("methods", "ablations", "curves", "sensitivity", "transfer")
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("exhibits", nargs="+", choices=EXHIBITS, metavar="EXHIBIT", help=", ".join(EXHIBITS))
+    parser.add_argument("--data", type=Path, required=True, help="folder of the request files")
+    parser.add_argument("--out", type=Path, required=True, help="agents, comparisons, report.html")
+    parser.add_argument("--rsd", type=Path, default=ROOT / "build/release/rsd")
+    parser.add_argument("--model", help="GGUF model; without it the default model")
+    parser.add_argument("--agent", type=Path, default=ROOT / "models/agent.gguf", help="of the exhibit methods")
+    parser.add_argument("--threads", type=int, help="of rsd")
+    parser.add_argument("--requests", type=int, default=100, help="of each test file")
+    parser.add_argument("--train-requests", type=int, default=150, help="of each training file, for traces")
+    parser.add_argument("--supervised-steps", type=int, default=1500)
+    parser.add_argument("--rpo-requests", type=int, default=25, help="of each training file, for RPO")
+    parser.add_argument("--rpo-steps", type=int, default=100)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--cache-ram", type=int, default=4096, help="MiB for encoded prompts in RPO")
+    return parser.parse_args()
+
+
+def facts(options: argparse.Namespace, runs: Runs) -> list[str]:
+    model = html.escape(options.model or "the default model")
+    cpu = next(
+        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")),
+        platform.processor(),
+    )
+    commands = html.escape("\n".join(runs.commands))
+    return [
+        f"LLM: {model}. Test requests: the first {options.requests} of each file, candidates shuffled with seed 1.",
+        f"Agents of (b) to (e): traces of {options.train_requests} requests a training file, {options.supervised_steps} supervised steps at most; "
+        f"RPO on {options.rpo_requests} requests a file, {options.rpo_steps} steps; seeds {', '.join(map(str, options.seeds))}.",
+        f"Machine: {html.escape(cpu)}, {os.cpu_count()} cores; load average now {os.getloadavg()[0]:.1f}.",
+        f"<details><summary>Commands</summary><pre>{commands}</pre></details>",
+    ]
+
+
+def main() -> None:
+    options = parse_arguments()
+    runs = Runs(options)
+    make = {
+        "methods": lambda: exhibits.methods(runs, options.agent),
+        "ablations": lambda: exhibits.ablations(runs, options.seeds),
+        "curves": lambda: exhibits.curves(runs, options.seeds),
+        "sensitivity": lambda: exhibits.sensitivity(runs, options.seeds[0]),
+        "transfer": lambda: exhibits.transfer(runs, options.seeds[0]),
+    }
+    sections = []
+    for name in EXHIBITS:
+        if name not in options.exhibits:
+            continue
+        sections.append(make[name]())
+        page.write(options.out / "report.html", "Reinforcement speculative decoding: the study", facts(options, runs), sections)
+    print(options.out / "report.html")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""The study's arithmetic, by values that can be worked out by hand. Usage: python3 test_study.py"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import unittest
+from pathlib import Path
+
+import exhibits
+import figures
+import page
+
+
+def measured(kt: list[float], kd: list[float] | None = None) -> figures.Measured:
+    kd = kd or [(1 - value) / 2 for value in kt]
+    return figures.Measured({"kt": kt, "sr": kt, "fd": kd, "kd": kd, "encodings": [2.0] * len(kt)})
+
+
+class Agreement(unittest.TestCase):
+    def test_one_swap_of_neighbours(self):
+        found = figures.agreement([1, 0, 2, 3], [0, 1, 2, 3])
+        self.assertAlmostEqual(found["kd"], 1 / 6)
+        self.assertAlmostEqual(found["kt"], 1 - 2 / 6)
+        self.assertAlmostEqual(found["sr"], 1 - 6 * 2 / 60)
+        self.assertAlmostEqual(found["fd"], 2 / 8)
+
+    def test_the_same_and_the_reverse(self):
+        self.assertEqual(figures.agreement([2, 0, 1], [2, 0, 1]), {"kt": 1, "sr": 1, "fd": 0, "kd": 0})
+        self.assertEqual(figures.agreement([1, 0, 2], [2, 0, 1]), {"kt": -1, "sr": -1, "fd": 1, "kd": 1})
+
+    def test_a_single_item_agrees(self):
+        self.assertEqual(figures.agreement([0], [0])["kt"], 1)
+
+
+class Records(unittest.TestCase):
+    def test_figures_are_read_by_setting_and_the_header_is_none(self):
+        def setting(name, ranking):
+            timing = {"prefill": 1, "decode": 2, "agent": 3, "total": 6}
+            return {"setting": name, "ranking": ranking, "encodings": 2, "timing_ms": timing}
+
+        lines = [
+            {"rsd_records": 1, "conditions": {}},
+            {"id": "a", "settings": [setting("ar", [1, 0]), setting("std", [0, 1])]},
+            {"id": "b", "settings": [setting("ar", [0, 1]), setting("std", [0, 1])]},
+        ]
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "records.jsonl"
+            path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+            found = figures.read_records(path)
+        self.assertEqual(found["std"].figures["kt"], [-1, 1])
+        self.assertEqual(found["std"].mean("agent_ms"), 3)
+        self.assertEqual(found["ar"].mean("kd"), 0)
+
+
+class Statistics(unittest.TestCase):
+    def test_gain_is_towards_the_better_side(self):
+        self.assertAlmostEqual(figures.gain(0.9, 0.6, "kt"), 0.5)
+        self.assertAlmostEqual(figures.gain(0.1, 0.4, "fd"), 0.75)
+        self.assertIsNone(figures.gain(0.1, 0.0, "fd"))
+        self.assertIsNone(figures.gain(0.1, -0.2, "kt"))
+
+    def test_the_interval_holds_the_mean_and_is_the_same_each_time(self):
+        values = [0.0] * 50 + [1.0] * 50
+        low, high = figures.interval(values)
+        self.assertEqual((low, high), figures.interval(values))
+        self.assertTrue(0.35 < low < 0.45 and 0.55 < high < 0.65, (low, high))
+        self.assertEqual(figures.interval([0.5] * 9), (0.5, 0.5))
+
+    def test_the_baseline_is_the_better_one_of_std_and_sd(self):
+        settings = {
+            "std": measured([0.5, 0.5]),
+            "sd T=2": measured([0.6, 0.4], [0.1, 0.1]),
+            "rsd agent T=2": measured([0.75, 0.75], [0.05, 0.05]),
+        }
+        gains = exhibits.mean_gain(settings, 2)
+        self.assertAlmostEqual(gains["kt"], 0.5)
+        self.assertAlmostEqual(gains["kd"], 0.5)
+
+    def test_what_is_removed_of_a_distance(self):
+        self.assertTrue(exhibits.removed([[0.1, 0.1], [0.2, 0.2]]).startswith("+50.0 %"))
+        self.assertTrue(exhibits.removed([[0.1, 0.1], [0.0, 0.0]]).startswith("+0.0 %"))
+
+    def test_curves_are_means_over_seeds_with_their_range(self):
+        points, ranges = exhibits.over_seeds([[(1, 0.0), (2, 1.0)], [(1, 1.0), (2, 2.0)]])
+        self.assertEqual(points, [(1, 0.5), (2, 1.5)])
+        self.assertEqual(ranges, [(0.0, 1.0), (1.0, 2.0)])
+
+
+class Page(unittest.TestCase):
+    def test_it_is_whole_and_texts_are_escaped(self):
+        table = page.Table("a < b", ["x"], [["1"]])
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "report.html"
+            page.write(path, "T & U", ["fact"], [page.Section("S", "text", [table])])
+            text = path.read_text(encoding="utf-8")
+            self.assertEqual([p.name for p in Path(folder).iterdir()], ["report.html"])
+        for part in ("T &amp; U", "a &lt; b", "<td>1</td>", "</html>"):
+            self.assertIn(part, text)
+
+    def test_a_plot_has_its_curves_and_their_names(self):
+        if shutil.which("gnuplot") is None:
+            self.skipTest("gnuplot is missing")
+        curves = [page.Curve("it's one", [(1, 2), (2, 3)], [(1, 3), (2, 4)]), page.Curve("two_", [(1, 1), (2, 1)])]
+        drawn = page.Plot("a_title", "x", "y", curves, "a < b").html()
+        for part in ("<svg", "it's one", "two_", "a_title", "a &lt; b"):
+            self.assertIn(part, drawn)
+
+    def test_what_can_not_be_plotted_is_said(self):
+        plot = page.Plot("t", "x", "y", [page.Curve("c", [])])
+        self.assertIn("No plot: gnuplot", plot.html())
+
+
+if __name__ == "__main__":
+    unittest.main()
