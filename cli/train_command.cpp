@@ -356,10 +356,13 @@ class TrainRun {
       }
     }
     ProgressBar progress("supervised steps", options.steps);
-    while (!training.finished()) {
-      const auto step = training.step();
-      if (!step) return step.error();
-      record(*step, training.state().step);
+    // The agent that it starts from is one of those that the best is chosen from.
+    for (bool begins = !checkpoint_.supervised; begins || !training.finished(); begins = false) {
+      if (!begins) {
+        const auto step = training.step();
+        if (!step) return step.error();
+        record(*step, training.state().step);
+      }
       if (training.is_validation_due()) {
         const Validation validation = training.validate();
         record(validation, training.state().step);

@@ -64,7 +64,7 @@ std::vector<TrainingFigure> figures_of(const std::vector<Json>& metrics) {
        .curves = {curve_of(metrics, "training", "supervised", "loss"),
                   curve_of(metrics, "validation", "validation", "loss")}},
       {.title = "Supervised: agreement with the target",
-       .caption = "Kendall's tau of what is not known yet, on requests that are held out.",
+       .caption = "Kendall's tau of the whole ranking, on requests that are held out.",
        .unit = "KT",
        .curves = {curve_of(metrics, "agent", "validation", "kendall_tau"),
                   curve_of(metrics, "heuristic", "validation", "heuristic_kendall_tau")}},

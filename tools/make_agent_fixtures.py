@@ -17,6 +17,7 @@ import torch
 
 OUT = Path(__file__).resolve().parent.parent / "tests" / "fixtures" / "agent.json"
 D_MODEL, N_HEADS, N_LAYERS, D_FEED_FORWARD, N_FEATURES = 8, 2, 2, 6, 45
+D_PAIR, N_PAIR = 5, 18
 INPUTS = [(5, 3), (4, 1), (2, 2)]  # items, rounds
 
 
@@ -28,10 +29,11 @@ def shapes() -> dict[str, tuple[int, ...]]:
             name = f"layer.{layer}.{part}."
             result[name + "norm"] = (d,)
             if part == "items":
-                result[name + "preference"] = (N_HEADS,)
+                result[name + "pairs"] = (N_HEADS, N_PAIR)
             result |= {name + projection: (d, d) for projection in ("query", "key", "value", "out")}
         name = f"layer.{layer}.feed_forward."
         result |= {name + "norm": (d,), name + "gate": (ff, d), name + "up": (ff, d), name + "down": (d, ff)}
+    result |= {"pairs.weight": (D_PAIR, N_PAIR), "pairs.bias": (D_PAIR,), "pairs.out": (1, D_PAIR)}
     return result | {"out.norm": (d,), "out.weight": (1, d), "out.gain": (1,)}
 
 
@@ -54,18 +56,24 @@ def attention(x: torch.Tensor, w: dict, name: str, bias: torch.Tensor | None) ->
     return mixed.permute(1, 2, 0, 3).flatten(-2) @ w[name + "out"].T
 
 
-def scores(features: torch.Tensor, preferences: torch.Tensor, base: torch.Tensor, w: dict) -> torch.Tensor:
-    """features [R, n, F], preferences [R, n, n], base [n]."""
+def duels_won(pairs: torch.Tensor, w: dict) -> torch.Tensor:
+    """[n]: what each item wins against the others, in the mean, added up over the rounds."""
+    y = (torch.nn.functional.silu(pairs @ w["pairs.weight"].T + w["pairs.bias"]) @ w["pairs.out"].T).squeeze(-1)
+    return (y - y.transpose(1, 2)).sum((0, 2)) / (pairs.shape[1] - 1)
+
+
+def scores(features: torch.Tensor, pairs: torch.Tensor, base: torch.Tensor, w: dict) -> torch.Tensor:
+    """features [R, n, F], pairs [R, n, n, P], base [n]."""
     x = features @ w["in.weight"].T + w["in.bias"]
     for layer in range(N_LAYERS):
         items, rounds, feed = (f"layer.{layer}.{part}." for part in ("items", "rounds", "feed_forward"))
-        bias = w[items + "preference"][:, None, None, None] * preferences
+        bias = (pairs @ w[items + "pairs"].T).permute(3, 0, 1, 2)
         x = x + attention(normalised(x, w[items + "norm"]), w, items, bias)
         by_item = normalised(x, w[rounds + "norm"]).transpose(0, 1)
         x = x + attention(by_item, w, rounds, None).transpose(0, 1)
         h = normalised(x, w[feed + "norm"])
         x = x + (torch.nn.functional.silu(h @ w[feed + "gate"].T) * (h @ w[feed + "up"].T)) @ w[feed + "down"].T
-    return w["out.gain"] * base + (normalised(x[-1], w["out.norm"]) @ w["out.weight"].T).squeeze(-1)
+    return w["out.gain"] * base + duels_won(pairs, w) + (normalised(x[-1], w["out.norm"]) @ w["out.weight"].T).squeeze(-1)
 
 
 def rounded(tensor: torch.Tensor, digits: int) -> list[float]:
@@ -83,16 +91,15 @@ def main() -> None:
     inputs, total = [], torch.zeros(())
     for n_items, n_rounds in INPUTS:
         features, base, slopes = draw(n_rounds, n_items, N_FEATURES), draw(n_items), draw(n_items)
-        half = torch.tanh(draw(n_rounds, n_items, n_items)).mul(1000).round().div(1000)
-        preferences = (half - half.transpose(1, 2)) / 2
-        result = scores(features, preferences, base, weights)
+        pairs = draw(n_rounds, n_items, n_items, N_PAIR)
+        result = scores(features, pairs, base, weights)
         total = total + (slopes * result).sum()
         inputs.append(
             {
                 "n_items": n_items,
                 "n_rounds": n_rounds,
                 "features": rounded(features, 3),
-                "preferences": rounded(preferences, 4),
+                "pairs": rounded(pairs, 3),
                 "base": rounded(base, 3),
                 "slopes": rounded(slopes, 3),
                 "scores": rounded(result.detach(), 7),
@@ -104,6 +111,7 @@ def main() -> None:
         "n_heads": N_HEADS,
         "n_layers": N_LAYERS,
         "d_feed_forward": D_FEED_FORWARD,
+        "d_pair": D_PAIR,
         "inputs": inputs,
         "weights": {name: rounded(w.detach(), 4) for name, w in weights.items()},
         "gradients": {name: rounded(w.grad, 7) for name, w in weights.items()},

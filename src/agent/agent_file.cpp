@@ -9,6 +9,7 @@
 #include <fstream>
 #include <memory>
 #include <optional>
+#include <span>
 #include <sstream>
 #include <string_view>
 #include <utility>
@@ -19,7 +20,7 @@
 namespace rsd {
 namespace {
 
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;
 constexpr const char* kArchitecture = "rsd-agent";
 constexpr std::string_view kNotes = "rsd.training.";
 
@@ -35,11 +36,17 @@ struct Size {
 constexpr Size kSizes[] = {{"rsd.agent.d_model", &NetworkShape::d_model},
                            {"rsd.agent.n_heads", &NetworkShape::n_heads},
                            {"rsd.agent.n_layers", &NetworkShape::n_layers},
-                           {"rsd.agent.d_feed_forward", &NetworkShape::d_feed_forward}};
+                           {"rsd.agent.d_feed_forward", &NetworkShape::d_feed_forward},
+                           {"rsd.agent.d_pair", &NetworkShape::d_pair}};
 constexpr const char* kMaxRounds = "rsd.agent.max_rounds";
 constexpr const char* kListwise = "rsd.agent.listwise";
 constexpr const char* kRoundHistory = "rsd.agent.round_history";
-constexpr const char* kFeatures = "rsd.agent.features";
+struct Features {
+  const char* key;
+  std::span<const std::string_view> (*names)();
+};
+constexpr Features kFeatures[] = {{"rsd.agent.features", &feature_names},
+                                  {"rsd.agent.pair_features", &pair_feature_names}};
 constexpr const char* kVersionKey = "rsd.agent.version";
 
 void describe(gguf_context* file, const NetworkShape& shape, const AgentNotes& notes) {
@@ -50,10 +57,12 @@ void describe(gguf_context* file, const NetworkShape& shape, const AgentNotes& n
   gguf_set_val_u32(file, kMaxRounds, static_cast<std::uint32_t>(shape.input.max_rounds));
   gguf_set_val_bool(file, kListwise, shape.input.listwise);
   gguf_set_val_bool(file, kRoundHistory, shape.input.round_history);
-  std::vector<const char*> names;
-  for (const std::string_view name : feature_names())
-    names.push_back(name.data());  // literals, which end in a zero
-  gguf_set_arr_str(file, kFeatures, names.data(), names.size());
+  for (const Features& features : kFeatures) {
+    std::vector<const char*> names;
+    for (const std::string_view name : features.names())
+      names.push_back(name.data());  // literals, which end in a zero
+    gguf_set_arr_str(file, features.key, names.data(), names.size());
+  }
   for (const auto& [name, text] : notes)
     gguf_set_val_str(file, (std::string(kNotes) + name).c_str(), text.c_str());
 }
@@ -74,7 +83,8 @@ class Reader {
     shape.input.listwise = flag(kListwise);
     shape.input.round_history = flag(kRoundHistory);
     if (problem_) return *problem_;
-    if (auto checked = check_features(); !checked) return checked.error();
+    for (const Features& features : kFeatures)
+      if (auto checked = check_features(features); !checked) return checked.error();
     return shape;
   }
 
@@ -122,10 +132,10 @@ class Reader {
                    "; this rsd reads version " + std::to_string(kVersion));
   }
 
-  Result<void> check_features() {
-    const int64_t at = find(kFeatures, GGUF_TYPE_ARRAY);
+  Result<void> check_features(const Features& features) {
+    const int64_t at = find(features.key, GGUF_TYPE_ARRAY);
     if (at < 0) return *problem_;
-    const auto expected = feature_names();
+    const auto expected = features.names();
     const bool same = gguf_get_arr_type(file_, at) == GGUF_TYPE_STRING &&
                       gguf_get_arr_n(file_, at) == expected.size();
     for (std::size_t i = 0; same && i < expected.size(); ++i) {

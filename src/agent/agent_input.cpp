@@ -6,6 +6,7 @@
 #include <limits>
 #include <numeric>
 
+#include "agent/pair_features.h"
 #include "agent/round_view.h"
 #include "rsd/core/check.h"
 #include "rsd/decode/policies.h"
@@ -313,7 +314,11 @@ AgentInput agent_input(const History& history, std::optional<std::size_t> encodi
          encodings_left ? 0.0F : 1.0F, encodings_left == 0U ? 1.0F : 0.0F});
     const auto features = tokens.take();
     input.features.insert(input.features.end(), features.begin(), features.end());
-    input.preferences.insert(input.preferences.end(), preferences.begin(), preferences.end());
+    const auto pairs = pair_features(
+        view, preferences,
+        {.rounds_ago = static_cast<float>(age) / 4,
+         .share_open = static_cast<float>(n) / static_cast<float>(history.n_items())});
+    input.pairs.insert(input.pairs.end(), pairs.begin(), pairs.end());
   }
   const auto heuristic = options.listwise ? blend_policy() : first_disagreement_policy();
   const auto scores = heuristic->score(history, encodings_left);

@@ -28,7 +28,8 @@ PaddedBatch::PaddedBatch(std::span<const AgentInput> inputs) : n_inputs(inputs.s
   }
   const std::size_t n_tokens = n_items * n_rounds * n_inputs;
   features.assign(feature_names().size() * n_tokens, 0.0F);
-  preferences.assign(n_items * n_tokens, 0.0F);
+  pairs.assign(pair_feature_names().size() * n_items * n_tokens, 0.0F);
+  duels.assign(n_inputs, 0.0F);
   item_mask.assign(n_items * n_tokens, 0.0F);
   round_mask.assign(n_rounds * n_tokens, 0.0F);
   base.assign(n_items * n_inputs, 0.0F);
@@ -41,14 +42,16 @@ PaddedBatch::PaddedBatch(std::span<const AgentInput> inputs) : n_inputs(inputs.s
 void PaddedBatch::add(const AgentInput& input, std::size_t number) {
   const std::size_t n = input.n_items();
   const std::size_t n_features = feature_names().size();
+  const std::size_t n_pair = pair_feature_names().size();
+  if (n > 1) duels[number] = 1 / static_cast<float>(n - 1);
   std::ranges::copy(input.base, base.begin() + signed_size(number * n_items));
   for (std::size_t t = 0; t < input.n_rounds; ++t) {
     const std::size_t round = number * n_rounds + (n_rounds - input.n_rounds) + t;
     std::copy_n(input.features.begin() + signed_size(t * n * n_features), n * n_features,
                 features.begin() + signed_size(round * n_items * n_features));
     for (std::size_t i = 0; i < n; ++i) {
-      std::copy_n(input.preferences.begin() + signed_size((t * n + i) * n), n,
-                  preferences.begin() + signed_size((round * n_items + i) * n_items));
+      std::copy_n(input.pairs.begin() + signed_size((t * n + i) * n * n_pair), n * n_pair,
+                  pairs.begin() + signed_size((round * n_items + i) * n_items * n_pair));
     }
   }
 }
@@ -79,7 +82,8 @@ class Builder {
     }
     const int64_t n_batched = rounds() * inputs();
     graph_.features = leaf(signed_size(feature_names().size()), items() * n_batched);
-    graph_.preferences = leaf(items(), items(), 1, n_batched);
+    graph_.pairs = leaf(signed_size(pair_feature_names().size()), items() * items() * n_batched);
+    graph_.duels = leaf(1, inputs());
     graph_.item_mask = leaf(items(), items(), 1, n_batched);
     graph_.round_mask = leaf(rounds(), rounds(), 1, items() * inputs());
     graph_.base = leaf(items(), inputs());
@@ -93,9 +97,11 @@ class Builder {
       x = ggml_add(context_, x, over_rounds(normalised(x)));
       x = ggml_add(context_, x, feed_forward(normalised(x)));
     }
+    ggml_tensor* won = duels_won();
     ggml_tensor* correction = linear(normalised(last_round(x)));
     correction = ggml_reshape_2d(context_, correction, items(), inputs());
-    graph_.scores = ggml_add(context_, ggml_mul(context_, graph_.base, next_weight()), correction);
+    graph_.scores = ggml_add(context_, ggml_mul(context_, graph_.base, next_weight()),
+                             ggml_add(context_, correction, won));
     RSD_CHECK(next_ == graph_.weights.size(), "every weight is used once");
     return graph_;
   }
@@ -156,9 +162,9 @@ class Builder {
 
   ggml_tensor* over_items(ggml_tensor* x) {
     const int64_t m = rounds() * inputs();
-    ggml_tensor* strength = ggml_reshape_3d(context_, next_weight(), 1, 1, heads());
-    ggml_tensor* bias = ggml_repeat_4d(context_, graph_.preferences, items(), items(), heads(), m);
-    bias = ggml_mul(context_, bias, strength);
+    ggml_tensor* bias = linear(graph_.pairs);  // [heads, N * N * R * B]
+    bias = ggml_reshape_4d(context_, bias, heads(), items(), items(), m);
+    bias = ggml_cont(context_, ggml_permute(context_, bias, 2, 0, 1, 3));
     return attention(x, {.n = items(), .m = m, .mask = graph_.item_mask, .bias = bias});
   }
 
@@ -178,6 +184,20 @@ class Builder {
   ggml_tensor* feed_forward(ggml_tensor* x) {
     ggml_tensor* gate = ggml_silu(context_, linear(x));
     return linear(ggml_mul(context_, gate, linear(x)));
+  }
+
+  // [N, B]: for each item the mean over the others, added up over the rounds. What is missing has
+  // the same features on both sides, and gives nothing.
+  ggml_tensor* duels_won() {
+    ggml_tensor* y = linear(graph_.pairs);
+    y = ggml_add(context_, y, next_weight());
+    y = linear(ggml_silu(context_, y));
+    y = ggml_reshape_3d(context_, y, items(), items(), rounds() * inputs());
+    y = ggml_sub(context_, y, ggml_cont(context_, ggml_transpose(context_, y)));
+    y = ggml_reshape_3d(context_, ggml_sum_rows(context_, y), items(), rounds(), inputs());
+    y = ggml_sum_rows(context_, ggml_cont(context_, ggml_transpose(context_, y)));
+    y = ggml_reshape_2d(context_, y, items(), inputs());
+    return ggml_mul(context_, y, graph_.duels);
   }
 
   // [d, N * B].

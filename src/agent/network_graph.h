@@ -20,11 +20,12 @@ struct PaddedBatch {
   std::size_t n_items = 0;
   std::size_t n_rounds = 0;
   std::size_t n_inputs = 0;
-  std::vector<float> features;     // [F, items, rounds, inputs]
-  std::vector<float> preferences;  // [items (of the other), items, 1, rounds * inputs]
-  std::vector<float> base;         // [items, inputs]
-  std::vector<float> item_mask;    // [items (attended to), items, 1, rounds * inputs]
-  std::vector<float> round_mask;   // [rounds (attended to), rounds, 1, items * inputs]
+  std::vector<float> features;    // [F, items, rounds, inputs]
+  std::vector<float> pairs;       // [P, items (the other), items, rounds, inputs]
+  std::vector<float> duels;       // [1, inputs] 1 / (n - 1)
+  std::vector<float> base;        // [items, inputs]
+  std::vector<float> item_mask;   // [items (attended to), items, 1, rounds * inputs]
+  std::vector<float> round_mask;  // [rounds (attended to), rounds, 1, items * inputs]
 
  private:
   void add(const AgentInput& input, std::size_t number);
@@ -35,7 +36,8 @@ struct NetworkGraph {
   // The leaves, to be filled in after allocation.
   std::vector<ggml_tensor*> weights;  // in the order of RelevanceNetwork::tensors()
   ggml_tensor* features = nullptr;
-  ggml_tensor* preferences = nullptr;
+  ggml_tensor* pairs = nullptr;
+  ggml_tensor* duels = nullptr;
   ggml_tensor* base = nullptr;
   ggml_tensor* item_mask = nullptr;
   ggml_tensor* round_mask = nullptr;

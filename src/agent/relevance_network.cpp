@@ -30,7 +30,7 @@ Result<void> check_shape(const NetworkShape& shape) {
   for (const auto& checked :
        {check("d_model", shape.d_model, 1024), check("n_heads", shape.n_heads, 64),
         check("n_layers", shape.n_layers, 32), check("d_feed_forward", shape.d_feed_forward, 4096),
-        check("max_rounds", shape.input.max_rounds, 64)}) {
+        check("d_pair", shape.d_pair, 1024), check("max_rounds", shape.input.max_rounds, 64)}) {
     if (!checked) return checked;
   }
   if (shape.d_model % shape.n_heads != 0) {
@@ -117,7 +117,8 @@ class Pass {
       fill(network_graph_.weights[i], network_.weights().subspan(tensor.offset, tensor.size()));
     }
     fill(network_graph_.features, batch_.features);
-    fill(network_graph_.preferences, batch_.preferences);
+    fill(network_graph_.pairs, batch_.pairs);
+    fill(network_graph_.duels, batch_.duels);
     fill(network_graph_.base, batch_.base);
     fill(network_graph_.item_mask, batch_.item_mask);
     fill(network_graph_.round_mask, batch_.round_mask);
@@ -158,7 +159,9 @@ RelevanceNetwork::RelevanceNetwork(const NetworkShape& shape) : shape_(shape) {
     const std::string prefix = "layer." + std::to_string(layer) + ".";
     for (const char* part : {"items.", "rounds."}) {
       add(prefix + part + "norm", d);
-      if (part == std::string_view("items.")) add(prefix + "items.preference", shape.n_heads);
+      if (part == std::string_view("items.")) {
+        add(prefix + "items.pairs", pair_feature_names().size(), shape.n_heads);
+      }
       for (const char* projection : {"query", "key", "value", "out"})
         add(prefix + part + projection, d, d);
     }
@@ -167,6 +170,9 @@ RelevanceNetwork::RelevanceNetwork(const NetworkShape& shape) : shape_(shape) {
     add(prefix + "feed_forward.up", d, shape.d_feed_forward);
     add(prefix + "feed_forward.down", shape.d_feed_forward, d);
   }
+  add("pairs.weight", pair_feature_names().size(), shape.d_pair);
+  add("pairs.bias", shape.d_pair);
+  add("pairs.out", shape.d_pair);
   add("out.norm", d);
   add("out.weight", d);
   add("out.gain", 1);
@@ -184,11 +190,11 @@ Result<RelevanceNetwork> RelevanceNetwork::untrained(const NetworkShape& shape,
       std::ranges::fill(values, 1.0F);
     } else if (tensor.name == "out.gain") {
       values[0] = kInitialGain;
-    } else if (tensor.rows > 1) {
+    } else if (tensor.rows > 1 && !tensor.name.ends_with("items.pairs")) {
       const double spread = 1 / std::sqrt(static_cast<double>(tensor.columns));
       for (float& value : values)
         value = static_cast<float>(spread * normal(random));
-    }  // else a bias, the preferences' strength or the output: 0
+    }  // else a bias or an output: 0
   }
   return network;
 }

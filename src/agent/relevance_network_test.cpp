@@ -48,7 +48,7 @@ AgentInput input_of(std::size_t n_items, std::size_t n_rounds, std::uint64_t see
 }
 
 const NetworkShape kSmall{
-    .d_model = 8, .n_heads = 2, .n_layers = 2, .d_feed_forward = 6, .input = {}};
+    .d_model = 8, .n_heads = 2, .n_layers = 2, .d_feed_forward = 6, .d_pair = 5, .input = {}};
 
 // A network whose weights are all random, so that every part of it matters.
 RelevanceNetwork random_network(const NetworkShape& shape = {}) {
@@ -64,14 +64,16 @@ AgentInput permuted(const AgentInput& input, const std::vector<std::size_t>& ord
   AgentInput result = input;
   const std::size_t n = input.n_items();
   const std::size_t n_features = feature_names().size();
+  const std::size_t n_pair = pair_feature_names().size();
   for (std::size_t i = 0; i < n; ++i) {
     result.base[order[i]] = input.base[i];
     for (std::size_t t = 0; t < input.n_rounds; ++t) {
       std::copy_n(&input.features[(t * n + i) * n_features], n_features,
                   &result.features[(t * n + order[i]) * n_features]);
-      for (std::size_t other = 0; other < n; ++other)
-        result.preferences[(t * n + order[i]) * n + order[other]] =
-            input.preferences[(t * n + i) * n + other];
+      for (std::size_t other = 0; other < n; ++other) {
+        std::copy_n(&input.pairs[((t * n + i) * n + other) * n_pair], n_pair,
+                    &result.pairs[((t * n + order[i]) * n + order[other]) * n_pair]);
+      }
     }
   }
   return result;
@@ -185,6 +187,7 @@ class NetworkFixture : public ::testing::Test {
                              .n_heads = fixture_["n_heads"],
                              .n_layers = fixture_["n_layers"],
                              .d_feed_forward = fixture_["d_feed_forward"],
+                             .d_pair = fixture_["d_pair"],
                              .input = {}};
     network_.emplace(RelevanceNetwork::untrained(shape, 1).value());
     ASSERT_EQ(network_->tensors().size(), fixture_["weights"].size());
@@ -197,7 +200,7 @@ class NetworkFixture : public ::testing::Test {
       AgentInput input{.items = std::vector<ItemId>(of["n_items"].get<std::size_t>(), ItemId(0)),
                        .n_rounds = of["n_rounds"],
                        .features = floats(of["features"]),
-                       .preferences = floats(of["preferences"]),
+                       .pairs = floats(of["pairs"]),
                        .base = floats(of["base"])};
       inputs_.push_back(std::move(input));
       slopes_.push_back(of["slopes"].get<std::vector<double>>());
@@ -280,7 +283,7 @@ TEST_P(AgentInputOfDraft, DoesNotDependOnTheOrderOfTheItems) {
   }
   const AgentInput expected = permuted(input, places);
   EXPECT_THAT(other.features, Pointwise(::testing::FloatNear(1e-5F), expected.features));
-  EXPECT_THAT(other.preferences, Pointwise(::testing::FloatNear(1e-5F), expected.preferences));
+  EXPECT_THAT(other.pairs, Pointwise(::testing::FloatNear(1e-5F), expected.pairs));
   EXPECT_THAT(other.base, Pointwise(::testing::FloatNear(1e-5F), expected.base));
 }
 
@@ -292,8 +295,10 @@ TEST(AgentInput, KeepsItsPromisedRanges) {
       EXPECT_EQ(input.features.size(), input.n_rounds * input.n_items() * feature_names().size());
       EXPECT_THAT(input.features,
                   ::testing::Each(::testing::AllOf(::testing::Ge(-4), ::testing::Le(4))));
-      EXPECT_THAT(input.preferences,
-                  ::testing::Each(::testing::AllOf(::testing::Ge(-1), ::testing::Le(1))));
+      EXPECT_EQ(input.pairs.size(),
+                input.n_rounds * input.n_items() * input.n_items() * pair_feature_names().size());
+      EXPECT_THAT(input.pairs,
+                  ::testing::Each(::testing::AllOf(::testing::Ge(-2), ::testing::Le(2))));
     }
   }
 }

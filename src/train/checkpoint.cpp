@@ -41,7 +41,7 @@ Json to_json(const SupervisedState& state) {
           {"adamw", to_json(state.adamw)},
           {"weights", bytes_of(state.weights)},
           {"best_weights", bytes_of(state.best_weights)},
-          {"best_loss", state.best_loss ? Json(*state.best_loss) : Json()},
+          {"best_kendall_tau", state.best_kendall_tau ? Json(*state.best_kendall_tau) : Json()},
           {"without_gain", state.without_gain}};
 }
 
@@ -50,9 +50,10 @@ SupervisedState supervised_from(const Json& json) {
                         .adamw = adamw_from(json.at("adamw")),
                         .weights = floats_of(json.at("weights")),
                         .best_weights = floats_of(json.at("best_weights")),
-                        .best_loss = std::nullopt,
+                        .best_kendall_tau = std::nullopt,
                         .without_gain = json.at("without_gain").get<std::size_t>()};
-  if (!json.at("best_loss").is_null()) state.best_loss = json.at("best_loss").get<double>();
+  if (!json.at("best_kendall_tau").is_null())
+    state.best_kendall_tau = json.at("best_kendall_tau").get<double>();
   return state;
 }
 

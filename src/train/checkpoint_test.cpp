@@ -14,7 +14,7 @@ Checkpoint example() {
                                           .adamw = {.first = {0.5F}, .second = {2.0F}, .steps = 7},
                                           .weights = {1.0F / 3},
                                           .best_weights = {-1e-30F},
-                                          .best_loss = 0.25,
+                                          .best_kendall_tau = 0.25,
                                           .without_gain = 2};
   checkpoint.initial_weights = {3.0F};
   checkpoint.rpo = RpoState{
@@ -28,7 +28,7 @@ TEST(Checkpoint, IsReadBackToTheBit) {
   EXPECT_EQ(read->supervised->step, 7U);
   EXPECT_EQ(read->supervised->weights, example().supervised->weights);
   EXPECT_EQ(read->supervised->best_weights, example().supervised->best_weights);
-  EXPECT_EQ(read->supervised->best_loss, 0.25);
+  EXPECT_EQ(read->supervised->best_kendall_tau, 0.25);
   EXPECT_EQ(read->supervised->adamw.second, example().supervised->adamw.second);
   EXPECT_EQ(read->initial_weights, example().initial_weights);
   EXPECT_EQ(read->rpo->step, 9U);

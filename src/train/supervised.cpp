@@ -15,7 +15,7 @@
 namespace rsd {
 namespace {
 
-constexpr double kLeastGain = 1e-4;  // in the loss: less is not worth training on for
+constexpr double kLeastGain = 1e-4;  // of Kendall's tau: less is not worth training on for
 
 Error invalid(const std::string& what) {
   return {ErrorCode::kInvalidArgument, what};
@@ -58,6 +58,7 @@ bool leaves_something(const std::vector<Episode>& episodes) {
 struct Example {
   AgentInput input;
   std::vector<std::size_t> order;
+  std::size_t n_all = 0;  // items of the request, known ones included
 };
 
 // nullopt where there is nothing left to order.
@@ -67,22 +68,27 @@ std::optional<Example> example_of(const Episode& episode, std::size_t n_rounds,
   const History history = episode.history_after(n_rounds);
   if (history.n_items() - history.known().size() < 2) return std::nullopt;
   return Example{.input = agent_input(history, encodings_left, options),
-                 .order = open_order(history, episode.target)};
+                 .order = open_order(history, episode.target),
+                 .n_all = history.n_items()};
 }
 
 // Of one example, with its gradient.
-ValueAndGradient loss_of(std::span<const double> scores, std::span<const std::size_t> order) {
-  const double scale = -1 / static_cast<double>(order.size() - 1);
-  ValueAndGradient loss = log_likelihood(scores, order);
+ValueAndGradient loss_of(std::span<const double> scores, const Example& example) {
+  const double scale = -1 / static_cast<double>(example.n_all - 1);
+  ValueAndGradient loss = log_likelihood(scores, example.order);
   loss.value *= scale;
   for (double& slope : loss.gradient)
     slope *= scale;
   return loss;
 }
 
-double tau(std::span<const double> scores, const std::vector<std::size_t>& order) {
-  std::vector<ItemId> target(order.begin(), order.end());
-  return kendall_tau(Ranking::by_score(scores), Ranking::create(std::move(target)).value());
+// Of the whole ranking: what is known agrees.
+double tau(std::span<const double> scores, const Example& example) {
+  const auto pairs = [](std::size_t n) { return static_cast<double>(n * (n - 1)) / 2; };
+  std::vector<ItemId> target(example.order.begin(), example.order.end());
+  const double distance =
+      kemeny_distance(Ranking::by_score(scores), Ranking::create(std::move(target)).value());
+  return 1 - 2 * distance * pairs(example.order.size()) / pairs(example.n_all);
 }
 
 }  // namespace
@@ -134,7 +140,7 @@ Result<void> SupervisedTraining::restore(SupervisedState state) {
 Result<SupervisedTraining::Step> SupervisedTraining::step() {
   std::mt19937_64 random(options_.seed * 0x9e3779b97f4a7c15ULL + state_.step);
   std::vector<AgentInput> inputs;
-  std::vector<std::vector<std::size_t>> orders;
+  std::vector<Example> examples;
   // Episodes that are known to the end after one round give nothing; there are others.
   for (std::size_t tries = 0; inputs.size() < options_.batch && tries < 100 * options_.batch;
        ++tries) {
@@ -145,13 +151,13 @@ Result<SupervisedTraining::Step> SupervisedTraining::step() {
                               network_.shape().input);
     if (!example) continue;
     inputs.push_back(std::move(example->input));
-    orders.push_back(std::move(example->order));
+    examples.push_back(*std::move(example));
   }
   Step done{.learning_rate = scheduled_rate(options_.learning_rate, state_.step, options_.warm_up,
                                             options_.steps)};
   auto slopes = network_.scores(inputs, options_.threads);
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    ValueAndGradient loss = loss_of(slopes[i], orders[i]);
+    ValueAndGradient loss = loss_of(slopes[i], examples[i]);
     done.loss += loss.value / static_cast<double>(inputs.size());
     for (double& slope : loss.gradient)
       slope /= static_cast<double>(inputs.size());
@@ -184,9 +190,9 @@ Validation SupervisedTraining::validate() {
       if (!example) break;
       const auto scores = network_.scores({&example->input, 1}, options_.threads).front();
       const std::vector<double> base(example->input.base.begin(), example->input.base.end());
-      sum.loss += loss_of(scores, example->order).value;
-      sum.kendall_tau += tau(scores, example->order);
-      sum.heuristic_kendall_tau += tau(base, example->order);
+      sum.loss += loss_of(scores, *example).value;
+      sum.kendall_tau += tau(scores, *example);
+      sum.heuristic_kendall_tau += tau(base, *example);
       ++count;
     }
   }
@@ -194,10 +200,11 @@ Validation SupervisedTraining::validate() {
   const Validation mean{.loss = sum.loss * share,
                         .kendall_tau = sum.kendall_tau * share,
                         .heuristic_kendall_tau = sum.heuristic_kendall_tau * share};
-  const double gain = state_.best_loss ? *state_.best_loss - mean.loss : kLeastGain;
+  const auto& best = state_.best_kendall_tau;
+  const double gain = best ? mean.kendall_tau - *best : kLeastGain;
   state_.without_gain = gain < kLeastGain ? state_.without_gain + 1 : 0;
-  if (!state_.best_loss || gain > 0) {
-    state_.best_loss = mean.loss;
+  if (!best || gain > 0) {
+    state_.best_kendall_tau = mean.kendall_tau;
     state_.best_weights = state_.weights;
   }
   return mean;

@@ -67,7 +67,7 @@ TEST(SupervisedTraining, GoesOnAfterAnInterruptionAsIfThereWasNone) {
   ASSERT_TRUE(second.restore(first.state()));
   train_until(second, 60);
   EXPECT_EQ(second.state().weights, whole.state().weights);
-  EXPECT_EQ(second.state().best_loss, whole.state().best_loss);
+  EXPECT_EQ(second.state().best_kendall_tau, whole.state().best_kendall_tau);
 }
 
 TEST(SupervisedTraining, EndsWhenItGainsNoMore) {

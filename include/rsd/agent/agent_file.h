@@ -1,9 +1,11 @@
 // An agent as a file: GGUF with the keys below, all under the prefix "rsd.".
 //
 //   general.architecture          "rsd-agent"
-//   rsd.agent.version             1; newer ones are refused
-//   rsd.agent.{d_model,n_heads,n_layers,d_feed_forward,max_rounds}, .listwise, .round_history
+//   rsd.agent.version             2; others are refused
+//   rsd.agent.{d_model,n_heads,n_layers,d_feed_forward,d_pair,max_rounds}, .listwise,
+//   .round_history
 //   rsd.agent.features            the names of the features, in order; others are refused
+//   rsd.agent.pair_features       likewise
 //   rsd.training.*                notes on where it comes from, as text
 //   tensors                       the weights, float32, by the names of WeightTensor
 #pragma once

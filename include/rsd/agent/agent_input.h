@@ -29,16 +29,18 @@ struct InputOptions {
   bool operator==(const InputOptions&) const = default;
 };
 
-// Of each token, in this order. A change of them is a new version of the agent's file.
+// Of each token, and of each two items in a round, in this order. A change of them is a new version
+// of the agent's file.
 std::span<const std::string_view> feature_names();
+std::span<const std::string_view> pair_feature_names();
 
 // R rounds, oldest first, and n items. Row-major.
 struct AgentInput {
-  std::vector<ItemId> items;       // [n] not known yet, ascending
-  std::size_t n_rounds = 0;        // R >= 1
-  std::vector<float> features;     // [R, n, feature_names().size()], about within [-4, 4]
-  std::vector<float> preferences;  // [R, n, n] how much item a was preferred to b, in [-1, 1]
-  std::vector<float> base;         // [n] the order of a heuristic, mean 0 and variance 1
+  std::vector<ItemId> items;    // [n] not known yet, ascending
+  std::size_t n_rounds = 0;     // R >= 1
+  std::vector<float> features;  // [R, n, feature_names().size()], about within [-4, 4]
+  std::vector<float> pairs;     // [R, n, n, pair_feature_names().size()] of a against b, in [-2, 2]
+  std::vector<float> base;      // [n] the order of a heuristic, mean 0 and variance 1
 
   std::size_t n_items() const noexcept { return items.size(); }
 };

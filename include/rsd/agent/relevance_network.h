@@ -4,15 +4,17 @@
 // With x[t, i] the token of item i in round t (agent_input.h), RMS-normalised before each part:
 //
 //   x = W_in f + b_in
-//   in each layer   x += attention over the items of a round; its logits get w_h * preference(i,
-//   i')
+//   in each layer   x += attention over the items of a round; its logits get w_h . p[t, i, i']
 //                   x += attention over the rounds of an item
 //                   x += W_down (silu(W_gate x) * W_up x)
+//   y[t, i, i'] = w_y . silu(W_pair p[t, i, i'] + b_pair)
 //   score[i] = gain * base[i] + w_out . x[last round, i]
+//              + 1 / (n - 1) * sum over t and i' of y[t, i, i'] - y[t, i', i]
 //
-// There are no biases by place, so permuting the items permutes the scores, and any number of items
-// and rounds goes with the same weights. w_out starts at zero: an untrained network ranks as the
-// heuristic in `base` does.
+// with p the features of two items in a round: the last sum counts learned duels, as Borda did with
+// plain ones. There are no biases by place, so permuting the items permutes the scores, and any
+// number of items and rounds goes with the same weights. w_out, w_y and w_h start at zero: an
+// untrained network ranks as the heuristic in `base` does.
 #pragma once
 
 #include <cstddef>
@@ -32,10 +34,11 @@
 namespace rsd {
 
 struct NetworkShape {
-  std::size_t d_model = 48;         // a multiple of n_heads; at most 1024
+  std::size_t d_model = 32;         // a multiple of n_heads; at most 1024
   std::size_t n_heads = 4;          // 1 to 64
-  std::size_t n_layers = 2;         // 1 to 32
-  std::size_t d_feed_forward = 96;  // at most 4096
+  std::size_t n_layers = 1;         // 1 to 32
+  std::size_t d_feed_forward = 64;  // at most 4096
+  std::size_t d_pair = 24;          // at most 1024
   InputOptions input;
 
   bool operator==(const NetworkShape&) const = default;

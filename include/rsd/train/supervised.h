@@ -2,8 +2,8 @@
 // (arXiv 2505.20316, section 4.3).
 //
 // An example is a state: the first rounds of an episode, and the target's order of what is not
-// known after them. Its loss is -log P(order | scores) / (n - 1) with P of Plackett-Luce, so lists
-// of all lengths weigh alike.
+// known after them. Its loss is -log P(order | scores) / (N - 1) with P of Plackett-Luce and N
+// items in the request: a choice weighs the same whether few are left or many.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +21,7 @@ namespace rsd {
 struct SupervisedOptions {
   std::size_t steps = 3000;  // at most
   std::size_t batch = 32;    // states per step
-  double learning_rate = 2e-3;
+  double learning_rate = 1e-3;
   std::size_t warm_up = 100;
   double gradient_norm = 1;          // larger gradients are scaled down to it
   double validation_share = 0.1;     // of the requests; their episodes are never trained on
@@ -35,8 +35,9 @@ struct SupervisedOptions {
 // On the requests that are held out.
 struct Validation {
   double loss = 0;
-  double kendall_tau = 0;            // of the greedy order of what is not known, with the target's
-  double heuristic_kendall_tau = 0;  // of the heuristic that the agent starts from
+  // Of the whole ranking, what is known included, with the target; what the best is chosen by.
+  double kendall_tau = 0;
+  double heuristic_kendall_tau = 0;  // with the heuristic that the agent starts from
 };
 
 // What goes on after an interruption; see checkpoint.h.
@@ -45,7 +46,7 @@ struct SupervisedState {
   AdamWState adamw;
   std::vector<float> weights;
   std::vector<float> best_weights;
-  std::optional<double> best_loss;
+  std::optional<double> best_kendall_tau;
   std::size_t without_gain = 0;  // validations since
 };
 

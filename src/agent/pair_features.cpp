@@ -1,0 +1,143 @@
+#include "agent/pair_features.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <functional>
+
+#include "rsd/agent/agent_input.h"
+
+namespace rsd {
+namespace {
+
+constexpr auto kNames = std::to_array<std::string_view>({
+    // Differences of logits, a's less b's, squashed; rows are shared as long as both are left.
+    "last shared row",      //
+    "one row before",       //
+    "two rows before",      //
+    "mean of shared rows",  //
+    "first row",            //
+    "best row",             // where the higher of the two stands best among what is left
+    "last row",             // whether they are left or not
+    "preference",           // as the heuristic `pairwise` has it
+    "place",                // b's place in the proposal less a's, as a share of the items
+    // Alike for (a, b) and (b, a), or nearly: when the ones above are to be trusted.
+    "rank",              // a's among what is left, at the last shared row; 0 is the best
+    "other's rank",      //
+    "best row's place",  //
+    "shared rows",       // as a share of the rows
+    "single row",        // 0 or 1; likewise below
+    "proposed",          //
+    "rounds ago",        //
+    "last round",        //
+    "share open",        // of all items, those that are not known
+});
+
+float squashed(double difference) {
+  return static_cast<float>(std::tanh(difference / 2));
+}
+
+class PairFeatures {
+ public:
+  PairFeatures(const RoundView& view, const std::vector<float>& preferences,
+               const RoundPlace& place)
+      : view_(view), preferences_(preferences), place_(place), ranks_(n() * view.n_rows()) {
+    for (std::size_t row = 0; row < view.n_rows(); ++row)
+      rank_row(row);
+  }
+
+  std::vector<float> all() const {
+    std::vector<float> values;
+    values.reserve(n() * n() * kNames.size());
+    for (std::size_t a = 0; a < n(); ++a) {
+      for (std::size_t b = 0; b < n(); ++b) {
+        const auto of_pair = features(a, b);
+        values.insert(values.end(), of_pair.begin(), of_pair.end());
+      }
+    }
+    return values;
+  }
+
+ private:
+  std::size_t n() const { return view_.n_items(); }
+  float rank(std::size_t row, std::size_t item) const { return ranks_[row * n() + item]; }
+
+  // From 0, the best that is left, to 1, the worst.
+  void rank_row(std::size_t row) {
+    std::vector<std::size_t> left;
+    for (std::size_t i = 0; i < n(); ++i)
+      if (view_.is_left(row, i)) left.push_back(i);
+    std::ranges::sort(left, std::greater(), [&](std::size_t i) { return view_.logit(row, i); });
+    for (std::size_t place = 1; place < left.size(); ++place) {
+      ranks_[row * n() + left[place]] =
+          static_cast<float>(place) / static_cast<float>(left.size() - 1);
+    }
+  }
+
+  std::size_t shared_rows(std::size_t a, std::size_t b) const {
+    std::size_t shared = 0;
+    while (shared < view_.n_rows() && view_.is_left(shared, a) && view_.is_left(shared, b))
+      ++shared;
+    return shared;
+  }
+
+  double difference(std::size_t row, std::size_t a, std::size_t b) const {
+    return static_cast<double>(view_.logit(row, a)) - view_.logit(row, b);
+  }
+
+  std::array<float, kNames.size()> features(std::size_t a, std::size_t b) const {
+    const std::size_t shared = shared_rows(a, b);
+    const std::size_t rows = view_.n_rows();
+    double sum = 0;
+    std::size_t best = 0;
+    for (std::size_t row = 0; row < shared; ++row) {
+      sum += difference(row, a, b);
+      const auto higher = [&](std::size_t r) { return std::min(rank(r, a), rank(r, b)); };
+      if (higher(row) < higher(best)) best = row;
+    }
+    const auto before_end = [&](std::size_t distance) {
+      return shared >= distance ? squashed(difference(shared - distance, a, b)) : 0.0F;
+    };
+    const bool any = shared > 0;
+    const auto share = [](std::size_t part, std::size_t whole) {
+      return static_cast<float>(part) / static_cast<float>(whole);
+    };
+    const bool proposed = view_.has_proposal();
+    return {before_end(1),
+            before_end(2),
+            before_end(3),
+            any ? squashed(sum / static_cast<double>(shared)) : 0,
+            any ? squashed(difference(0, a, b)) : 0,
+            any ? squashed(difference(best, a, b)) : 0,
+            squashed(difference(rows - 1, a, b)),
+            preferences_[a * n() + b],
+            proposed ? share(view_.place(b), n()) - share(view_.place(a), n()) : 0,
+            any ? rank(shared - 1, a) : 0,
+            any ? rank(shared - 1, b) : 0,
+            any ? share(best, rows) : 0,
+            share(shared, rows),
+            rows == 1 ? 1.0F : 0.0F,
+            proposed ? 1.0F : 0.0F,
+            place_.rounds_ago,
+            place_.rounds_ago == 0 ? 1.0F : 0.0F,
+            place_.share_open};
+  }
+
+  const RoundView& view_;
+  const std::vector<float>& preferences_;
+  const RoundPlace& place_;
+  std::vector<float> ranks_;  // [rows, n]
+};
+
+}  // namespace
+
+std::span<const std::string_view> pair_feature_names() {
+  return kNames;
+}
+
+std::vector<float> pair_features(const RoundView& view, const std::vector<float>& preferences,
+                                 const RoundPlace& place) {
+  return PairFeatures(view, preferences, place).all();
+}
+
+}  // namespace rsd

@@ -1,0 +1,21 @@
+// What one round tells of two items side by side.
+#pragma once
+
+#include <vector>
+
+#include "agent/round_view.h"
+
+namespace rsd {
+
+// How a round stands among the others.
+struct RoundPlace {
+  float rounds_ago = 0;  // over 4
+  float share_open = 0;  // of all items, those that are not known
+};
+
+// [n, n, pair features]: of a (outer) against b, all within [-1, 1] or [0, 2]. `preferences` [n, n]
+// is that of the heuristic `pairwise`. O(n^2 m + m n log n) for m rows.
+std::vector<float> pair_features(const RoundView& view, const std::vector<float>& preferences,
+                                 const RoundPlace& place);
+
+}  // namespace rsd
