@@ -7,6 +7,9 @@ other at every layer instead, and a core that is busy with something else would 
 from __future__ import annotations
 
 import multiprocessing
+import os
+import threading
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 
@@ -72,11 +75,19 @@ def add_gradient(loss: Loss, example: int) -> float:
 def take_seat(crew: Crew, seats, loss: Loss) -> None:
     """What a process of a crew begins with: its own row of the gradients, and one thread."""
     global seated
+    threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
     torch.set_num_threads(1)
     row = crew._gradients[seats.get()]
     for parameter, view in zip(crew._parameters, views(row, crew._parameters), strict=True):
         parameter.grad = view  # backward adds in place
     seated = loss
+
+
+def end_with(parent: int) -> None:
+    """A trainer that is killed leaves nobody behind: the pool alone would wait forever."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
 
 
 def work(example: int) -> float:

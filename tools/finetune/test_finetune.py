@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import math
+import os
 import random
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -121,6 +126,32 @@ def test_a_crew_adds_the_gradients_that_one_process_would():
                 other -= 0.01 * other.grad
             one.grad = other.grad = None
     crew.close()
+
+
+def test_a_crew_ends_with_its_trainer():
+    program = (
+        "import os, torch, time\n"
+        "from crew import Crew\n"
+        "def loss(number):\n"
+        "    return torch.zeros(1, requires_grad=True).sum() + os.getpid()\n"
+        "crew = Crew(1, [torch.nn.Parameter(torch.zeros(1))], loss)\n"
+        "print(int(crew.add_gradients([0])[0]), flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    trainer = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, cwd=Path(__file__).parent
+    )
+    worker = int(float(trainer.stdout.readline()))
+    os.kill(worker, 0)
+    trainer.kill()
+    trainer.wait()
+    for _ in range(100):
+        try:
+            os.kill(worker, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.1)
+    pytest.fail("the worker goes on without its trainer")
 
 
 def test_what_an_example_throws_reaches_the_trainer():
