@@ -133,6 +133,12 @@ Result<Policies> named_policies(const std::vector<std::string>& names,
   return policies;
 }
 
+bool take_policies(std::span<const DecoderKind> decoders) {
+  return std::ranges::any_of(decoders, [](DecoderKind decoder) {
+    return decoder == DecoderKind::kRsd || decoder == DecoderKind::kExact;
+  });
+}
+
 Result<DecodingOptions> decoding_options(const DecoderOptions& options) {
   const auto decoder = parse_decoder(options.decoder);
   if (!decoder) return decoder.error();
@@ -142,8 +148,16 @@ Result<DecodingOptions> decoding_options(const DecoderOptions& options) {
     if (!named) return named.error();
     draft = *named;
   }
-  const auto policies = named_policies(listed(options.policy), listed(options.agent));
-  if (!policies) return policies.error();
+  const bool takes_policy = take_policies({&*decoder, 1});
+  Policies policies{nullptr};
+  if (takes_policy) {
+    auto named = named_policies(listed(options.policy), listed(options.agent));
+    if (!named) return named.error();
+    policies = *std::move(named);
+  } else if (!options.policy.empty() || !options.agent.empty()) {
+    spdlog::warn("decoder {} orders by no policy; --policy and --agent are not used",
+                 options.decoder);
+  }
   const bool takes_budget = *decoder == DecoderKind::kRsd || *decoder == DecoderKind::kSd;
   if (options.budget && !takes_budget) {
     spdlog::warn("decoder {} has no budget; --budget is not used", options.decoder);
@@ -152,7 +166,7 @@ Result<DecodingOptions> decoding_options(const DecoderOptions& options) {
                            .budget = takes_budget ? options.budget : std::nullopt,
                            .draft = draft,
                            .top_n = options.top_n,
-                           .policy = policies->front()};
+                           .policy = policies.front()};
   if (*decoder == DecoderKind::kRsd && !decoding.budget) decoding.budget = kDefaultBudget;
   return decoding;
 }

@@ -17,7 +17,6 @@
 #include "exit_code.h"
 #include "option_checks.h"
 #include "progress.h"
-#include "rsd/agent/agent_policy.h"
 #include "rsd/data/request_reader.h"
 #include "rsd/eval/evaluation.h"
 #include "rsd/eval/report.h"
@@ -60,7 +59,8 @@ Result<SettingGrid> grid_of(const EvalOptions& options) {
   SettingGrid grid{.budgets = options.budgets};
   auto decoders = look_up<DecoderKind>(options.decoders, parse_decoder);
   if (!decoders) return decoders.error();
-  auto policies = named_policies(options.policies, options.agents);
+  const bool with_policies = take_policies(*decoders);
+  auto policies = with_policies ? named_policies(options.policies, options.agents) : Policies();
   if (!policies) return policies.error();
   auto drafts = look_up<Draft>(options.drafts, parse_draft);
   if (!drafts) return drafts.error();
@@ -124,8 +124,10 @@ class EvalRun {
     conditions_ = *std::move(conditions);
     conditions_["threads"] = std::to_string(selected_.common.threads);
     conditions_["qrels"] = options_.qrels;
-    for (const auto& agent : agent_files(options_.policies, options_.agents))
-      conditions_["agent"] += identity_of(agent) + "; ";
+    if (!grid_.policies.empty()) {
+      for (const auto& agent : agent_files(options_.policies, options_.agents))
+        conditions_["agent"] += identity_of(agent) + "; ";
+    }
     for (const auto& path : options_.requests) {
       if (auto read = read_dataset(path); !read) return read;
     }

@@ -136,8 +136,10 @@ class RankRun {
     (*told)["decoder"] = decoder.decoder;
     (*told)["draft"] = decoder.draft;
     (*told)["policy"] = std::string(decoding_.policy ? decoding_.policy->name() : "");
-    for (const auto& agent : agent_files(listed(decoder.policy), listed(decoder.agent)))
-      (*told)["agent"] = identity_of(agent);
+    if (decoding_.policy) {
+      for (const auto& agent : agent_files(listed(decoder.policy), listed(decoder.agent)))
+        (*told)["agent"] = identity_of(agent);
+    }
     if (decoding_.budget) (*told)["budget"] = std::to_string(*decoding_.budget);
     if (decoder.top_n) (*told)["top-n"] = std::to_string(*decoder.top_n);
     if (decoder.deadline_ms) (*told)["deadline-ms"] = std::to_string(*decoder.deadline_ms);

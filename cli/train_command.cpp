@@ -8,7 +8,6 @@
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <numeric>
 #include <optional>
 #include <set>
 #include <string>
@@ -27,6 +26,7 @@
 #include "rsd/train/augment.h"
 #include "rsd/train/collect.h"
 #include "rsd/train/episode.h"
+#include "rsd/train/hold_out.h"
 #include "rsd/train/rpo.h"
 #include "rsd/train/supervised.h"
 #include "train_options.h"
@@ -38,9 +38,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kMostItems = 128;  // what the agent is made for
-// Of the requests, what validates RPO and is not learned from by it.
-constexpr std::size_t kHoldOutEvery = 10;
-constexpr std::size_t kMostHeldOut = 32;
 
 // The stages in their order: traces, supervised initialisation, RPO. Each goes on where an earlier
 // run stopped.
@@ -392,11 +389,11 @@ class TrainRun {
 
   Result<RelevanceNetwork> optimise(RelevanceNetwork initial) {
     const RpoOptions options = rpo_options();
-    const auto order = held_out_last(requests_.size());
+    const HoldOut split = hold_out(requests_.size());
     RpoEnvironment environment{
         .n_requests = requests_.size(),
-        .n_held_out = std::min(kMostHeldOut, requests_.size() / kHoldOutEvery),
-        .open = [&](std::size_t number) { return open(requests_[order[number]]); }};
+        .n_held_out = split.n_held_out,
+        .open = [&](std::size_t number) { return open(requests_[split.order[number]]); }};
     auto created = RpoTraining::create(std::move(initial), std::move(environment), options);
     if (!created) return created.error();
     RpoTraining& training = *created;
@@ -428,15 +425,6 @@ class TrainRun {
       if (auto saved = folder_->save(checkpoint_); !saved) return saved.error();
     }
     return training.best();
-  }
-
-  // The numbers of the requests; every kHoldOutEvery-th comes behind the others.
-  static std::vector<std::size_t> held_out_last(std::size_t n_requests) {
-    std::vector<std::size_t> order(n_requests);
-    std::iota(order.begin(), order.end(), std::size_t{0});
-    std::ranges::stable_partition(
-        order, [](std::size_t n) { return n % kHoldOutEvery != kHoldOutEvery - 1; });
-    return order;
   }
 
   // --- what is kept ------------------------------------------------------------------------------

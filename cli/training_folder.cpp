@@ -5,6 +5,7 @@
 #include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <sstream>
 #include <system_error>
 #include <utility>
@@ -17,11 +18,13 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// Of the stage that the line belongs to.
-std::size_t steps_done(const Checkpoint& checkpoint, const std::string& stage) {
-  if (stage.starts_with("rpo")) return checkpoint.rpo ? checkpoint.rpo->step : 0;
+// Of the stage that the line belongs to; nullopt where nothing of it is kept.
+std::optional<std::size_t> steps_done(const Checkpoint& checkpoint, const std::string& stage) {
+  if (stage.starts_with("rpo")) {
+    return checkpoint.rpo ? std::optional(checkpoint.rpo->step) : std::nullopt;
+  }
   if (checkpoint.initial_weights) return std::numeric_limits<std::size_t>::max();
-  return checkpoint.supervised ? checkpoint.supervised->step : 0;
+  return checkpoint.supervised ? std::optional(checkpoint.supervised->step) : std::nullopt;
 }
 
 Result<void> check_conditions(const std::string& path, const Conditions& now) {
@@ -165,7 +168,8 @@ Result<void> TrainingFolder::drop_behind(const Checkpoint& checkpoint) {
     const Json entry = Json::parse(line, nullptr, /*allow_exceptions=*/false);
     if (!is_metrics(entry)) continue;
     const auto step = entry["step"].get<std::size_t>();
-    if (step <= steps_done(checkpoint, entry["stage"].get<std::string>())) record(entry);
+    const auto done = steps_done(checkpoint, entry["stage"].get<std::string>());
+    if (done && step <= *done) record(entry);
   }
   n_written_ = metrics_.size();
   return write_file_atomically(path("metrics.jsonl"), metrics_);

@@ -926,7 +926,9 @@ class Training(CliTest):
     def test_makes_an_agent_that_ranks(self):
         self.assertEqual(self.good(self.train(*self.SMALL)), f"{self.agent}\n")
         stages = [entry["stage"] for entry in self.metrics()]
-        self.assertEqual(stages, ["supervised"] * 20 + ["validation"] + ["rpo"] * 4)
+        supervised = ["validation", *["supervised"] * 20, "validation"]
+        rpo = ["rpo-validation", *["rpo"] * 4, "rpo-validation"]
+        self.assertEqual(stages, supervised + rpo)
         self.assertIn("RPO: return", (self.kept / "report.html").read_text())
         ranked = self.good(rank(self.requests, "--agent", self.agent, "--budget", 2))
         for answer in answers(ranked):
@@ -996,8 +998,23 @@ class Training(CliTest):
         self.assertIn("is a folder", folder.stderr)
         self.check(self.train("--advantage", "group", "--rollouts", 1), USAGE, "a group needs at least 2")
         self.check(rank(EXAMPLES, "--agent", out, "--policy", "blend"), USAGE, "--agent is not used")
-        if not (ROOT / "models" / "agent.gguf").exists():
-            self.check(rank(EXAMPLES, "--policy", "agent"), USAGE, "policy agent needs a file")
+        elsewhere = {**os.environ, "RSD_MODELS_DIR": str(self.folder)}
+        done = rank(EXAMPLES, "--policy", "agent", env=elsewhere)
+        self.check(done, USAGE, "policy agent needs a file")
+
+    def test_an_agent_beside_the_adapter_is_the_default_and_what_has_no_policy_goes_without(self):
+        elsewhere = {**os.environ, "RSD_MODELS_DIR": str(self.folder)}
+
+        def rankings(*arguments, **options):
+            done = rank(self.requests, "--budget", 2, *arguments, **options)
+            return [a["ranking"] for a in answers(self.good(done))]
+
+        self.assertEqual(rankings(env=elsewhere), rankings("--policy", "blend"))
+        self.good(self.train(*self.SMALL))  # agent.gguf in that very folder
+        self.assertEqual(rankings(env=elsewhere), rankings("--agent", self.agent))
+        self.agent.write_text("no agent")
+        self.check(rank(self.requests, "--budget", 2, env=elsewhere), INVALID, "is no GGUF file")
+        self.good(rank(self.requests, "--decoder", "ar", env=elsewhere))
         self.check(rank(EXAMPLES, "--agent", MODEL), INVALID, "is no agent of rsd")
         self.check(rank(EXAMPLES, "--agent", EXAMPLES), INVALID, "is no GGUF file")
 

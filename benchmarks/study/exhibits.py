@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from pathlib import Path
 
-from figures import METRICS, NAMES, Measured, better, gain, interval, mean, spread_of
+from figures import METRICS, NAMES, Measured, better, gain, interval, mean, spread_of, stratified_interval
 from page import Curve, Plot, Section, Table
 from runs import DATASETS, KINDS, Agent, Runs
 
@@ -14,6 +14,7 @@ VARIANT_BUDGETS = [2, 3]  # at which variants of the agent are compared
 BETAS = (0.0, 0.05, 0.2)
 GROUPS = (2, 6, 12)
 BUDGETS = (2, 4, 6)
+DEFAULTS = {"beta": 0.05, "G": 6, "T": 4}  # of rsd train
 
 
 def number(value: float, low_high: tuple[float, float] | None = None) -> str:
@@ -135,8 +136,9 @@ def cost(measured: dict[str, dict[str, Measured]]) -> Table:
         settings = measured[name]
         sd, blend, agent = (settings[s].mean("encodings") for s in ("sd", "exact blend", "exact agent"))
         rsd = settings["rsd agent T=3"]
-        # Two proposals and the answer are the agent's; two encodings are not the prefill.
-        agent_ms, encoding_ms = rsd.mean("agent_ms") / 3, rsd.mean("decode_ms") / 2
+        # The agent is asked as often as there are encodings: for each but the first, and the answer.
+        encodings = rsd.mean("encodings")
+        agent_ms, encoding_ms = rsd.mean("agent_ms") / encodings, rsd.mean("decode_ms") / max(encodings - 1, 1e-9)
         table.rows.append([name, f"{sd:.2f}", f"{blend:.2f}", f"{agent:.2f}", f"{agent / sd:.2f}", f"{agent_ms:.2f} ms a call", f"{100 * agent_ms / encoding_ms:.1f} %"])
     return table
 
@@ -175,19 +177,30 @@ def compare(runs: Runs, name: str, variants: dict[str, list[Agent]]) -> tuple[Ta
 
 def paired(measured: dict[str, dict[str, Measured]], pairs: dict[str, tuple[list[Agent], list[Agent]]], runs: Runs) -> Table:
     """Differences of KT between two kinds of agents, over all requests, seeds as pairs."""
-    table = Table("Differences of KT", ["", "mean", "by seed"], note="Mean over data sets, T and requests; interval: 95 % bootstrap over requests. An effect counts when its sign is the same for all seeds and the interval leaves zero out.")
+    table = Table("Differences of KT", ["", "mean", "by seed"], note="Mean of the data sets' means, over T and requests; interval: 95 % bootstrap over the requests of each data set. An effect counts when its sign is the same for all seeds and the interval leaves zero out.")
     for label, (ones, others) in pairs.items():
-        by_seed = []
-        for one, other in zip(ones, others, strict=True):
-            by_seed.append([a - b for a, b in zip(*(all_kt(measured, policy_of(runs.path(x.name))) for x in (one, other)), strict=True)])
-        over_seeds = [mean(values) for values in zip(*by_seed, strict=True)]
-        low, high = interval(over_seeds)
-        table.rows.append([label, f"{mean(over_seeds):+.4f} <small>{low:+.4f} – {high:+.4f}</small>", ", ".join(f"{mean(s):+.4f}" for s in by_seed)])
+        by_seed = [
+            differences(measured, policy_of(runs.path(one.name)), policy_of(runs.path(other.name)))
+            for one, other in zip(ones, others, strict=True)
+        ]
+        of_requests = [[mean(values) for values in zip(*seeds, strict=True)] for seeds in zip(*by_seed, strict=True)]
+        low, high = stratified_interval(of_requests)
+        whole = [mean(map(mean, strata)) for strata in by_seed]
+        table.rows.append([label, f"{mean(whole):+.4f} <small>{low:+.4f} – {high:+.4f}</small>", ", ".join(f"{s:+.4f}" for s in whole)])
     return table
 
 
-def all_kt(measured: dict[str, dict[str, Measured]], policy: str) -> list[float]:
-    return [v for d in DATASETS for t in VARIANT_BUDGETS for v in measured[d][f"rsd {policy} T={t}"].figures["kt"]]
+def kt_by_request(measured: dict[str, dict[str, Measured]], policy: str) -> list[list[float]]:
+    """By data set: a value for each request, the mean over the budgets, which say much the same."""
+    return [
+        [mean(values) for values in zip(*(measured[d][f"rsd {policy} T={t}"].figures["kt"] for t in VARIANT_BUDGETS), strict=True)]
+        for d in DATASETS
+    ]
+
+
+def differences(measured: dict[str, dict[str, Measured]], one: str, other: str) -> list[list[float]]:
+    strata = zip(kt_by_request(measured, one), kt_by_request(measured, other), strict=True)
+    return [[a - b for a, b in zip(*pair, strict=True)] for pair in strata]
 
 
 def ablations(runs: Runs, seeds: list[int]) -> Section:
@@ -251,17 +264,23 @@ def sensitivity(runs: Runs, seed: int) -> Section:
     start = runs.supervised(seed)
     parts: list[Table | Plot] = []
     sweeps = {"beta": ("--beta", BETAS), "G": ("--rollouts", GROUPS), "T": ("--budget", BUDGETS)}
+    default = runs.rpo(seed)
     variants = {
-        f"{letter} = {value}": [runs.rpo(seed, flag, str(value), name=f"{letter}-{value}", init=start)]
+        (letter, value): default
+        if value == DEFAULTS[letter]
+        else runs.rpo(seed, flag, str(value), name=f"{letter}-{value}", init=start)
         for letter, (flag, values) in sweeps.items()
         for value in values
     }
-    table, measured = compare(runs, "sensitivity", {"supervised": [start], **variants})
+    named = {f"{letter} = {value}": [agent] for (letter, value), agent in variants.items() if agent is not default}
+    every = {"supervised": [start], "RSD: beta = 0.05, G = 6, T = 4": [default], **named}
+    table, measured = compare(runs, "sensitivity", every)
     parts.append(table)
     for letter, (_, values) in sweeps.items():
-        columns = [all_kt(measured, policy_of(runs.path(f"{letter}-{value}-s{seed}"))) for value in values]
-        points = [(float(v), mean(c)) for v, c in zip(values, columns, strict=True)]
-        parts.append(Plot(f"Sensitivity to {letter}", letter, "KT with ar", [Curve("rsd", points, [interval(c) for c in columns])], "Mean over data sets and T; bars: 95 % bootstrap over requests."))
+        columns = [kt_by_request(measured, policy_of(runs.path(variants[letter, value].name))) for value in values]
+        points = [(float(v), mean(map(mean, c))) for v, c in zip(values, columns, strict=True)]
+        ranges = [stratified_interval(c) for c in columns]
+        parts.append(Plot(f"Sensitivity to {letter}", letter, "KT with ar", [Curve("rsd", points, ranges)], "Mean over data sets and T; bars: 95 % bootstrap over the requests of each data set."))
     return Section("(d) Sensitivity", "One option at a time; the others at their defaults. T is the largest budget of a trajectory in training.", parts)
 
 

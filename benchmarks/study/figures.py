@@ -49,7 +49,7 @@ def mean(values: Iterable[float]) -> float:
 
 
 def read_records(path: Path) -> dict[str, Measured]:
-    """By setting ("rsd blend first-token T=2"), from DIR/records/NAME.jsonl of `rsd eval`.
+    """By setting ("rsd blend T=2"), from DIR/records/NAME.jsonl of `rsd eval`.
 
     Requests of which some setting is missing were never written, so all settings have the same ones.
     """
@@ -73,6 +73,14 @@ def read_records(path: Path) -> dict[str, Measured]:
 def interval(values: list[float], share: float = 0.95) -> tuple[float, float]:
     """Percentile bootstrap of the mean over requests."""
     return spread_of([values], lambda columns: mean(columns[0]), share)
+
+
+def stratified_interval(strata: list[list[float]], share: float = 0.95) -> tuple[float, float]:
+    """Percentile bootstrap of the mean of the strata's means; the requests of each are drawn anew."""
+    rng = random.Random(SEED)
+    drawn = sorted(mean(mean(rng.choices(values, k=len(values))) for values in strata) for _ in range(RESAMPLES))
+    tail = (1 - share) / 2
+    return drawn[int(tail * RESAMPLES)], drawn[min(RESAMPLES - 1, int((1 - tail) * RESAMPLES))]
 
 
 def spread_of(columns: list[list[float]], statistic, share: float = 0.95) -> tuple[float, float]:

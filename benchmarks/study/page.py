@@ -13,7 +13,6 @@ body { font: 15px/1.5 system-ui, sans-serif; max-width: 68rem; margin: 2rem auto
 table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; }
 th, td { padding: .2rem .7rem; border-bottom: 1px solid var(--line); text-align: right; }
 th:first-child, td:first-child { text-align: left; }
-tr.rule td { border-bottom: 2px solid var(--line); }
 td small { opacity: .65; } figure { margin: 1rem 0; overflow-x: auto; }
 figure svg { background: #fff; border-radius: 4px; max-width: 100%; height: auto; }
 pre { background: var(--soft); padding: .7rem; overflow-x: auto; font-size: 12px; }
@@ -97,18 +96,24 @@ class Section:
     parts: list[Table | Plot]
 
 
-def write(path: Path, title: str, facts: list[str], sections: list[Section]) -> None:
-    """All or nothing: written beside `path`, then renamed."""
-    body = "".join(
-        f"<h2>{html.escape(section.title)}</h2><p>{section.text}</p>" + "".join(p.html() for p in section.parts)
-        for section in sections
-    )
+def section_html(section: Section) -> str:
+    return f"<h2>{html.escape(section.title)}</h2><p>{section.text}</p>" + "".join(p.html() for p in section.parts)
+
+
+def write(path: Path, title: str, facts: list[str], sections: list[str]) -> None:
+    """`sections` are HTML."""
+    body = "".join(sections)
     intro = "".join(f"<li>{fact}</li>" for fact in facts)
     page = (
         f"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
         f"<title>{html.escape(title)}</title><style>{STYLE}</style>"
         f"<h1>{html.escape(title)}</h1><ul>{intro}</ul>{body}</html>\n"
     )
+    replace(path, page)
+
+
+def replace(path: Path, text: str) -> None:
+    """All or nothing: written beside `path`, then renamed."""
     partial = path.with_suffix(".partial")
-    partial.write_text(page, encoding="utf-8")
+    partial.write_text(text, encoding="utf-8")
     partial.replace(path)

@@ -16,6 +16,10 @@ DATASETS = ("quora", "msmarco-dl-bm25", "games", "ml1m")
 KINDS = {"passages": ("quora", "msmarco-dl-bm25"), "recommendation": ("games", "ml1m")}
 
 
+# The options that results depend on.
+SIZE = ("data", "model", "agent", "requests", "train_requests", "supervised_steps", "rpo_requests", "rpo_steps", "seeds")
+
+
 @dataclass(frozen=True)
 class Agent:
     """How an agent is made: the options of `rsd train` beside where requests come from."""
@@ -30,19 +34,34 @@ class Runs:
         self.options = options
         self.out: Path = options.out
         (self.out / "agents").mkdir(parents=True, exist_ok=True)
-        self.commands: list[str] = []  # for the report
+        self.check_size()
+
+    def check_size(self) -> None:
+        """What is kept under --out was made with the same options, or it is not gone on with."""
+        size = {name: str(getattr(self.options, name)) for name in SIZE}
+        path = self.out / "study.json"
+        if not path.exists():
+            path.write_text(json.dumps(size, indent=2) + "\n", encoding="utf-8")
+        before = json.loads(path.read_text(encoding="utf-8"))
+        for name, value in size.items():
+            if before.get(name) != value:
+                option = "--" + name.replace("_", "-")
+                raise SystemExit(f"study: {self.out} was begun with {option} {before.get(name)}, not {value}; choose another --out")
 
     def rsd(self, *arguments: object) -> None:
         command = [str(self.options.rsd), *map(str, arguments)]
-        self.commands.append(shlex.join(command))
-        print(self.commands[-1], file=sys.stderr, flush=True)
+        print(shlex.join(command), file=sys.stderr, flush=True)
+        with (self.out / "commands.txt").open("a", encoding="utf-8") as commands:
+            print(shlex.join(command), file=commands)
         code = subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode
         if code not in (0, 7):  # 7: some requests are too long for the LLM
             raise SystemExit(f"study: rsd {arguments[0]} failed with exit code {code}")
 
     def engine(self) -> list[str]:
-        threads = ["--threads", str(self.options.threads)] if self.options.threads else []
-        return threads + (["--model", str(self.options.model)] if self.options.model else [])
+        return self.threads() + (["--model", str(self.options.model)] if self.options.model else [])
+
+    def threads(self) -> list[str]:
+        return ["--threads", str(self.options.threads)] if self.options.threads else []
 
     # --- agents ----------------------------------------------------------------------------------
 
@@ -81,6 +100,7 @@ class Runs:
             self.rsd(
                 "train", "--supervised-only", "--supervised-steps", self.options.supervised_steps,
                 *[part for trace in traces for part in ("--traces", trace)], *agent.options, "--out", path,
+                *self.threads(),
             )  # fmt: skip
         else:
             init = self.train(agent.init, datasets)

@@ -48,7 +48,7 @@ def facts(options: argparse.Namespace, runs: Runs) -> list[str]:
         (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")),
         platform.processor(),
     )
-    commands = html.escape("\n".join(runs.commands))
+    commands = html.escape((runs.out / "commands.txt").read_text(encoding="utf-8"))
     return [
         f"LLM: {model}. Test requests: the first {options.requests} of each file, candidates shuffled with seed 1.",
         f"Agents of (b) to (e): traces of {options.train_requests} requests a training file, {options.supervised_steps} supervised steps at most; "
@@ -68,12 +68,14 @@ def main() -> None:
         "sensitivity": lambda: exhibits.sensitivity(runs, options.seeds[0]),
         "transfer": lambda: exhibits.transfer(runs, options.seeds[0]),
     }
-    sections = []
+    kept = options.out / "sections"
+    kept.mkdir(exist_ok=True)
     for name in EXHIBITS:
         if name not in options.exhibits:
             continue
-        sections.append(make[name]())
-        page.write(options.out / "report.html", "Reinforcement speculative decoding: the study", facts(options, runs), sections)
+        page.replace(kept / f"{name}.html", page.section_html(make[name]()))
+        done = [(kept / f"{e}.html").read_text(encoding="utf-8") for e in EXHIBITS if (kept / f"{e}.html").exists()]
+        page.write(options.out / "report.html", "Reinforcement speculative decoding: the study", facts(options, runs), done)
     print(options.out / "report.html")
 
 

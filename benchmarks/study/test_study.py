@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
 import tempfile
@@ -11,6 +12,7 @@ from pathlib import Path
 import exhibits
 import figures
 import page
+import runs
 
 
 def measured(kt: list[float], kd: list[float] | None = None) -> figures.Measured:
@@ -82,6 +84,23 @@ class Statistics(unittest.TestCase):
         self.assertTrue(exhibits.removed([[0.1, 0.1], [0.2, 0.2]]).startswith("+50.0 %"))
         self.assertTrue(exhibits.removed([[0.1, 0.1], [0.0, 0.0]]).startswith("+0.0 %"))
 
+    def test_budgets_of_a_request_are_one_value_and_data_sets_weigh_alike(self):
+        once = {"a": [0.1, 0.3], "b": [0.5]}
+        settings = {d: {f"rsd p T={t}": measured(once["a"] if d == "quora" else once["b"]) for t in exhibits.VARIANT_BUDGETS} for d in exhibits.DATASETS}
+        self.assertEqual(exhibits.kt_by_request(settings, "p"), [[0.1, 0.3], [0.5], [0.5], [0.5]])
+        self.assertEqual(exhibits.differences(settings, "p", "p"), [[0, 0], [0], [0], [0]])
+        low, high = figures.stratified_interval([[0.1, 0.3] * 50, [0.5]])
+        self.assertTrue(0.3 < low < 0.35 < high < 0.4, (low, high))
+
+    def test_a_study_does_not_go_on_with_other_options(self):
+        with tempfile.TemporaryDirectory() as folder:
+            options = argparse.Namespace(out=Path(folder), **dict.fromkeys(runs.SIZE, 1))
+            runs.Runs(options)
+            runs.Runs(options)
+            options.rpo_steps = 2
+            with self.assertRaisesRegex(SystemExit, "begun with --rpo-steps 1, not 2"):
+                runs.Runs(options)
+
     def test_curves_are_means_over_seeds_with_their_range(self):
         points, ranges = exhibits.over_seeds([[(1, 0.0), (2, 1.0)], [(1, 1.0), (2, 2.0)]])
         self.assertEqual(points, [(1, 0.5), (2, 1.5)])
@@ -93,7 +112,7 @@ class Page(unittest.TestCase):
         table = page.Table("a < b", ["x"], [["1"]])
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "report.html"
-            page.write(path, "T & U", ["fact"], [page.Section("S", "text", [table])])
+            page.write(path, "T & U", ["fact"], [page.section_html(page.Section("S", "text", [table]))])
             text = path.read_text(encoding="utf-8")
             self.assertEqual([p.name for p in Path(folder).iterdir()], ["report.html"])
         for part in ("T &amp; U", "a &lt; b", "<td>1</td>", "</html>"):

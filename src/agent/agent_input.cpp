@@ -316,7 +316,7 @@ AgentInput agent_input(const History& history, std::optional<std::size_t> encodi
     input.features.insert(input.features.end(), features.begin(), features.end());
     const auto pairs = pair_features(
         view, preferences,
-        {.rounds_ago = static_cast<float>(age) / 4,
+        {.rounds_ago = static_cast<float>(std::min<std::size_t>(age, 8)) / 4,
          .share_open = static_cast<float>(n) / static_cast<float>(history.n_items())});
     input.pairs.insert(input.pairs.end(), pairs.begin(), pairs.end());
   }

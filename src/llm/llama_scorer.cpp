@@ -126,10 +126,10 @@ Result<std::size_t> LlamaEngine::Scorer::encode_prompt(
   } else {
     std::vector<float> row;
     const Pass pass{.tokens = prompt_.tokens, .first_output = prompt_.tokens.size() - 1};
-    auto done = state_.decode({&pass, 1}, give_up_at,
-                              [&](std::size_t, std::size_t, const float* logits) {
-                                row.assign(logits, logits + state_.info.n_vocabulary);
-                              });
+    auto done =
+        state_.decode({&pass, 1}, give_up_at, [&](std::size_t, std::size_t, const float* logits) {
+          row.assign(logits, logits + state_.info.n_vocabulary);
+        });
     if (!done) return done.error();
     read_row(row.data(), first_row_);
     state_.prompts.keep(prompt_.tokens, context, std::move(row));
@@ -264,10 +264,11 @@ Result<std::vector<Encoding>> LlamaEngine::Scorer::encode_together(
     return done.error();
   }
   if (auto done = run(plans, encodings, give_up_at); !done) return done.error();
+  const double ms = ms_since(start) / static_cast<double>(plans.size());
   for (std::size_t n = 0; n < plans.size(); ++n) {
     if (queries[n].rows.first == 0) std::ranges::copy(first_row_, encodings[n].rows.row(0).begin());
     encodings[n].n_tokens = plans[n].n_tokens;
-    encodings[n].ms = ms_since(start) / static_cast<double>(plans.size());
+    encodings[n].ms = ms;
   }
   return encodings;
 }

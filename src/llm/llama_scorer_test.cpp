@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "llm/prompt_cache.h"
 #include "rsd/core/check.h"
 #include "rsd/llm/llama_engine.h"
 #include "rsd/prompt/prompt_builder.h"
@@ -365,14 +366,48 @@ TEST(LlamaScorerPromptCache, APromptThatComesAgainIsTheSameAndCostsNoTokens) {
 
 TEST(LlamaScorerPromptCache, WhatHasNoRoomIsEncodedAgain) {
   const auto n_tokens_again = [](std::size_t n_bytes) {
-    const Session session = open_session_with(
-        {.model_path = kBpe, .prompt_cache_bytes = n_bytes, .threads = 1}, 7);
+    const Session session =
+        open_session_with({.model_path = kBpe, .prompt_cache_bytes = n_bytes, .threads = 1}, 7);
     (void)session.scorer->prefill(std::nullopt);
     auto again = session.engine->open(session.prompt);
     return (*again)->prefill(std::nullopt)->n_tokens;
   };
   EXPECT_GT(n_tokens_again(0), 0U);
   EXPECT_GT(n_tokens_again(100), 0U);
+}
+
+TEST(LlamaScorerPromptCache, TheLeastRecentlyUsedPromptGoesFirst) {
+  const std::unique_ptr<llama_model, decltype(&llama_model_free)> model(load_quietly(kBpe),
+                                                                        &llama_model_free);
+  llama_context_params params = llama_context_default_params();
+  params.n_ctx = 64;
+  const std::unique_ptr<llama_context, decltype(&llama_free)> owned(
+      llama_init_from_model(model.get(), params), &llama_free);
+  llama_context* context = owned.get();
+  const auto prompt = [](int first) {
+    return std::vector<TokenId>{TokenId(first), TokenId(7), TokenId(8)};
+  };
+  const auto keep = [&](PromptCache& cache, int first) {
+    llama_memory_clear(llama_get_memory(context), true);
+    std::vector<llama_token> tokens{first, 7, 8};
+    ASSERT_EQ(llama_decode(context, llama_batch_get_one(tokens.data(), 3)), 0);
+    cache.keep(prompt(first), context, std::vector<float>(10, static_cast<float>(first)));
+  };
+  PromptCache unbounded(std::size_t{1} << 30U);
+  keep(unbounded, 3);
+  PromptCache cache(2 * unbounded.used_bytes());  // two of them
+  keep(cache, 3);
+  keep(cache, 4);
+  const auto restored = [&](int first) {
+    llama_memory_clear(llama_get_memory(context), true);
+    return cache.restore(prompt(first), context) != nullptr;
+  };
+  EXPECT_TRUE(restored(3));
+  keep(cache, 5);
+  EXPECT_FALSE(restored(4));
+  EXPECT_TRUE(restored(3));
+  EXPECT_TRUE(restored(5));
+  EXPECT_EQ(cache.used_bytes(), 2 * unbounded.used_bytes());
 }
 
 // Whole proposals of several lanes, `n_rows` from the end.

@@ -1,6 +1,7 @@
 #include "rsd/train/rollout.h"
 
 #include <algorithm>
+#include <functional>
 #include <numeric>
 #include <utility>
 
@@ -21,6 +22,7 @@ std::vector<std::size_t> greedy_ranking(const std::vector<double>& scores) {
 // The known prefix, then the items of the input in the order of `ranking`.
 std::vector<ItemId> proposal_of(const History& history, const RolloutAction& action) {
   std::vector<ItemId> proposal(history.known().begin(), history.known().end());
+  proposal.reserve(history.n_items());
   for (const std::size_t i : action.ranking)
     proposal.push_back(action.input.items[i]);
   return proposal;

@@ -103,6 +103,7 @@ Result<const Ranking*> RpoTraining::target_of(std::size_t request, PositionScore
 }
 
 Result<double> RpoTraining::validate() {
+  RSD_CHECK(environment_.n_held_out > 0, "requests to validate on");
   double sum = 0;
   double count = 0;
   const Actor greedy{.agent = &network_};
@@ -148,6 +149,7 @@ Result<void> RpoTraining::play(std::size_t request, std::uint64_t seed, Batch& b
   if (!trajectories) return trajectories.error();
 
   std::vector<double> returns;
+  returns.reserve(trajectories->size());
   for (const Trajectory& trajectory : *trajectories)
     returns.push_back(spearman_return(trajectory.answer, target));
   const double reference_return = returns.back();

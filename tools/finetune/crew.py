@@ -11,7 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, wait
 
 import torch
 
@@ -31,7 +31,8 @@ class Alone:
 class Crew:
     """Forked processes of one thread each. The parameters are moved to memory that they share.
 
-    All else that `loss` reaches is what it was when the crew was made.
+    All else that `loss` reaches is what it was when the first gradients were asked for. Which process
+    takes which example is a matter of time, and with it the last digits of the sums.
     """
 
     def __init__(self, n_processes: int, parameters: list[torch.nn.Parameter], loss: Loss):
@@ -49,12 +50,13 @@ class Crew:
 
     def add_gradients(self, examples: Iterable[int]) -> list[float]:
         """Adds the examples' gradients to the parameters'; returns the losses. Rethrows what they throw."""
-        losses = list(self._pool.map(work, examples))
-        for parameter, view in zip(
-            self._parameters, views(self._gradients.sum(0), self._parameters), strict=True
-        ):
+        futures = [self._pool.submit(work, example) for example in examples]
+        wait(futures)
+        total = self._gradients.sum(0)
+        self._gradients.zero_()  # whether one of them threw or not
+        losses = [future.result() for future in futures]
+        for parameter, view in zip(self._parameters, views(total, self._parameters), strict=True):
             parameter.grad = view if parameter.grad is None else parameter.grad + view
-        self._gradients.zero_()
         return losses
 
     def close(self) -> None:

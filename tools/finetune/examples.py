@@ -99,7 +99,9 @@ class PassageSource:
         self, rng: random.Random, request: dict, query: str, texts: list[str], bonus: np.ndarray
     ) -> tuple[list[str], np.ndarray]:
         """Each text lengthened by its neighbours in the list, to what is rare among these passages."""
-        _, own, values = self.real(request)
+        asked, own, values = self.real(request)
+        if query != asked:  # another one than was judged
+            values = np.zeros(len(own))
         spare = [(t, v) for t, v in zip(own, values, strict=True) if t not in texts and query not in t]
         rng.shuffle(spare)
         joined, best = [], []

@@ -99,11 +99,15 @@ def test_long_passages_are_a_text_and_its_neighbours_and_keep_the_best_judgement
         "relevance": {"0": 1, "8": 1},
     }
     source = PassageSource([request], OneHotEmbedder(), label_weight=2.0)
-    joined, bonus = source._joined(random.Random(1), request, "word1", texts[2:4] + texts[8:], np.array([0, 0, 2.0]))
+    request["candidates"][0]["text"] = "none " + "x" * 300  # the query stands in no text
+    judged = np.array([0, 0, 2.0])
+    joined, bonus = source._joined(random.Random(1), request, "word0", texts[2:4] + texts[8:], judged)
     assert all(600 < len(text) <= LONG_CHARS for text in joined)
     assert "word8" in joined[2] and bonus[2] == 2
-    assert not any("word1" in text for text in joined)  # a text that holds the query gives it away
-    assert [b > 0 for b in bonus] == ["word0" in t or "word8" in t for t in joined]
+    assert [b > 0 for b in bonus] == ["none" in t or "word8" in t for t in joined]
+    # Judgements of the request's query tell nothing of another one, and a text that holds it is out.
+    joined, bonus = source._joined(random.Random(1), request, "word1", texts[2:4] + texts[8:], np.zeros(3))
+    assert not bonus.any() and not any("word1" in text for text in joined)
 
 
 def test_a_crew_adds_the_gradients_that_one_process_would():

@@ -75,7 +75,7 @@ class PositionScorer {
 
   // The same for several lanes, one query each, in order. Where the scorer can, they go through the
   // LLM in one batch, which costs less than one after the other; each is billed an equal share of
-  // the time. The earliest give_up_at holds for all, and so does an error.
+  // the time, and the earliest give_up_at holds for all. An error is that of all.
   virtual Result<std::vector<Encoding>> encode_all(std::span<const EncodingQuery> queries);
 };
 

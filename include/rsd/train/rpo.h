@@ -69,7 +69,7 @@ class RpoTraining {
   Result<void> restore(RpoState state);
   const RelevanceNetwork& network() const noexcept { return network_; }
   // With the best weights so far by validation; the current ones where there was none. The agent
-  // that it starts from is one of those compared.
+  // that it starts from is one of those compared when it was validated before the first step.
   RelevanceNetwork best() const;
 
   // Means over the step's trajectories and, below, their actions.
