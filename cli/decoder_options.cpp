@@ -114,7 +114,7 @@ Result<Policies> named_policies(const std::vector<std::string>& names,
     return Error(ErrorCode::kInvalidArgument,
                  "--agent is not used: --policy doesn't name " + std::string(kAgentPolicy));
   }
-  const auto learned = load_agents(agent_files(names, agents));
+  auto learned = load_agents(agent_files(names, agents));
   if (!learned || (names.empty() && !learned->empty())) return learned;
   Policies policies;
   const std::vector<std::string> fallback{std::string(kDefaultPolicy)};

@@ -55,7 +55,7 @@ struct LlamaEngine::State {
 
   // Runs the passes through the LLM together, in batches of kMaxOutputs rows at most. `on_row` is
   // called for every token >= first_output of each pass while its logits can be read.
-  Result<void> decode(std::span<const Pass> passes, std::optional<Clock::time_point> give_up_at,
+  Result<void> decode(std::span<const Pass> passes, std::optional<Clock::time_point> until,
                       const OnRow& on_row);
 };
 
