@@ -26,6 +26,7 @@ Result<void> save_conditions(const std::string& path, const Conditions& conditio
 
 Result<std::optional<ChangedCondition>> changed_condition(const std::string& path,
                                                           const Conditions& now) {
+  if (!std::filesystem::exists(path)) return std::optional<ChangedCondition>();
   const auto text = read_file(path);
   if (!text) return text.error();
   const Json then = Json::parse(*text, nullptr, /*allow_exceptions=*/false);

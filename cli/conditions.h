@@ -24,7 +24,7 @@ struct ChangedCondition {
 };
 
 // The first one that is not as it was when they were saved, whichever side tells it; nullopt when
-// all are the same. kInvalidInput: the file holds none; else as read_file.
+// all are the same, or none were saved. kInvalidInput: the file holds none; else as read_file.
 Result<std::optional<ChangedCondition>> changed_condition(const std::string& path,
                                                           const Conditions& now);
 

@@ -133,12 +133,6 @@ Result<Policies> named_policies(const std::vector<std::string>& names,
   return policies;
 }
 
-bool take_policies(std::span<const DecoderKind> decoders) {
-  return std::ranges::any_of(decoders, [](DecoderKind decoder) {
-    return decoder == DecoderKind::kRsd || decoder == DecoderKind::kExact;
-  });
-}
-
 Result<DecodingOptions> decoding_options(const DecoderOptions& options) {
   const auto decoder = parse_decoder(options.decoder);
   if (!decoder) return decoder.error();
@@ -148,12 +142,11 @@ Result<DecodingOptions> decoding_options(const DecoderOptions& options) {
     if (!named) return named.error();
     draft = *named;
   }
-  const bool takes_policy = take_policies({&*decoder, 1});
-  Policies policies{nullptr};
-  if (takes_policy) {
-    auto named = named_policies(listed(options.policy), listed(options.agent));
+  std::shared_ptr<const RankingPolicy> policy;
+  if (uses_policy(*decoder)) {
+    const auto named = named_policies(listed(options.policy), listed(options.agent));
     if (!named) return named.error();
-    policies = *std::move(named);
+    policy = named->front();
   } else if (!options.policy.empty() || !options.agent.empty()) {
     spdlog::warn("decoder {} orders by no policy; --policy and --agent are not used",
                  options.decoder);
@@ -166,7 +159,7 @@ Result<DecodingOptions> decoding_options(const DecoderOptions& options) {
                            .budget = takes_budget ? options.budget : std::nullopt,
                            .draft = draft,
                            .top_n = options.top_n,
-                           .policy = policies.front()};
+                           .policy = policy};
   if (*decoder == DecoderKind::kRsd && !decoding.budget) decoding.budget = kDefaultBudget;
   return decoding;
 }

@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,9 +44,6 @@ std::vector<std::string> agent_files(const std::vector<std::string>& names,
 inline std::vector<std::string> listed(const std::string& text) {
   return text.empty() ? std::vector<std::string>() : std::vector{text};
 }
-
-// Do any of them order by a policy?
-bool take_policies(std::span<const DecoderKind> decoders);
 
 inline constexpr std::string_view kAgentHelp =
     "Learned policy, as rsd train makes it; without it the project's own";

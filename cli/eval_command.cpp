@@ -59,7 +59,7 @@ Result<SettingGrid> grid_of(const EvalOptions& options) {
   SettingGrid grid{.budgets = options.budgets};
   auto decoders = look_up<DecoderKind>(options.decoders, parse_decoder);
   if (!decoders) return decoders.error();
-  const bool with_policies = take_policies(*decoders);
+  const bool with_policies = std::ranges::any_of(*decoders, uses_policy);
   auto policies = with_policies ? named_policies(options.policies, options.agents) : Policies();
   if (!policies) return policies.error();
   auto drafts = look_up<Draft>(options.drafts, parse_draft);

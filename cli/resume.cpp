@@ -79,7 +79,6 @@ std::string conditions_path(const std::string& path) {
 
 // Without conditions it is an older file, or one that was moved here: the answers alone must tell.
 Result<void> check_conditions(const std::string& path, const Conditions& now) {
-  if (!std::filesystem::exists(conditions_path(path))) return {};
   const auto changed = changed_condition(conditions_path(path), now);
   if (!changed) return changed.error();
   if (!*changed) return {};

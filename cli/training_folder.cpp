@@ -28,7 +28,6 @@ std::optional<std::size_t> steps_done(const Checkpoint& checkpoint, const std::s
 }
 
 Result<void> check_conditions(const std::string& path, const Conditions& now) {
-  if (!std::filesystem::exists(path)) return {};
   const auto changed = changed_condition(path, now);
   if (!changed) return changed.error();
   if (!*changed) return {};

@@ -213,8 +213,8 @@ def ablations(runs: Runs, seeds: list[int]) -> Section:
     }
     table, measured = compare(runs, "ablations", variants)
     full = variants.pop("RSD")
-    differences = paired(measured, {f"RSD against: {label}": (full, agents) for label, agents in variants.items()}, runs)
-    return Section("(b) Ablations", "Each agent is trained like the first one but for one part.", [table, differences])
+    compared = paired(measured, {f"RSD against: {label}": (full, agents) for label, agents in variants.items()}, runs)
+    return Section("(b) Ablations", "Each agent is trained like the first one but for one part.", [table, compared])
 
 
 # --- (c) training curves --------------------------------------------------------------------------

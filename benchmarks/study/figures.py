@@ -78,9 +78,7 @@ def interval(values: list[float], share: float = 0.95) -> tuple[float, float]:
 def stratified_interval(strata: list[list[float]], share: float = 0.95) -> tuple[float, float]:
     """Percentile bootstrap of the mean of the strata's means; the requests of each are drawn anew."""
     rng = random.Random(SEED)
-    drawn = sorted(mean(mean(rng.choices(values, k=len(values))) for values in strata) for _ in range(RESAMPLES))
-    tail = (1 - share) / 2
-    return drawn[int(tail * RESAMPLES)], drawn[min(RESAMPLES - 1, int((1 - tail) * RESAMPLES))]
+    return middle([mean(mean(rng.choices(values, k=len(values))) for values in strata) for _ in range(RESAMPLES)], share)
 
 
 def spread_of(columns: list[list[float]], statistic, share: float = 0.95) -> tuple[float, float]:
@@ -91,9 +89,14 @@ def spread_of(columns: list[list[float]], statistic, share: float = 0.95) -> tup
     for _ in range(RESAMPLES):
         rows = rng.choices(range(n), k=n)
         drawn.append(statistic([[column[row] for row in rows] for column in columns]))
-    drawn.sort()
+    return middle(drawn, share)
+
+
+def middle(drawn: list[float], share: float) -> tuple[float, float]:
+    """What the middle share of them lies between."""
+    drawn = sorted(drawn)
     tail = (1 - share) / 2
-    return drawn[int(tail * RESAMPLES)], drawn[min(RESAMPLES - 1, int((1 - tail) * RESAMPLES))]
+    return drawn[int(tail * len(drawn))], drawn[min(len(drawn) - 1, int((1 - tail) * len(drawn)))]
 
 
 def gain(value: float, baseline: float, metric: str) -> float | None:

@@ -74,19 +74,12 @@ class PairFeatures {
     }
   }
 
-  std::size_t shared_rows(std::size_t a, std::size_t b) const {
-    std::size_t shared = 0;
-    while (shared < view_.n_rows() && view_.is_left(shared, a) && view_.is_left(shared, b))
-      ++shared;
-    return shared;
-  }
-
   double difference(std::size_t row, std::size_t a, std::size_t b) const {
     return static_cast<double>(view_.logit(row, a)) - view_.logit(row, b);
   }
 
   std::array<float, kNames.size()> features(std::size_t a, std::size_t b) const {
-    const std::size_t shared = shared_rows(a, b);
+    const std::size_t shared = view_.n_shared_rows(a, b);
     const std::size_t rows = view_.n_rows();
     double sum = 0;
     std::size_t best = 0;

@@ -84,7 +84,7 @@ float RoundView::strongest_rival(std::size_t row, std::size_t item) const {
 }
 
 double RoundView::margin(std::size_t a, std::size_t b, double recency) const {
-  const std::size_t end = std::min({used_up_at_[a], used_up_at_[b], n_rows_});
+  const std::size_t end = n_shared_rows(a, b);
   double sum = 0;
   double weights = 0;
   for (std::size_t j = 0; j < end; ++j) {

@@ -1,6 +1,7 @@
 // One round's logits, as they bear on the items that are not known yet.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <span>
 #include <vector>
@@ -41,6 +42,10 @@ class RoundView {
   // The highest logit of the other items that are left at the row; of its own where there is none.
   float strongest_rival(std::size_t row, std::size_t item) const;
 
+  // The rows at which both are left are the first ones, this many.
+  std::size_t n_shared_rows(std::size_t a, std::size_t b) const {
+    return std::min({used_up_at_[a], used_up_at_[b], n_rows_});
+  }
   // By how much a is preferred to b over the rows at which both are left: mean of the differences
   // of their logits, a row weighing `recency` times the next one. 0 where there is no such row.
   double margin(std::size_t a, std::size_t b, double recency) const;

@@ -47,17 +47,15 @@ Result<Decoding> Decoding::create(std::size_t n_items, DecodingOptions options) 
   if (n_items == 0) return invalid("a request needs at least 1 candidate");
   if (options.budget == 0) return invalid("budget is 0; it must be at least 1");
   if (options.top_n == 0) return invalid("top_n is 0; it must be at least 1");
-  const bool uses_policy =
-      options.decoder == DecoderKind::kRsd || options.decoder == DecoderKind::kExact;
   if (options.decoder == DecoderKind::kRsd && !options.budget) {
     return invalid("decoder rsd needs a budget");
   }
-  if (uses_policy && !options.policy) {
+  if (uses_policy(options.decoder) && !options.policy) {
     return invalid("decoder " + std::string(to_string(options.decoder)) + " needs a policy");
   }
   if (options.decoder == DecoderKind::kAr) {
     options.policy = first_disagreement_policy();
-  } else if (!uses_policy) {
+  } else if (!uses_policy(options.decoder)) {
     options.policy = first_row_policy();
   }
   return Decoding(n_items, std::move(options));

@@ -34,16 +34,15 @@ class Planner {
     }
     for (const DecoderKind decoder : grid_.decoders) {
       const std::string name = "decoder " + std::string(to_string(decoder));
-      const bool ranks_by_policy = decoder == DecoderKind::kExact || decoder == DecoderKind::kRsd;
       if (std::ranges::count(grid_.decoders, decoder) > 1)
         return invalid(name + " is listed twice");
       if (decoder == DecoderKind::kRsd && grid_.budgets.empty()) {
         return invalid(name + " needs at least one budget");
       }
-      if (ranks_by_policy && grid_.policies.empty()) {
+      if (uses_policy(decoder) && grid_.policies.empty()) {
         return invalid(name + " needs at least one policy");
       }
-      if ((ranks_by_policy || decoder == DecoderKind::kSd) && grid_.drafts.empty()) {
+      if ((uses_policy(decoder) || decoder == DecoderKind::kSd) && grid_.drafts.empty()) {
         return invalid(name + " needs at least one draft");
       }
     }

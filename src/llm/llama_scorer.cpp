@@ -124,15 +124,13 @@ Result<std::size_t> LlamaEngine::Scorer::encode_prompt(
   if (kept) {
     read_row(kept->data(), first_row_);
   } else {
-    std::vector<float> row;
     const Pass pass{.tokens = prompt_.tokens, .first_output = prompt_.tokens.size() - 1};
     auto done =
         state_.decode({&pass, 1}, give_up_at, [&](std::size_t, std::size_t, const float* logits) {
-          row.assign(logits, logits + state_.info.n_vocabulary);
+          read_row(logits, first_row_);
+          state_.prompts.keep(prompt_.tokens, context, {logits, state_.info.n_vocabulary});
         });
     if (!done) return done.error();
-    read_row(row.data(), first_row_);
-    state_.prompts.keep(prompt_.tokens, context, std::move(row));
   }
   prompt_cached_ = true;
   lanes_.emplace_back(std::in_place);

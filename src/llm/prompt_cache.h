@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <span>
 #include <vector>
 
 #include "rsd/core/index.h"
@@ -22,8 +23,8 @@ class PromptCache {
   // Puts the prompt's cells into the empty sequence 0, and returns the logits behind it by
   // vocabulary; null, and nothing has changed, when it isn't there.
   const std::vector<float>* restore(const std::vector<TokenId>& prompt, llama_context* context);
-  // Sequence 0 holds just the prompt; the logits behind it are `row`.
-  void keep(const std::vector<TokenId>& prompt, llama_context* context, std::vector<float> row);
+  // Sequence 0 holds just the prompt; the logits behind it are `row`, copied where there is room.
+  void keep(const std::vector<TokenId>& prompt, llama_context* context, std::span<const float> row);
 
   std::size_t used_bytes() const noexcept { return used_; }
 

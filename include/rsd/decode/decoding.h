@@ -31,6 +31,11 @@ std::string_view to_string(DecoderKind kind) noexcept;
 // kInvalidArgument for other names than ar, std, sd, rsd, exact.
 Result<DecoderKind> parse_decoder(std::string_view name);
 
+// Does it order what is not known by a policy of the user's? rsd and exact do.
+constexpr bool uses_policy(DecoderKind kind) noexcept {
+  return kind == DecoderKind::kRsd || kind == DecoderKind::kExact;
+}
+
 // What the first encoding carries behind the prompt (sd, rsd and exact; the others carry nothing).
 enum class Draft {
   kFirstToken,  // nothing: its one row orders the second encoding's proposal
