@@ -13,7 +13,11 @@ tiny-bpe-userdefined  the same vocabulary, but its turn markers and a line break
 tiny-spm              llama, SentencePiece with byte fallback, a space put before every text, a
                       token at the beginning, no chat template, 12 identifiers
 tiny-mamba            a recurrent model, whose cache can't drop its end
-tiny-lora             an adapter for tiny-bpe; tiny-lora-wrong is shaped for another model
+tiny-gemma2           soft-capped logits, sliding-window attention
+tiny-phi2             a bias on the logits, norms and feed-forward with biases
+tiny-command-r        scaled logits
+tiny-lora             an adapter for tiny-bpe; tiny-lora-wrong is shaped for another model,
+                      tiny-lora-head changes the output head
 """
 
 import argparse
@@ -174,6 +178,69 @@ def write_llama(path, seed, write_vocabulary, layers, tied):
     finish(writer)
 
 
+class Architecture:
+    """One layer of an architecture whose logits don't come straight out of the head."""
+
+    def __init__(self, path, seed, name):
+        self.writer = gguf.GGUFWriter(path, name)
+        self.writer.add_name(path.stem)
+        self.writer.add_context_length(CONTEXT)
+        self.writer.add_embedding_length(WIDTH)
+        self.writer.add_block_count(1)
+        self.writer.add_feed_forward_length(FEED_FORWARD)
+        self.writer.add_head_count(HEADS)
+        self.writer.add_head_count_kv(KV_HEADS)
+        self.n_tokens = write_bpe(self.writer, bpe_vocabulary(TokenType.CONTROL))
+        self.writer.add_vocab_size(self.n_tokens)
+        self.weights = Weights(self.writer, seed)
+        self.weights.add("token_embd.weight", (self.n_tokens, WIDTH), 0.5)
+        self.weights.norm("output_norm.weight", WIDTH)
+
+    def matrices(self, *feed_forward):
+        kv_width = WIDTH * KV_HEADS // HEADS
+        self.weights.norm("blk.0.attn_norm.weight", WIDTH)
+        for name, rows in (("q", WIDTH), ("k", kv_width), ("v", kv_width), ("output", WIDTH)):
+            self.weights.matrix(f"blk.0.attn_{name}.weight", rows, WIDTH)
+        for name in feed_forward:
+            self.weights.matrix(f"blk.0.ffn_{name}.weight", FEED_FORWARD, WIDTH)
+        self.weights.matrix("blk.0.ffn_down.weight", WIDTH, FEED_FORWARD)
+
+
+def write_gemma2(path, seed):
+    model = Architecture(path, seed, "gemma2")
+    model.writer.add_key_length(WIDTH // HEADS)
+    model.writer.add_value_length(WIDTH // HEADS)
+    model.writer.add_layer_norm_rms_eps(1e-5)
+    model.writer.add_sliding_window(CONTEXT // 2)
+    model.writer.add_attn_logit_softcapping(20.0)
+    model.writer.add_final_logit_softcapping(3.0)
+    model.matrices("gate", "up")
+    for name in ("post_attention_norm", "ffn_norm", "post_ffw_norm"):
+        model.weights.norm(f"blk.0.{name}.weight", WIDTH)
+    finish(model.writer)
+
+
+def write_phi2(path, seed):
+    model = Architecture(path, seed, "phi2")
+    model.writer.add_layer_norm_eps(1e-5)
+    model.writer.add_rope_dimension_count(WIDTH // HEADS)
+    model.matrices("up")
+    model.weights.matrix("output.weight", model.n_tokens, WIDTH, gain=3.0)
+    model.weights.add("output.bias", (model.n_tokens,), 2.0)
+    for name in ("output_norm", "blk.0.attn_norm", "blk.0.attn_output", "blk.0.ffn_down"):
+        model.weights.add(name + ".bias", (WIDTH,), 0.1)
+    model.weights.add("blk.0.ffn_up.bias", (FEED_FORWARD,), 0.1)
+    finish(model.writer)
+
+
+def write_command_r(path, seed):
+    model = Architecture(path, seed, "command-r")
+    model.writer.add_layer_norm_eps(1e-5)
+    model.writer.add_logit_scale(0.25)
+    model.matrices("gate", "up")
+    finish(model.writer)
+
+
 def write_mamba(path, seed):
     inner, states, rank, kernel = 2 * WIDTH, 8, 4, 4
     writer = gguf.GGUFWriter(path, "mamba")
@@ -221,6 +288,19 @@ def write_lora(path, seed, width):
     finish(writer)
 
 
+def write_head_lora(path, seed):
+    rank = 2
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_type(gguf.GGUFType.ADAPTER)
+    writer.add_string(gguf.Keys.Adapter.TYPE, "lora")
+    writer.add_float32(gguf.Keys.Adapter.LORA_ALPHA, 2.0 * rank)
+    weights = Weights(writer, seed)
+    n_tokens = len(bpe_vocabulary(TokenType.CONTROL).tokens)
+    weights.matrix("output.weight.lora_a", rank, WIDTH, gain=0.5)
+    weights.matrix("output.weight.lora_b", n_tokens, rank, gain=0.5)
+    finish(writer)
+
+
 def finish(writer):
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -247,8 +327,12 @@ def main():
     )
     write_llama(folder / "tiny-spm.gguf", SEED + 2, write_spm, layers=1, tied=True)
     write_mamba(folder / "tiny-mamba.gguf", SEED + 3)
+    write_gemma2(folder / "tiny-gemma2.gguf", SEED + 6)
+    write_phi2(folder / "tiny-phi2.gguf", SEED + 7)
+    write_command_r(folder / "tiny-command-r.gguf", SEED + 8)
     write_lora(folder / "tiny-lora.gguf", SEED + 4, WIDTH)
     write_lora(folder / "tiny-lora-wrong.gguf", SEED + 5, 2 * WIDTH)
+    write_head_lora(folder / "tiny-lora-head.gguf", SEED + 9)
 
 
 if __name__ == "__main__":

@@ -35,6 +35,8 @@ class GgufFile {
 
   const std::string& subject() const noexcept { return subject_; }  // "LoRA adapter a.gguf"
   const gguf_context* metadata() const noexcept { return context_.get(); }
+  // Frees the metadata, which hold the vocabulary; only tensors may be asked for from then on.
+  void forget_metadata() noexcept { context_.reset(); }
   gguf_context* mutable_metadata() noexcept { return context_.get(); }
   const std::vector<Tensor>& tensors() const noexcept { return tensors_; }
   const Tensor* find(std::string_view name) const noexcept;

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <exception>
+#include <optional>
+#include <span>
 #include <string>
 #include <thread>
 #include <utility>
@@ -21,6 +24,9 @@ namespace {
 
 // llama.cpp takes the context's batch in pieces of this many tokens.
 constexpr std::uint32_t kMicroBatch = 512;
+
+// How far our logits may be from the LLM's, whose kernels round the states to the weights' type.
+constexpr double kHeadTolerance = 0.02;
 
 Error invalid(const std::string& message) {
   return {ErrorCode::kInvalidArgument, message};
@@ -97,6 +103,32 @@ Result<std::shared_ptr<llama_model>> load_model(const LlamaOptions& options) {
   return model;
 }
 
+// The largest difference between the head's logits and `logits` [n, n_vocabulary], the span of
+// these being 1; over tokens from all of the vocabulary.
+Result<double> relative_difference(OutputHead& head, std::span<const float> states,
+                                   std::span<const float> logits) {
+  const std::size_t n_states = states.size() / head.n_embd();
+  const std::size_t n_vocabulary = logits.size() / std::max<std::size_t>(n_states, 1);
+  constexpr std::size_t kSamples = 64;
+  std::vector<IdentifierToken> tokens;
+  tokens.reserve(kSamples);
+  for (std::size_t n = 0; n < kSamples; ++n)
+    tokens.emplace_back(n * (n_vocabulary - 1) / (kSamples - 1));
+  const auto rows = head.rows(tokens);
+  if (!rows) return rows.error();
+  std::vector<float> ours(kSamples);
+  double difference = 0;
+  for (std::size_t s = 0; s < n_states; ++s) {
+    rows->logits(states.subspan(s * head.n_embd(), head.n_embd()), ours);
+    const auto theirs = logits.subspan(s * n_vocabulary, n_vocabulary);
+    const auto [lowest, highest] = std::ranges::minmax(theirs);
+    const double span = std::max(1e-6F, highest - lowest);
+    for (std::size_t n = 0; n < kSamples; ++n)
+      difference = std::max(difference, std::abs(ours[n] - theirs[tokens[n].slot()]) / span);
+  }
+  return difference;
+}
+
 bool gives_up(void* data) {
   const auto* give_up_at = static_cast<const std::optional<Clock::time_point>*>(data);
   return *give_up_at && Clock::now() >= **give_up_at;
@@ -145,6 +177,8 @@ Result<void> LlamaEngine::State::add_context(const LlamaOptions& options) {
   params.n_outputs_max = kMaxOutputs;
   params.n_threads = options.threads != 0 ? options.threads : cores;
   params.n_threads_batch = params.n_threads;
+  params.cb_eval = &GraphTap::on_node;
+  params.cb_eval_user_data = &tap;
   params.abort_callback = &gives_up;
   params.abort_callback_data = &give_up_at;
   params.no_perf = true;
@@ -162,13 +196,44 @@ Result<void> LlamaEngine::State::add_context(const LlamaOptions& options) {
 }
 
 // The first encoding of a process reads the weights from the disk and starts the threads. That is
-// done here, so that no request is billed for it and no deadline is missed by it.
+// done here, so that no request is billed for it and no deadline is missed by it. It computes the
+// whole graph, which shows how its end can be cut down.
 Result<void> LlamaEngine::State::warm_up() {
-  const TokenId any(0);
-  const Pass pass{.tokens = {&any, 1}};
-  auto done = decode({&pass, 1}, std::nullopt, [](std::size_t, std::size_t, const float*) {});
+  const std::array<TokenId, 2> any{TokenId(0), TokenId(1)};
+  const Pass pass{.tokens = any};
+  std::vector<float> logits;
+  tap.watch(info.n_vocabulary);
+  auto done = decode({&pass, 1}, std::nullopt,
+                     [&](std::size_t, std::size_t, std::span<const float> output) {
+                       logits.insert(logits.end(), output.begin(), output.end());
+                     });
   llama_memory_clear(llama_get_memory(context.get()), /*data=*/false);
-  return done;
+  if (!done) return done;
+  auto whole = cut_head(logits);
+  info.output_head = whole ? "whole vocabulary: " + *whole : "identifiers only";
+  return {};
+}
+
+// From now on the LLM's graph ends in front of the output head, if the logits that we compute then
+// equal those of the warming pass, [n, n_vocabulary]. Else says why they aren't.
+std::optional<std::string> LlamaEngine::State::cut_head(std::span<const float> logits) {
+  const std::vector<float> states(tap.states().begin(), tap.states().end());
+  const auto shape = tap.shape();
+  const std::string why_not = tap.why_not();
+  tap.let_pass();
+  // The graph of a pass may be spread over several devices, and only one of its parts be stopped.
+  if (llama_supports_gpu_offload()) return "this build computes on GPUs";
+  if (!shape) return why_not.empty() ? "no output head is seen" : why_not;
+  auto opened = OutputHead::open(info.path, *shape, info.n_vocabulary);
+  if (!opened) return opened.error().message();
+  const auto difference = relative_difference(*opened, states, logits);
+  if (!difference) return difference.error().message();
+  if (!(*difference <= kHeadTolerance)) {
+    return "our logits differ from the LLM's by " + std::to_string(*difference) + " of their span";
+  }
+  head.emplace(*std::move(opened));
+  tap.stop_behind(shape->state);
+  return std::nullopt;
 }
 
 void LlamaEngine::State::describe(const std::string& path) {
@@ -201,6 +266,7 @@ Result<std::unique_ptr<LlamaEngine>> LlamaEngine::load(const LlamaOptions& optio
   state->model = *std::move(model);
   if (auto added = state->add_context(options); !added) return added.error();
   if (auto added = state->add_loras(options.loras); !added) return added.error();
+  state->describe(options.model_path);
   if (auto warm = state->warm_up(); !warm) return warm.error();
   try {
     state->tokenizer = std::make_shared<LlamaTokenizer>(state->model);
@@ -208,7 +274,6 @@ Result<std::unique_ptr<LlamaEngine>> LlamaEngine::load(const LlamaOptions& optio
     return Error(ErrorCode::kInvalidInput,
                  "model " + options.model_path + ": its tokenizer fails: " + failure.what());
   }
-  state->describe(options.model_path);
   return std::unique_ptr<LlamaEngine>(new LlamaEngine(std::move(state)));
 }
 
@@ -230,7 +295,13 @@ Result<std::unique_ptr<PositionScorer>> LlamaEngine::open(Prompt prompt) {
                                           std::to_string(state_->info.context_size));
   }
   RSD_CHECK(!prompt.tokens.empty() && !prompt.identifiers.empty(), "an empty prompt");
-  return std::unique_ptr<PositionScorer>(new Scorer(*state_, std::move(prompt)));
+  std::optional<IdentifierHead> head;
+  if (state_->head) {
+    auto rows = state_->head->rows(prompt.identifiers);
+    if (!rows) return rows.error();
+    head = *std::move(rows);
+  }
+  return std::unique_ptr<PositionScorer>(new Scorer(*state_, std::move(prompt), std::move(head)));
 }
 
 }  // namespace rsd

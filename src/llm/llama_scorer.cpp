@@ -57,7 +57,7 @@ Result<void> to_result(int32_t status) {
 
 Result<void> LlamaEngine::State::decode(std::span<const Pass> passes,
                                         std::optional<Clock::time_point> until,
-                                        const OnRow& on_row) {
+                                        const OnOutput& on_output) {
   give_up_at = until;
   std::size_t n_left = 0;
   for (const Pass& pass : passes)
@@ -79,27 +79,47 @@ Result<void> LlamaEngine::State::decode(std::span<const Pass> passes,
       }
       if (t < pass.tokens.size()) break;
     }
+    tap.begin_pass();
     if (auto done = to_result(llama_decode(context.get(), batch.get())); !done) return done;
-    for (const Output& output : outputs) {
-      const float* logits = llama_get_logits_ith(context.get(), output.at);
-      if (!logits) return Error(ErrorCode::kRuntime, "the LLM gave no logits");
-      on_row(output.pass, output.token, logits);
+    for (std::size_t n = 0; n < outputs.size(); ++n) {
+      const auto values = output(n, outputs[n].at);
+      if (!values) return values.error();
+      on_output(outputs[n].pass, outputs[n].token, *values);
     }
     n_left -= batch.size();
   }
   return {};
 }
 
-LlamaEngine::Scorer::Scorer(State& state, Prompt prompt)
-    : state_(state), prompt_(std::move(prompt)), serial_(++state.open_scorers) {}
+// The last pass's n-th output.
+Result<std::span<const float>> LlamaEngine::State::output(std::size_t number,
+                                                          int32_t at_in_batch) const {
+  if (!tap.stops()) {
+    const float* logits = llama_get_logits_ith(context.get(), at_in_batch);
+    if (!logits) return Error(ErrorCode::kRuntime, "the LLM gave no logits");
+    return std::span(logits, info.n_vocabulary);
+  }
+  const std::size_t n_embd = head->n_embd();
+  if (tap.states().size() < (number + 1) * n_embd) {
+    return Error(ErrorCode::kRuntime, "the LLM gave no hidden state");
+  }
+  return tap.states().subspan(number * n_embd, n_embd);
+}
+
+LlamaEngine::Scorer::Scorer(State& state, Prompt prompt, std::optional<IdentifierHead> head)
+    : state_(state),
+      prompt_(std::move(prompt)),
+      head_(std::move(head)),
+      serial_(++state.open_scorers) {}
 
 void LlamaEngine::Scorer::check_owner() const {
   RSD_CHECK(serial_ == state_.open_scorers, "a scorer whose engine has opened another");
 }
 
-void LlamaEngine::Scorer::read_row(const float* logits, std::span<float> row) const {
+void LlamaEngine::Scorer::read_row(std::span<const float> output, std::span<float> row) const {
+  if (head_) return head_->logits(output, row);
   for (std::size_t i = 0; i < row.size(); ++i)
-    row[i] = logits[prompt_.identifiers[i].value()];
+    row[i] = output[prompt_.identifiers[i].slot()];
 }
 
 Result<Prefill> LlamaEngine::Scorer::prefill(std::optional<Clock::time_point> give_up_at) {
@@ -122,14 +142,14 @@ Result<std::size_t> LlamaEngine::Scorer::encode_prompt(
   const std::vector<float>* kept = state_.prompts.restore(prompt_.tokens, context);
   first_row_.resize(n_items());
   if (kept) {
-    read_row(kept->data(), first_row_);
+    read_row(*kept, first_row_);
   } else {
     const Pass pass{.tokens = prompt_.tokens, .first_output = prompt_.tokens.size() - 1};
-    auto done =
-        state_.decode({&pass, 1}, give_up_at, [&](std::size_t, std::size_t, const float* logits) {
-          read_row(logits, first_row_);
-          state_.prompts.keep(prompt_.tokens, context, {logits, state_.info.n_vocabulary});
-        });
+    auto done = state_.decode({&pass, 1}, give_up_at,
+                              [&](std::size_t, std::size_t, std::span<const float> output) {
+                                read_row(output, first_row_);
+                                state_.prompts.keep(prompt_.tokens, context, output);
+                              });
     if (!done) return done.error();
   }
   prompt_cached_ = true;
@@ -283,10 +303,10 @@ Result<void> LlamaEngine::Scorer::run(std::span<const Plan> plans, std::span<Enc
                       .sequence = plan.query->lane});
   }
   const auto done = state_.decode(
-      passes, give_up_at, [&](std::size_t pass, std::size_t token, const float* logits) {
+      passes, give_up_at, [&](std::size_t pass, std::size_t token, std::span<const float> output) {
         const Plan& plan = plans[pass];
         const std::size_t row = plan.n_kept + token + 1 - plan.query->rows.first;
-        read_row(logits, encodings[pass].rows.row(row));
+        read_row(output, encodings[pass].rows.row(row));
       });
   for (const Plan& plan : plans) {
     if (plan.tokens.empty()) continue;

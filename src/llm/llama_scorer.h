@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "llm/llama_state.h"
+#include "llm/output_head.h"
 #include "rsd/decode/position_scorer.h"
 #include "rsd/prompt/prompt_builder.h"
 
@@ -18,7 +19,8 @@ namespace rsd {
 // first change on.
 class LlamaEngine::Scorer final : public PositionScorer {
  public:
-  Scorer(State& state, Prompt prompt);
+  // `head`: of the prompt's identifiers, where the state has an OutputHead.
+  Scorer(State& state, Prompt prompt, std::optional<IdentifierHead> head);
 
   std::size_t n_items() const noexcept override { return prompt_.identifiers.size(); }
   std::size_t n_prompt_tokens() const noexcept override { return prompt_.tokens.size(); }
@@ -39,10 +41,11 @@ class LlamaEngine::Scorer final : public PositionScorer {
   Result<std::vector<Encoding>> encode_together(std::span<const EncodingQuery> queries);
   Result<void> run(std::span<const Plan> plans, std::span<Encoding> encodings,
                    std::optional<Clock::time_point> give_up_at);
-  void read_row(const float* logits, std::span<float> row) const;
+  void read_row(std::span<const float> output, std::span<float> row) const;
 
   State& state_;
   Prompt prompt_;
+  std::optional<IdentifierHead> head_;
   std::uint64_t serial_;
   bool prompt_cached_ = false;
   std::optional<Prefill> prefill_;

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <iostream>
 #include <iterator>
 #include <memory>
@@ -28,7 +29,11 @@ namespace {
 const std::string kBpe = "tests/models/tiny-bpe.gguf";
 const std::string kSpm = "tests/models/tiny-spm.gguf";
 const std::string kMamba = "tests/models/tiny-mamba.gguf";
+const std::string kGemma2 = "tests/models/tiny-gemma2.gguf";
+const std::string kPhi2 = "tests/models/tiny-phi2.gguf";
+const std::string kCommandR = "tests/models/tiny-command-r.gguf";
 const std::string kLora = "tests/models/tiny-lora.gguf";
+const std::string kHeadLora = "tests/models/tiny-lora-head.gguf";
 
 // Rounding only, for F32 weights where the same kernels run on the same cells of the cache.
 // Measured: below 1e-5.
@@ -225,10 +230,33 @@ TEST_P(TinyModel, RowsEqualTokenByToken) {
   EXPECT_LT(by_single_tokens, GetParam() == kMamba ? kTinyTolerance : kOtherKernelTolerance);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Scorer, TinyModel, testing::Values(kBpe, kSpm, kMamba), [](const auto& model) {
-      return std::string(model.param == kBpe ? "Bpe" : model.param == kSpm ? "Spm" : "Mamba");
-    });
+// Their ends differ: the head's own matrix or the tokens', soft-capped, biased and scaled logits.
+INSTANTIATE_TEST_SUITE_P(Scorer, TinyModel,
+                         testing::Values(kBpe, kSpm, kMamba, kGemma2, kPhi2, kCommandR),
+                         [](const auto& model) {
+                           std::string name = std::filesystem::path(model.param).stem().string();
+                           std::erase_if(name, [](char c) { return c == '-'; });
+                           return name;
+                         });
+
+TEST_P(TinyModel, ComputesTheLogitsOfIdentifiersOnly) {
+  const auto engine = LlamaEngine::load({.model_path = GetParam(), .threads = 1});
+  ASSERT_TRUE(engine);
+  EXPECT_EQ((*engine)->info().output_head, "identifiers only");
+}
+
+TEST(LlamaScorer, AHeadThatAnAdapterChangesIsLeftToTheLlm) {
+  const LoraFile lora{.path = kHeadLora, .scale = 1.0F};
+  StepByStep reference(kBpe, 2048, {lora});
+  const Session session = open_session_with({.model_path = kBpe, .loras = {lora}, .threads = 1}, 6);
+  const std::string& head = session.engine->info().output_head;
+  EXPECT_TRUE(head.starts_with("whole vocabulary: behind the head stands ")) << head;
+  ASSERT_TRUE(session.scorer->prefill(std::nullopt));
+  const auto proposal = items({3, 1, 0, 5, 4, 2});
+  EXPECT_LT(difference(encode_all(*session.scorer, proposal).rows,
+                       reference.rows(session.prompt, proposal)),
+            kTinyTolerance);
+}
 
 TEST(LlamaScorer, RowsOfManyItemsEqualTheReference) {
   StepByStep reference(kBpe, 2048);

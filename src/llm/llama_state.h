@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "llm/graph_tap.h"
+#include "llm/output_head.h"
 #include "llm/prompt_cache.h"
 #include "rsd/core/index.h"
 #include "rsd/core/result.h"
@@ -33,11 +35,16 @@ struct Pass {
   std::size_t sequence = 0;        // below State::n_sequences
 };
 
-using OnRow = std::function<void(std::size_t pass, std::size_t token, const float* logits)>;
+// What the LLM gives for a token: its last hidden state where there is an OutputHead, else its
+// logits by vocabulary.
+using OnOutput =
+    std::function<void(std::size_t pass, std::size_t token, std::span<const float> output)>;
 
 struct LlamaEngine::State {
   std::shared_ptr<llama_model> model;  // outlives what is made from it: the members below
   std::vector<std::unique_ptr<llama_adapter_lora, LlamaFree>> loras;
+  GraphTap tap;                    // outlives the context, which holds its address
+  std::optional<OutputHead> head;  // nullopt: the LLM computes the logits of the whole vocabulary
   std::unique_ptr<llama_context, LlamaFree> context;
   std::shared_ptr<const Tokenizer> tokenizer;
   ModelInfo info;
@@ -51,12 +58,14 @@ struct LlamaEngine::State {
   Result<void> add_context(const LlamaOptions& options);
   Result<void> add_loras(const std::vector<LoraFile>& files);
   Result<void> warm_up();
+  std::optional<std::string> cut_head(std::span<const float> logits);
   void describe(const std::string& path);
 
-  // Runs the passes through the LLM together, in batches of kMaxOutputs rows at most. `on_row` is
-  // called for every token >= first_output of each pass while its logits can be read.
+  // Runs the passes through the LLM together, in batches of kMaxOutputs rows at most. `on_output`
+  // is called for every token >= first_output of each pass while its output can be read.
   Result<void> decode(std::span<const Pass> passes, std::optional<Clock::time_point> until,
-                      const OnRow& on_row);
+                      const OnOutput& on_output);
+  Result<std::span<const float>> output(std::size_t number, int32_t at_in_batch) const;
 };
 
 // Rows of logits that one batch may give: bounds the memory for [rows, vocabulary].

@@ -17,17 +17,17 @@ const std::vector<float>* PromptCache::restore(const std::vector<TokenId>& promp
     return nullptr;
   }
   entry.last_used = ++clock_;
-  return &entry.row;
+  return &entry.output;
 }
 
 void PromptCache::keep(const std::vector<TokenId>& prompt, llama_context* context,
-                       std::span<const float> row) {
+                       std::span<const float> output) {
   if (capacity_ == 0 || entries_.contains(prompt)) return;
   const std::size_t n_state = llama_state_seq_get_size(context, 0);
-  const std::size_t n_bytes = n_state + row.size_bytes();
+  const std::size_t n_bytes = n_state + output.size_bytes();
   if (n_state == 0 || n_bytes > capacity_) return;
   make_room(n_bytes);
-  Entry entry{.state = {}, .row = {row.begin(), row.end()}, .last_used = ++clock_};
+  Entry entry{.state = {}, .output = {output.begin(), output.end()}, .last_used = ++clock_};
   entry.state.resize(n_state);
   if (llama_state_seq_get_data(context, entry.state.data(), n_state, 0) != n_state) return;
   used_ += n_bytes;

@@ -20,20 +20,21 @@ class PromptCache {
   // 0: keeps nothing.
   explicit PromptCache(std::size_t capacity_bytes) : capacity_(capacity_bytes) {}
 
-  // Puts the prompt's cells into the empty sequence 0, and returns the logits behind it by
-  // vocabulary; null, and nothing has changed, when it isn't there.
+  // Puts the prompt's cells into the empty sequence 0, and returns the LLM's output behind it;
+  // null, and nothing has changed, when it isn't there.
   const std::vector<float>* restore(const std::vector<TokenId>& prompt, llama_context* context);
-  // Sequence 0 holds just the prompt; the logits behind it are `row`, copied where there is room.
-  void keep(const std::vector<TokenId>& prompt, llama_context* context, std::span<const float> row);
+  // Sequence 0 holds just the prompt, and `output` came out behind it: copied where there is room.
+  void keep(const std::vector<TokenId>& prompt, llama_context* context,
+            std::span<const float> output);
 
   std::size_t used_bytes() const noexcept { return used_; }
 
  private:
   struct Entry {
     std::vector<std::uint8_t> state;
-    std::vector<float> row;
+    std::vector<float> output;
     std::uint64_t last_used = 0;
-    std::size_t size_bytes() const { return state.size() + row.size() * sizeof(float); }
+    std::size_t size_bytes() const { return state.size() + output.size() * sizeof(float); }
   };
   using Entries = std::map<std::vector<TokenId>, Entry>;
 

@@ -51,6 +51,7 @@ struct ModelInfo {
   std::size_t context_size = 0;     // in use
   std::string tokenizer;            // BPE, SPM, …
   std::string chat_format;          // "own", or "plain" where it has none that is known
+  std::string output_head;          // "identifiers only", or "whole vocabulary: " and why
   bool keeps_partial_cache = true;  // false (recurrent, hybrid): every change re-encodes the prompt
 };
 
