@@ -31,7 +31,7 @@ class TableScorer final : public PositionScorer {
   }
 
   std::size_t n_items() const noexcept override { return table_.n_items(); }
-  std::size_t n_prompt_tokens() const noexcept override { return 1; }
+  std::size_t n_prefill_tokens() const override { return 1; }
   Result<Prefill> prefill(std::optional<Clock::time_point>) override { return Prefill{}; }
   void forget_proposals() override {}
   Result<Encoding> encode(const EncodingQuery& query) override {

@@ -97,6 +97,20 @@ void add_engine_options(CLI::App& command, EngineOptions& options) {
       ->group(group);
 }
 
+void add_cache_option(CLI::App& command, EngineOptions& options) {
+  constexpr std::size_t kMaxMib = std::size_t{1} << 24U;
+  command
+      .add_option(
+          "--cache-ram", options.cache_ram,
+          "Memory for encoded prompts: what a later one has in common with one of them from "
+          "its beginning on, if it is " +
+              std::to_string(kMinReusedTokens) + " tokens or more, is not encoded again; 0 = none")
+      ->check(whole_number(0, kMaxMib))
+      ->capture_default_str()
+      ->type_name("MIB")
+      ->group("Model");
+}
+
 Result<Conditions> engine_conditions(const EngineOptions& options) {
   const auto model = model_path(options);
   if (!model) return model.error();
@@ -125,6 +139,7 @@ Result<Engine> Engine::load(const EngineOptions& options, const CommonOptions& c
                            .loras = *std::move(loras),
                            .context_size = options.context_size,
                            .prompt_cache_bytes = options.cache_ram << 20U,
+                           .parallel = options.parallel,
                            .threads = common.threads,
                            .gpu_layers = options.gpu_layers,
                            .log = llama_log_sink()};

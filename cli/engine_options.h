@@ -21,11 +21,15 @@ struct EngineOptions {
   std::vector<std::string> loras;  // FILE or FILE:SCALE
   std::size_t context_size = 0;
   int gpu_layers = 0;
-  std::size_t cache_ram = 0;  // MiB for prompts that come again
+  std::size_t cache_ram = 0;  // MiB for prompts, of which later ones use the beginning again
+  std::size_t parallel = 1;   // requests at a time
   std::vector<std::string> prompt_templates;
 };
 
 void add_engine_options(CLI::App& command, EngineOptions& options);
+
+// --cache-ram; what `options` holds is the default.
+void add_cache_option(CLI::App& command, EngineOptions& options);
 
 // What --lora names. kInvalidArgument: a scale that isn't finite.
 Result<std::vector<LoraFile>> parse_loras(const std::vector<std::string>& texts);
@@ -48,6 +52,7 @@ class Engine {
   Result<Opened> open(const Request& request);
 
   const LlamaEngine& llm() const noexcept { return *llm_; }
+  LlamaEngine& llm() noexcept { return *llm_; }
   const PromptBuilder& prompts() const noexcept { return prompts_; }
 
  private:

@@ -37,7 +37,8 @@ int inspect(const EngineOptions& options, const CommonOptions& common) {
             << "\nweights: " << info.size_bytes << " bytes\nvocabulary: " << info.n_vocabulary
             << " tokens, " << info.tokenizer << "\ncontext: " << info.context_size
             << " tokens in use, trained for " << info.trained_context
-            << "\nchat format: " << info.chat_format << "\noutput head: " << info.output_head << "\npartial re-encoding: "
+            << "\nchat format: " << info.chat_format << "\noutput head: " << info.output_head
+            << "\npartial re-encoding: "
             << (info.keeps_partial_cache ? "yes" : "no, every change encodes the prompt again")
             << '\n';
   print_identifiers("passage", engine->prompts().identifiers(Task::kPassage));

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,6 +20,7 @@
 #include "resume.h"
 #include "rsd/data/answer_writer.h"
 #include "rsd/data/request_reader.h"
+#include "rsd/decode/batch_run.h"
 #include "rsd/decode/run.h"
 #include "rsd/train/episode.h"
 
@@ -55,7 +57,18 @@ bool same_file(const std::string& a, const std::string& b) {
   return path_of(a) == path_of(b);
 }
 
-// Ranks the requests of one file, one after the other.
+// A request that was taken in: what its answer needs besides the outcome.
+struct TakenIn {
+  Request request;
+  std::size_t line = 0;
+  Clock::time_point start;    // it was read
+  Clock::time_point started;  // its decoding began
+  std::size_t truncated_candidates = 0;
+  std::optional<BatchRun::Finished> finished;
+};
+
+// Ranks the requests of one file, as many at a time as --parallel says, and writes the answers in
+// the order of the requests.
 class RankRun {
  public:
   RankRun(const RankOptions& options, const CommonOptions& common)
@@ -66,25 +79,13 @@ class RankRun {
     progress_.emplace("requests", count_lines(options_.requests));
     while (true) {
       progress_->show(n_done());
-      auto request = reader_->next();
-      if (!request) {
-        note_failure(request.error());
-        continue;
+      take_in();
+      if (batch_->size() == 0) break;
+      for (auto& finished : batch_->step()) {
+        const std::size_t ticket = finished.ticket;
+        taken_in_.at(ticket).finished = std::move(finished);
       }
-      if (!request->has_value()) break;
-      if (kept_.ids.contains((*request)->id)) {
-        ++n_kept_;
-        continue;
-      }
-      auto answered = answer(**request);
-      if (answered) {
-        ++n_answered_;
-        continue;
-      }
-      if (output_broken_) return answered.error();
-      note_failure(answered.error().within(reader_->source() + ":" +
-                                           std::to_string(reader_->line()) + ": request \"" +
-                                           (*request)->id + "\""));
+      if (auto written = write_finished(); !written) return written.error();
     }
     progress_.reset();
     return finish();
@@ -92,6 +93,81 @@ class RankRun {
 
  private:
   std::size_t n_done() const { return n_kept_ + n_answered_ + n_failed_; }
+
+  // Requests, until the LLM has enough to do, or their answers would wait in too great a number for
+  // one that takes long.
+  void take_in() {
+    constexpr std::size_t kWaitingFactor = 4;
+    while (batch_->size() < options_.engine.parallel &&
+           taken_in_.size() < kWaitingFactor * options_.engine.parallel) {
+      if (!next_ && !read_next()) return;
+      auto prompt = engine_->prompts().build(*next_, engine_->llm().info().context_size);
+      // What has no room waits until others have ended; alone it has.
+      if (prompt && batch_->size() > 0 && !engine_->llm().has_room(*prompt)) return;
+      const Request request = *std::exchange(next_, std::nullopt);
+      if (auto started = start(request, std::move(prompt)); !started)
+        note_failure(started.error().within(subject(request.id, reader_->line())));
+    }
+  }
+
+  // False at the end of the requests.
+  bool read_next() {
+    while (true) {
+      auto request = reader_->next();
+      read_at_ = Clock::now();
+      if (!request) {
+        note_failure(request.error());
+      } else if (!request->has_value()) {
+        return false;
+      } else if (kept_.ids.contains((*request)->id)) {
+        ++n_kept_;
+      } else {
+        next_ = std::move(*request);
+        return true;
+      }
+      progress_->show(n_done());
+    }
+  }
+
+  Result<void> start(const Request& request, Result<Prompt> prompt) {
+    if (!prompt) return prompt.error();
+    const std::size_t truncated_candidates = prompt->truncated_candidates;
+    auto scorer = engine_->llm().open(*std::move(prompt));
+    if (!scorer) return scorer.error();
+    auto decoding = Decoding::create(request.candidates.size(), decoding_);
+    if (!decoding) return decoding.error();
+    std::optional<Clock::time_point> deadline;
+    if (options_.decoder.deadline_ms) {
+      deadline =
+          read_at_ + std::chrono::duration_cast<Clock::duration>(
+                         std::chrono::duration<double, std::milli>(*options_.decoder.deadline_ms));
+    }
+    batch_->add(n_tickets_, *std::move(decoding), *std::move(scorer), deadline);
+    taken_in_.emplace(n_tickets_++, TakenIn{.request = request,
+                                            .line = reader_->line(),
+                                            .start = read_at_,
+                                            .started = Clock::now(),
+                                            .truncated_candidates = truncated_candidates});
+    return {};
+  }
+
+  // The answers that are there, up to the first that isn't.
+  Result<void> write_finished() {
+    while (!taken_in_.empty() && taken_in_.begin()->second.finished) {
+      TakenIn& done = taken_in_.begin()->second;
+      Result<Outcome>& outcome = done.finished->outcome;
+      Result<void> written = outcome ? write(done, *outcome) : Result<void>(outcome.error());
+      if (output_broken_) return written;
+      if (!written) note_failure(written.error().within(subject(done.request.id, done.line)));
+      n_answered_ += written ? 1 : 0;
+      taken_in_.erase(taken_in_.begin());
+    }
+    return {};
+  }
+
+  std::string subject(const std::string& id, std::size_t line) const {
+    return reader_->source() + ":" + std::to_string(line) + ": request \"" + id + "\"";
+  }
 
   void note_failure(const Error& error) {
     progress_->clear();
@@ -126,6 +202,7 @@ class RankRun {
     auto engine = Engine::load(options_.engine, common_);
     if (!engine) return engine.error();
     engine_.emplace(*std::move(engine));
+    batch_.emplace(engine_->llm(), &costs_);
     return open_outputs();
   }
 
@@ -185,40 +262,24 @@ class RankRun {
     return {};
   }
 
-  Result<void> answer(const Request& request) {
-    const auto start = Clock::now();
-    auto opened = engine_->open(request);
-    if (!opened) return opened.error();
-    auto decoding = Decoding::create(request.candidates.size(), decoding_);
-    if (!decoding) return decoding.error();
-    RunOptions run_options{.costs = &costs_};
-    if (options_.decoder.deadline_ms) {
-      run_options.deadline =
-          start + std::chrono::duration_cast<Clock::duration>(
-                      std::chrono::duration<double, std::milli>(*options_.decoder.deadline_ms));
-    }
-    auto outcome = rsd::run(*decoding, *opened->scorer, run_options);
-    if (!outcome) return outcome.error();
+  Result<void> write(const TakenIn& done, const Outcome& outcome) {
+    const Request& request = done.request;
+    const Decoding& decoding = done.finished->decoding;
     // The prompt is rendered and tokenised before the decoding's clock starts.
-    outcome->timing.total_ms =
-        std::chrono::duration<double, std::milli>(Clock::now() - start).count();
-    return write(request, *decoding, *outcome, opened->truncated_candidates);
-  }
-
-  Result<void> write(const Request& request, const Decoding& decoding, const Outcome& outcome,
-                     std::size_t truncated_candidates) {
+    const double rendering_ms =
+        std::chrono::duration<double, std::milli>(done.started - done.start).count();
     const Answer answer{.ranking = outcome.ranking,
                         .decoder = options_.decoder.decoder,
                         .budget = decoding.budget(),
                         .encodings = outcome.encodings,
                         .verified_prefix = outcome.verified_prefix,
                         .tokens_encoded = outcome.tokens_encoded,
-                        .truncated_candidates = truncated_candidates,
+                        .truncated_candidates = done.truncated_candidates,
                         .deadline_hit = outcome.deadline_hit,
                         .prefill_ms = outcome.timing.prefill_ms,
                         .decode_ms = outcome.timing.decode_ms,
                         .agent_ms = outcome.timing.agent_ms,
-                        .total_ms = outcome.timing.total_ms};
+                        .total_ms = rendering_ms + outcome.timing.total_ms};
     const auto text = format_answer(format_, request, answer, options_.tag);
     if (!text) return text.error();
     // Answers and the bar share a terminal: the bar comes back below them.
@@ -240,6 +301,7 @@ class RankRun {
       if (n_failed_ > 0) return kInvalidInput;
       return Error(ErrorCode::kInvalidInput, reader_->source() + " holds no requests");
     }
+    tell_prompt_reuse();
     if (auto done = output_->commit(); !done) return done.error();
     remove_conditions(options_.output);
     if (trace_) {
@@ -248,6 +310,14 @@ class RankRun {
     if (n_failed_ == 0) return kSuccess;
     spdlog::warn("{} of {} requests failed", n_failed_, n_failed_ + n_good);
     return kSomeFailed;
+  }
+
+  void tell_prompt_reuse() const {
+    const PromptReuse reuse = engine_->llm().prompt_reuse();
+    if (reuse.n_hits == 0) return;
+    spdlog::info("{} of {} prompts began like an earlier one: {} of all {} tokens were known",
+                 reuse.n_hits, reuse.n_prompts, reuse.tokens_reused,
+                 reuse.tokens_reused + reuse.tokens_encoded);
   }
 
   void discard() {
@@ -265,6 +335,11 @@ class RankRun {
   std::optional<OutputFile> output_;
   std::optional<OutputFile> trace_;
   CostModel costs_;
+  std::optional<BatchRun> batch_;
+  std::optional<Request> next_;  // read, but not taken in
+  Clock::time_point read_at_;
+  std::size_t n_tickets_ = 0;
+  std::map<std::size_t, TakenIn> taken_in_;  // by ticket: answers that aren't written
   Kept kept_;
   std::optional<ProgressBar> progress_;
   std::size_t n_kept_ = 0;
@@ -308,6 +383,16 @@ void add_rank_command(CLI::App& app, Selected& selected) {
       ->type_name("FILE");
   add_decoder_options(*command, options->decoder);
   add_engine_options(*command, options->engine);
+  options->engine.cache_ram = 16;
+  add_cache_option(*command, options->engine);
+  command
+      ->add_option("--parallel", options->engine.parallel,
+                   "Requests that go through the LLM together, as many as fit into --ctx-size; "
+                   "for models that llama.cpp keeps no partial cache of: 1")
+      ->check(whole_number(1, kMaxParallel))
+      ->capture_default_str()
+      ->type_name("N")
+      ->group("Model");
   add_output_options(*command, *options);
   command->callback([&selected, options] {
     selected.run = [&selected, options]() -> int {

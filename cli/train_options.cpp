@@ -77,14 +77,8 @@ void add_train_options(CLI::App& command, TrainOptions& options) {
   add_data_options(command, options);
   add_training_options(command, options);
   add_engine_options(command, options.engine);
-  options.engine.cache_ram = 1024;
-  command
-      .add_option("--cache-ram", options.engine.cache_ram,
-                  "Memory for encoded prompts that RPO comes back to; 0 = none")
-      ->check(whole_number(0, kMaxCount))
-      ->capture_default_str()
-      ->type_name("MIB")
-      ->group("Model");
+  options.engine.cache_ram = 1024;  // RPO comes back to every prompt
+  add_cache_option(command, options.engine);
 }
 
 }  // namespace rsd::cli

@@ -29,7 +29,7 @@ constexpr std::array<std::array<float, kItems>, kItems> kBehind = {{
 class TableScorer final : public rsd::PositionScorer {
  public:
   std::size_t n_items() const noexcept override { return kItems; }
-  std::size_t n_prompt_tokens() const noexcept override { return 0; }
+  std::size_t n_prefill_tokens() const override { return 0; }
 
   rsd::Result<rsd::Prefill> prefill(std::optional<rsd::Clock::time_point>) override {
     return rsd::Prefill{};

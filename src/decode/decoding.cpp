@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/names.h"
+#include "decode/verification.h"
 #include "rsd/core/check.h"
 #include "rsd/decode/policies.h"
 
@@ -89,7 +90,7 @@ bool Decoding::finished() const noexcept {
   return budget() && encodings >= *budget();
 }
 
-Result<std::optional<Decoding::Step>> Decoding::next() const {
+Result<std::optional<Decoding::Step>> Decoding::next(const CostModel* costs) const {
   if (finished()) return std::optional<Step>();
   const std::size_t encodings = history_.rounds().size();
   Step step;
@@ -103,8 +104,11 @@ Result<std::optional<Decoding::Step>> Decoding::next() const {
     const Ranking input_order = Ranking::identity(history_.n_items());
     step.proposal.assign(input_order.items().begin(), input_order.items().end());
   }
-  const std::size_t end = std::min(step.proposal.size() + 1, history_.n_items());
-  step.rows = history_.missing_rows(step.proposal, end);
+  const std::size_t n_items = history_.n_items();
+  const std::size_t wanted = std::min(options_.top_n.value_or(n_items), n_items);
+  step.rows = history_.missing_rows(step.proposal, std::min(step.proposal.size() + 1, wanted));
+  if (costs && verifies_whole_list() && !budget() && encodings > 0)
+    step.rows.end = verified_rows_end(history_, step.rows, *costs);
   // Theorem 1: every round corrects the first disagreement, so there is always something new to
   // see.
   RSD_CHECK(step.rows.size() > 0, "an encoding that would tell nothing new");

@@ -324,7 +324,7 @@ TEST(Decoding, OnlyTheProposalsChangedPartIsEncoded) {
   SyntheticScorer scorer({.n_items = 20});
   auto decoding = *Decoding::create(20, {.decoder = DecoderKind::kAr});
   const auto outcome = *run(decoding, scorer);
-  EXPECT_EQ(outcome.tokens_encoded, scorer.n_prompt_tokens() + 18);  // the last two need no token
+  EXPECT_EQ(outcome.tokens_encoded, scorer.n_prefill_tokens() + 18);  // the last two need no token
 }
 
 TEST(Decoding, UnusableScoresOfAPolicyAreErrors) {

@@ -10,26 +10,41 @@
 namespace rsd {
 namespace {
 
-// What the last round says, and which items its proposal had used up at which row.
-class LastRound {
+// For each position the row that was computed last. Those behind what the last round verified come
+// from earlier rounds, whose proposals had used up other items before them.
+class LatestRows {
  public:
-  explicit LastRound(const History& history)
-      : round_(history.rounds().back()), used_up_at_(history.n_items(), round_.logits.n_rows()) {
-    for (std::size_t j = 0; j < round_.proposal.size(); ++j) {
-      used_up_at_[round_.proposal[j].slot()] = j + 1;
+  explicit LatestRows(const History& history) : first_(history.rounds().back().accepted) {
+    const auto& rounds = history.rounds();
+    for (auto round = rounds.rbegin(); round != rounds.rend(); ++round) {
+      if (round->logits.n_rows() <= sources_.size()) continue;
+      rounds_.push_back({*round, history.n_items()});
+      sources_.resize(round->logits.n_rows(), rounds_.size() - 1);
     }
   }
 
-  // The first row whose position the proposal got wrong; the last row when it got none wrong.
-  std::size_t first_row() const { return std::min(round_.accepted, n_rows() - 1); }
-  std::size_t n_rows() const { return round_.logits.n_rows(); }
-  std::span<const float> row(std::size_t j) const { return round_.logits.row(j); }
-  // The first row at which the item stands before the position, in the proposal.
-  std::size_t used_up_at(std::size_t item) const { return used_up_at_[item]; }
+  // The first row whose position the last proposal got wrong; the last row when it got none wrong.
+  std::size_t first_row() const { return std::min(first_, n_rows() - 1); }
+  std::size_t n_rows() const { return sources_.size(); }
+  std::span<const float> row(std::size_t j) const { return source(j).round.logits.row(j); }
+  // Was the item still to be placed at row j?
+  bool is_left(std::size_t j, std::size_t item) const { return j < source(j).used_up_at[item]; }
 
  private:
-  const Round& round_;
-  std::vector<std::size_t> used_up_at_;
+  struct Source {
+    const Round& round;
+    std::vector<std::size_t> used_up_at;  // the first row at which the item stands before
+
+    Source(const Round& of, std::size_t n_items) : round(of), used_up_at(n_items, n_items) {
+      for (std::size_t j = 0; j < of.proposal.size(); ++j)
+        used_up_at[of.proposal[j].slot()] = j + 1;
+    }
+  };
+  const Source& source(std::size_t j) const { return rounds_[sources_[j]]; }
+
+  std::size_t first_;
+  std::vector<Source> rounds_;
+  std::vector<std::size_t> sources_;  // by row
 };
 
 double log_sum_exp(std::span<const float> row) {
@@ -58,8 +73,8 @@ class FirstDisagreement final : public RankingPolicy {
   std::string_view name() const noexcept override { return "first-disagreement"; }
   Result<std::vector<double>> score(const History& history,
                                     std::optional<std::size_t>) const override {
-    const LastRound last(history);
-    return as_scores(last.row(last.first_row()));
+    const LatestRows rows(history);
+    return as_scores(rows.row(rows.first_row()));
   }
 };
 
@@ -68,16 +83,16 @@ class Argmax final : public RankingPolicy {
   std::string_view name() const noexcept override { return "argmax"; }
   Result<std::vector<double>> score(const History& history,
                                     std::optional<std::size_t>) const override {
-    const LastRound last(history);
+    const LatestRows rows(history);
     const std::size_t n = history.n_items();
     std::vector<bool> placed = history.placed();
     // Items that no row is left for follow in the order of the last row, below every placed one.
     std::vector<double> scores(n);
-    const auto tail = Ranking::by_score(as_scores(last.row(last.n_rows() - 1))).positions();
+    const auto tail = Ranking::by_score(as_scores(rows.row(rows.n_rows() - 1))).positions();
     for (std::size_t i = 0; i < n; ++i)
       scores[i] = -static_cast<double>(n + tail[i].slot());
-    for (std::size_t j = history.known().size(); j < last.n_rows(); ++j) {
-      const ItemId choice = masked_argmax(last.row(j), placed);
+    for (std::size_t j = history.known().size(); j < rows.n_rows(); ++j) {
+      const ItemId choice = masked_argmax(rows.row(j), placed);
       placed[choice.slot()] = true;
       scores[choice.slot()] = -static_cast<double>(j);
     }
@@ -90,10 +105,10 @@ class MeanLogProb final : public RankingPolicy {
   std::string_view name() const noexcept override { return "mean-logprob"; }
   Result<std::vector<double>> score(const History& history,
                                     std::optional<std::size_t>) const override {
-    const LastRound last(history);
+    const LatestRows rows(history);
     std::vector<double> sums(history.n_items(), 0.0);
-    for (std::size_t j = last.first_row(); j < last.n_rows(); ++j) {
-      const auto row = last.row(j);
+    for (std::size_t j = rows.first_row(); j < rows.n_rows(); ++j) {
+      const auto row = rows.row(j);
       const double normaliser = log_sum_exp(row);
       for (std::size_t i = 0; i < row.size(); ++i)
         sums[i] += row[i] - normaliser;
@@ -107,12 +122,12 @@ class Pairwise final : public RankingPolicy {
   std::string_view name() const noexcept override { return "pairwise"; }
   Result<std::vector<double>> score(const History& history,
                                     std::optional<std::size_t>) const override {
-    const LastRound last(history);
+    const LatestRows rows(history);
     const std::size_t n = history.n_items();
     std::vector<double> wins(n, 0.0);
     for (std::size_t a = 0; a < n; ++a) {
       for (std::size_t b = 0; b < a; ++b) {
-        const double preference = std::tanh(margin(last, a, b) / kTemperature);
+        const double preference = std::tanh(margin(rows, a, b) / kTemperature);
         wins[a] += preference;
         wins[b] -= preference;
       }
@@ -127,12 +142,12 @@ class Pairwise final : public RankingPolicy {
 
   // By how much a is preferred to b in the rows at which both were still to be placed. The last of
   // them, where one is about to be, counts most. 0 where there is no such row.
-  static double margin(const LastRound& last, std::size_t a, std::size_t b) {
-    const std::size_t end = std::min({last.used_up_at(a), last.used_up_at(b), last.n_rows()});
+  static double margin(const LatestRows& rows, std::size_t a, std::size_t b) {
     double sum = 0;
     double weights = 0;
-    for (std::size_t j = last.first_row(); j < end; ++j) {
-      sum = kRecency * sum + (last.row(j)[a] - last.row(j)[b]);
+    for (std::size_t j = rows.first_row(); j < rows.n_rows(); ++j) {
+      if (!rows.is_left(j, a) || !rows.is_left(j, b)) continue;
+      sum = kRecency * sum + (rows.row(j)[a] - rows.row(j)[b]);
       weights = kRecency * weights + 1;
     }
     return weights > 0 ? sum / weights : 0;

@@ -87,6 +87,24 @@ TEST(Blend, AddsUpThePositionsThatItsPartsGive) {
   EXPECT_THAT(*blend_policy()->score(one_round(), 1), ElementsAre(0, -9, -3, -6));
 }
 
+TEST(ListwisePolicies, KeepTheRowsBehindWhatTheLastRoundVerified) {
+  History history(6);
+  LogitMatrix all(6, 6);
+  for (std::size_t j = 0; j < 6; ++j)  // the later items are preferred at every row
+    std::ranges::copy(std::vector<float>{0, 1, 2, 3, 4, 5}, all.row(j).begin());
+  all.row(0)[0] = 9;
+  all.row(1)[2] = 9;
+  ASSERT_TRUE(history.add(items({0, 1, 2, 3, 4, 5}), {0, 6}, all));
+  LogitMatrix second(1, 6);  // tells position 2 only: item 1
+  std::ranges::copy(std::vector<float>{0, 9, 0, 0, 0, 0}, second.row(0).begin());
+  ASSERT_TRUE(history.add(items({0, 2, 5, 4, 3, 1}), {2, 3}, second));
+  ASSERT_THAT(history.known(), ElementsAre(ItemId(0), ItemId(2), ItemId(1)));
+  for (const auto name : {"mean-logprob", "pairwise", "argmax", "blend"}) {
+    EXPECT_THAT(tail(**policy_by_name(name), history), ElementsAre(ItemId(5), ItemId(4), ItemId(3)))
+        << name;
+  }
+}
+
 TEST(AllPolicies, FallBackToTheOneRowOfThePromptAlone) {
   History history(4);
   LogitMatrix row(1, 4);

@@ -25,6 +25,9 @@ namespace {
 // llama.cpp takes the context's batch in pieces of this many tokens.
 constexpr std::uint32_t kMicroBatch = 512;
 
+// Tokens that a context begins with.
+constexpr std::size_t kFirstContext = 1024;
+
 // How far our logits may be from the LLM's, whose kernels round the states to the weights' type.
 constexpr double kHeadTolerance = 0.02;
 
@@ -48,6 +51,10 @@ Result<void> check_options(const LlamaOptions& options) {
     return invalid("ctx-size is " + std::to_string(options.context_size) +
                    "; it must be 0 (the model's) or " + std::to_string(kMinContext) + " to " +
                    std::to_string(kMaxContext));
+  }
+  if (options.parallel < 1 || options.parallel > kMaxParallel) {
+    return invalid("parallel is " + std::to_string(options.parallel) + "; it must be 1 to " +
+                   std::to_string(kMaxParallel));
   }
   if (options.gpu_layers < -1) {
     return invalid("gpu layers is " + std::to_string(options.gpu_layers) +
@@ -136,10 +143,7 @@ bool gives_up(void* data) {
 
 }  // namespace
 
-// Adapters take effect on the context, all at once.
-Result<void> LlamaEngine::State::add_loras(const std::vector<LoraFile>& files) {
-  std::vector<llama_adapter_lora*> adapters;
-  std::vector<float> scales;
+Result<void> LlamaEngine::State::load_loras(const std::vector<LoraFile>& files) {
   for (const auto& file : files) {
     const LlamaErrorCapture errors;
     loras.emplace_back(llama_adapter_lora_init(model.get(), file.path.c_str()));
@@ -147,31 +151,29 @@ Result<void> LlamaEngine::State::add_loras(const std::vector<LoraFile>& files) {
       return Error(ErrorCode::kInvalidInput,
                    "LoRA adapter " + file.path + " can't be put on the model: " + reason(errors));
     }
-    adapters.push_back(loras.back().get());
-    scales.push_back(file.scale);
-  }
-  if (adapters.empty()) return {};
-  if (llama_set_adapters_lora(context.get(), adapters.data(), adapters.size(), scales.data()) !=
-      0) {
-    return Error(ErrorCode::kRuntime, "the LoRA adapters can't be applied together");
+    lora_scales.push_back(file.scale);
   }
   return {};
 }
 
-Result<void> LlamaEngine::State::add_context(const LlamaOptions& options) {
+Result<void> LlamaEngine::State::set_up(const LlamaOptions& options) {
   const std::size_t trained = static_cast<std::size_t>(llama_model_n_ctx_train(model.get()));
   // llama.cpp rounds its context up; what was asked for is the limit all the same.
   context_size =
       options.context_size != 0 ? options.context_size : std::min(trained, kDefaultMaxContext);
-  const auto cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-  llama_context_params params = llama_context_default_params();
-  params.n_ctx = static_cast<std::uint32_t>(context_size);
-  params.n_batch = params.n_ctx;
-  params.n_ubatch = std::min(kMicroBatch, params.n_ctx);
   // Recurrent models keep a state for each sequence, whether it is used or not.
   const bool recurrent =
       llama_model_is_recurrent(model.get()) || llama_model_is_hybrid(model.get());
-  n_sequences = recurrent ? 1 : kMaxSequences;
+  max_scorers = options.parallel;
+  if (recurrent && max_scorers > 1) {
+    return Error(ErrorCode::kUnsupported,
+                 "model " + options.model_path +
+                     " is a recurrent one: it can't take several requests at once");
+  }
+  const std::size_t n_sequences = recurrent ? 1 : kMaxLanes + max_scorers;
+  sequences = SequencePool(n_sequences);
+  const auto cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  params = llama_context_default_params();
   params.n_seq_max = static_cast<std::uint32_t>(n_sequences);
   params.kv_unified = true;  // sequences share the cells of a common prompt
   params.n_outputs_max = kMaxOutputs;
@@ -182,15 +184,34 @@ Result<void> LlamaEngine::State::add_context(const LlamaOptions& options) {
   params.abort_callback = &gives_up;
   params.abort_callback_data = &give_up_at;
   params.no_perf = true;
-  const LlamaErrorCapture errors;
-  context.reset(llama_init_from_model(model.get(), params));
-  if (!context) {
-    return Error(ErrorCode::kRuntime, "no context of " + std::to_string(context_size) +
-                                          " tokens can be made: " + reason(errors));
-  }
+  if (auto loaded = load_loras(options.loras); !loaded) return loaded;
+  if (auto made = make_context(std::min(context_size, kFirstContext)); !made) return made;
   if (!llama_get_memory(context.get())) {
     return Error(ErrorCode::kUnsupported,
                  "model " + options.model_path + " is not a decoder-only language model");
+  }
+  return {};
+}
+
+// Adapters take effect on the context, all at once.
+Result<void> LlamaEngine::State::make_context(std::size_t n_cells) {
+  params.n_ctx = static_cast<std::uint32_t>(n_cells);
+  params.n_batch = params.n_ctx;
+  params.n_ubatch = std::min(kMicroBatch, params.n_ctx);
+  const LlamaErrorCapture errors;
+  context.reset(llama_init_from_model(model.get(), params));
+  if (!context) {
+    return Error(ErrorCode::kRuntime, "no context of " + std::to_string(n_cells) +
+                                          " tokens can be made: " + reason(errors));
+  }
+  std::vector<llama_adapter_lora*> adapters;
+  adapters.reserve(loras.size());
+  for (const auto& lora : loras)
+    adapters.push_back(lora.get());
+  if (adapters.empty()) return {};
+  if (llama_set_adapters_lora(context.get(), adapters.data(), adapters.size(),
+                              lora_scales.data()) != 0) {
+    return Error(ErrorCode::kRuntime, "the LoRA adapters can't be applied together");
   }
   return {};
 }
@@ -264,8 +285,7 @@ Result<std::unique_ptr<LlamaEngine>> LlamaEngine::load(const LlamaOptions& optio
   auto model = load_model(options);
   if (!model) return model.error();
   state->model = *std::move(model);
-  if (auto added = state->add_context(options); !added) return added.error();
-  if (auto added = state->add_loras(options.loras); !added) return added.error();
+  if (auto done = state->set_up(options); !done) return done.error();
   state->describe(options.model_path);
   if (auto warm = state->warm_up(); !warm) return warm.error();
   try {
@@ -287,6 +307,88 @@ std::shared_ptr<const Tokenizer> LlamaEngine::tokenizer() const noexcept {
   return state_->tokenizer;
 }
 
+bool LlamaEngine::has_room(const Prompt& prompt) const noexcept {
+  return state_->scorers.size() < state_->max_scorers &&
+         prompt.tokens.size() + prompt.identifiers.size() <= state_->free_cells();
+}
+
+Result<std::vector<PartResult>> LlamaEngine::encode_parts(
+    std::span<const PassPart> parts, std::optional<Clock::time_point> give_up_at) {
+  std::vector<Scorer::Part> staged;
+  staged.reserve(parts.size());
+  for (const PassPart& part : parts) {
+    const auto own = std::ranges::find(state_->scorers, part.scorer);
+    RSD_CHECK(own != state_->scorers.end(), "a part of a scorer that isn't open");
+    if (!part.query) {
+      staged.push_back((*own)->stage_prompt());
+      continue;
+    }
+    auto query = (*own)->stage(*part.query, give_up_at);
+    if (!query) return query.error();
+    staged.push_back(*std::move(query));
+  }
+  if (auto done = Scorer::encode_parts(*state_, staged, give_up_at); !done) return done.error();
+  std::vector<PartResult> results;
+  results.reserve(staged.size());
+  for (Scorer::Part& part : staged) {
+    if (part.query) {
+      results.emplace_back(std::move(part.encoding));
+    } else {
+      results.emplace_back(part.prefill);
+    }
+  }
+  return results;
+}
+
+double LlamaEngine::passes_ms() const noexcept {
+  return state_->passes_ms;
+}
+
+Result<GenerationTimes> LlamaEngine::time_generation(std::span<const TokenId> prompt,
+                                                     std::span<const TokenId> answer) {
+  RSD_CHECK(state_->scorers.empty() && !prompt.empty(), "a prompt, and the cache to itself");
+  const std::size_t needed = prompt.size() + answer.size();
+  if (needed > state_->context_size) {
+    return Error(ErrorCode::kTooLong, "prompt and text take " + std::to_string(needed) +
+                                          " tokens; the context has " +
+                                          std::to_string(state_->context_size));
+  }
+  state_->release_resident();
+  if (auto grown = state_->grow_context(needed); !grown) return grown.error();
+  const std::size_t sequence = *state_->sequences.take();
+  state_->tap.let_pass();
+  GenerationTimes times;
+  std::size_t n_highest_first = 0;  // keeps the search for the highest from being left out
+  const auto pass = [&](std::span<const TokenId> tokens, std::size_t position, double& ms) {
+    const auto start = Clock::now();
+    const Pass part{.tokens = tokens,
+                    .first_position = position,
+                    .first_output = tokens.size() - 1,
+                    .sequence = sequence};
+    const auto done = state_->decode(
+        {&part, 1}, std::nullopt, [&](std::size_t, std::size_t, std::span<const float> logits) {
+          n_highest_first += std::ranges::max_element(logits) == logits.begin() ? 1 : 0;
+        });
+    ms += std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+    return done;
+  };
+  auto done = pass(prompt, 0, times.prefill_ms);
+  for (std::size_t t = 0; done && t + 1 < answer.size(); ++t)
+    done = pass(answer.subspan(t, 1), prompt.size() + t, times.decode_ms);
+  state_->release(sequence);
+  if (state_->head) state_->tap.stop_behind(state_->head->state_node());
+  if (!done) return done.error();
+  RSD_CHECK(n_highest_first <= answer.size(), "more steps than there were");
+  return times;
+}
+
+PromptReuse LlamaEngine::prompt_reuse() const noexcept {
+  PromptReuse reuse = state_->reuse;
+  reuse.kept_prompts = state_->prompts.n_prompts();
+  reuse.kept_bytes = state_->prompts.used_bytes();
+  return reuse;
+}
+
 Result<std::unique_ptr<PositionScorer>> LlamaEngine::open(Prompt prompt) {
   const std::size_t needed = prompt.tokens.size() + prompt.identifiers.size();
   if (needed > state_->info.context_size) {
@@ -295,6 +397,15 @@ Result<std::unique_ptr<PositionScorer>> LlamaEngine::open(Prompt prompt) {
                                           std::to_string(state_->info.context_size));
   }
   RSD_CHECK(!prompt.tokens.empty() && !prompt.identifiers.empty(), "an empty prompt");
+  auto& scorers = state_->scorers;
+  if (scorers.size() >= state_->max_scorers) scorers.front()->lose_cache();
+  if (needed > state_->free_cells()) {
+    return Error(ErrorCode::kRuntime, "prompt and ranking take " + std::to_string(needed) +
+                                          " tokens; beside the other requests' there is room for " +
+                                          std::to_string(state_->free_cells()));
+  }
+  state_->make_room(needed);
+  if (auto grown = state_->grow_context(needed); !grown) return grown.error();
   std::optional<IdentifierHead> head;
   if (state_->head) {
     auto rows = state_->head->rows(prompt.identifiers);

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <optional>
 #include <span>
 #include <vector>
@@ -14,44 +13,84 @@
 
 namespace rsd {
 
-// Lane i is sequence i of the cache: the prompt, whose cells the lanes share, and behind it the
-// items of lanes_[i]. An encoding keeps what agrees with the new proposal and re-encodes from the
-// first change on.
+// Each lane is a sequence of the cache: the prompt, whose cells the lanes share, and behind it the
+// lane's items. An encoding keeps what agrees with the new proposal and re-encodes from the first
+// change on.
 class LlamaEngine::Scorer final : public PositionScorer {
  public:
   // `head`: of the prompt's identifiers, where the state has an OutputHead.
   Scorer(State& state, Prompt prompt, std::optional<IdentifierHead> head);
+  ~Scorer() override;
+  Scorer(const Scorer&) = delete;
+  Scorer& operator=(const Scorer&) = delete;
 
   std::size_t n_items() const noexcept override { return prompt_.identifiers.size(); }
-  std::size_t n_prompt_tokens() const noexcept override { return prompt_.tokens.size(); }
+  std::size_t n_prefill_tokens() const override;
   Result<Prefill> prefill(std::optional<Clock::time_point> give_up_at) override;
   void forget_proposals() override;
   Result<Encoding> encode(const EncodingQuery& query) override;
   Result<std::vector<Encoding>> encode_all(std::span<const EncodingQuery> queries) override;
 
+  // What a scorer puts into a pass of the LLM, and what comes out for it.
+  struct Part;
+  Part stage_prompt();
+  // A cache that can't drop its end is filled anew here, which takes a pass of its own.
+  Result<Part> stage(const EncodingQuery& query, std::optional<Clock::time_point> give_up_at);
+  // One pass for all parts; whatever happens, each scorer is told.
+  static Result<void> encode_parts(State& state, std::span<Part> parts,
+                                   std::optional<Clock::time_point> give_up_at);
+
+  // Cells of the cache that are, or may come to be, its own.
+  std::size_t claimed_cells() const;
+  // Another scorer takes its place.
+  void lose_cache();
+  // Leaves the first lane; the others begin anew when they are used.
+  void forget_other_lanes();
+
  private:
-  struct Plan;
+  struct Lane {
+    std::size_t sequence = 0;
+    std::vector<ItemId> items;  // in the cache behind the prompt
+  };
+  struct Reuse;
 
   void check_owner() const;
-  bool side_by_side(std::span<const EncodingQuery> queries) const;
-  Result<std::size_t> encode_prompt(std::optional<Clock::time_point> give_up_at);
+  Reuse reusable() const;
+  bool reuse(const Reuse& reuse, std::size_t sequence);
+  Result<void> encode_prompt(std::optional<Clock::time_point> give_up_at);
+  Lane& lane(std::size_t number);
   bool drop_behind(std::size_t lane, std::size_t n_items);
-  Plan plan(const EncodingQuery& query) const;
-  Result<void> rewind(std::span<Plan> plans, std::optional<Clock::time_point> give_up_at);
+  bool side_by_side(std::span<const EncodingQuery> queries) const;
   Result<std::vector<Encoding>> encode_together(std::span<const EncodingQuery> queries);
-  Result<void> run(std::span<const Plan> plans, std::span<Encoding> encodings,
-                   std::optional<Clock::time_point> give_up_at);
+  void take(Part& part, std::size_t token, std::span<const float> output);
+  void finish(Part& part, bool done);
+  void release_lanes();
   void read_row(std::span<const float> output, std::span<float> row) const;
 
   State& state_;
   Prompt prompt_;
   std::optional<IdentifierHead> head_;
-  std::uint64_t serial_;
+  bool owns_cache_ = true;
   bool prompt_cached_ = false;
   std::optional<Prefill> prefill_;
   std::vector<float> first_row_;  // the logits behind the prompt, by item
-  // Of the lanes that hold the prompt: the first one always does, while prompt_cached_.
-  std::vector<std::optional<std::vector<ItemId>>> lanes_;
+  // The first one is there as soon as the prompt is encoded.
+  std::vector<std::optional<Lane>> lanes_;
+};
+
+struct LlamaEngine::Scorer::Part {
+  Scorer* scorer = nullptr;
+  std::optional<EncodingQuery> query;  // nullopt: the prompt
+  std::vector<TokenId> tokens;         // to encode
+  std::size_t sequence = 0;
+  std::size_t first_position = 0;  // of these, in the sequence
+  std::size_t first_output = 0;    // index of the first of them whose output is wanted
+  std::size_t n_kept = 0;          // of a query: items in the lane's cache that are kept
+  std::size_t n_again = 0;         // tokens of a prompt that had to be encoded anew for it
+  Prefill prefill;                 // of the prompt
+  Encoding encoding;               // of a query
+
+  std::size_t n_tokens() const { return tokens.size() + n_again; }
 };
 
 }  // namespace rsd

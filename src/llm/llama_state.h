@@ -4,7 +4,6 @@
 #include <llama.h>
 
 #include <cstddef>
-#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -15,6 +14,7 @@
 #include "llm/graph_tap.h"
 #include "llm/output_head.h"
 #include "llm/prompt_cache.h"
+#include "llm/sequence_pool.h"
 #include "rsd/core/index.h"
 #include "rsd/core/result.h"
 #include "rsd/decode/position_scorer.h"
@@ -32,7 +32,7 @@ struct Pass {
   std::span<const TokenId> tokens;
   std::size_t first_position = 0;  // of tokens[0] in the sequence
   std::size_t first_output = 0;    // index of the first token whose logits are wanted
-  std::size_t sequence = 0;        // below State::n_sequences
+  std::size_t sequence = 0;        // one that State::sequences gave
 };
 
 // What the LLM gives for a token: its last hidden state where there is an OutputHead, else its
@@ -40,26 +40,51 @@ struct Pass {
 using OnOutput =
     std::function<void(std::size_t pass, std::size_t token, std::span<const float> output)>;
 
+// A prompt that a scorer has left in the cache for the next one, which may begin alike.
+struct Resident {
+  std::vector<TokenId> tokens;
+  std::size_t sequence = 0;
+};
+
 struct LlamaEngine::State {
   std::shared_ptr<llama_model> model;  // outlives what is made from it: the members below
   std::vector<std::unique_ptr<llama_adapter_lora, LlamaFree>> loras;
+  std::vector<float> lora_scales;
   GraphTap tap;                    // outlives the context, which holds its address
   std::optional<OutputHead> head;  // nullopt: the LLM computes the logits of the whole vocabulary
+  llama_context_params params{};   // of the context, but for its size
   std::unique_ptr<llama_context, LlamaFree> context;
   std::shared_ptr<const Tokenizer> tokenizer;
   ModelInfo info;
-  PromptCache prompts{0};
-  std::uint64_t open_scorers = 0;               // serial number of the scorer that owns the cache
   std::optional<Clock::time_point> give_up_at;  // of the pass that is running
+  double passes_ms = 0;
 
   std::size_t context_size = 0;  // tokens that prompt and ranking may take
-  std::size_t n_sequences = 1;   // that the cache tells apart; they share its room
+  std::size_t max_scorers = 1;   // that may be open at a time
+  std::vector<Scorer*> scorers;  // those that own a part of the cache, in the order of opening
+  SequencePool sequences{0};     // that the cache tells apart; they share its cells
+  std::optional<Resident> resident;
+  PromptCache prompts{0};
+  PromptReuse reuse;
 
-  Result<void> add_context(const LlamaOptions& options);
-  Result<void> add_loras(const std::vector<LoraFile>& files);
+  Result<void> set_up(const LlamaOptions& options);
+  Result<void> load_loras(const std::vector<LoraFile>& files);
+  Result<void> make_context(std::size_t n_cells);
   Result<void> warm_up();
   std::optional<std::string> cut_head(std::span<const float> logits);
   void describe(const std::string& path);
+
+  // Makes the context large enough for what scorers claim, the resident prompt and n_more cells. It
+  // begins small, so that short prompts don't pay for the longest that are allowed; what is in the
+  // cache comes along. kRuntime, and nothing has changed, where the memory is lacking.
+  Result<void> grow_context(std::size_t n_more);
+  std::size_t claimed_cells() const;
+  // Cells of the cache that no scorer has a claim to; the resident prompt's count as free.
+  std::size_t free_cells() const;
+  // Frees the resident prompt unless that many cells are free beside it.
+  void make_room(std::size_t n_cells);
+  void release_resident();
+  void release(std::size_t sequence);
 
   // Runs the passes through the LLM together, in batches of kMaxOutputs rows at most. `on_output`
   // is called for every token >= first_output of each pass while its output can be read.
@@ -71,6 +96,6 @@ struct LlamaEngine::State {
 // Rows of logits that one batch may give: bounds the memory for [rows, vocabulary].
 inline constexpr std::size_t kMaxOutputs = 128;
 // Decodings of one request that can go on side by side in one batch.
-inline constexpr std::size_t kMaxSequences = 32;
+inline constexpr std::size_t kMaxLanes = 32;
 
 }  // namespace rsd

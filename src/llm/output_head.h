@@ -43,6 +43,8 @@ class OutputHead {
                                  std::size_t n_vocabulary);
 
   std::size_t n_embd() const noexcept { return n_embd_; }
+  // The node of the LLM's graph behind which its passes are to stop.
+  const std::string& state_node() const noexcept { return shape_.state; }
   // Tokens are below n_vocabulary. kRuntime when reading breaks off.
   Result<IdentifierHead> rows(std::span<const IdentifierToken> tokens);
 

@@ -1,4 +1,4 @@
-// What the LLM keeps of prompts that it has encoded, for when they come again.
+// What the LLM keeps of prompts that it has encoded, for those that begin alike.
 #pragma once
 
 #include <llama.h>
@@ -13,20 +13,36 @@
 
 namespace rsd {
 
-// Copies of sequence 0 behind a prompt, within a number of bytes; the least recently used one goes
-// first. A copy that comes back is bit-equal to what was encoded.
+// How many tokens two sequences have in common at their beginning.
+std::size_t common_beginning(std::span<const TokenId> a, std::span<const TokenId> b);
+
+// Copies of the cache's cells behind a prompt, within a number of bytes; the least recently used
+// one goes first. What comes back is bit-equal to what was encoded.
 class PromptCache {
  public:
   // 0: keeps nothing.
   explicit PromptCache(std::size_t capacity_bytes) : capacity_(capacity_bytes) {}
 
-  // Puts the prompt's cells into the empty sequence 0, and returns the LLM's output behind it;
-  // null, and nothing has changed, when it isn't there.
-  const std::vector<float>* restore(const std::vector<TokenId>& prompt, llama_context* context);
-  // Sequence 0 holds just the prompt, and `output` came out behind it: copied where there is room.
-  void keep(const std::vector<TokenId>& prompt, llama_context* context,
+  bool keeps_any() const noexcept { return capacity_ > 0; }
+
+  // The prompt that begins like `prompt` for the longest.
+  struct Match {
+    std::size_t n_tokens = 0;  // in common
+    bool is_whole = false;     // it is the same prompt: its output is kept, too
+    bool ends_there = false;   // all of its tokens are in common
+  };
+  Match find(const std::vector<TokenId>& prompt) const;
+
+  // Puts all cells of the prompt that find() means into the sequence, which is empty, and returns
+  // the LLM's output behind it. Null, and the sequence is empty, when there is none.
+  const std::vector<float>* restore(const std::vector<TokenId>& prompt, llama_context* context,
+                                    std::size_t sequence);
+  // The sequence holds just the prompt, and `output` came out behind it: copied where there is
+  // room.
+  void keep(const std::vector<TokenId>& prompt, llama_context* context, std::size_t sequence,
             std::span<const float> output);
 
+  std::size_t n_prompts() const noexcept { return entries_.size(); }
   std::size_t used_bytes() const noexcept { return used_; }
 
  private:
@@ -36,8 +52,10 @@ class PromptCache {
     std::uint64_t last_used = 0;
     std::size_t size_bytes() const { return state.size() + output.size() * sizeof(float); }
   };
+  // In lexicographic order: the longest common beginning is that of a neighbour.
   using Entries = std::map<std::vector<TokenId>, Entry>;
 
+  Entries::const_iterator nearest(const std::vector<TokenId>& prompt) const;
   void make_room(std::size_t n_bytes);
 
   std::size_t capacity_;

@@ -58,7 +58,7 @@ class SyntheticScorer : public PositionScorer {
   }
 
   std::size_t n_items() const noexcept override { return options_.n_items; }
-  std::size_t n_prompt_tokens() const noexcept override { return options_.n_prompt_tokens; }
+  std::size_t n_prefill_tokens() const override { return options_.n_prompt_tokens; }
 
   Result<Prefill> prefill(std::optional<Clock::time_point> /*give_up_at*/) override {
     ++prefill_calls_;

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "rsd/core/result.h"
+#include "rsd/decode/cost_model.h"
 #include "rsd/decode/history.h"
 #include "rsd/decode/ranking_policy.h"
 #include "rsd/rank/ranking.h"
@@ -75,7 +76,11 @@ class Decoding {
 
   // The next encoding, or nullopt when the answer is final: all (or top_n) positions known, or the
   // budget spent. Fails when the policy fails or gives unusable scores.
-  Result<std::optional<Step>> next() const;
+  //
+  // It asks for no row that can't change the answer: none behind the first top_n positions. Where
+  // no budget limits the encodings, `costs` and the proposals accepted so far tell how many
+  // positions to verify at a time (verified_rows_end); without costs it is all of them.
+  Result<std::optional<Step>> next(const CostModel* costs = nullptr) const;
 
   // Takes in the logits that `step` asked for. kRuntime when a logit is not finite.
   Result<void> absorb(const Step& step, const LogitMatrix& logits);

@@ -2,7 +2,9 @@
 //
 // Notation: the last round proposed r and saw the rows Z; d is its first disagreement
 // (Round::accepted). Row d was computed on exactly the known prefix, the rows behind it on a prefix
-// that is wrong somewhere, and yet they carry most of what the LLM has told about the tail.
+// that is wrong somewhere, and yet they carry most of what the LLM has told about the tail. Where
+// the last round verified the first positions only, the rows behind them are those of earlier
+// rounds.
 #pragma once
 
 #include <memory>

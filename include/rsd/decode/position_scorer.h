@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <optional>
 #include <span>
+#include <variant>
 #include <vector>
 
 #include "rsd/core/index.h"
@@ -45,7 +46,8 @@ struct Encoding {
 };
 
 struct Prefill {
-  std::size_t n_tokens = 0;
+  std::size_t n_tokens = 0;  // that went through the LLM
+  std::size_t n_reused = 0;  // of the prompt's, which were known from an earlier request
   double ms = 0;
 };
 
@@ -56,8 +58,9 @@ class PositionScorer {
   virtual ~PositionScorer() = default;
 
   virtual std::size_t n_items() const noexcept = 0;
-  // Length of the prompt, known before it is encoded.
-  virtual std::size_t n_prompt_tokens() const noexcept = 0;
+  // Tokens that a first prefill() would encode now: the prompt's, less a beginning that is known
+  // from an earlier request.
+  virtual std::size_t n_prefill_tokens() const = 0;
 
   // Encodes the prompt. Done once: later calls return the figures of the first, so several
   // decodings of one request can each be billed for it. kDeadlineExceeded when `give_up_at` passes
@@ -74,9 +77,31 @@ class PositionScorer {
   virtual Result<Encoding> encode(const EncodingQuery& query) = 0;
 
   // The same for several lanes, one query each, in order. Where the scorer can, they go through the
-  // LLM in one batch, which costs less than one after the other; each is billed an equal share of
-  // the time, and the earliest give_up_at holds for all. An error is that of all.
+  // LLM in one batch, which costs less than one after the other; each is billed the time by its
+  // share of the tokens, and the earliest give_up_at holds for all. An error is that of all.
   virtual Result<std::vector<Encoding>> encode_all(std::span<const EncodingQuery> queries);
+};
+
+// What one scorer has to do in a pass that it shares with others.
+struct PassPart {
+  PositionScorer* scorer = nullptr;
+  std::optional<EncodingQuery> query;  // nullopt: the prefill
+};
+
+using PartResult = std::variant<Prefill, Encoding>;
+
+// An LLM that serves the scorers of several requests in one pass. Not thread-safe.
+class BatchScorer {
+ public:
+  virtual ~BatchScorer() = default;
+
+  // What prefill() and encode() would give, in order. The parts are of scorers that this LLM has
+  // opened, one of each. Each is billed the time of the pass by its share of the tokens. An error
+  // is that of all, and what can be done about it is as for one scorer: kDeadlineExceeded when
+  // `give_up_at` passes meanwhile (the queries' own are not looked at), kRuntime when the LLM
+  // fails.
+  virtual Result<std::vector<PartResult>> encode_parts(
+      std::span<const PassPart> parts, std::optional<Clock::time_point> give_up_at) = 0;
 };
 
 }  // namespace rsd

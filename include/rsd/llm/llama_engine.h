@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -29,16 +31,22 @@ struct LlamaOptions {
   std::string model_path;
   std::vector<LoraFile> loras;  // applied together, in any order
   // Tokens that prompt and ranking may take; 0 = what the model was trained for, at most
-  // kDefaultMaxContext. Memory grows with it.
+  // kDefaultMaxContext. Memory for as many as the longest prompts so far have needed is taken.
   std::size_t context_size = 0;
-  // Memory to keep encoded prompts in, so that one that comes again is not encoded again. 0: none.
+  // Memory to keep encoded prompts in: what a later prompt has in common with one of them, or with
+  // the last one, from its beginning on is not encoded again, if it is kMinReusedTokens or more.
+  // The rest of it is then another batch, which rounds differently. 0: nothing is used again.
   std::size_t prompt_cache_bytes = 0;
+  // Requests that may be open at a time, 1 to kMaxParallel. They share the context's tokens. The
+  // recurrent models take one.
+  std::size_t parallel = 1;
   int threads = 0;     // 0 = one per core
   int gpu_layers = 0;  // layers kept on the GPU, in builds that have one; -1 = all
   LogSink log;         // rsd's and llama.cpp's; one per process, the engine loaded last sets it
 };
 
 inline constexpr std::size_t kDefaultMaxContext = 8192;
+inline constexpr std::size_t kMaxParallel = 128;
 
 struct ModelInfo {
   std::string path;
@@ -55,8 +63,27 @@ struct ModelInfo {
   bool keeps_partial_cache = true;  // false (recurrent, hybrid): every change re-encodes the prompt
 };
 
+// Shorter common beginnings, such as the instruction, aren't worth another rounding.
+inline constexpr std::size_t kMinReusedTokens = 64;
+
+// Of all prompts of an engine so far.
+struct PromptReuse {
+  std::size_t n_prompts = 0;
+  std::size_t n_hits = 0;          // prompts of which a beginning was used again
+  std::size_t tokens_encoded = 0;  // of the prompts
+  std::size_t tokens_reused = 0;
+  std::size_t kept_prompts = 0;
+  std::size_t kept_bytes = 0;
+};
+
+// What it takes to generate a text behind a prompt.
+struct GenerationTimes {
+  double prefill_ms = 0;
+  double decode_ms = 0;
+};
+
 // Not thread-safe: one thread at a time may use an engine and its scorers.
-class LlamaEngine {
+class LlamaEngine final : public BatchScorer {
  public:
   // kInvalidArgument (an option out of range), kNotFound (no such file), kInvalidInput (not a GGUF,
   // truncated, or an adapter for another model), kUnsupported (an embedding or encoder model),
@@ -66,15 +93,32 @@ class LlamaEngine {
 
   LlamaEngine(const LlamaEngine&) = delete;
   LlamaEngine& operator=(const LlamaEngine&) = delete;
-  ~LlamaEngine();
+  ~LlamaEngine() override;
 
   const ModelInfo& info() const noexcept;
   std::shared_ptr<const Tokenizer> tokenizer() const noexcept;
+  PromptReuse prompt_reuse() const noexcept;
+  // Time that the LLM's passes have taken so far, without what we do before and behind them.
+  double passes_ms() const noexcept;
 
-  // A scorer for one prompt; nothing is encoded yet. The engine has one cache: opening another
-  // scorer takes it away from the one before, which then must not be used any more (LogicError).
-  // The engine must outlive its scorers. kTooLong when prompt and ranking exceed the context.
+  // Writes `answer` behind `prompt` token by token, as programs do that let an LLM generate its
+  // ranking as a text: the logits of the whole vocabulary at each step, and the highest looked for,
+  // whatever it is. For comparisons of speed. No scorer may be open (LogicError). kTooLong as in
+  // open(), kRuntime when the LLM fails. Cost: one pass for the prompt and one a token of `answer`
+  // but the last.
+  Result<GenerationTimes> time_generation(std::span<const TokenId> prompt,
+                                          std::span<const TokenId> answer);
+
+  // A scorer for one prompt; nothing is encoded yet. The engine has one cache, which the scorers
+  // that are open share: one more than options.parallel takes the place of the oldest, which then
+  // must not be used any more (LogicError). The engine must outlive its scorers. kTooLong when
+  // prompt and ranking exceed the context, kRuntime when they exceed what the others leave of it.
   Result<std::unique_ptr<PositionScorer>> open(Prompt prompt);
+  // May it be opened beside those that are?
+  bool has_room(const Prompt& prompt) const noexcept;
+
+  Result<std::vector<PartResult>> encode_parts(
+      std::span<const PassPart> parts, std::optional<Clock::time_point> give_up_at) override;
 
  private:
   struct State;

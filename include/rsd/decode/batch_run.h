@@ -1,0 +1,66 @@
+// Several requests at once on one LLM.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "rsd/core/result.h"
+#include "rsd/decode/cost_model.h"
+#include "rsd/decode/decoding.h"
+#include "rsd/decode/position_scorer.h"
+#include "rsd/decode/request_run.h"
+#include "rsd/decode/run.h"
+
+namespace rsd {
+
+// Requests that are served together: in each step one pass of the LLM for all that are under way,
+// whatever round each is in. They may come and go between steps.
+//
+// A pass takes longer the more requests are in it. Those whose deadlines come first are in it
+// first, and others only as far as these deadlines are expected to hold. A pass that runs into a
+// deadline all the same is given up; the requests whose time is over end with what they have, the
+// others' work is done again.
+//
+// What a request waits for others shows in Timing::total_ms only: its prefill and decode times are
+// its shares of the passes. Not thread-safe.
+class BatchRun {
+ public:
+  // `llm` has opened the scorers that come. `costs` may be null.
+  explicit BatchRun(BatchScorer& llm, CostModel* costs = nullptr,
+                    std::function<Clock::time_point()> now = &Clock::now);
+  ~BatchRun();
+  BatchRun(const BatchRun&) = delete;
+  BatchRun& operator=(const BatchRun&) = delete;
+
+  // `ticket` is the caller's name for it. The request's time begins to count here.
+  void add(std::size_t ticket, Decoding decoding, std::unique_ptr<PositionScorer> scorer,
+           std::optional<Clock::time_point> deadline = std::nullopt);
+
+  std::size_t size() const noexcept { return requests_.size(); }
+
+  struct Finished {
+    std::size_t ticket = 0;
+    Decoding decoding;
+    Result<Outcome> outcome;  // as of run()
+  };
+  // Makes one pass and gives those that came to their end, in the order of adding.
+  std::vector<Finished> step();
+
+ private:
+  struct Request;
+
+  std::vector<Request*> choose();
+  void encode(const std::vector<Request*>& chosen);
+  void give_up_what_is_late(const std::vector<Request*>& chosen);
+  std::vector<Finished> take_finished();
+
+  BatchScorer& llm_;
+  CostModel* costs_;
+  std::function<Clock::time_point()> now_;
+  std::vector<std::unique_ptr<Request>> requests_;
+};
+
+}  // namespace rsd

@@ -1,0 +1,60 @@
+// One request on its way through an LLM that others may share.
+#pragma once
+
+#include <optional>
+
+#include "rsd/core/result.h"
+#include "rsd/decode/decoding.h"
+#include "rsd/decode/position_scorer.h"
+#include "rsd/decode/run.h"
+
+namespace rsd {
+
+// Says which pass of the LLM the request needs, takes in what came of it, and keeps its accounts
+// and its deadline. Makes no pass itself: run() (decode/run.h) makes them for one request, BatchRun
+// (decode/batch_run.h) for many. Not thread-safe.
+class RequestRun {
+ public:
+  // Decoding and scorer are used until the outcome is there; they must agree on the number of items
+  // (LogicError).
+  RequestRun(Decoding& decoding, PositionScorer& scorer, RunOptions options);
+
+  // The prompt, or a proposal; nullopt when outcome() is due: all is known that is wanted, or there
+  // is no time for more. The same again until absorb() or give_up() is called, but for the time. An
+  // error is the request's end.
+  Result<std::optional<PassPart>> next();
+  // What the part that next() named is expected to take alone; 0 where nothing is known.
+  double expected_ms() const noexcept { return expected_ms_; }
+  const std::optional<Clock::time_point>& deadline() const noexcept { return options_.deadline; }
+
+  // What came of the part. kRuntime when a logit is not finite.
+  Result<void> absorb(const PartResult& result);
+  // The part ran into this request's deadline: there is no other.
+  Result<void> give_up();
+
+  // Fails where the policy does. To be called once.
+  Result<Outcome> outcome();
+
+ private:
+  template <class Work>
+  auto by_agent(Work work);
+  Result<std::optional<PassPart>> next_prefill();
+  Result<std::optional<PassPart>> next_encoding();
+  bool expect_in_time();
+  Result<void> end_without_time();
+  Result<void> take_in(const Encoding& encoding);
+
+  Decoding& decoding_;
+  PositionScorer& scorer_;
+  RunOptions options_;
+  Clock::time_point start_;
+  std::optional<Decoding::Step> step_;  // that is still to be encoded
+  bool prefilled_ = false;
+  bool ended_ = false;
+  Clock::time_point part_start_;
+  double expected_ms_ = 0;
+  double unbilled_ms_ = 0;  // of a prefill that an earlier decoding of the request has waited for
+  Outcome outcome_;
+};
+
+}  // namespace rsd

@@ -1,0 +1,119 @@
+#include "rsd/decode/batch_run.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace rsd {
+
+struct BatchRun::Request {
+  std::size_t ticket;
+  Decoding decoding;
+  std::unique_ptr<PositionScorer> scorer;
+  RequestRun run;
+  std::optional<PassPart> part;  // that it waits for
+  std::optional<Error> failure;
+  bool ended = false;
+
+  Request(std::size_t number, Decoding own, std::unique_ptr<PositionScorer> opened,
+          RunOptions options)
+      : ticket(number),
+        decoding(std::move(own)),
+        scorer(std::move(opened)),
+        run(decoding, *scorer, std::move(options)) {}
+
+  void note(const Result<void>& done) {
+    if (!done) failure = done.error();
+    if (failure) ended = true;
+  }
+  void ask() {
+    auto next = run.next();
+    if (!next) return note(next.error());
+    part = *next;
+    ended = !part.has_value();
+  }
+  bool is_late(Clock::time_point now) const { return run.deadline() && now >= *run.deadline(); }
+};
+
+BatchRun::BatchRun(BatchScorer& llm, CostModel* costs, std::function<Clock::time_point()> now)
+    : llm_(llm), costs_(costs), now_(std::move(now)) {}
+
+BatchRun::~BatchRun() = default;
+
+void BatchRun::add(std::size_t ticket, Decoding decoding, std::unique_ptr<PositionScorer> scorer,
+                   std::optional<Clock::time_point> deadline) {
+  requests_.push_back(
+      std::make_unique<Request>(ticket, std::move(decoding), std::move(scorer),
+                                RunOptions{.deadline = deadline, .costs = costs_, .now = now_}));
+}
+
+std::vector<BatchRun::Finished> BatchRun::step() {
+  for (const auto& request : requests_)
+    request->ask();
+  if (const auto chosen = choose(); !chosen.empty()) encode(chosen);
+  return take_finished();
+}
+
+// Those whose deadline comes first, and as many more as it is expected to hold with.
+std::vector<BatchRun::Request*> BatchRun::choose() {
+  std::vector<Request*> waiting;
+  waiting.reserve(requests_.size());
+  for (const auto& request : requests_)
+    if (!request->ended) waiting.push_back(request.get());
+  std::ranges::stable_sort(waiting, {}, [](const Request* request) {
+    return request->run.deadline().value_or(Clock::time_point::max());
+  });
+  if (waiting.empty() || !waiting.front()->run.deadline()) return waiting;
+  const double left_ms =
+      std::chrono::duration<double, std::milli>(*waiting.front()->run.deadline() - now_()).count();
+  double expected_ms = 0;
+  std::size_t n_chosen = 0;
+  for (; n_chosen < waiting.size(); ++n_chosen) {
+    expected_ms += waiting[n_chosen]->run.expected_ms();
+    if (n_chosen > 0 && expected_ms > left_ms) break;
+  }
+  waiting.resize(n_chosen);
+  return waiting;
+}
+
+void BatchRun::encode(const std::vector<Request*>& chosen) {
+  std::vector<PassPart> parts;
+  parts.reserve(chosen.size());
+  for (const Request* request : chosen)
+    parts.push_back(*request->part);
+  auto results = llm_.encode_parts(parts, chosen.front()->run.deadline());
+  if (results) {
+    for (std::size_t n = 0; n < chosen.size(); ++n)
+      chosen[n]->note(chosen[n]->run.absorb((*results)[n]));
+  } else if (results.error().code() == ErrorCode::kDeadlineExceeded) {
+    give_up_what_is_late(chosen);
+  } else if (chosen.size() == 1) {
+    chosen.front()->note(results.error());
+  } else {  // it may be the fault of one of them
+    for (Request* request : chosen)
+      encode({request});
+  }
+}
+
+void BatchRun::give_up_what_is_late(const std::vector<Request*>& chosen) {
+  const auto now = now_();
+  for (Request* request : chosen)
+    if (request->is_late(now)) request->note(request->run.give_up());
+}
+
+// Requests that were given up have ended for their part: the next step asks them and learns so.
+std::vector<BatchRun::Finished> BatchRun::take_finished() {
+  std::vector<Finished> finished;
+  for (auto& request : requests_) {
+    if (!request->ended) request->ask();
+    if (!request->ended) continue;
+    auto outcome = request->failure ? Result<Outcome>(*request->failure) : request->run.outcome();
+    finished.push_back({.ticket = request->ticket,
+                        .decoding = std::move(request->decoding),
+                        .outcome = std::move(outcome)});
+    request.reset();  // its place in the LLM's cache is free
+  }
+  std::erase(requests_, nullptr);
+  return finished;
+}
+
+}  // namespace rsd

@@ -1,0 +1,148 @@
+#include "rsd/decode/request_run.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "rsd/core/check.h"
+
+namespace rsd {
+namespace {
+
+double ms_between(Clock::time_point from, Clock::time_point to) {
+  return std::chrono::duration<double, std::milli>(to - from).count();
+}
+
+// Row 0 came with the prompt; every other row needs a token.
+std::size_t tokens_of(const RowRange& rows) {
+  return rows.size() - (rows.first == 0 ? 1 : 0);
+}
+
+}  // namespace
+
+RequestRun::RequestRun(Decoding& decoding, PositionScorer& scorer, RunOptions options)
+    : decoding_(decoding),
+      scorer_(scorer),
+      options_(std::move(options)),
+      start_(options_.now()),
+      part_start_(start_) {
+  RSD_CHECK(decoding.history().n_items() == scorer.n_items(), "decoding and scorer disagree on K");
+}
+
+// The policy does its work inside `work`.
+template <class Work>
+auto RequestRun::by_agent(Work work) {
+  const auto start = options_.now();
+  auto result = work();
+  outcome_.timing.agent_ms += ms_between(start, options_.now());
+  return result;
+}
+
+Result<std::optional<PassPart>> RequestRun::next() {
+  while (!ended_) {
+    if (!step_) {
+      auto step = by_agent([&] { return decoding_.next(options_.costs); });
+      if (!step) return step.error();
+      if (!step->has_value()) break;
+      step_ = std::move(*step);
+    }
+    if (!prefilled_) return next_prefill();
+    if (tokens_of(step_->rows) > 0) return next_encoding();
+    // What came with the prompt costs no pass.
+    auto known = scorer_.encode({.proposal = step_->proposal, .rows = step_->rows});
+    if (!known) return known.error();
+    if (auto done = take_in(*known); !done) return done.error();
+  }
+  ended_ = true;
+  return std::optional<PassPart>();
+}
+
+// Is the deadline further away than the part is expected to take?
+bool RequestRun::expect_in_time() {
+  part_start_ = options_.now();
+  return !options_.deadline || ms_between(part_start_, *options_.deadline) > expected_ms_;
+}
+
+Result<std::optional<PassPart>> RequestRun::next_prefill() {
+  CostModel* const costs = options_.costs;
+  expected_ms_ = costs ? costs->prefill_ms(scorer_.n_prefill_tokens()).value_or(0) : 0;
+  if (expect_in_time()) return std::optional(PassPart{.scorer = &scorer_, .query = std::nullopt});
+  if (costs) costs->doubt_prefill();
+  outcome_.deadline_hit = true;
+  ended_ = true;
+  return std::optional<PassPart>();
+}
+
+Result<std::optional<PassPart>> RequestRun::next_encoding() {
+  CostModel* const costs = options_.costs;
+  expected_ms_ = costs ? costs->encoding_ms(tokens_of(step_->rows)).value_or(0) : 0;
+  if (expect_in_time()) {
+    return std::optional(PassPart{
+        .scorer = &scorer_,
+        .query = EncodingQuery{
+            .proposal = step_->proposal, .rows = step_->rows, .give_up_at = options_.deadline}});
+  }
+  if (costs) costs->doubt_encoding();
+  if (auto ended = end_without_time(); !ended) return ended.error();
+  return std::optional<PassPart>();
+}
+
+// Where it was a draft that had no time, the prompt's own row is there all the same, and costs
+// nothing more.
+Result<void> RequestRun::end_without_time() {
+  outcome_.deadline_hit = true;
+  ended_ = true;
+  if (!decoding_.history().rounds().empty()) return {};
+  step_ = Decoding::Step{.proposal = {}, .rows = {0, 1}};
+  auto first = scorer_.encode({.proposal = {}, .rows = step_->rows});
+  if (!first) return first.error();
+  return take_in(*first);
+}
+
+Result<void> RequestRun::absorb(const PartResult& result) {
+  if (const auto* encoding = std::get_if<Encoding>(&result)) return take_in(*encoding);
+  const auto& prefill = std::get<Prefill>(result);
+  prefilled_ = true;
+  outcome_.timing.prefill_ms = prefill.ms;
+  outcome_.tokens_encoded += prefill.n_tokens;
+  unbilled_ms_ = std::max(0.0, prefill.ms - ms_between(part_start_, options_.now()));
+  if (options_.costs && prefill.n_tokens > 0)
+    options_.costs->observe_prefill(prefill.n_tokens, prefill.ms);
+  return {};
+}
+
+Result<void> RequestRun::take_in(const Encoding& encoding) {
+  outcome_.timing.decode_ms += encoding.ms;
+  outcome_.tokens_encoded += encoding.n_tokens;
+  if (options_.costs && encoding.n_tokens > 0)
+    options_.costs->observe_encoding(encoding.n_tokens, encoding.ms);
+  const Decoding::Step step = *std::exchange(step_, std::nullopt);
+  return decoding_.absorb(step, encoding.rows);
+}
+
+// What was given up has cost its time, and would have cost more.
+Result<void> RequestRun::give_up() {
+  const double wall_ms = ms_between(part_start_, options_.now());
+  const bool took_longer = options_.costs && wall_ms > expected_ms_;
+  if (!prefilled_) {
+    outcome_.timing.prefill_ms = wall_ms;
+    if (took_longer) options_.costs->observe_prefill(scorer_.n_prefill_tokens(), wall_ms);
+    outcome_.deadline_hit = true;
+    ended_ = true;
+    return {};
+  }
+  outcome_.timing.decode_ms += wall_ms;
+  if (took_longer) options_.costs->observe_encoding(tokens_of(step_->rows), wall_ms);
+  return end_without_time();
+}
+
+Result<Outcome> RequestRun::outcome() {
+  auto ranking = by_agent([&] { return decoding_.ranking(); });
+  if (!ranking) return ranking.error();
+  outcome_.ranking = std::move(*ranking);
+  outcome_.encodings = decoding_.history().rounds().size();
+  outcome_.verified_prefix = decoding_.history().known().size();
+  outcome_.timing.total_ms = ms_between(start_, options_.now()) + unbilled_ms_;
+  return std::move(outcome_);
+}
+
+}  // namespace rsd

@@ -1,0 +1,49 @@
+#include "decode/verification.h"
+
+#include <algorithm>
+
+namespace rsd {
+namespace {
+
+// The prior, and how many positions it counts for.
+constexpr double kPriorAcceptance = 0.6;
+constexpr double kPriorWeight = 4;
+
+}  // namespace
+
+double acceptance_probability(const History& history) {
+  double tried = kPriorWeight;
+  double accepted = kPriorWeight * kPriorAcceptance;
+  std::size_t known = 0;
+  for (const Round& round : history.rounds()) {
+    // The row behind what was known before tells a position whatever was proposed there.
+    if (!round.proposal.empty() && round.accepted >= known) {
+      accepted += static_cast<double>(round.accepted - known);
+      tried += static_cast<double>(std::min(round.accepted + 1, round.logits.n_rows()) - known);
+    }
+    known = round.known;
+  }
+  return accepted / tried;
+}
+
+std::size_t verified_rows_end(const History& history, RowRange rows, const CostModel& costs) {
+  const double acceptance = acceptance_probability(history);
+  const std::size_t known = history.known().size();
+  double expected = 0;  // positions that become known
+  double next = 1;      // probability that one more does
+  double best_rate = 0;
+  std::size_t best = rows.end;
+  for (std::size_t end = std::max(known, rows.first) + 1; end <= rows.end; ++end) {
+    expected += next;
+    next *= acceptance;
+    const auto ms = costs.encoding_ms(end - std::max<std::size_t>(rows.first, 1));
+    if (!ms) return rows.end;
+    const double rate = expected / std::max(*ms, 1e-6);
+    if (rate < best_rate) continue;
+    best_rate = rate;
+    best = end;
+  }
+  return best;
+}
+
+}  // namespace rsd
