@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "bench_command.h"
 #include "common_options.h"
 #include "eval_command.h"
 #include "exit_code.h"
@@ -34,6 +35,7 @@ void describe(CLI::App& app, Selected& selected) {
   app.allow_config_extras(CLI::config_extras_mode::error);
   add_rank_command(app, selected);
   add_eval_command(app, selected);
+  add_bench_command(app, selected);
   add_train_command(app, selected);
   add_model_command(app, selected);
   add_prompt_command(app, selected);

@@ -11,6 +11,7 @@
 #include "agreement_check.h"
 #include "engine_options.h"
 #include "exit_code.h"
+#include "fastest_type.h"
 #include "model_store.h"
 #include "option_checks.h"
 #include "prepared_model.h"
@@ -28,9 +29,11 @@ struct PrepareOptions {
 };
 
 constexpr const char* kNoCheck = "none";
+constexpr const char* kFastest = "fastest";
 
 Result<Preparation> preparation_of(const PrepareOptions& options) {
-  const auto type = parse_weight_type(options.type);
+  // Which is the fastest is found out later.
+  const auto type = options.type == kFastest ? kDefaultWeightType : parse_weight_type(options.type);
   if (!type) return type.error().within("--type");
   if (options.model.empty() && options.loras.empty()) {
     auto preparation = default_preparation(*type);
@@ -81,6 +84,9 @@ class Prepare {
       if (!read) return read.error();
       requests = *std::move(read);
     }
+    if (options_.type == kFastest) {
+      if (auto chosen = choose_type(requests); !chosen) return chosen;
+    }
     const auto made = prepare(preparation_, common_.threads);
     if (!made) return made.error();
     say(preparation_.output + (*made ? " is prepared" : " is there already"));
@@ -90,6 +96,25 @@ class Prepare {
   }
 
  private:
+  // Of the default model the choice is kept, and its file is the cache's of that type.
+  Result<void> choose_type(const std::vector<Request>& requests) {
+    if (requests.empty()) {
+      return Error(
+          ErrorCode::kInvalidArgument,
+          "--type fastest needs requests to try the types on: --check-requests names them");
+    }
+    const auto trials = try_types(preparation_, requests, common_);
+    if (!trials) return trials.error().within("trying types");
+    preparation_.type = fastest(*trials);
+    say(describe(*trials));
+    say("chosen: " + std::string(to_string(preparation_.type)));
+    if (!preparation_.in_cache) return {};
+    auto chosen = default_preparation(preparation_.type);
+    if (!chosen) return chosen.error();
+    preparation_ = *std::move(chosen);
+    return choose_default_type(preparation_.type);
+  }
+
   // What was measured before counts, unless requests are named.
   Result<void> tell_agreement(const std::vector<Request>& requests) const {
     if (options_.check_requests == kNoCheck) return {};
@@ -140,10 +165,13 @@ void add_options(CLI::App& command, PrepareOptions& options) {
       ->type_name("FILE[:SCALE]")
       ->group(group);
   command
-      .add_option("--type", options.type,
-                  "Type of the weights: f32, f16, bf16, q8_0, q5_1, q5_0, q4_1 or q4_0; the "
-                  "default model is the one of type " +
-                      std::string(to_string(kDefaultWeightType)))
+      .add_option(
+          "--type", options.type,
+          "Type of the weights: f32, f16, bf16, q8_0, q5_1, q5_0, q4_1 or q4_0, or fastest: "
+          "the one that answers fastest on this machine among f16, bf16, q8_0 and q4_0, if "
+          "its rankings are those of f16, or nearly; for the default model the choice is "
+          "kept, without one it is of type " +
+              std::string(to_string(kDefaultWeightType)))
       ->capture_default_str()
       ->type_name("NAME")
       ->group(group);

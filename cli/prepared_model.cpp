@@ -16,6 +16,7 @@
 #include "file_lock.h"
 #include "model_store.h"
 #include "rsd/data/atomic_file.h"
+#include "rsd/eval/machine.h"
 #include "sha256.h"
 
 namespace rsd::cli {
@@ -188,7 +189,45 @@ Result<bool> prepare_in(const fs::path& cache, const Preparation& preparation, i
   return true;
 }
 
+// What a choice of the default model's type was made for: another CPU or adapter is another matter.
+Result<json> default_subject() {
+  const auto adapter = project_adapter();
+  if (!adapter) return adapter.error();
+  const auto adapter_hash = sha256(*adapter);
+  if (!adapter_hash) return adapter_hash.error();
+  return json{{"cpu", describe_machine().cpu},
+              {"model", std::string(base_model_hash())},
+              {"adapter", *adapter_hash}};
+}
+
+Result<std::string> choice_path() {
+  const auto cache = cache_folder();
+  if (!cache) return cache.error();
+  return (fs::path(*cache) / "models" / "default-type.json").string();
+}
+
+WeightType default_type() {
+  const auto path = choice_path();
+  const auto subject = default_subject();
+  const auto text = path ? read_file(*path) : Result<std::string>(path.error());
+  if (!text || !subject) return kDefaultWeightType;
+  const json choice = json::parse(*text, nullptr, /*allow_exceptions=*/false);
+  if (!choice.is_object() || choice.value("for", json()) != *subject) return kDefaultWeightType;
+  const json name = choice.value("type", json());
+  const auto type = parse_weight_type(name.is_string() ? name.get<std::string>() : "");
+  return type ? *type : kDefaultWeightType;
+}
+
 }  // namespace
+
+Result<void> choose_default_type(WeightType type) {
+  const auto path = choice_path();
+  if (!path) return path.error();
+  const auto subject = default_subject();
+  if (!subject) return subject.error();
+  return write_file_atomically(
+      *path, json{{"for", *subject}, {"type", std::string(to_string(type))}}.dump(2) + "\n");
+}
 
 Result<Preparation> default_preparation(WeightType type) {
   const auto cache = cache_folder();
@@ -248,7 +287,7 @@ Result<void> write_agreement(const std::string& output, const Agreement& agreeme
 }
 
 Result<std::string> default_model() {
-  const auto preparation = default_preparation(kDefaultWeightType);
+  const auto preparation = default_preparation(default_type());
   if (!preparation) return preparation.error();
   std::error_code failure;
   if (fs::exists(preparation->output, failure)) return preparation->output;

@@ -41,8 +41,13 @@ Result<bool> prepare(const Preparation& preparation, int threads);
 std::optional<Agreement> read_agreement(const std::string& output);
 Result<void> write_agreement(const std::string& output, const Agreement& agreement);
 
-// The path of the default model, which is prepared first where only its parts are there. kNotFound
-// tells how to get them.
+// Keeps in the cache which type the default model is to have on this machine: for this CPU and
+// these parts. kRuntime: it can't be written.
+Result<void> choose_default_type(WeightType type);
+
+// The path of the default model, in the type that was chosen for this machine, else in
+// kDefaultWeightType; it is prepared first where only its parts are there. kNotFound tells how to
+// get them.
 Result<std::string> default_model();
 
 }  // namespace rsd::cli

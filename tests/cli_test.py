@@ -151,7 +151,7 @@ class Usage(CliTest):
 
     def test_unknown_words_are_told_by_name(self):
         for arguments, told in [
-            ([], "needs a command: rank, eval, train, model, prompt"),
+            ([], "needs a command: rank, eval, bench, train, model, prompt"),
             (["juggle"], '"juggle" is no command of rsd; it has rank'),
             (["model", "juggle"], '"juggle" is no command of rsd model; it has fetch, prepare, inspect'),
             (["--juggle"], "option --juggle is unknown"),
@@ -288,6 +288,36 @@ class Prepare(CliTest):
             self.check(self.tiny("--type", name, "--check-requests", "none"), OK, "is prepared")
             self.assertEqual(self.record()["type"], name)
         self.check(self.tiny("--type", "q3"), USAGE, '--type: type "q3" is unknown.* q8_0')
+
+    def test_the_fastest_type_that_keeps_the_rankings_is_found_out(self):
+        done = self.tiny("--type", "fastest", "--check-requests", EXAMPLES)
+        self.check(done, OK, "f16 .* ms an answer, Kendall tau with f16 1.000", "q4_0", "chosen: ")
+        taus = dict(re.findall(r"^(?:rsd: )?(\w+) +\d+ ms an answer.* f16 (-?[0-9.]+)", done.stderr,
+                               re.MULTILINE))
+        self.assertEqual(sorted(taus), ["bf16", "f16", "q4_0", "q8_0"])
+        chosen = re.search("chosen: (.*)", done.stderr)[1]
+        self.assertGreaterEqual(float(taus[chosen]), 0.97)
+        self.assertEqual(self.record()["type"], chosen)
+        self.assertEqual(self.names(), ["prepared.gguf", "prepared.gguf.json"])
+        self.check(self.tiny("--type", "fastest", "--check-requests", "none"), USAGE, "needs requests")
+
+    def test_the_choice_for_the_default_model_is_kept_for_this_machine(self):
+        places, models = self.with_parts()
+        self.check(self.prepare("--type", "q8_0", "--check-requests", "none", env=places), OK)
+        self.assertIn("-f16.gguf", self.inspect(places))
+        one = self.write("one.jsonl", request("a", 3))
+        self.check(self.prepare("--type", "fastest", "--check-requests", one, env=places), OK)
+        choice = models / "default-type.json"
+        chosen = json.loads(choice.read_text())
+        self.assertIn(f"-{chosen['type']}.gguf", self.inspect(places))
+        chosen["type"] = "q8_0"
+        choice.write_text(json.dumps(chosen))
+        self.assertIn("-q8_0.gguf", self.inspect(places))
+        chosen["for"]["cpu"] = "another"
+        choice.write_text(json.dumps(chosen))
+        self.assertIn("-f16.gguf", self.inspect(places))
+        choice.write_text("{")
+        self.assertIn("-f16.gguf", self.inspect(places))
 
     def test_bad_inputs_are_told_and_leave_nothing(self):
         wrong = MODELS / "tiny-lora-wrong.gguf"
@@ -638,6 +668,33 @@ class Answers(CliTest):
                 lines = self.of(text, "--decoder", *arguments)
                 self.assertEqual([line["ranking"] for line in lines], target)
                 self.assertTrue(all(line["verified_prefix"] == 7 for line in lines))
+
+    def test_requests_in_parallel_are_answered_in_order_and_alike(self):
+        text = requests(9, 7)
+        alone = self.of(text, "--budget", 3)
+        for parallel in [2, 4, 20]:
+            with self.subTest(parallel=parallel):
+                lines = self.of(text, "--budget", 3, "--parallel", parallel)
+                for key in ["id", "ranking", "encodings", "verified_prefix", "tokens_encoded"]:
+                    self.assertEqual([line[key] for line in lines], [line[key] for line in alone])
+
+    def test_a_bad_request_among_parallel_ones_fails_alone(self):
+        lines = requests(6, 5).splitlines()
+        lines[2] = '{"id": "bad"}'
+        done = rank_lines("\n".join(lines), "--parallel", 4)
+        self.assertEqual(done.returncode, 7)
+        self.assertEqual(len(answers(done.stdout)), 5)
+
+    def test_a_known_beginning_is_not_encoded_again(self):
+        first = json.loads(request("a", 30))
+        second = {**first, "id": "b", "candidates": first["candidates"][:29] + [
+            {"id": "other", "text": "something else"}]}
+        text = json.dumps(first) + "\n" + json.dumps(second)
+        plain = self.of(text, "--cache-ram", 0)
+        reusing = self.of(text)
+        self.assertEqual([line["ranking"] for line in plain], [line["ranking"] for line in reusing])
+        self.assertEqual(plain[0]["tokens_encoded"], reusing[0]["tokens_encoded"])
+        self.assertLess(2 * reusing[1]["tokens_encoded"], plain[1]["tokens_encoded"])
 
     def test_more_budget_verifies_more(self):
         verified = []
@@ -1071,6 +1128,42 @@ class Looking(CliTest):
         self.assertEqual(code, SOME_FAILED)
         plain = re.sub(r"\x1b\[[0-9;]*m", "", shown)
         self.assertRegex(plain, r"(^|\r\x1b\[K|\n)rsd: error: .*:21: broken JSON")
+
+
+class Bench(CliTest):
+    def bench(self, *arguments):
+        return on_model("bench", "--requests", EXAMPLES, "--limit", 2, "--out", self.folder / "out",
+                        *arguments)
+
+    def test_every_way_is_timed_and_compared(self):
+        done = self.check(self.bench("--shipped-model", MODEL), OK)
+        self.assertEqual(done.stdout, (self.folder / "out" / "table.md").read_text())
+        (dataset,) = json.loads((self.folder / "out" / "bench.json").read_text())["datasets"]
+        self.assertEqual(dataset["requests"], 2)
+        ways = {row["way"]: row for row in dataset["rows"]}
+        self.assertEqual(set(ways), {"ar", "std", "sd", "sd T=2", "rsd T=2", "rsd T=3", "exact",
+                                     "generation", "generation, as shipped"})
+        self.assertEqual(ways["ar"]["encodings"], dataset["candidates"] - 1)
+        self.assertEqual(ways["rsd T=2"]["encodings"], 2)
+        self.assertGreater(ways["generation"]["encodings"], 2 * dataset["candidates"])
+        for name in ["rsd_over_prefill", "ar_over_rsd_decode", "generation_over_rsd_decode",
+                     "shipped_generation_over_rsd", "ar_over_exact_decode", "reuse_speedup"]:
+            self.assertGreater(dataset["ratios"][name]["p50"], 0)
+        self.assertGreaterEqual(dataset["ratios"]["rsd_over_prefill"]["p50"], 1)
+        self.assertLess(dataset["ratios"]["overhead"]["p50"], 1)
+
+    def test_a_model_of_ones_own_is_compared_with_no_other(self):
+        self.check(self.bench(), OK)
+        results = json.loads((self.folder / "out" / "bench.json").read_text())
+        self.assertIsNone(results["shipped_model"])
+        self.assertNotIn("shipped_generation_over_rsd", results["datasets"][0]["ratios"])
+
+    def test_bad_input_is_told_before_the_work(self):
+        self.check(on_model("bench", "--requests", "none.jsonl", "--out", self.folder / "out"),
+                   MISSING, r"none\.jsonl")
+        broken = self.write("broken.jsonl", "{\n")
+        self.check(on_model("bench", "--requests", broken, "--out", self.folder / "out"), INVALID,
+                   r"broken\.jsonl:1")
 
 
 class Evaluation(CliTest):
