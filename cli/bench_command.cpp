@@ -41,18 +41,17 @@ class BenchRun {
 
   Result<ExitCode> run() {
     if (auto prepared = prepare(); !prepared) return prepared.error();
-    auto engines = load();
-    if (!engines) return engines.error();
-    BenchResults results{
-        .model = engines->ranking.llm().info().path,
-        .shipped_model = engines->shipped ? engines->shipped->llm().info().path : "",
-        .policy = std::string(policy_->name()),
-        .threads = static_cast<std::size_t>(thread_count(selected_.common)),
-        .command_line = selected_.command_line,
-        .machine = describe_machine(),
-        .files = {}};
+    auto setup = load();
+    if (!setup) return setup.error();
+    BenchResults results{.model = setup->ranking.llm().info().path,
+                         .shipped_model = setup->shipped ? setup->shipped->llm().info().path : "",
+                         .policy = std::string(policy_->name()),
+                         .threads = static_cast<std::size_t>(thread_count(selected_.common)),
+                         .command_line = selected_.command_line,
+                         .machine = describe_machine(),
+                         .files = {}};
     for (std::size_t i = 0; i < requests_.size(); ++i) {
-      auto file = bench_file(i, *engines);
+      auto file = bench_file(i, *setup);
       if (!file) return file.error();
       if (!file->requests.empty()) results.files.push_back(*std::move(file));
     }
@@ -85,15 +84,18 @@ class BenchRun {
     return {};
   }
 
-  Result<BenchEngines> load() const {
+  Result<BenchSetup> load() const {
     auto ranking = Engine::load(options_.engine, selected_.common);
     if (!ranking) return ranking.error();
     EngineOptions with_memory = options_.engine;
     with_memory.cache_ram = 256;
     auto reusing = Engine::load(with_memory, selected_.common);
     if (!reusing) return reusing.error();
-    BenchEngines engines{
-        .ranking = *std::move(ranking), .reusing = *std::move(reusing), .shipped = std::nullopt};
+    BenchSetup setup{.ranking = *std::move(ranking),
+                     .reusing = *std::move(reusing),
+                     .shipped = std::nullopt,
+                     .policy = policy_,
+                     .costs = {}};
     EngineOptions as_shipped;
     as_shipped.model = options_.shipped;
     if (as_shipped.model.empty() && options_.engine.model.empty()) {
@@ -101,24 +103,23 @@ class BenchRun {
       if (!base) return base.error();
       as_shipped.model = *std::move(base);
     }
-    if (as_shipped.model.empty()) return engines;
+    if (as_shipped.model.empty()) return setup;
     as_shipped.context_size = options_.engine.context_size;
     auto shipped = Engine::load(as_shipped, selected_.common);
     if (!shipped) return shipped.error();
-    engines.shipped = *std::move(shipped);
-    return engines;
+    setup.shipped = *std::move(shipped);
+    return setup;
   }
 
   // A request that can't be measured, such as one whose generated text has no room, is told.
-  Result<BenchedFile> bench_file(std::size_t i, BenchEngines& engines) {
+  Result<BenchedFile> bench_file(std::size_t i, BenchSetup& setup) {
     const auto& path = options_.requests[i];
     BenchedFile file{.name = path == "-" ? "stdin" : std::filesystem::path(path).stem().string(),
                      .requests = {}};
     ProgressBar progress(file.name, requests_[i].size());
-    CostModel costs;
     for (std::size_t n = 0; n < requests_[i].size(); ++n) {
       progress.show(n);
-      auto benched = bench_request(engines, requests_[i][n], n, policy_, costs);
+      auto benched = bench_request(setup, requests_[i][n], n);
       if (benched) {
         file.requests.push_back(*std::move(benched));
         continue;

@@ -66,16 +66,14 @@ WayCost cost_of(std::string way, const Outcome& outcome) {
 
 class Bench {
  public:
-  Bench(BenchEngines& engines, const Request& request,
-        const std::shared_ptr<const RankingPolicy>& policy, CostModel& costs)
-      : engines_(engines), request_(request), policy_(policy), costs_(costs) {}
+  Bench(BenchSetup& setup, const Request& request) : setup_(setup), request_(request) {}
 
   Result<BenchedRequest> run(std::size_t number) {
     benched_.n_items = request_.candidates.size();
     if (auto done = by_decoders(number); !done) return done.error();
-    if (auto done = generate(engines_.ranking, kGeneration); !done) return done.error();
-    if (engines_.shipped) {
-      if (auto done = generate(*engines_.shipped, kShippedGeneration); !done) return done.error();
+    if (auto done = generate(setup_.ranking, kGeneration); !done) return done.error();
+    if (setup_.shipped) {
+      if (auto done = generate(*setup_.shipped, kShippedGeneration); !done) return done.error();
     }
     if (auto done = reuse(); !done) return done.error();
     return std::move(benched_);
@@ -86,17 +84,18 @@ class Bench {
     auto decoding = Decoding::create(scorer.n_items(), {.decoder = way.decoder,
                                                         .budget = way.budget,
                                                         .draft = std::nullopt,
+                                                        .first_proposal = std::nullopt,
                                                         .top_n = std::nullopt,
-                                                        .policy = policy_});
+                                                        .policy = setup_.policy});
     if (!decoding) return decoding.error();
-    return rsd::run(*decoding, scorer, {.deadline = std::nullopt, .costs = &costs_});
+    return rsd::run(*decoding, scorer, {.deadline = std::nullopt, .costs = &setup_.costs});
   }
 
   // rsd T=2 from the request on, the others from its prefill.
   Result<void> by_decoders(std::size_t number) {
     const auto start = Clock::now();
-    const double passes_before = engines_.ranking.llm().passes_ms();
-    auto opened = engines_.ranking.open(request_);
+    const double passes_before = setup_.ranking.llm().passes_ms();
+    auto opened = setup_.ranking.open(request_);
     if (!opened) return opened.error();
     PositionScorer& scorer = *opened->scorer;
     benched_.n_prompt_tokens = scorer.n_prefill_tokens();
@@ -104,7 +103,7 @@ class Bench {
     if (!answer) return answer.error();
     const double total_ms = ms_since(start);
     benched_.overhead =
-        1 - (engines_.ranking.llm().passes_ms() - passes_before) / std::max(total_ms, 1e-9);
+        1 - (setup_.ranking.llm().passes_ms() - passes_before) / std::max(total_ms, 1e-9);
     benched_.ways.push_back(cost_of(kRsd, *answer));
     benched_.ways.back().total_ms = total_ms;
     for (std::size_t n = 0; n < std::size(kWays); ++n) {
@@ -134,8 +133,8 @@ class Bench {
 
   // The prompt, and one that differs from it in the last fifth.
   Result<void> reuse() {
-    LlamaEngine& llm = engines_.reusing.llm();
-    auto prompt = engines_.reusing.prompts().build(request_, llm.info().context_size);
+    LlamaEngine& llm = setup_.reusing.llm();
+    auto prompt = setup_.reusing.prompts().build(request_, llm.info().context_size);
     if (!prompt) return prompt.error();
     Prompt other = *prompt;
     std::reverse(other.tokens.end() - static_cast<std::ptrdiff_t>(other.tokens.size() / 5),
@@ -154,10 +153,8 @@ class Bench {
     return (*scorer)->prefill(std::nullopt);
   }
 
-  BenchEngines& engines_;
+  BenchSetup& setup_;
   const Request& request_;
-  const std::shared_ptr<const RankingPolicy>& policy_;
-  CostModel& costs_;
   std::vector<ItemId> target_;
   BenchedRequest benched_;
 };
@@ -169,11 +166,9 @@ const WayCost* BenchedRequest::find(const std::string& way) const {
   return found == ways.end() ? nullptr : &*found;
 }
 
-Result<BenchedRequest> bench_request(BenchEngines& engines, const Request& request,
-                                     std::size_t number,
-                                     const std::shared_ptr<const RankingPolicy>& policy,
-                                     CostModel& costs) {
-  return Bench(engines, request, policy, costs).run(number);
+Result<BenchedRequest> bench_request(BenchSetup& setup, const Request& request,
+                                     std::size_t number) {
+  return Bench(setup, request).run(number);
 }
 
 }  // namespace rsd::cli

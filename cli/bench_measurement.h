@@ -41,18 +41,16 @@ inline constexpr const char* kRsd = "rsd T=2";
 inline constexpr const char* kGeneration = "generation";
 inline constexpr const char* kShippedGeneration = "generation, as shipped";
 
-// The engines that are measured.
-struct BenchEngines {
+// What is measured, and with what.
+struct BenchSetup {
   Engine ranking;
-  Engine reusing;                 // the same model, with memory for prompts
-  std::optional<Engine> shipped;  // generates its ranking as a text
+  Engine reusing;                               // the same model, with memory for prompts
+  std::optional<Engine> shipped;                // generates its ranking as a text
+  std::shared_ptr<const RankingPolicy> policy;  // of rsd and exact
+  CostModel costs;                              // learns what encodings cost
 };
 
-// The ways are rotated by `number`, so that none is always the first. `costs` learns what encodings
-// cost. Errors as of the engines.
-Result<BenchedRequest> bench_request(BenchEngines& engines, const Request& request,
-                                     std::size_t number,
-                                     const std::shared_ptr<const RankingPolicy>& policy,
-                                     CostModel& costs);
+// The ways are rotated by `number`, so that none is always the first. Errors as of the engines.
+Result<BenchedRequest> bench_request(BenchSetup& setup, const Request& request, std::size_t number);
 
 }  // namespace rsd::cli

@@ -139,6 +139,7 @@ Result<Engine> Engine::load(const EngineOptions& options, const CommonOptions& c
                            .loras = *std::move(loras),
                            .context_size = options.context_size,
                            .prompt_cache_bytes = options.cache_ram << 20U,
+                           .reuse = options.reuse,
                            .parallel = options.parallel,
                            .threads = common.threads,
                            .gpu_layers = options.gpu_layers,

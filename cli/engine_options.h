@@ -22,7 +22,8 @@ struct EngineOptions {
   std::size_t context_size = 0;
   int gpu_layers = 0;
   std::size_t cache_ram = 0;  // MiB for prompts, of which later ones use the beginning again
-  std::size_t parallel = 1;   // requests at a time
+  PromptReuseMode reuse = PromptReuseMode::kBeginnings;
+  std::size_t parallel = 1;  // requests at a time
   std::vector<std::string> prompt_templates;
 };
 

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "engine_options.h"
@@ -21,21 +24,27 @@ namespace fs = std::filesystem;
 constexpr std::array kTypes{WeightType::kF16, WeightType::kBf16, WeightType::kQ8_0,
                             WeightType::kQ4_0};
 
-// A folder that goes with it.
+// A folder beside the output that goes with it.
 class TrialFolder {
  public:
-  explicit TrialFolder(fs::path path) : path_(std::move(path)) { fs::create_directories(path_); }
+  static Result<TrialFolder> create(const std::string& output) {
+    std::string path = output + ".trials.XXXXXX";
+    if (::mkdtemp(path.data())) return TrialFolder(path);
+    return Error(ErrorCode::kRuntime,
+                 output + " can't be written: " + std::generic_category().message(errno));
+  }
+  TrialFolder(TrialFolder&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  TrialFolder& operator=(TrialFolder&&) = delete;
   ~TrialFolder() {
     std::error_code ignored;
-    fs::remove_all(path_, ignored);
+    if (!path_.empty()) fs::remove_all(path_, ignored);
   }
-  TrialFolder(const TrialFolder&) = delete;
-  TrialFolder& operator=(const TrialFolder&) = delete;
   std::string file(WeightType type) const {
     return (path_ / (std::string(to_string(type)) + ".gguf")).string();
   }
 
  private:
+  explicit TrialFolder(fs::path path) : path_(std::move(path)) {}
   fs::path path_;
 };
 
@@ -50,33 +59,6 @@ Result<Outcome> decode(PositionScorer& scorer, const DecodingOptions& options) {
   return run(*decoding, scorer);
 }
 
-Result<void> measure(const std::string& model, const std::vector<Request>& requests,
-                     const CommonOptions& common, ProgressBar& progress, std::size_t& n_done,
-                     Measured& measured) {
-  EngineOptions options;
-  options.model = model;
-  auto engine = Engine::load(options, common);
-  if (!engine) return engine.error();
-  const bool first = measured.rankings.empty();
-  for (const Request& request : requests) {
-    progress.show(n_done++);
-    auto opened = engine->open(request);
-    if (!opened) return opened.error().within("request \"" + request.id + "\"");
-    const auto answer = decode(*opened->scorer, {.decoder = DecoderKind::kRsd,
-                                                 .budget = 2,
-                                                 .draft = std::nullopt,
-                                                 .top_n = std::nullopt,
-                                                 .policy = blend_policy()});
-    if (!answer) return answer.error();
-    measured.answer_ms.push_back(answer->timing.total_ms);
-    if (!first) continue;
-    auto target = decode(*opened->scorer, {.decoder = DecoderKind::kAr});
-    if (!target) return target.error();
-    measured.rankings.push_back(std::move(target->ranking));
-  }
-  return {};
-}
-
 double median(std::vector<double> values) {
   std::ranges::sort(values);
   return values[values.size() / 2];
@@ -89,6 +71,73 @@ double mean_agreement(const std::vector<Ranking>& a, const std::vector<Ranking>&
   return sum / static_cast<double>(a.size());
 }
 
+class TypeRace {
+ public:
+  TypeRace(const Preparation& preparation, const std::vector<Request>& requests,
+           const CommonOptions& common, TrialFolder folder)
+      : preparation_(preparation),
+        requests_(requests),
+        common_(common),
+        folder_(std::move(folder)),
+        progress_("answers timed", 2 * kTypes.size() * requests.size()) {}
+
+  Result<std::vector<TypeTrial>> run() {
+    for (std::size_t visit = 0; visit < 2 * kTypes.size(); ++visit) {
+      const std::size_t t = visit < kTypes.size() ? visit : 2 * kTypes.size() - 1 - visit;
+      Preparation trial = preparation_;
+      trial.type = kTypes[t];
+      trial.output = folder_.file(kTypes[t]);
+      trial.in_cache = false;
+      if (auto made = prepare(trial, common_.threads); !made) return made.error();
+      if (auto done = measure(trial.output, measured_[t]); !done) return done.error();
+    }
+    std::vector<TypeTrial> trials;
+    trials.reserve(kTypes.size());
+    for (std::size_t t = 0; t < kTypes.size(); ++t) {
+      trials.push_back(
+          {.type = kTypes[t],
+           .answer_ms = median(measured_[t].answer_ms),
+           .kendall_tau = mean_agreement(measured_[t].rankings, measured_.front().rankings)});
+    }
+    return trials;
+  }
+
+ private:
+  Result<void> measure(const std::string& model, Measured& measured) {
+    EngineOptions options;
+    options.model = model;
+    auto engine = Engine::load(options, common_);
+    if (!engine) return engine.error();
+    const bool first = measured.rankings.empty();
+    for (const Request& request : requests_) {
+      progress_.show(n_done_++);
+      auto opened = engine->open(request);
+      if (!opened) return opened.error().within("request \"" + request.id + "\"");
+      const auto answer = decode(*opened->scorer, {.decoder = DecoderKind::kRsd,
+                                                   .budget = 2,
+                                                   .draft = std::nullopt,
+                                                   .first_proposal = std::nullopt,
+                                                   .top_n = std::nullopt,
+                                                   .policy = blend_policy()});
+      if (!answer) return answer.error();
+      measured.answer_ms.push_back(answer->timing.total_ms);
+      if (!first) continue;
+      auto target = decode(*opened->scorer, {.decoder = DecoderKind::kAr});
+      if (!target) return target.error();
+      measured.rankings.push_back(std::move(target->ranking));
+    }
+    return {};
+  }
+
+  const Preparation& preparation_;
+  const std::vector<Request>& requests_;
+  const CommonOptions& common_;
+  TrialFolder folder_;
+  ProgressBar progress_;
+  std::size_t n_done_ = 0;
+  std::array<Measured, kTypes.size()> measured_;
+};
+
 }  // namespace
 
 Result<std::vector<TypeTrial>> try_types(const Preparation& preparation,
@@ -96,29 +145,9 @@ Result<std::vector<TypeTrial>> try_types(const Preparation& preparation,
                                          const CommonOptions& common) {
   RSD_CHECK(!requests.empty(), "types to try without requests");
   try {
-    const TrialFolder folder(preparation.output + ".trials");
-    std::array<Measured, kTypes.size()> measured;
-    ProgressBar progress("answers timed", 2 * kTypes.size() * requests.size());
-    std::size_t n_done = 0;
-    for (std::size_t visit = 0; visit < 2 * kTypes.size(); ++visit) {
-      const std::size_t t = visit < kTypes.size() ? visit : 2 * kTypes.size() - 1 - visit;
-      Preparation trial = preparation;
-      trial.type = kTypes[t];
-      trial.output = folder.file(kTypes[t]);
-      trial.in_cache = false;
-      if (auto made = prepare(trial, common.threads); !made) return made.error();
-      auto done = measure(trial.output, requests, common, progress, n_done, measured[t]);
-      if (!done) return done.error();
-    }
-    std::vector<TypeTrial> trials;
-    trials.reserve(kTypes.size());
-    for (std::size_t t = 0; t < kTypes.size(); ++t) {
-      trials.push_back(
-          {.type = kTypes[t],
-           .answer_ms = median(measured[t].answer_ms),
-           .kendall_tau = mean_agreement(measured[t].rankings, measured.front().rankings)});
-    }
-    return trials;
+    auto folder = TrialFolder::create(preparation.output);
+    if (!folder) return folder.error();
+    return TypeRace(preparation, requests, common, *std::move(folder)).run();
   } catch (const fs::filesystem_error& failure) {
     return Error(ErrorCode::kRuntime, std::string("can't try types: ") + failure.what());
   }

@@ -96,7 +96,8 @@ int finish(int code) {
 
 int main(int argc, char** argv) try {
   occupy_standard_streams();
-  std::signal(SIGPIPE, SIG_IGN);  // a reader that goes away is a failed write, with a message
+  std::ios::sync_with_stdio(false);  // what has come in on stdin can be seen (RequestReader)
+  std::signal(SIGPIPE, SIG_IGN);     // a reader that goes away is a failed write, with a message
   return finish(run(argc, argv));
 } catch (const std::exception& failure) {
   std::cerr << "rsd: this is a defect of rsd, please report it: " << failure.what() << '\n';

@@ -3,11 +3,13 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -16,6 +18,7 @@
 #include "exit_code.h"
 #include "option_checks.h"
 #include "output_file.h"
+#include "previous_answers.h"
 #include "progress.h"
 #include "resume.h"
 #include "rsd/data/answer_writer.h"
@@ -31,6 +34,7 @@ struct RankOptions {
   EngineOptions engine;
   DecoderOptions decoder;
   std::string requests;
+  std::string previous;
   std::string format = "jsonl";
   std::string tag = "rsd";
   std::string output;
@@ -100,12 +104,16 @@ class RankRun {
     constexpr std::size_t kWaitingFactor = 4;
     while (batch_->size() < options_.engine.parallel &&
            taken_in_.size() < kWaitingFactor * options_.engine.parallel) {
-      if (!next_ && !read_next()) return;
-      auto prompt = engine_->prompts().build(*next_, engine_->llm().info().context_size);
+      const bool others = batch_->size() > 0;
+      if (!next_) {
+        if (others && reader_->would_wait()) return;
+        if (!read_next()) return;
+        next_prompt_.emplace(engine_->prompts().build(*next_, engine_->llm().info().context_size));
+      }
       // What has no room waits until others have ended; alone it has.
-      if (prompt && batch_->size() > 0 && !engine_->llm().has_room(*prompt)) return;
+      if (others && *next_prompt_ && !engine_->llm().has_room(**next_prompt_)) return;
       const Request request = *std::exchange(next_, std::nullopt);
-      if (auto started = start(request, std::move(prompt)); !started)
+      if (auto started = start(request, std::move(*next_prompt_)); !started)
         note_failure(started.error().within(subject(request.id, reader_->line())));
     }
   }
@@ -134,7 +142,9 @@ class RankRun {
     const std::size_t truncated_candidates = prompt->truncated_candidates;
     auto scorer = engine_->llm().open(*std::move(prompt));
     if (!scorer) return scorer.error();
-    auto decoding = Decoding::create(request.candidates.size(), decoding_);
+    DecodingOptions wanted = decoding_;
+    if (previous_) wanted.first_proposal = previous_->draft_for(request);
+    auto decoding = Decoding::create(request.candidates.size(), std::move(wanted));
     if (!decoding) return decoding.error();
     std::optional<Clock::time_point> deadline;
     if (options_.decoder.deadline_ms) {
@@ -187,6 +197,11 @@ class RankRun {
     auto reader = RequestReader::open(options_.requests);
     if (!reader) return reader.error();
     reader_.emplace(*std::move(reader));
+    if (!options_.previous.empty()) {
+      auto previous = PreviousAnswers::read(options_.previous);
+      if (!previous) return previous.error();
+      previous_ = *std::move(previous);
+    }
     auto conditions = conditions_of_run();
     if (!conditions) return conditions.error();
     conditions_ = *std::move(conditions);
@@ -203,7 +218,29 @@ class RankRun {
     if (!engine) return engine.error();
     engine_.emplace(*std::move(engine));
     batch_.emplace(engine_->llm(), &costs_);
+    if (options_.decoder.deadline_ms) {
+      if (auto done = learn_costs(); !done) return done;
+    }
     return open_outputs();
+  }
+
+  // With deadlines, already the first request is to know what it can do in its time.
+  Result<void> learn_costs() {
+    constexpr std::size_t kPromptTokens = 64;
+    constexpr std::size_t kSteps = 4;
+    std::string text;
+    for (std::size_t n = 0; n < kPromptTokens; ++n)
+      text += " and";
+    auto tokens = engine_->llm().tokenizer()->encode_text(text);
+    tokens.resize(
+        std::min({kPromptTokens, tokens.size(), engine_->llm().info().context_size - kSteps}));
+    const std::size_t n_steps = std::min(kSteps, tokens.size());
+    const auto times = engine_->llm().time_generation(tokens, std::span(tokens).first(n_steps));
+    if (!times) return times.error().within("learning what encodings cost");
+    costs_.observe_prefill(tokens.size(), times->prefill_ms);
+    if (n_steps > 1)
+      costs_.observe_encoding(1, times->decode_ms / static_cast<double>(n_steps - 1));
+    return {};
   }
 
   Result<Conditions> conditions_of_run() const {
@@ -218,6 +255,7 @@ class RankRun {
         (*told)["agent"] = identity_of(agent);
     }
     if (decoding_.budget) (*told)["budget"] = std::to_string(*decoding_.budget);
+    if (!options_.previous.empty()) (*told)["previous"] = identity_of(options_.previous);
     if (decoder.top_n) (*told)["top-n"] = std::to_string(*decoder.top_n);
     if (decoder.deadline_ms) (*told)["deadline-ms"] = std::to_string(*decoder.deadline_ms);
     return told;
@@ -330,6 +368,7 @@ class RankRun {
   DecodingOptions decoding_;
   Conditions conditions_;
   AnswerFormat format_ = AnswerFormat::kJsonl;
+  std::optional<PreviousAnswers> previous_;
   std::optional<RequestReader> reader_;
   std::optional<Engine> engine_;
   std::optional<OutputFile> output_;
@@ -337,6 +376,7 @@ class RankRun {
   CostModel costs_;
   std::optional<BatchRun> batch_;
   std::optional<Request> next_;  // read, but not taken in
+  std::optional<Result<Prompt>> next_prompt_;
   Clock::time_point read_at_;
   std::size_t n_tickets_ = 0;
   std::map<std::size_t, TakenIn> taken_in_;  // by ticket: answers that aren't written
@@ -382,6 +422,14 @@ void add_rank_command(CLI::App& app, Selected& selected) {
       ->check(not_empty())
       ->type_name("FILE");
   add_decoder_options(*command, options->decoder);
+  command
+      ->add_option(
+          "--previous", options->previous,
+          "Answers of an earlier run: sd, rsd and exact begin with these rankings, as drafts "
+          "in the first encoding")
+      ->check(not_empty())
+      ->type_name("FILE")
+      ->group("Decoding");
   add_engine_options(*command, options->engine);
   options->engine.cache_ram = 16;
   add_cache_option(*command, options->engine);

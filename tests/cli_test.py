@@ -678,6 +678,17 @@ class Answers(CliTest):
                 for key in ["id", "ranking", "encodings", "verified_prefix", "tokens_encoded"]:
                     self.assertEqual([line[key] for line in lines], [line[key] for line in alone])
 
+    def test_parallel_requests_are_answered_when_no_more_come_in(self):
+        command = [RSD, "rank", "--requests", "-", "--model", MODEL, "-t", "1", "--parallel", "4"]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for name in ["a", "b"]:  # each waits for its answer before the next is asked
+            process.stdin.write(request(name))
+            process.stdin.flush()
+            self.assertEqual(json.loads(process.stdout.readline())["id"], name)
+        process.stdin.close()
+        self.assertEqual(process.wait(60), 0)
+        process.stdout.close()
+
     def test_a_bad_request_among_parallel_ones_fails_alone(self):
         lines = requests(6, 5).splitlines()
         lines[2] = '{"id": "bad"}'
@@ -695,6 +706,19 @@ class Answers(CliTest):
         self.assertEqual([line["ranking"] for line in plain], [line["ranking"] for line in reusing])
         self.assertEqual(plain[0]["tokens_encoded"], reusing[0]["tokens_encoded"])
         self.assertLess(2 * reusing[1]["tokens_encoded"], plain[1]["tokens_encoded"])
+
+    def test_previous_answers_are_drafts(self):
+        text = requests(4, 8)
+        target = self.of(text, "--decoder", "ar")
+        kept = self.write("previous.jsonl", "".join(json.dumps(line) + "\n" for line in target[:3]))
+        lines = self.of(text, "--budget", 4, "--previous", kept)
+        for line, known in zip(lines[:3], target):
+            self.assertEqual(line["ranking"], known["ranking"])
+            self.assertEqual((line["encodings"], line["verified_prefix"]), (1, 8))
+        self.assertGreater(lines[3]["encodings"], 1)  # it has no previous answer
+        broken = self.write("broken.jsonl", '{"id": "a"}\n')
+        self.check(rank_lines(text, "--previous", broken), INVALID, r"broken\.jsonl:1: not an answer")
+        self.check(rank_lines(text, "--previous", "none"), MISSING, "none")
 
     def test_more_budget_verifies_more(self):
         verified = []

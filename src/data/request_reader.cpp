@@ -1,5 +1,8 @@
 #include "rsd/data/request_reader.h"
 
+#include <poll.h>
+#include <unistd.h>
+
 #include <array>
 #include <cerrno>
 #include <filesystem>
@@ -55,20 +58,32 @@ Error not_opened(const std::string& path, int reason) {
 
 Result<RequestReader> RequestReader::open(const std::string& path, RequestLimits limits) {
   if (path == "-") {
-    return RequestReader(std::make_unique<std::istream>(std::cin.rdbuf()), "<stdin>", limits);
+    RequestReader reader(std::make_unique<std::istream>(std::cin.rdbuf()), "<stdin>", limits);
+    reader.is_complete_ = false;
+    reader.descriptor_ = STDIN_FILENO;
+    return reader;
   }
   // The standard library opens folders as if they were files.
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored)) return not_opened(path, EISDIR);
   auto file = std::make_unique<std::ifstream>(path, std::ios::binary);
   if (!*file) return not_opened(path, errno);
-  return RequestReader(std::move(file), path, limits);
+  RequestReader reader(std::move(file), path, limits);
+  reader.is_complete_ = std::filesystem::is_regular_file(path, ignored);
+  return reader;
 }
 
 RequestReader::RequestReader(std::unique_ptr<std::istream> stream, std::string source,
                              RequestLimits limits)
     : stream_(std::move(stream)), source_(std::move(source)), limits_(limits) {
   RSD_CHECK(stream_ != nullptr, "a reader without a stream");
+}
+
+bool RequestReader::would_wait() const {
+  if (is_complete_ || !stream_ || stream_->rdbuf()->in_avail() > 0) return false;
+  if (descriptor_ < 0) return true;  // a pipe by name: nobody tells
+  pollfd waiting{.fd = descriptor_, .events = POLLIN, .revents = 0};
+  return ::poll(&waiting, 1, /*timeout=*/0) == 0;
 }
 
 Result<std::optional<Request>> RequestReader::next() {

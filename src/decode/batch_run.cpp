@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "decode/pass_costs.h"
+
 namespace rsd {
 
 struct BatchRun::Request {
@@ -78,13 +80,20 @@ std::vector<BatchRun::Request*> BatchRun::choose() {
 void BatchRun::encode(const std::vector<Request*>& chosen) {
   std::vector<PassPart> parts;
   parts.reserve(chosen.size());
-  for (const Request* request : chosen)
+  PassCosts pass;
+  for (const Request* request : chosen) {
     parts.push_back(*request->part);
+    pass.add(request->run, parts.back());
+  }
+  const auto start = now_();
   auto results = llm_.encode_parts(parts, chosen.front()->run.deadline());
+  const double ms = std::chrono::duration<double, std::milli>(now_() - start).count();
   if (results) {
+    if (costs_) pass.observe(*costs_, ms);
     for (std::size_t n = 0; n < chosen.size(); ++n)
       chosen[n]->note(chosen[n]->run.absorb((*results)[n]));
   } else if (results.error().code() == ErrorCode::kDeadlineExceeded) {
+    if (costs_) pass.observe_given_up(*costs_, ms);
     give_up_what_is_late(chosen);
   } else if (chosen.size() == 1) {
     chosen.front()->note(results.error());

@@ -7,6 +7,7 @@ namespace {
 
 constexpr double kDecay = 0.95;  // a half-life of 14 observations
 constexpr double kDoubt = 0.9;
+constexpr double kTellingVariance = 0.25;
 
 }  // namespace
 
@@ -18,22 +19,29 @@ void CostModel::Line::observe(double n_tokens, double cost) {
   nn += n_tokens * n_tokens;
   ms += cost;
   n_ms += n_tokens * cost;
+  if (variance() >= kTellingVariance)
+    slope = std::max(0.0, (n_ms - n * ms / weight) / (weight * variance()));
 }
 
 void CostModel::Line::doubt() {
   ms *= kDoubt;
   n_ms *= kDoubt;
+  if (slope) *slope *= kDoubt;
+}
+
+// Of the sizes.
+double CostModel::Line::variance() const {
+  const double mean_n = n / weight;
+  return nn / weight - mean_n * mean_n;
 }
 
 double CostModel::Line::at(double n_tokens) const {
   const double mean_n = n / weight;
   const double mean_ms = ms / weight;
-  const double variance = nn / weight - mean_n * mean_n;
-  // All observations of (nearly) one size tell no slope: assume proportional cost above it and the
-  // same cost below, which errs towards finishing early.
-  if (variance < 0.25) return mean_ms * std::max(1.0, n_tokens / mean_n);
-  const double slope = std::max(0.0, (n_ms / weight - mean_n * mean_ms) / variance);
-  return std::max(0.0, mean_ms + slope * (n_tokens - mean_n));
+  // Observations of one size only tell no slope: assume proportional cost above it and the same
+  // cost below, which errs towards finishing early.
+  if (!slope) return mean_ms * std::max(1.0, n_tokens / mean_n);
+  return std::max(0.0, mean_ms + *slope * (n_tokens - mean_n));
 }
 
 void CostModel::observe_prefill(std::size_t n_tokens, double ms) {
@@ -53,11 +61,13 @@ void CostModel::doubt_encoding() {
 
 std::optional<double> CostModel::prefill_ms(std::size_t n_tokens) const {
   if (prefill_.weight == 0) return std::nullopt;
+  if (n_tokens == 0) return 0;
   return prefill_.at(static_cast<double>(n_tokens));
 }
 
 std::optional<double> CostModel::encoding_ms(std::size_t n_tokens) const {
   if (encoding_.weight == 0) return std::nullopt;
+  if (n_tokens == 0) return 0;
   return encoding_.at(static_cast<double>(n_tokens));
 }
 

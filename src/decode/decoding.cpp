@@ -48,6 +48,10 @@ Result<Decoding> Decoding::create(std::size_t n_items, DecodingOptions options) 
   if (n_items == 0) return invalid("a request needs at least 1 candidate");
   if (options.budget == 0) return invalid("budget is 0; it must be at least 1");
   if (options.top_n == 0) return invalid("top_n is 0; it must be at least 1");
+  if (options.first_proposal && options.first_proposal->size() != n_items) {
+    return invalid("the first proposal ranks " + std::to_string(options.first_proposal->size()) +
+                   " items; the request has " + std::to_string(n_items));
+  }
   if (options.decoder == DecoderKind::kRsd && !options.budget) {
     return invalid("decoder rsd needs a budget");
   }
@@ -82,6 +86,11 @@ bool Decoding::verifies_whole_list() const noexcept {
   return options_.decoder != DecoderKind::kAr && options_.decoder != DecoderKind::kStd;
 }
 
+Draft Decoding::draft() const noexcept {
+  if (options_.draft) return *options_.draft;
+  return options_.first_proposal ? Draft::kInput : default_draft(options_.decoder, budget());
+}
+
 bool Decoding::finished() const noexcept {
   const std::size_t encodings = history_.rounds().size();
   if (history_.complete()) return true;
@@ -100,9 +109,9 @@ Result<std::optional<Decoding::Step>> Decoding::next(const CostModel* costs) con
     auto proposal = propose(budget() ? std::optional(*budget() - encodings) : std::nullopt);
     if (!proposal) return proposal.error();
     step.proposal.assign(proposal->items().begin(), proposal->items().end());
-  } else if (options_.draft.value_or(default_draft(options_.decoder, budget())) == Draft::kInput) {
-    const Ranking input_order = Ranking::identity(history_.n_items());
-    step.proposal.assign(input_order.items().begin(), input_order.items().end());
+  } else if (draft() == Draft::kInput) {
+    const Ranking first = options_.first_proposal.value_or(Ranking::identity(history_.n_items()));
+    step.proposal.assign(first.items().begin(), first.items().end());
   }
   const std::size_t n_items = history_.n_items();
   const std::size_t wanted = std::min(options_.top_n.value_or(n_items), n_items);

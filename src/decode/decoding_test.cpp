@@ -362,5 +362,26 @@ TEST(Decoder, NamesGoBothWays) {
   EXPECT_THAT(parse_decoder("beam").error().message(), HasSubstr("ar, std, sd, rsd, exact"));
 }
 
+TEST(FirstProposal, ThatIsRightIsKnownAfterOneEncoding) {
+  const SyntheticScorer llm({.n_items = 12});
+  const Ranking target = *Ranking::create(llm.target());
+  for (const DecoderKind kind : {DecoderKind::kRsd, DecoderKind::kExact, DecoderKind::kSd}) {
+    SyntheticScorer scorer({.n_items = 12});
+    auto decoding = *Decoding::create(
+        12, {.decoder = kind, .budget = 3, .first_proposal = target, .policy = blend_policy()});
+    const Outcome outcome = *run(decoding, scorer);
+    EXPECT_EQ(outcome.ranking, target);
+    EXPECT_EQ(outcome.encodings, 1U) << to_string(kind);
+    EXPECT_EQ(outcome.verified_prefix, 12U);
+  }
+}
+
+TEST(FirstProposal, MustRankTheRequestsItems) {
+  const auto decoding = Decoding::create(
+      5, {.budget = 2, .first_proposal = Ranking::identity(4), .policy = blend_policy()});
+  ASSERT_FALSE(decoding.ok());
+  EXPECT_EQ(decoding.error().message(), "the first proposal ranks 4 items; the request has 5");
+}
+
 }  // namespace
 }  // namespace rsd

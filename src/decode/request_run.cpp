@@ -64,7 +64,8 @@ bool RequestRun::expect_in_time() {
 
 Result<std::optional<PassPart>> RequestRun::next_prefill() {
   CostModel* const costs = options_.costs;
-  expected_ms_ = costs ? costs->prefill_ms(scorer_.n_prefill_tokens()).value_or(0) : 0;
+  n_tokens_ = scorer_.n_prefill_tokens();
+  expected_ms_ = costs ? costs->prefill_ms(n_tokens_).value_or(0) : 0;
   if (expect_in_time()) return std::optional(PassPart{.scorer = &scorer_, .query = std::nullopt});
   if (costs) costs->doubt_prefill();
   outcome_.deadline_hit = true;
@@ -74,7 +75,8 @@ Result<std::optional<PassPart>> RequestRun::next_prefill() {
 
 Result<std::optional<PassPart>> RequestRun::next_encoding() {
   CostModel* const costs = options_.costs;
-  expected_ms_ = costs ? costs->encoding_ms(tokens_of(step_->rows)).value_or(0) : 0;
+  n_tokens_ = tokens_of(step_->rows);
+  expected_ms_ = costs ? costs->encoding_ms(n_tokens_).value_or(0) : 0;
   if (expect_in_time()) {
     return std::optional(PassPart{
         .scorer = &scorer_,
@@ -105,34 +107,26 @@ Result<void> RequestRun::absorb(const PartResult& result) {
   outcome_.timing.prefill_ms = prefill.ms;
   outcome_.tokens_encoded += prefill.n_tokens;
   unbilled_ms_ = std::max(0.0, prefill.ms - ms_between(part_start_, options_.now()));
-  if (options_.costs && prefill.n_tokens > 0)
-    options_.costs->observe_prefill(prefill.n_tokens, prefill.ms);
   return {};
 }
 
 Result<void> RequestRun::take_in(const Encoding& encoding) {
   outcome_.timing.decode_ms += encoding.ms;
   outcome_.tokens_encoded += encoding.n_tokens;
-  if (options_.costs && encoding.n_tokens > 0)
-    options_.costs->observe_encoding(encoding.n_tokens, encoding.ms);
   const Decoding::Step step = *std::exchange(step_, std::nullopt);
   return decoding_.absorb(step, encoding.rows);
 }
 
-// What was given up has cost its time, and would have cost more.
 Result<void> RequestRun::give_up() {
   const double wall_ms = ms_between(part_start_, options_.now());
-  const bool took_longer = options_.costs && wall_ms > expected_ms_;
-  if (!prefilled_) {
-    outcome_.timing.prefill_ms = wall_ms;
-    if (took_longer) options_.costs->observe_prefill(scorer_.n_prefill_tokens(), wall_ms);
-    outcome_.deadline_hit = true;
-    ended_ = true;
-    return {};
+  if (prefilled_) {
+    outcome_.timing.decode_ms += wall_ms;
+    return end_without_time();
   }
-  outcome_.timing.decode_ms += wall_ms;
-  if (took_longer) options_.costs->observe_encoding(tokens_of(step_->rows), wall_ms);
-  return end_without_time();
+  outcome_.timing.prefill_ms = wall_ms;
+  outcome_.deadline_hit = true;
+  ended_ = true;
+  return {};
 }
 
 Result<Outcome> RequestRun::outcome() {

@@ -1,5 +1,8 @@
 #include "rsd/decode/run.h"
 
+#include <variant>
+
+#include "decode/pass_costs.h"
 #include "rsd/decode/request_run.h"
 
 namespace rsd {
@@ -16,6 +19,10 @@ Result<PartResult> encode(const PassPart& part, const std::optional<Clock::time_
   return PartResult(*prefill);
 }
 
+double ms_of(const PartResult& result) {
+  return std::visit([](const auto& part) { return part.ms; }, result);
+}
+
 }  // namespace
 
 Result<Outcome> run(Decoding& decoding, PositionScorer& scorer, const RunOptions& options) {
@@ -24,8 +31,16 @@ Result<Outcome> run(Decoding& decoding, PositionScorer& scorer, const RunOptions
     const auto part = request.next();
     if (!part) return part.error();
     if (!part->has_value()) return request.outcome();
+    PassCosts pass;
+    pass.add(request, **part);
+    const auto start = options.now();
     auto result = encode(**part, options.deadline);
     if (!result && result.error().code() != ErrorCode::kDeadlineExceeded) return result.error();
+    if (options.costs && result) pass.observe(*options.costs, ms_of(*result));
+    if (options.costs && !result) {
+      const std::chrono::duration<double, std::milli> spent = options.now() - start;
+      pass.observe_given_up(*options.costs, spent.count());
+    }
     if (auto done = result ? request.absorb(*result) : request.give_up(); !done)
       return done.error();
   }

@@ -240,6 +240,23 @@ TEST(CostModel, LearnsALine) {
   EXPECT_NEAR(*costs.encoding_ms(12), 46, 1e-6);
 }
 
+TEST(CostModel, RemembersWhatMoreTokensCostWhenOnlyOneSizeIsSeenAnyMore) {
+  CostModel costs;
+  for (const std::size_t n : {1U, 10U, 20U, 1U, 10U})
+    costs.observe_encoding(n, 20 + 4.0 * static_cast<double>(n));
+  for (int single = 0; single < 500; ++single)
+    costs.observe_encoding(1, 24);
+  EXPECT_NEAR(*costs.encoding_ms(1), 24, 0.1);
+  EXPECT_NEAR(*costs.encoding_ms(11), 64, 0.5);
+}
+
+TEST(CostModel, NothingCostsNothing) {
+  CostModel costs;
+  EXPECT_FALSE(costs.prefill_ms(0));
+  costs.observe_prefill(100, 500);
+  EXPECT_EQ(costs.prefill_ms(0), 0.0);
+}
+
 TEST(CostModel, FollowsAMachineThatSlowsDown) {
   CostModel costs;
   for (int i = 0; i < 100; ++i)

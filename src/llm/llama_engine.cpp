@@ -130,8 +130,11 @@ Result<double> relative_difference(OutputHead& head, std::span<const float> stat
     const auto theirs = logits.subspan(s * n_vocabulary, n_vocabulary);
     const auto [lowest, highest] = std::ranges::minmax(theirs);
     const double span = std::max(1e-6F, highest - lowest);
-    for (std::size_t n = 0; n < kSamples; ++n)
-      difference = std::max(difference, std::abs(ours[n] - theirs[tokens[n].slot()]) / span);
+    for (std::size_t n = 0; n < kSamples; ++n) {
+      const double gap = std::abs(ours[n] - theirs[tokens[n].slot()]) / span;
+      difference = std::isnan(gap) ? gap : std::max(difference, gap);
+      if (std::isnan(gap)) return difference;
+    }
   }
   return difference;
 }
@@ -164,11 +167,15 @@ Result<void> LlamaEngine::State::set_up(const LlamaOptions& options) {
   // Recurrent models keep a state for each sequence, whether it is used or not.
   const bool recurrent =
       llama_model_is_recurrent(model.get()) || llama_model_is_hybrid(model.get());
+  // A sliding window's cells may be overwritten as soon as their own sequence has no use for them,
+  // and are not all copied: only what was encoded in one go is sure to be there.
+  slides = llama_model_n_swa(model.get()) > 0;
+  reuses_beginnings = options.reuse == PromptReuseMode::kBeginnings && !recurrent && !slides;
   max_scorers = options.parallel;
-  if (recurrent && max_scorers > 1) {
-    return Error(ErrorCode::kUnsupported,
-                 "model " + options.model_path +
-                     " is a recurrent one: it can't take several requests at once");
+  if ((recurrent || slides) && max_scorers > 1) {
+    return Error(ErrorCode::kUnsupported, "model " + options.model_path + " is a " +
+                                              (recurrent ? "recurrent" : "sliding-window") +
+                                              " one: it can't take several requests at once");
   }
   const std::size_t n_sequences = recurrent ? 1 : kMaxLanes + max_scorers;
   sequences = SequencePool(n_sequences);
@@ -176,7 +183,7 @@ Result<void> LlamaEngine::State::set_up(const LlamaOptions& options) {
   params = llama_context_default_params();
   params.n_seq_max = static_cast<std::uint32_t>(n_sequences);
   params.kv_unified = true;  // sequences share the cells of a common prompt
-  params.n_outputs_max = kMaxOutputs;
+  params.n_outputs_max = static_cast<std::uint32_t>(std::max(kMaxOutputs, n_sequences));
   params.n_threads = options.threads != 0 ? options.threads : cores;
   params.n_threads_batch = params.n_threads;
   params.cb_eval = &GraphTap::on_node;
@@ -314,19 +321,26 @@ bool LlamaEngine::has_room(const Prompt& prompt) const noexcept {
 
 Result<std::vector<PartResult>> LlamaEngine::encode_parts(
     std::span<const PassPart> parts, std::optional<Clock::time_point> give_up_at) {
-  std::vector<Scorer::Part> staged;
-  staged.reserve(parts.size());
-  for (const PassPart& part : parts) {
-    const auto own = std::ranges::find(state_->scorers, part.scorer);
+  std::vector<Scorer*> prompts;
+  std::vector<std::size_t> prompts_at;  // in parts
+  prompts.reserve(parts.size());
+  prompts_at.reserve(parts.size());
+  std::vector<Scorer::Part> staged(parts.size());
+  for (std::size_t n = 0; n < parts.size(); ++n) {
+    const auto own = std::ranges::find(state_->scorers, parts[n].scorer);
     RSD_CHECK(own != state_->scorers.end(), "a part of a scorer that isn't open");
-    if (!part.query) {
-      staged.push_back((*own)->stage_prompt());
+    if (!parts[n].query) {
+      prompts.push_back(*own);
+      prompts_at.push_back(n);
       continue;
     }
-    auto query = (*own)->stage(*part.query, give_up_at);
+    auto query = (*own)->stage(*parts[n].query, give_up_at);
     if (!query) return query.error();
-    staged.push_back(*std::move(query));
+    staged[n] = *std::move(query);
   }
+  auto staged_prompts = Scorer::stage_prompts(*state_, prompts);
+  for (std::size_t k = 0; k < prompts.size(); ++k)
+    staged[prompts_at[k]] = std::move(staged_prompts[k]);
   if (auto done = Scorer::encode_parts(*state_, staged, give_up_at); !done) return done.error();
   std::vector<PartResult> results;
   results.reserve(staged.size());
@@ -404,7 +418,7 @@ Result<std::unique_ptr<PositionScorer>> LlamaEngine::open(Prompt prompt) {
                                           " tokens; beside the other requests' there is room for " +
                                           std::to_string(state_->free_cells()));
   }
-  state_->make_room(needed);
+  state_->make_room_for(prompt.tokens, needed);
   if (auto grown = state_->grow_context(needed); !grown) return grown.error();
   std::optional<IdentifierHead> head;
   if (state_->head) {

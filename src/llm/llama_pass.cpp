@@ -130,12 +130,15 @@ std::vector<SavedSequence> save(llama_context* context, const SequencePool& sequ
 }  // namespace
 
 Result<void> LlamaEngine::State::grow_context(std::size_t n_more) {
-  const std::size_t n_cells = claimed_cells() + n_more + (resident ? resident->tokens.size() : 0);
+  // Where one scorer is open at a time, what is resident is the beginning of its prompt.
+  const std::size_t n_resident = resident && max_scorers > 1 ? resident->tokens.size() : 0;
+  const std::size_t n_cells = claimed_cells() + n_more + n_resident;
   const std::size_t n_now = llama_n_ctx(context.get());
   if (n_cells <= n_now) return {};
-  // Copies would not share the prompts' cells.
+  // Copies would not share the prompts' cells, and those of sliding windows would lack some.
   for (Scorer* scorer : scorers)
-    scorer->forget_other_lanes();
+    slides ? scorer->forget_cache() : scorer->forget_other_lanes();
+  if (slides) release_resident();
   const auto saved = save(context.get(), sequences);
   context.reset();  // first, since the memory may not do for both
   auto grown = make_context(std::min(context_size, std::bit_ceil(n_cells)));
@@ -143,9 +146,17 @@ Result<void> LlamaEngine::State::grow_context(std::size_t n_more) {
     const auto restored = make_context(n_now);
     RSD_CHECK(restored.ok(), "a context of the size that there was");
   }
-  for (const SavedSequence& sequence : saved)
-    llama_state_seq_set_data(context.get(), sequence.data.data(), sequence.data.size(),
-                             sequence.id);
+  bool all_there = true;
+  for (const SavedSequence& sequence : saved) {
+    all_there = llama_state_seq_set_data(context.get(), sequence.data.data(), sequence.data.size(),
+                                         sequence.id) > 0 &&
+                all_there;
+  }
+  if (all_there) return grown;
+  // What lacks is encoded again.
+  for (Scorer* scorer : scorers)
+    scorer->forget_cache();
+  release_resident();
   return grown;
 }
 
@@ -160,8 +171,16 @@ std::size_t LlamaEngine::State::free_cells() const {
   return context_size - std::min(context_size, claimed_cells());
 }
 
-void LlamaEngine::State::make_room(std::size_t n_cells) {
-  if (resident && free_cells() < n_cells + resident->tokens.size()) release_resident();
+void LlamaEngine::State::make_room_for(std::span<const TokenId> prompt, std::size_t n_cells) {
+  if (!resident) return;
+  if (max_scorers > 1 && n_cells + resident->tokens.size() <= free_cells()) return;
+  const std::size_t n_common = common_beginning(resident->tokens, prompt);
+  if (n_common < kMinReusedTokens) return release_resident();
+  llama_memory_seq_rm(llama_get_memory(context.get()),
+                      static_cast<llama_seq_id>(resident->sequence),
+                      static_cast<llama_pos>(n_common), -1);
+  resident->tokens.resize(n_common);
+  if (n_cells > free_cells()) release_resident();
 }
 
 void LlamaEngine::State::release_resident() {

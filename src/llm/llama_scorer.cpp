@@ -30,13 +30,13 @@ LlamaEngine::Scorer::~Scorer() {
 
 // The prompt stays where it is: the next one may begin alike.
 void LlamaEngine::Scorer::lose_cache() {
-  if (prompt_cached_ && state_.prompts.keeps_any() && state_.info.keeps_partial_cache &&
+  if (prompt_cached_ && state_.prompts.keeps_any() && state_.reuses_beginnings &&
       drop_behind(0, 0)) {
     state_.release_resident();
     state_.resident = Resident{.tokens = prompt_.tokens, .sequence = lanes_.front()->sequence};
     lanes_.front().reset();
   }
-  release_lanes();
+  forget_cache();
   std::erase(state_.scorers, this);
   owns_cache_ = false;
 }
@@ -48,7 +48,7 @@ void LlamaEngine::Scorer::forget_other_lanes() {
   }
 }
 
-void LlamaEngine::Scorer::release_lanes() {
+void LlamaEngine::Scorer::forget_cache() {
   for (const auto& lane : lanes_)
     if (lane) state_.release(lane->sequence);
   lanes_.clear();
@@ -76,19 +76,22 @@ struct LlamaEngine::Scorer::Reuse {
   std::size_t n_tokens = 0;
 };
 
-// The same prompt, or the longest beginning that is worth it. A cache that can't drop its end is of
-// use only where nothing has to be dropped.
+// The same prompt, or the longest beginning that is worth it.
 LlamaEngine::Scorer::Reuse LlamaEngine::Scorer::reusable() const {
   if (!state_.prompts.keeps_any()) return {};
   const PromptCache::Match kept = state_.prompts.find(prompt_.tokens);
-  if (kept.is_whole) return {.source = Reuse::Source::kKept, .n_tokens = kept.n_tokens};
+  // A copy comes back as a whole, however little of it is of use.
+  const std::size_t n_resident_cells = state_.resident ? state_.resident->tokens.size() : 0;
+  const std::size_t n_others = state_.claimed_cells() - claimed_cells() + n_resident_cells;
+  const bool fits = n_others + kept.size <= llama_n_ctx(state_.context.get());
+  if (kept.is_whole && fits) return {.source = Reuse::Source::kKept, .n_tokens = kept.n_tokens};
+  if (!state_.reuses_beginnings) return {};
   // The last token is encoded in any case: its output is wanted.
   const std::size_t limit = prompt_.tokens.size() - 1;
   const std::size_t n_resident =
       state_.resident ? std::min(limit, common_beginning(state_.resident->tokens, prompt_.tokens))
                       : 0;
-  std::size_t n_kept = std::min(limit, kept.n_tokens);
-  if (!state_.info.keeps_partial_cache && !(kept.ends_there && n_kept == kept.n_tokens)) n_kept = 0;
+  const std::size_t n_kept = fits ? std::min(limit, kept.n_tokens) : 0;
   if (std::max(n_resident, n_kept) < kMinReusedTokens) return {};
   if (n_resident >= n_kept) return {.source = Reuse::Source::kResident, .n_tokens = n_resident};
   return {.source = Reuse::Source::kKept, .n_tokens = n_kept};
@@ -128,7 +131,6 @@ LlamaEngine::Scorer::Lane& LlamaEngine::Scorer::lane(std::size_t number) {
   const auto sequence = state_.sequences.take();
   RSD_CHECK(sequence.has_value(), "a sequence for every lane");
   if (number > 0) {
-    state_.make_room(0);
     llama_memory_seq_cp(llama_get_memory(state_.context.get()), id_of(lanes_.front()->sequence),
                         id_of(*sequence), 0, static_cast<llama_pos>(prompt_.tokens.size()));
   }
@@ -159,22 +161,35 @@ void LlamaEngine::Scorer::forget_proposals() {
   }
 }
 
+// The resident prompt goes with the first prompts that may begin like it. Where none does it goes
+// before: so a prompt lies in the same cells, and rounds alike, whatever stood there before.
+std::vector<LlamaEngine::Scorer::Part> LlamaEngine::Scorer::stage_prompts(
+    State& state, std::span<Scorer* const> scorers) {
+  const bool wanted = std::ranges::any_of(scorers, [](const Scorer* scorer) {
+    return scorer->reusable().source == Reuse::Source::kResident;
+  });
+  if (!wanted && !scorers.empty()) state.release_resident();
+  std::vector<Part> parts;
+  parts.reserve(scorers.size());
+  for (Scorer* scorer : scorers)
+    parts.push_back(scorer->stage_prompt());
+  if (wanted) state.release_resident();
+  return parts;
+}
+
 LlamaEngine::Scorer::Part LlamaEngine::Scorer::stage_prompt() {
   check_owner();
-  release_lanes();
+  const auto start = Clock::now();
+  forget_cache();
   Part part{.scorer = this};
   part.sequence = lane(0).sequence;
   Reuse known = reusable();
-  // What is not used again goes first: so a prompt lies in the same cells, and rounds alike,
-  // whatever stood there before.
-  if (known.source != Reuse::Source::kResident) state_.release_resident();
   if (!reuse(known, part.sequence)) known = {};
-  state_.release_resident();
   const auto rest = std::span(prompt_.tokens).subspan(known.n_tokens);
   part.tokens.assign(rest.begin(), rest.end());
   part.first_position = known.n_tokens;
   part.first_output = rest.empty() ? 0 : rest.size() - 1;
-  part.prefill = {.n_tokens = rest.size(), .n_reused = known.n_tokens};
+  part.prefill = {.n_tokens = rest.size(), .n_reused = known.n_tokens, .ms = ms_since(start)};
   return part;
 }
 
@@ -198,8 +213,10 @@ Result<LlamaEngine::Scorer::Part> LlamaEngine::Scorer::stage(
   }
   if (n_needed <= part.n_kept) return part;
   if (!prompt_cached_ || !drop_behind(query.lane, part.n_kept)) {
-    if (auto done = encode_prompt(give_up_at); !done) return done.error();
-    part.n_again = prompt_.tokens.size();
+    const auto prompt = encode_prompt(give_up_at);
+    if (!prompt) return prompt.error();
+    part.n_again = prompt->n_tokens;
+    part.encoding.ms = prompt->ms;
     part.n_kept = 0;
   }
   part.sequence = lane(query.lane).sequence;
@@ -252,7 +269,7 @@ void LlamaEngine::Scorer::take(Part& part, std::size_t token, std::span<const fl
 // Part of a batch that broke off may be in the cache: it is dropped.
 void LlamaEngine::Scorer::finish(Part& part, bool done) {
   if (!part.query) {
-    if (!done) return release_lanes();
+    if (!done) return forget_cache();
     prompt_cached_ = true;
     if (prefill_) return;
     prefill_ = part.prefill;
@@ -274,9 +291,11 @@ void LlamaEngine::Scorer::finish(Part& part, bool done) {
 }
 
 // Afterwards the cache holds the prompt and none of its items.
-Result<void> LlamaEngine::Scorer::encode_prompt(std::optional<Clock::time_point> give_up_at) {
-  Part part = stage_prompt();
-  return encode_parts(state_, {&part, 1}, give_up_at);
+Result<Prefill> LlamaEngine::Scorer::encode_prompt(std::optional<Clock::time_point> give_up_at) {
+  Scorer* const self = this;
+  auto parts = stage_prompts(state_, {&self, 1});
+  if (auto done = encode_parts(state_, parts, give_up_at); !done) return done.error();
+  return parts.front().prefill;
 }
 
 Result<Prefill> LlamaEngine::Scorer::prefill(std::optional<Clock::time_point> give_up_at) {
@@ -286,16 +305,25 @@ Result<Prefill> LlamaEngine::Scorer::prefill(std::optional<Clock::time_point> gi
   return *prefill_;
 }
 
+// Of the first n_lanes, those without a sequence.
+std::size_t LlamaEngine::Scorer::n_lanes_lacking(std::size_t n_lanes) const {
+  const auto there =
+      std::ranges::count_if(std::span(lanes_).first(std::min(n_lanes, lanes_.size())),
+                            [](const std::optional<Lane>& lane) { return lane.has_value(); });
+  return n_lanes - static_cast<std::size_t>(there);
+}
+
 // Can they be in the cache at once? All lanes that were ever used count.
 bool LlamaEngine::Scorer::side_by_side(std::span<const EncodingQuery> queries) const {
   std::size_t n_lanes = std::max<std::size_t>(lanes_.size(), 1);
+  const std::size_t n_before = n_lanes;
   for (const EncodingQuery& query : queries)
     n_lanes = std::max(n_lanes, query.lane + 1);
-  const std::size_t n_more = n_lanes - std::max<std::size_t>(lanes_.size(), 1);
-  if (n_more == 0) return true;
+  if (n_lanes == 1) return true;
   // Every other scorer may still need its first one.
-  return n_lanes <= kMaxLanes && n_more + state_.max_scorers <= state_.sequences.n_free() &&
-         n_more * n_items() <= state_.free_cells();
+  return n_lanes <= kMaxLanes &&
+         n_lanes_lacking(n_lanes) + state_.max_scorers <= state_.sequences.n_free() + 1 &&
+         (n_lanes - n_before) * n_items() <= state_.free_cells();
 }
 
 Result<Encoding> LlamaEngine::Scorer::encode(const EncodingQuery& query) {

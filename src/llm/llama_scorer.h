@@ -33,7 +33,7 @@ class LlamaEngine::Scorer final : public PositionScorer {
 
   // What a scorer puts into a pass of the LLM, and what comes out for it.
   struct Part;
-  Part stage_prompt();
+  static std::vector<Part> stage_prompts(State& state, std::span<Scorer* const> scorers);
   // A cache that can't drop its end is filled anew here, which takes a pass of its own.
   Result<Part> stage(const EncodingQuery& query, std::optional<Clock::time_point> give_up_at);
   // One pass for all parts; whatever happens, each scorer is told.
@@ -46,6 +46,8 @@ class LlamaEngine::Scorer final : public PositionScorer {
   void lose_cache();
   // Leaves the first lane; the others begin anew when they are used.
   void forget_other_lanes();
+  // The prompt is encoded again when it is needed.
+  void forget_cache();
 
  private:
   struct Lane {
@@ -57,14 +59,15 @@ class LlamaEngine::Scorer final : public PositionScorer {
   void check_owner() const;
   Reuse reusable() const;
   bool reuse(const Reuse& reuse, std::size_t sequence);
-  Result<void> encode_prompt(std::optional<Clock::time_point> give_up_at);
+  Part stage_prompt();
+  Result<Prefill> encode_prompt(std::optional<Clock::time_point> give_up_at);
+  std::size_t n_lanes_lacking(std::size_t n_lanes) const;
   Lane& lane(std::size_t number);
   bool drop_behind(std::size_t lane, std::size_t n_items);
   bool side_by_side(std::span<const EncodingQuery> queries) const;
   Result<std::vector<Encoding>> encode_together(std::span<const EncodingQuery> queries);
   void take(Part& part, std::size_t token, std::span<const float> output);
   void finish(Part& part, bool done);
-  void release_lanes();
   void read_row(std::span<const float> output, std::span<float> row) const;
 
   State& state_;

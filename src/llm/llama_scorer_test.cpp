@@ -440,6 +440,8 @@ class SharedBeginning : public testing::TestWithParam<std::string> {
               kOtherKernelTolerance);
     return *prefill;
   }
+  // Recurrent models and sliding windows use whole prompts again only.
+  static bool shares() { return GetParam() == kBpe; }
   static constexpr std::size_t kPlenty = std::size_t{64} << 20U;
 
  private:
@@ -450,7 +452,7 @@ TEST_P(SharedBeginning, OfTheLastPromptIsNotEncodedAgain) {
   const auto engine = load(kPlenty);
   EXPECT_EQ(encoded(*engine, prompt_with(*engine, 2, "an apple")).n_reused, 0U);
   const Prefill second = encoded(*engine, prompt_with(*engine, 2, "a river"));
-  if (!engine->info().keeps_partial_cache) {
+  if (!shares()) {
     EXPECT_EQ(second.n_reused, 0U);
     return;
   }
@@ -466,7 +468,7 @@ TEST_P(SharedBeginning, OfAnEarlierPromptIsFoundBehindOthers) {
   encoded(*engine, prompt_with(*engine, 2, "an apple"));
   encoded(*engine, prompt_with(*engine, 20, "something else"));
   const Prefill third = encoded(*engine, prompt_with(*engine, 3, "a river"));
-  EXPECT_EQ(third.n_reused > third.n_tokens, engine->info().keeps_partial_cache);
+  EXPECT_EQ(third.n_reused > third.n_tokens, shares());
   const Prefill again = encoded(*engine, prompt_with(*engine, 2, "an apple"));
   EXPECT_EQ(again.n_tokens, 0U);
 }
@@ -744,7 +746,7 @@ TEST_P(Together, AClosedOnesRoomIsFreeAndItsPromptOfUse) {
   EXPECT_GT(engine_->prompt_reuse().n_hits, 30U);
 }
 
-INSTANTIATE_TEST_SUITE_P(Scorers, Together, testing::Values(kBpe, kGemma2), [](const auto& model) {
+INSTANTIATE_TEST_SUITE_P(Scorers, Together, testing::Values(kBpe, kPhi2), [](const auto& model) {
   return std::filesystem::path(model.param).stem().string().substr(5);
 });
 
@@ -810,10 +812,31 @@ TEST(LlamaScorerLanes, EqualTheReferenceWhenTheContextGrowsForThem) {
   }
 }
 
-TEST(LlamaScorerTogether, ARecurrentModelTakesOneRequest) {
-  const auto engine = LlamaEngine::load({.model_path = kMamba, .parallel = 2, .threads = 1});
-  ASSERT_FALSE(engine.ok());
-  EXPECT_EQ(engine.error().code(), ErrorCode::kUnsupported);
+TEST(LlamaScorerTogether, RecurrentAndSlidingWindowModelsTakeOneRequest) {
+  for (const std::string& path : {kMamba, kGemma2}) {
+    const auto engine = LlamaEngine::load({.model_path = path, .parallel = 2, .threads = 1});
+    ASSERT_FALSE(engine.ok());
+    EXPECT_EQ(engine.error().code(), ErrorCode::kUnsupported);
+  }
+}
+
+TEST(LlamaScorerTogether, AsManyRequestsAsAreAllowedCanBeOpen) {
+  const auto engine =
+      LlamaEngine::load({.model_path = kBpe, .parallel = kMaxParallel, .threads = 1});
+  EXPECT_TRUE(engine.ok());
+}
+
+TEST(LlamaScorerPromptCache, WholePromptsOnlyLeaveOthersAsTheyWere) {
+  const auto engine = *LlamaEngine::load({.model_path = kBpe,
+                                          .prompt_cache_bytes = std::size_t{64} << 20U,
+                                          .reuse = PromptReuseMode::kWholePrompts,
+                                          .threads = 1});
+  const auto prefilled = [&](std::size_t n_own, const std::string& name) {
+    return *(*engine->open(prompt_with(*engine, n_own, name)))->prefill(std::nullopt);
+  };
+  EXPECT_EQ(prefilled(2, "an apple").n_reused, 0U);
+  EXPECT_EQ(prefilled(2, "a river").n_reused, 0U);
+  EXPECT_EQ(prefilled(2, "an apple").n_tokens, 0U);
 }
 
 TEST(LlamaScorer, PassesOfOneRequestDoNotLeakIntoTheNext) {

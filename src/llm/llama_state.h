@@ -59,10 +59,12 @@ struct LlamaEngine::State {
   std::optional<Clock::time_point> give_up_at;  // of the pass that is running
   double passes_ms = 0;
 
-  std::size_t context_size = 0;  // tokens that prompt and ranking may take
-  std::size_t max_scorers = 1;   // that may be open at a time
-  std::vector<Scorer*> scorers;  // those that own a part of the cache, in the order of opening
-  SequencePool sequences{0};     // that the cache tells apart; they share its cells
+  std::size_t context_size = 0;    // tokens that prompt and ranking may take
+  bool slides = false;             // the model has a sliding window
+  bool reuses_beginnings = false;  // of prompts
+  std::size_t max_scorers = 1;     // that may be open at a time
+  std::vector<Scorer*> scorers;    // those that own a part of the cache, in the order of opening
+  SequencePool sequences{0};       // that the cache tells apart; they share its cells
   std::optional<Resident> resident;
   PromptCache prompts{0};
   PromptReuse reuse;
@@ -81,8 +83,9 @@ struct LlamaEngine::State {
   std::size_t claimed_cells() const;
   // Cells of the cache that no scorer has a claim to; the resident prompt's count as free.
   std::size_t free_cells() const;
-  // Frees the resident prompt unless that many cells are free beside it.
-  void make_room(std::size_t n_cells);
+  // Frees what of the resident prompt is of no use to this one, if it can't be of use to others or
+  // there is no room for it beside so many cells.
+  void make_room_for(std::span<const TokenId> prompt, std::size_t n_cells);
   void release_resident();
   void release(std::size_t sequence);
 

@@ -24,9 +24,7 @@ PromptCache::Match PromptCache::find(const std::vector<TokenId>& prompt) const {
   const auto found = nearest(prompt);
   if (found == entries_.end()) return {};
   const std::size_t n_common = common_beginning(found->first, prompt);
-  return {.n_tokens = n_common,
-          .is_whole = found->first == prompt,
-          .ends_there = n_common == found->first.size()};
+  return {.n_tokens = n_common, .is_whole = found->first == prompt, .size = found->first.size()};
 }
 
 const std::vector<float>* PromptCache::restore(const std::vector<TokenId>& prompt,

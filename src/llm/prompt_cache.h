@@ -29,7 +29,7 @@ class PromptCache {
   struct Match {
     std::size_t n_tokens = 0;  // in common
     bool is_whole = false;     // it is the same prompt: its output is kept, too
-    bool ends_there = false;   // all of its tokens are in common
+    std::size_t size = 0;      // tokens of the kept one
   };
   Match find(const std::vector<TokenId>& prompt) const;
 

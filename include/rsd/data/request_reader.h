@@ -59,6 +59,11 @@ class RequestReader {
   // the start of a line are no faults.
   Result<std::optional<Request>> next();
 
+  // Would next() have to wait for whoever writes the requests? Of standard input and pipes only, at
+  // the end of what is there by now. Standard input must be unsynchronised
+  // (std::ios::sync_with_stdio(false)), or what is buffered is not seen.
+  bool would_wait() const;
+
   const std::string& source() const noexcept { return source_; }
   std::size_t line() const noexcept { return line_; }  // of the request read last, 1-based
 
@@ -69,6 +74,8 @@ class RequestReader {
   std::unique_ptr<std::istream> stream_;  // null behind a failure of the stream
   std::string source_;
   RequestLimits limits_;
+  bool is_complete_ = true;  // a file, all of which is there
+  int descriptor_ = -1;      // where data can be waited for
   std::size_t line_ = 0;
   std::unordered_map<std::string, std::size_t> seen_;  // the line of each id
 };

@@ -10,6 +10,7 @@ namespace rsd {
 // the estimates follow a machine whose load changes. Not thread-safe.
 class CostModel {
  public:
+  // Of passes of the LLM, by all the tokens that went through it.
   void observe_prefill(std::size_t n_tokens, double ms);
   void observe_encoding(std::size_t n_tokens, double ms);
 
@@ -18,7 +19,7 @@ class CostModel {
   void doubt_prefill();
   void doubt_encoding();
 
-  // Expected milliseconds; nullopt before the first observation of its kind.
+  // Expected milliseconds; nullopt before the first observation of its kind. Nothing costs nothing.
   std::optional<double> prefill_ms(std::size_t n_tokens) const;
   std::optional<double> encoding_ms(std::size_t n_tokens) const;
 
@@ -26,6 +27,10 @@ class CostModel {
   // Exponentially weighted sums of a least-squares line.
   struct Line {
     double weight = 0, n = 0, nn = 0, ms = 0, n_ms = 0;
+    // The slope as it was when the sizes last differed enough to tell: without it, a decoder that
+    // has come to encode single positions would never learn again what more of them cost.
+    std::optional<double> slope;
+    double variance() const;
     void observe(double n_tokens, double cost);
     void doubt();
     double at(double n_tokens) const;

@@ -54,7 +54,10 @@ struct DecodingOptions {
   // LLM encodings, the prefill's included; at least 1. Needed by rsd, optional for sd, unused
   // (ignored) by the others.
   std::optional<std::size_t> budget;
-  std::optional<Draft> draft;  // nullopt = default_draft()
+  std::optional<Draft> draft;  // nullopt = default_draft(), or kInput where there is first_proposal
+  // What kInput proposes in place of the input order: a ranking that is likely to be right, such as
+  // an earlier answer. As many items as the request.
+  std::optional<Ranking> first_proposal;
   // Stop as soon as this many leading positions are known; at least 1, nullopt = all.
   std::optional<std::size_t> top_n;
   // For rsd and exact. Shared and immutable.
@@ -71,7 +74,7 @@ class Decoding {
   };
 
   // kInvalidArgument: no items, a budget or top_n of 0, rsd without budget, rsd or exact without
-  // policy.
+  // policy, a first proposal of another number of items.
   static Result<Decoding> create(std::size_t n_items, DecodingOptions options);
 
   // The next encoding, or nullopt when the answer is final: all (or top_n) positions known, or the
@@ -99,6 +102,7 @@ class Decoding {
 
   bool finished() const noexcept;
   bool verifies_whole_list() const noexcept;
+  Draft draft() const noexcept;
   Result<Ranking> propose(std::optional<std::size_t> encodings_left) const;
 
   DecodingOptions options_;

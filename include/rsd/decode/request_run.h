@@ -12,7 +12,7 @@ namespace rsd {
 
 // Says which pass of the LLM the request needs, takes in what came of it, and keeps its accounts
 // and its deadline. Makes no pass itself: run() (decode/run.h) makes them for one request, BatchRun
-// (decode/batch_run.h) for many. Not thread-safe.
+// (decode/batch_run.h) for many, and who makes a pass tells the CostModel. Not thread-safe.
 class RequestRun {
  public:
   // Decoding and scorer are used until the outcome is there; they must agree on the number of items
@@ -23,7 +23,9 @@ class RequestRun {
   // is no time for more. The same again until absorb() or give_up() is called, but for the time. An
   // error is the request's end.
   Result<std::optional<PassPart>> next();
-  // What the part that next() named is expected to take alone; 0 where nothing is known.
+  // Of the part that next() named: its tokens, and what it is expected to take alone, 0 where
+  // nothing is known of the costs.
+  std::size_t n_tokens() const noexcept { return n_tokens_; }
   double expected_ms() const noexcept { return expected_ms_; }
   const std::optional<Clock::time_point>& deadline() const noexcept { return options_.deadline; }
 
@@ -52,6 +54,7 @@ class RequestRun {
   bool prefilled_ = false;
   bool ended_ = false;
   Clock::time_point part_start_;
+  std::size_t n_tokens_ = 0;
   double expected_ms_ = 0;
   double unbilled_ms_ = 0;  // of a prefill that an earlier decoding of the request has waited for
   Outcome outcome_;

@@ -27,6 +27,12 @@ struct LoraFile {
   float scale = 1.0F;
 };
 
+// Of prompts that were encoded before.
+enum class PromptReuseMode {
+  kBeginnings,    // whatever a prompt has in common with an earlier one, from its beginning on
+  kWholePrompts,  // the same prompts only: the logits don't depend on what was encoded before
+};
+
 struct LlamaOptions {
   std::string model_path;
   std::vector<LoraFile> loras;  // applied together, in any order
@@ -36,9 +42,11 @@ struct LlamaOptions {
   // Memory to keep encoded prompts in: what a later prompt has in common with one of them, or with
   // the last one, from its beginning on is not encoded again, if it is kMinReusedTokens or more.
   // The rest of it is then another batch, which rounds differently. 0: nothing is used again.
+  // Models with sliding windows and recurrent ones use whole prompts again only.
   std::size_t prompt_cache_bytes = 0;
-  // Requests that may be open at a time, 1 to kMaxParallel. They share the context's tokens. The
-  // recurrent models take one.
+  PromptReuseMode reuse = PromptReuseMode::kBeginnings;
+  // Requests that may be open at a time, 1 to kMaxParallel. They share the context's tokens.
+  // Recurrent models and those with sliding windows take one.
   std::size_t parallel = 1;
   int threads = 0;     // 0 = one per core
   int gpu_layers = 0;  // layers kept on the GPU, in builds that have one; -1 = all
