@@ -274,12 +274,17 @@ def write_mamba(path, seed):
     finish(writer)
 
 
-def write_lora(path, seed, width):
-    rank = 4
+def lora_writer(path, rank):
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_type(gguf.GGUFType.ADAPTER)
     writer.add_string(gguf.Keys.Adapter.TYPE, "lora")
     writer.add_float32(gguf.Keys.Adapter.LORA_ALPHA, 2.0 * rank)
+    return writer
+
+
+def write_lora(path, seed, width):
+    rank = 4
+    writer = lora_writer(path, rank)
     weights = Weights(writer, seed)
     for name in ("blk.0.attn_q.weight", "blk.0.attn_output.weight", "blk.1.ffn_down.weight"):
         columns = FEED_FORWARD if "ffn_down" in name else width
@@ -290,10 +295,7 @@ def write_lora(path, seed, width):
 
 def write_head_lora(path, seed):
     rank = 2
-    writer = gguf.GGUFWriter(path, "llama")
-    writer.add_type(gguf.GGUFType.ADAPTER)
-    writer.add_string(gguf.Keys.Adapter.TYPE, "lora")
-    writer.add_float32(gguf.Keys.Adapter.LORA_ALPHA, 2.0 * rank)
+    writer = lora_writer(path, rank)
     weights = Weights(writer, seed)
     n_tokens = len(bpe_vocabulary(TokenType.CONTROL).tokens)
     weights.matrix("output.weight.lora_a", rank, WIDTH, gain=0.5)

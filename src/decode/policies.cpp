@@ -18,7 +18,7 @@ class LatestRows {
     const auto& rounds = history.rounds();
     for (auto round = rounds.rbegin(); round != rounds.rend(); ++round) {
       if (round->logits.n_rows() <= sources_.size()) continue;
-      rounds_.push_back({*round, history.n_items()});
+      rounds_.emplace_back(*round, history.n_items());
       sources_.resize(round->logits.n_rows(), rounds_.size() - 1);
     }
   }

@@ -79,7 +79,7 @@ Result<void> LlamaEngine::State::decode(std::span<const Pass> passes,
     }
     tap.begin_pass();
     const auto start = Clock::now();
-    const auto done = to_result(llama_decode(context.get(), batch.get()));
+    auto done = to_result(llama_decode(context.get(), batch.get()));
     passes_ms += std::chrono::duration<double, std::milli>(Clock::now() - start).count();
     if (!done) return done;
     for (std::size_t n = 0; n < outputs.size(); ++n) {

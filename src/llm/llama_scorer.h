@@ -63,7 +63,7 @@ class LlamaEngine::Scorer final : public PositionScorer {
   Result<Prefill> encode_prompt(std::optional<Clock::time_point> give_up_at);
   std::size_t n_lanes_lacking(std::size_t n_lanes) const;
   Lane& lane(std::size_t number);
-  bool drop_behind(std::size_t lane, std::size_t n_items);
+  bool drop_behind(std::size_t number, std::size_t n_items);
   bool side_by_side(std::span<const EncodingQuery> queries) const;
   Result<std::vector<Encoding>> encode_together(std::span<const EncodingQuery> queries);
   void take(Part& part, std::size_t token, std::span<const float> output);
