@@ -189,15 +189,25 @@ Result<bool> prepare_in(const fs::path& cache, const Preparation& preparation, i
   return true;
 }
 
+// The project's adapter and its hash, which takes a while: once a command is enough.
+struct OwnAdapter {
+  std::string path;
+  std::string hash;
+};
+
+Result<OwnAdapter> own_adapter() {
+  auto path = project_adapter();
+  if (!path) return path.error();
+  auto hash = sha256(*path);
+  if (!hash) return hash.error();
+  return OwnAdapter{.path = *std::move(path), .hash = *std::move(hash)};
+}
+
 // What a choice of the default model's type was made for: another CPU or adapter is another matter.
-Result<json> default_subject() {
-  const auto adapter = project_adapter();
-  if (!adapter) return adapter.error();
-  const auto adapter_hash = sha256(*adapter);
-  if (!adapter_hash) return adapter_hash.error();
+json default_subject(const OwnAdapter& adapter) {
   return json{{"cpu", describe_machine().cpu},
               {"model", std::string(base_model_hash())},
-              {"adapter", *adapter_hash}};
+              {"adapter", adapter.hash}};
 }
 
 Result<std::string> choice_path() {
@@ -206,16 +216,29 @@ Result<std::string> choice_path() {
   return (fs::path(*cache) / "models" / "default-type.json").string();
 }
 
-WeightType default_type() {
+WeightType default_type(const OwnAdapter& adapter) {
   const auto path = choice_path();
-  const auto subject = default_subject();
   const auto text = path ? read_file(*path) : Result<std::string>(path.error());
-  if (!text || !subject) return kDefaultWeightType;
+  if (!text) return kDefaultWeightType;
   const json choice = json::parse(*text, nullptr, /*allow_exceptions=*/false);
-  if (!choice.is_object() || choice.value("for", json()) != *subject) return kDefaultWeightType;
+  if (!choice.is_object() || choice.value("for", json()) != default_subject(adapter))
+    return kDefaultWeightType;
   const json name = choice.value("type", json());
   const auto type = parse_weight_type(name.is_string() ? name.get<std::string>() : "");
   return type ? *type : kDefaultWeightType;
+}
+
+Preparation preparation_in(const fs::path& cache, const OwnAdapter& adapter, WeightType type) {
+  constexpr std::size_t kDigits = 12;
+  const std::string name = std::string(kDefaultName) + "-" + adapter.hash.substr(0, kDigits) + "-" +
+                           std::string(base_model_hash().substr(0, kDigits)) + "-" +
+                           std::string(to_string(type)) + ".gguf";
+  return Preparation{.model = (cache / "models" / base_model_file()).string(),
+                     .model_hash = std::string(base_model_hash()),
+                     .loras = {{.path = adapter.path}},
+                     .type = type,
+                     .output = (cache / "models" / name).string(),
+                     .in_cache = true};
 }
 
 }  // namespace
@@ -223,29 +246,18 @@ WeightType default_type() {
 Result<void> choose_default_type(WeightType type) {
   const auto path = choice_path();
   if (!path) return path.error();
-  const auto subject = default_subject();
-  if (!subject) return subject.error();
-  return write_file_atomically(
-      *path, json{{"for", *subject}, {"type", std::string(to_string(type))}}.dump(2) + "\n");
+  const auto adapter = own_adapter();
+  if (!adapter) return adapter.error();
+  const json choice{{"for", default_subject(*adapter)}, {"type", std::string(to_string(type))}};
+  return write_file_atomically(*path, choice.dump(2) + "\n");
 }
 
 Result<Preparation> default_preparation(WeightType type) {
   const auto cache = cache_folder();
   if (!cache) return cache.error();
-  const auto adapter = project_adapter();
+  const auto adapter = own_adapter();
   if (!adapter) return adapter.error();
-  const auto adapter_hash = sha256(*adapter);
-  if (!adapter_hash) return adapter_hash.error();
-  constexpr std::size_t kDigits = 12;
-  const std::string name = std::string(kDefaultName) + "-" + adapter_hash->substr(0, kDigits) +
-                           "-" + std::string(base_model_hash().substr(0, kDigits)) + "-" +
-                           std::string(to_string(type)) + ".gguf";
-  return Preparation{.model = (fs::path(*cache) / "models" / base_model_file()).string(),
-                     .model_hash = std::string(base_model_hash()),
-                     .loras = {{.path = *adapter}},
-                     .type = type,
-                     .output = (fs::path(*cache) / "models" / name).string(),
-                     .in_cache = true};
+  return preparation_in(*cache, *adapter, type);
 }
 
 Result<bool> prepare(const Preparation& preparation, int threads) {
@@ -287,13 +299,16 @@ Result<void> write_agreement(const std::string& output, const Agreement& agreeme
 }
 
 Result<std::string> default_model() {
-  const auto preparation = default_preparation(default_type());
-  if (!preparation) return preparation.error();
+  const auto cache = cache_folder();
+  if (!cache) return cache.error();
+  const auto adapter = own_adapter();
+  if (!adapter) return adapter.error();
+  Preparation preparation = preparation_in(*cache, *adapter, default_type(*adapter));
   std::error_code failure;
-  if (fs::exists(preparation->output, failure)) return preparation->output;
-  const auto done = prepare(*preparation, /*threads=*/0);
+  if (fs::exists(preparation.output, failure)) return std::move(preparation.output);
+  const auto done = prepare(preparation, /*threads=*/0);
   if (!done) return done.error();
-  return preparation->output;
+  return std::move(preparation.output);
 }
 
 }  // namespace rsd::cli
