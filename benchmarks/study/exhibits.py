@@ -6,7 +6,7 @@ import statistics
 from pathlib import Path
 
 from figures import METRICS, NAMES, Measured, better, gain, interval, mean, spread_of, stratified_interval
-from page import Curve, Plot, Section, Table
+from report.page import Curve, Plot, Section, Table
 from runs import DATASETS, KINDS, Agent, Runs
 
 HEURISTICS = ["blend", "mean-logprob", "argmax", "first-disagreement"]

@@ -8,29 +8,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from report.ranking import agreement
+
 METRICS = ("kt", "sr", "fd", "kd")
 NAMES = {"kt": "KT", "sr": "SR", "fd": "FD", "kd": "KD"}
 LARGER_IS_BETTER = {"kt": True, "sr": True, "fd": False, "kd": False}
 RESAMPLES = 2000
 SEED = 1
-
-
-def agreement(ranking: list[int], target: list[int]) -> dict[str, float]:
-    """As include/rsd/rank/agreement.h defines them; rankings of fewer than two items agree."""
-    n = len(target)
-    if n < 2:
-        return {"kt": 1.0, "sr": 1.0, "fd": 0.0, "kd": 0.0}
-    place = {item: position for position, item in enumerate(target)}
-    places = [place[item] for item in ranking]
-    discordant = sum(places[i] > places[j] for i in range(n) for j in range(i + 1, n))
-    gaps = [abs(position - i) for i, position in enumerate(places)]
-    kd = discordant / (n * (n - 1) / 2)
-    return {
-        "kt": 1 - 2 * kd,
-        "sr": 1 - 6 * sum(gap * gap for gap in gaps) / (n * (n * n - 1)),
-        "fd": sum(gaps) / (n * n // 2),
-        "kd": kd,
-    }
 
 
 @dataclass(frozen=True)

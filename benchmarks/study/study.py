@@ -13,13 +13,16 @@ import argparse
 import html
 import os
 import platform
+import sys
 from pathlib import Path
 
-import exhibits
-import page
-from runs import Runs
-
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+import exhibits  # noqa: E402
+from report import page  # noqa: E402
+from runs import Runs  # noqa: E402
+
 EXHIBITS = ("methods", "ablations", "curves", "sensitivity", "transfer")
 
 

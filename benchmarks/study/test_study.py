@@ -5,14 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import sys
 import tempfile
 import unittest
 from pathlib import Path
 
-import exhibits
-import figures
-import page
-import runs
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import exhibits  # noqa: E402
+import figures  # noqa: E402
+import runs  # noqa: E402
+from report import page  # noqa: E402
 
 
 def measured(kt: list[float], kd: list[float] | None = None) -> figures.Measured:

@@ -1,0 +1,95 @@
+"""The sides of the comparison, each a process that reads a request a line and answers a line."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+Request = dict[str, Any]
+
+OF_A_REQUEST = ("id", "task", "query", "history", "candidates", "relevance")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`total_ms` is the wall clock, from the request's line to the answer's."""
+
+    ranking: list[str]
+    prefill_ms: float
+    decode_ms: float
+    total_ms: float
+    encodings: int | None
+    wrong: int  # places of a generated list that had to be repaired
+
+
+class Contender:
+    """Loads when it is made; `rank` waits for the answer. `close` gives the peak memory in MiB."""
+
+    def __init__(self, name: str, command: list[str]) -> None:
+        self.name = name
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def rank(self, request: Request) -> Answer:
+        line = json.dumps(self.line_of(request)) + "\n"
+        assert self.process.stdin and self.process.stdout
+        start = time.perf_counter()
+        self.process.stdin.write(line)
+        self.process.stdin.flush()
+        said = self.process.stdout.readline()
+        total = 1000 * (time.perf_counter() - start)
+        if not said:
+            raise RuntimeError(f"{self.name} ended with {self.process.wait()} at request {request['id']}")
+        told = json.loads(said)
+        if "error" in told:
+            raise RuntimeError(f"{self.name}, request {request['id']}: {told['error']}")
+        return self.answer_of(told, total)
+
+    def line_of(self, request: Request) -> Request:
+        return request
+
+    def answer_of(self, told: dict[str, Any], total: float) -> Answer:
+        return Answer(told["ranking"], told["prefill_ms"], told["decode_ms"], total, None, told["wrong"])
+
+    def peak_mib(self) -> float:
+        """The kernel's high-water mark, the mapped weights included."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        found = re.search(r"VmHWM:\s+(\d+) kB", status)
+        return int(found[1]) / 1024 if found else float("nan")
+
+    def close(self) -> None:
+        self.process.communicate()
+
+
+class Rsd(Contender):
+    def __init__(self, name: str, rsd: Path, options: list[str]) -> None:
+        super().__init__(name, [str(rsd), "rank", "--requests", "-", "--cache-ram", "0", *options])
+
+    def line_of(self, request: Request) -> Request:
+        return {key: request[key] for key in OF_A_REQUEST if key in request}
+
+    def answer_of(self, told: dict[str, Any], total: float) -> Answer:
+        times = told["timing_ms"]
+        return Answer(told["ranking"], times["prefill"], total - times["prefill"], total, told["encodings"], 0)
+
+
+class Peer(Contender):
+    """A worker.py; ready once it has loaded."""
+
+    def __init__(self, name: str, kind: str, options: list[str]) -> None:
+        super().__init__(name, [sys.executable, str(Path(__file__).with_name("worker.py")), kind, *options])
+        assert self.process.stdout
+        if not self.process.stdout.readline():
+            raise RuntimeError(f"{name} could not start; are requirements.txt's packages installed?")
+
+
+def prompts(rsd: Path, options: list[str], requests: list[Request]) -> list[Request]:
+    """rsd's own prompts, as tokens, with the identifier of each candidate."""
+    lines = "".join(json.dumps({key: r[key] for key in OF_A_REQUEST if key in r}) + "\n" for r in requests)
+    done = subprocess.run([str(rsd), "prompt", "render", "--requests", "-", *options], input=lines, capture_output=True, text=True, check=True)
+    return [json.loads(line) for line in done.stdout.splitlines()]
