@@ -69,9 +69,11 @@ class Contender:
 class Rsd(Contender):
     def __init__(self, name: str, rsd: Path, options: list[str]) -> None:
         super().__init__(name, [str(rsd), "rank", "--requests", "-", "--cache-ram", "0", *options])
+        self.asked = 0
 
     def line_of(self, request: Request) -> Request:
-        return {key: request[key] for key in OF_A_REQUEST if key in request}
+        self.asked += 1  # rsd refuses an id that it has seen
+        return {**{key: request[key] for key in OF_A_REQUEST if key in request}, "id": str(self.asked)}
 
     def answer_of(self, told: dict[str, Any], total: float) -> Answer:
         times = told["timing_ms"]

@@ -28,6 +28,7 @@ from contenders import Contender, Peer, Request, Rsd, prompts  # noqa: E402
 from report import page  # noqa: E402
 
 SEED = 1
+WORDS = 12  # of each candidate where their number grows: 100 fit into a small context
 CACHE = Path.home() / ".cache/rsd/models"
 
 
@@ -68,6 +69,7 @@ class Comparison:
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
         self.ours = ["--model", str(options.model), "--threads", str(options.threads)]
+        self.warm: set[Contender] = set()
 
     def rsd(self, name: str, *more: str) -> Rsd:
         policy = ["--policy", self.options.policy] if self.options.policy else []
@@ -82,7 +84,9 @@ class Comparison:
         rendered = prompts(self.options.rsd, self.ours, requests)
         asked = [{**request, "prompt": prompt} for request, prompt in zip(requests, rendered, strict=True)]
         for contender in contenders:
-            contender.rank(asked[0])  # warms up
+            if contender not in self.warm:
+                contender.rank(asked[0])
+        self.warm.update(contenders)
         measured = []
         for number, request in enumerate(asked):
             turn = number % len(contenders)
@@ -98,7 +102,7 @@ class Comparison:
             self.rsd("exact", "--decoder", "exact"),
             self.rsd("ar", "--decoder", "ar"),
             self.peer("generated list", "generation"),
-            self.peer("generated list, prompt lookup", "generation", "--lookup", "10"),
+            self.peer("generated list, prompt lookup", "generation", "--lookup", "10", context=2048),
             self.peer("generated list, as shipped", "generation", model=self.options.shipped),
             self.peer("FIRST, first token", "first-token"),
             self.peer("MiniLM embeddings", "embeddings"),
@@ -130,14 +134,14 @@ class Comparison:
         contenders = made(8192)
         by_count, by_words = {}, {}
         for count in (5, 10, 20, 50, 100):
-            print(f"{count} candidates of 20 words", file=sys.stderr)
-            by_count[count] = self.run(contenders, [resized(r, count, 20) for r in base])
+            print(f"{count} candidates of {WORDS} words", file=sys.stderr)
+            by_count[count] = self.run(contenders, [resized(r, count, WORDS) for r in base])
         for words in (10, 20, 40, 80):
             print(f"20 candidates of {words} words", file=sys.stderr)
             by_words[words] = self.run(contenders, [resized(r, 20, words) for r in base])
         close(contenders)
         parts = [
-            *tables.growth("Candidates, 20 words each", "candidates", by_count),
+            *tables.growth(f"Candidates, {WORDS} words each", "candidates", by_count),
             *tables.growth("Length of 20 candidates", "words of a candidate", by_words),
         ]
         kept = {"candidates": {k: tables.plain(m) for k, m in by_count.items()}, "words": {w: tables.plain(m) for w, m in by_words.items()}}

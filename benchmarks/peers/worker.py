@@ -65,7 +65,8 @@ class Generation:
 
         self.grammar = LlamaGrammar
         draft = LlamaPromptLookupDecoding(num_pred_tokens=options.lookup) if options.lookup else None
-        self.llm = Llama(options.model, n_ctx=options.ctx_size, n_threads=options.threads, n_threads_batch=options.threads, verbose=False, draft_model=draft)
+        # Its speculation reads logits of all positions.
+        self.llm = Llama(options.model, n_ctx=options.ctx_size, n_threads=options.threads, n_threads_batch=options.threads, verbose=False, draft_model=draft, logits_all=draft is not None)
 
     def rank(self, request: Request) -> Answer:
         count = len(request["candidates"])
