@@ -192,6 +192,14 @@ SECTIONS = {
 }
 
 
+def report(options: argparse.Namespace, load_before: float, sections: list[page.Section], measured: dict[str, Any]) -> None:
+    """All that was measured so far."""
+    facts = tables.facts(options, load_before)
+    page.write(options.out / "report.html", "rsd and its peers", facts, [page.section_html(s) for s in sections])
+    page.replace(options.out / "tables.md", tables.markdown(facts, sections))
+    page.replace(options.out / "measured.json", json.dumps({"facts": facts, "measured": measured}, indent=1) + "\n")
+
+
 def main() -> None:
     options = parse_arguments()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -202,10 +210,7 @@ def main() -> None:
         title, make = SECTIONS[name]
         parts, measured[name] = make(comparison)
         sections.append(page.Section(title, "", parts))
-    facts = tables.facts(options, before)
-    page.write(options.out / "report.html", "rsd and its peers", facts, [page.section_html(s) for s in sections])
-    page.replace(options.out / "tables.md", tables.markdown(facts, sections))
-    page.replace(options.out / "measured.json", json.dumps({"facts": facts, "measured": measured}, indent=1) + "\n")
+        report(options, before, sections, measured)
     print((options.out / "tables.md").read_text(encoding="utf-8"))
 
 
