@@ -330,7 +330,7 @@ class Flows:
         self.tab_to("#chart")
         self.press(Keys.ARROW_RIGHT, Keys.ARROW_DOWN)
         self.assertEqual(self.step(), 2)
-        self.assertRegex(self.text("item-reading"), r"^Item \d+, ranks: input \d+")
+        self.assertRegex(self.text("item-reading"), r"^Item \d+, rank \d+ in the input")
         self.tab_to("#heat td")
         self.press(Keys.ARROW_DOWN, Keys.ARROW_RIGHT)
         self.assertRegex(self.text("cell-reading"), r"^Rank 2, item \d+: ")

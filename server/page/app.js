@@ -223,7 +223,8 @@ function runOnce() {
     const run = await rankWith(name, request, signal);
     byId('comparison').hidden = true;
     showRun(run);
-    tell(`Ranked: ${costLine(run)}.`);
+    tell(`Ranked in ${plural(run.answer.encodings, 'encoding')}, ` +
+      `${milliseconds(run.answer.timing_ms?.total)}.`);
     reveal(byId('rounds'));
   });
 }

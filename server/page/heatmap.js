@@ -8,6 +8,8 @@ import { logSoftmax, maskedArgmax } from './ranking.js';
 const FAINTEST = Math.log(0.001); // anything less likely looks the same
 const NARROWEST = 13; // px; narrower, and the table scrolls
 const WIDEST = 30;
+const HEAD = 48; // of a row, with its padding
+const GAP = 1; // between cells, as in the style
 
 export class HeatMap {
   // told(text): what the cell below the pointer or the focus says.
@@ -51,7 +53,8 @@ export class HeatMap {
 
   fit() {
     if (!this.run) return;
-    const room = this.container.clientWidth / (this.run.k + 1.6);
+    const { k } = this.run;
+    const room = (this.container.clientWidth - HEAD - k * GAP) / k;
     const size = Math.floor(Math.min(WIDEST, Math.max(NARROWEST, room)));
     this.table.style.setProperty('--cell', `${size}px`);
     this.table.classList.toggle('is-dense', size < 20);

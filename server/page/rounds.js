@@ -14,7 +14,7 @@ const MARGIN = 30; // beside the first and the last column
 const NARROWEST = 50; // between columns: narrower, and the chart scrolls
 const WIDEST = 124;
 const ROOMY = 560; // as wide as this, the texts fit beside the columns,
-const NAMES = 150; // which leave that much for each side
+const NAMES = 156; // which leave that much for each side
 
 const rowHeight = (k) => (k <= 12 ? 28 : k <= 24 ? 24 : 20);
 const MAX_STAGGER = 300; // ms for all verdicts of a column together
@@ -51,12 +51,14 @@ export class RoundsChart {
     this.width = this.container.clientWidth;
     this.row = rowHeight(k);
     const sides = this.names(steps);
-    const roomy = this.width >= ROOMY;
-    const room = this.width - (roomy ? 2 * NAMES : 0) - 2 * MARGIN;
-    this.gap = Math.min(WIDEST, Math.max(NARROWEST, Math.floor(room / (steps.length - 1))));
+    const gaps = steps.length - 1;
+    const hasNames = this.width >= ROOMY;
+    const room = this.width - (hasNames ? 2 * NAMES : 0) - 2 * MARGIN;
+    this.gap = Math.min(WIDEST, Math.max(NARROWEST, Math.floor(room / gaps)));
     this.scroller = element('div', { class: 'columns' }, this.drawing());
     this.container.replaceChildren(sides.first, this.scroller, sides.last);
-    this.container.classList.toggle('is-roomy', roomy);
+    this.container.classList.toggle('has-names', hasNames);
+    this.container.classList.toggle('is-long', gaps * this.gap > room);
     this.container.style.setProperty('--row', `${this.row}px`);
     this.container.style.setProperty('--head', `${HEAD}px`);
   }
@@ -243,8 +245,8 @@ export function itinerary({ steps, texts }, item, until) {
   const stops = steps.slice(0, until + 1).map((step) => {
     const rank = step.order.indexOf(item);
     if (step.kind === 'round' && rank >= step.proposed) return null;
-    return `${step.kind === 'round' ? `round ${step.encodings}` : step.kind} ${rank + 1}`;
+    return `${rank + 1} in ${step.kind === 'round' ? `round ${step.encodings}` : `the ${step.kind}`}`;
   });
-  const way = stops.filter((stop) => stop !== null).join(' → ');
-  return `Item ${item + 1}, ranks: ${way}. ${texts[item]}`;
+  const way = stops.filter((stop) => stop !== null).join(', ');
+  return `Item ${item + 1}, rank ${way}: ${texts[item]}`;
 }
