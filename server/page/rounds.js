@@ -110,7 +110,6 @@ export class RoundsChart {
 
   // The lines between a column and the next; what ends up on top is drawn darkest.
   trail(column) {
-    const { k } = this.run;
     const [from, to, final] = [this.places[column], this.places[column + 1], this.places.at(-1)];
     const lines = from.map((position, item) => shape('line', {
       'data-item': item,
@@ -118,7 +117,7 @@ export class RoundsChart {
       y1: this.y(position),
       x2: this.x(column + 1),
       y2: this.y(to[item]),
-      'stroke-opacity': (1 - 0.78 * (final[item] / Math.max(1, k - 1))).toFixed(2),
+      'stroke-opacity': (0.2 + 0.8 * Math.exp(-final[item] / 5)).toFixed(2),
     }));
     return shape('g', { class: 'trail' }, ...lines);
   }
