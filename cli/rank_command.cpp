@@ -152,7 +152,7 @@ class RankRun {
           read_at_ + std::chrono::duration_cast<Clock::duration>(
                          std::chrono::duration<double, std::milli>(*options_.decoder.deadline_ms));
     }
-    batch_->add(n_tickets_, *std::move(decoding), *std::move(scorer), deadline);
+    batch_->add(n_tickets_, *std::move(decoding), *std::move(scorer), {.deadline = deadline});
     taken_in_.emplace(n_tickets_++, TakenIn{.request = request,
                                             .line = reader_->line(),
                                             .start = read_at_,
