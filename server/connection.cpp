@@ -23,8 +23,8 @@ thread_local Connection* t_current = nullptr;
 
 }  // namespace
 
-Connection::Connection(int socket, const ConnectionLimits& limits)
-    : socket_(socket), limits_(limits), in_(kBlock) {
+Connection::Connection(int socket, const ConnectionLimits& limits, const std::atomic<bool>& ending)
+    : socket_(socket), limits_(limits), ending_(ending), in_(kBlock) {
   t_current = this;
 }
 
@@ -84,7 +84,16 @@ bool Connection::hung_up() const {
 }
 
 bool Connection::is_readable() const {
-  return in_begin_ < in_end_ || wait_for(POLLIN, read_until_);
+  return in_begin_ < in_end_ || wait_for_more();
+}
+
+bool Connection::wait_for_more() const {
+  while (!ending_) {
+    const auto now = Clock::now();
+    if (wait_for(POLLIN, std::min(read_until_, now + kLookInterval))) return true;
+    if (now >= read_until_) return false;
+  }
+  return wait_for(POLLIN, Clock::now());  // what is there already
 }
 
 bool Connection::is_writable() const {
@@ -92,7 +101,7 @@ bool Connection::is_writable() const {
 }
 
 ssize_t Connection::receive() {
-  if (!wait_for(POLLIN, read_until_)) {
+  if (!wait_for_more()) {
     over_time_ = closes_ = true;
     return -1;
   }

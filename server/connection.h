@@ -3,6 +3,7 @@
 
 #include <httplib.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <functional>
@@ -25,7 +26,8 @@ struct ConnectionLimits {
 // client is still there. Owns the socket. For one thread.
 class Connection final : public httplib::Stream {
  public:
-  Connection(int socket, const ConnectionLimits& limits);
+  // `ending` outlives it: once it is true, no more of a request is waited for.
+  Connection(int socket, const ConnectionLimits& limits, const std::atomic<bool>& ending);
   ~Connection() override;
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -59,11 +61,13 @@ class Connection final : public httplib::Stream {
 
  private:
   bool wait_for(short events, Clock::time_point until) const;
+  bool wait_for_more() const;
   ssize_t receive();
   void linger();
 
   const int socket_;
   const ConnectionLimits limits_;
+  const std::atomic<bool>& ending_;
   Clock::time_point read_until_;
   std::vector<char> in_;
   std::size_t in_begin_ = 0;

@@ -55,7 +55,7 @@ void ConnectionServer::end() {
 }
 
 bool ConnectionServer::process_and_close_socket(socket_t socket) {
-  Connection connection(socket, limits_);
+  Connection connection(socket, limits_, ending_);
   try {
     if (ConnectionPool::refuses()) {
       connection.close_behind_response();

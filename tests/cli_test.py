@@ -151,7 +151,7 @@ class Usage(CliTest):
 
     def test_unknown_words_are_told_by_name(self):
         for arguments, told in [
-            ([], "needs a command: rank, eval, bench, train, model, prompt"),
+            ([], "needs a command: rank, eval, bench, train, serve, model, prompt"),
             (["juggle"], '"juggle" is no command of rsd; it has rank'),
             (["model", "juggle"], '"juggle" is no command of rsd model; it has fetch, prepare, inspect'),
             (["--juggle"], "option --juggle is unknown"),
