@@ -19,8 +19,7 @@ Result<void> learn_costs(LlamaEngine& llm, CostModel& costs) {
   const auto times = llm.time_generation(tokens, std::span(tokens).first(n_steps));
   if (!times) return times.error().within("learning what encodings cost");
   costs.observe_prefill(tokens.size(), times->prefill_ms);
-  if (n_steps > 1)
-    costs.observe_encoding(1, times->decode_ms / static_cast<double>(n_steps - 1));
+  if (n_steps > 1) costs.observe_encoding(1, times->decode_ms / static_cast<double>(n_steps - 1));
   return {};
 }
 

@@ -26,8 +26,7 @@ Result<std::shared_ptr<const RankingPolicy>> LlmRankingEngine::policy(
     const std::string& name) const {
   if (name.empty()) return default_policy_;
   if (name != kAgentPolicy) return policy_by_name(name);
-  if (!agent_)
-    return Error(ErrorCode::kInvalidArgument, "policy agent: this server has no agent");
+  if (!agent_) return Error(ErrorCode::kInvalidArgument, "policy agent: this server has no agent");
   return agent_;
 }
 

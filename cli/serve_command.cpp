@@ -212,8 +212,7 @@ void add_http_options(CLI::App& command, ServeOptions& options) {
       ->check(not_empty())
       ->type_name("NAME")
       ->group(group);
-  command
-      .add_option("--log-format", options.log_format, "text, or json: an object a line")
+  command.add_option("--log-format", options.log_format, "text, or json: an object a line")
       ->check(one_of({"text", "json"}))
       ->capture_default_str()
       ->type_name("NAME")
@@ -277,7 +276,8 @@ void add_serve_command(CLI::App& app, Selected& selected) {
   add_http_options(*command, *options);
   add_limit_options(*command, *options);
   add_decoder_options(*command, options->decoder);
-  command->get_option("--decoder")->description("For requests that name none: rsd, exact, sd, std or ar");
+  command->get_option("--decoder")
+      ->description("For requests that name none: rsd, exact, sd, std or ar");
   add_engine_options(*command, options->engine);
   options->engine.cache_ram = kCacheMib;
   add_cache_option(*command, options->engine);

@@ -62,8 +62,8 @@ server::AccessSink start_server_log(ServerLogFormat format, bool level_is_given)
     };
   }
   logger->set_formatter(std::make_unique<JsonFormatter>());
-  const auto access = std::make_shared<spdlog::logger>(kAccess, logger->sinks().begin(),
-                                                       logger->sinks().end());
+  const auto access =
+      std::make_shared<spdlog::logger>(kAccess, logger->sinks().begin(), logger->sinks().end());
   access->set_level(logger->level());
   return [access](const server::AccessRecord& record) {
     const auto level = level_of(record);

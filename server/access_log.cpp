@@ -33,15 +33,16 @@ std::string dumped(const OutJson& line) {
 }
 
 bool fits_id(char c) {
-  return std::isalnum(static_cast<unsigned char>(c)) != 0 || std::string_view("._:-").find(c) != std::string_view::npos;
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+         std::string_view("._:-").find(c) != std::string_view::npos;
 }
 
 }  // namespace
 
 std::string text_line(const AccessRecord& record) {
-  std::string line = record.client + " " + printable(record.method) + " " +
-                     printable(record.path) + " " + std::to_string(record.status) + " " +
-                     decimal(record.ms) + " ms, id " + record.request_id;
+  std::string line = record.client + " " + printable(record.method) + " " + printable(record.path) +
+                     " " + std::to_string(record.status) + " " + decimal(record.ms) + " ms, id " +
+                     record.request_id;
   const CallNotes& notes = record.notes;
   if (notes.n_requests > 0) {
     line += ", " + std::to_string(notes.n_candidates) + " candidates, " +
@@ -87,11 +88,10 @@ std::string request_id(std::string_view given) {
   constexpr std::size_t kMaxLength = 128;
   if (!given.empty() && given.size() <= kMaxLength && std::ranges::all_of(given, fits_id))
     return std::string(given);
-  thread_local std::mt19937_64 numbers{
-      (std::uint64_t{std::random_device{}()} << 32U) | std::random_device{}()};
+  thread_local std::mt19937_64 numbers{(std::uint64_t{std::random_device{}()} << 32U) |
+                                       std::random_device{}()};
   std::array<char, 17> text{};
-  std::snprintf(text.data(), text.size(), "%016llx",
-                static_cast<unsigned long long>(numbers()));
+  std::snprintf(text.data(), text.size(), "%016llx", static_cast<unsigned long long>(numbers()));
   return text.data();
 }
 

@@ -57,7 +57,9 @@ bool Connection::wait_for_request(const std::function<bool()>& stop) {
   while (in_begin_ == in_end_) {
     const auto now = Clock::now();
     if (now >= until || stop()) return false;
-    if (wait_for(POLLIN, std::min(until, now + kLookInterval))) return !hung_up();
+    if (!wait_for(POLLIN, std::min(until, now + kLookInterval))) continue;
+    char first = 0;  // a client may have ended its writing behind a request
+    return ::recv(socket_, &first, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
   }
   return true;
 }

@@ -74,9 +74,8 @@ OutJson error_body(const Failure& failure, Dialect dialect) {
     body["error"] = failure.message;
     body["error_type"] = tei_type_of(failure.status);
   } else {
-    body["error"] = {{"code", failure.status},
-                     {"message", failure.message},
-                     {"type", type_of(failure.status)}};
+    body["error"] = {
+        {"code", failure.status}, {"message", failure.message}, {"type", type_of(failure.status)}};
   }
   return body;
 }

@@ -258,14 +258,12 @@ void HttpServer::State::add_hooks() {
       t_call.notes.failure = "an unknown exception";
     }
   });
-  http.set_error_handler([this](const Request& request, Response& response) {
-    complete_error(request, response);
-  });
+  http.set_error_handler(
+      [this](const Request& request, Response& response) { complete_error(request, response); });
   http.set_post_routing_handler(
       [this](const Request&, Response& response) { finish_headers(response); });
-  http.set_logger([this](const Request& request, const Response& response) {
-    log_call(request, response);
-  });
+  http.set_logger(
+      [this](const Request& request, const Response& response) { log_call(request, response); });
 }
 
 // -----------------------------------------------------------------------------------------------

@@ -14,13 +14,13 @@ namespace rsd::server {
 
 struct HttpOptions {
   std::string host = "127.0.0.1";
-  int port = 8080;                 // 0 = any that is free
-  std::size_t connections = 256;   // that are served at a time; as many more wait
+  int port = 8080;                // 0 = any that is free
+  std::size_t connections = 256;  // that are served at a time; as many more wait
   std::size_t max_body_bytes = 4u << 20;
-  double request_timeout_s = 20;   // for a whole request to arrive, and for a reply to be taken
-  double keep_alive_s = 5;         // that an idle connection is kept
+  double request_timeout_s = 20;  // for a whole request to arrive, and for a reply to be taken
+  double keep_alive_s = 5;        // that an idle connection is kept
   ApiKeys keys;
-  AccessSink log;                  // called from many threads; may be empty
+  AccessSink log;  // called from many threads; may be empty
 };
 
 class HttpServer {

@@ -46,7 +46,8 @@ struct Metrics::Families {
   Family<Counter>& calls =
       counter(registry, "rsd_http_requests_total", "HTTP requests answered, by route and status");
   Family<Histogram>& call_seconds =
-      histogram(registry, "rsd_http_request_seconds", "From the end of an HTTP request's body to the end of its handling, by route");
+      histogram(registry, "rsd_http_request_seconds",
+                "From the end of an HTTP request's body to the end of its handling, by route");
   Family<Counter>& refused =
       counter(registry, "rsd_refused_total", "Ranking requests that were not taken, by reason");
   Counter& cancelled = counter(registry, "rsd_cancelled_total",
@@ -65,9 +66,8 @@ struct Metrics::Families {
   Histogram& decode_seconds = phases.Add({{"phase", "decode"}}, second_buckets());
   Histogram& agent_seconds = phases.Add({{"phase", "agent"}}, second_buckets());
   Histogram& total_seconds = phases.Add({{"phase", "total"}}, second_buckets());
-  Histogram& encodings =
-      histogram(registry, "rsd_encodings", "LLM encodings of a ranking request")
-          .Add({}, Buckets{0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64});
+  Histogram& encodings = histogram(registry, "rsd_encodings", "LLM encodings of a ranking request")
+                             .Add({}, Buckets{0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64});
   Histogram& verified_share =
       histogram(registry, "rsd_verified_share", "Share of a ranking's positions that is verified")
           .Add({}, Buckets{0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.99});

@@ -37,8 +37,8 @@ Result<void> read_option_headers(const HeaderOf& header_of, RankOptions& options
 
 // What holds where a call chooses nothing.
 struct RankDefaults {
-  DecodingOptions decoding;           // as the options of `rsd serve` name it
-  std::size_t budget = 3;             // of rsd, where neither the call nor `decoding` tells one
+  DecodingOptions decoding;  // as the options of `rsd serve` name it
+  std::size_t budget = 3;    // of rsd, where neither the call nor `decoding` tells one
   std::optional<double> deadline_ms;
 };
 

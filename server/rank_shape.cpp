@@ -18,8 +18,8 @@ std::variant<Request, Failure> parse_item(const Json& item, const std::string& i
     return Failure{.status = 400,
                    .message = wrong_value("the request", item, "a JSON object").message()};
   }
-  if (const auto list = item.find("candidates"); list != item.end() && list->is_array() &&
-                                                 list->size() > max_candidates) {
+  if (const auto list = item.find("candidates");
+      list != item.end() && list->is_array() && list->size() > max_candidates) {
     return Failure{.status = 413,
                    .message = "candidates has " + std::to_string(list->size()) +
                               " entries; this server takes at most " +

@@ -102,8 +102,8 @@ Ranker::Prepared Ranker::prepare(Request request, const RankOptions& options,
                            std::to_string(engine_->context_size()) + " tokens; truncate is false"};
     return prepared;
   }
-  prepared.job =
-      JobRequest{.prompt = *std::move(prompt), .n_items = n_items, .decoding = decoding, .times = {}};
+  prepared.job = JobRequest{
+      .prompt = *std::move(prompt), .n_items = n_items, .decoding = decoding, .times = {}};
   return prepared;
 }
 

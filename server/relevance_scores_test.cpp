@@ -49,7 +49,8 @@ TEST(RelevanceScores, StayApartAndWithinBoundsWhereTheLlmIsSure) {
 }
 
 TEST(RelevanceScores, AreRanksWhereNothingWasEncoded) {
-  EXPECT_THAT(relevance_scores(Ranking::identity(4), {}).relevance, ElementsAre(1, 0.75, 0.5, 0.25));
+  EXPECT_THAT(relevance_scores(Ranking::identity(4), {}).relevance,
+              ElementsAre(1, 0.75, 0.5, 0.25));
   EXPECT_THAT(relevance_scores(Ranking::identity(1), std::vector<float>{2.0F}).relevance,
               ElementsAre(1));
 }

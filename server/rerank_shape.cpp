@@ -48,7 +48,8 @@ void ignore_foreign(Fields& fields) {
 
 void read_truncation(Fields& fields, RerankCall& call) {
   const Json* truncate = fields.any("truncate");
-  if (truncate != nullptr && truncate->is_boolean()) call.options.refuse_cut = !truncate->get<bool>();
+  if (truncate != nullptr && truncate->is_boolean())
+    call.options.refuse_cut = !truncate->get<bool>();
   const auto direction = fields.optional_text("truncation_direction").value_or("Right");
   if (direction != "Right" && direction != "right") {
     fields.fail(wrong_value("truncation_direction", Json(direction),
@@ -87,8 +88,8 @@ std::size_t n_results(const RerankAnswer& answer) {
 }
 
 OutJson tei_results(const RerankAnswer& answer) {
-  const auto& scores = answer.call.raw_scores ? answer.ranked.scores.raw
-                                              : answer.ranked.scores.relevance;
+  const auto& scores =
+      answer.call.raw_scores ? answer.ranked.scores.raw : answer.ranked.scores.relevance;
   OutJson results = OutJson::array();
   for (std::size_t p = 0; p < n_results(answer); ++p) {
     const std::size_t item = answer.ranked.outcome.ranking.at(Position(p)).slot();
@@ -138,8 +139,7 @@ ParsedRerank parse_rerank(const Json& body, RerankRoute route, std::size_t max_d
   if (list->empty()) return refused(400, name + " is empty");
   if (list->size() > max_documents) {
     return refused(413, name + " has " + std::to_string(list->size()) +
-                            " entries; this server takes at most " +
-                            std::to_string(max_documents));
+                            " entries; this server takes at most " + std::to_string(max_documents));
   }
   call.query = fields.text("query");
   read_texts(fields, *list, name, call);
@@ -165,9 +165,9 @@ OutJson rerank_body(const RerankAnswer& answer) {
   if (answer.call.is_tei) return tei_results(answer);
   const Ranked& ranked = answer.ranked;
   OutJson meta{{"api_version", {{"version", api_version(answer.route)}}},
-            {"billed_units", {{"search_units", 1}}},
-            {"encodings", ranked.outcome.encodings},
-            {"verified_prefix", ranked.outcome.verified_prefix}};
+               {"billed_units", {{"search_units", 1}}},
+               {"encodings", ranked.outcome.encodings},
+               {"verified_prefix", ranked.outcome.verified_prefix}};
   return {{"id", ranked.request.id},
           {"object", "list"},
           {"created", static_cast<std::int64_t>(std::time(nullptr))},

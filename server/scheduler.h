@@ -111,8 +111,8 @@ class Scheduler {
   std::map<std::size_t, JobHandle> in_flight_;
   bool draining_ = false;
   bool stopping_ = false;
-  double busy_ms_ = 0;         // since the last job ended
-  double ms_per_job_ = 0;      // a moving average; 0 = none has ended yet
+  double busy_ms_ = 0;     // since the last job ended
+  double ms_per_job_ = 0;  // a moving average; 0 = none has ended yet
   PromptFigures prompt_figures_;
 
   std::thread thread_;  // last: it uses what stands above

@@ -100,13 +100,11 @@ std::optional<Failure> Service::unavailable() const {
     case Phase::kReady:
       return std::nullopt;
     case Phase::kLoading:
-      return Failure{.status = 503,
-                     .message = "the model is being loaded",
-                     .retry_after_s = kRetrySeconds};
+      return Failure{
+          .status = 503, .message = "the model is being loaded", .retry_after_s = kRetrySeconds};
     case Phase::kDraining:
-      return Failure{.status = 503,
-                     .message = "the server is shutting down",
-                     .retry_after_s = kRetrySeconds};
+      return Failure{
+          .status = 503, .message = "the server is shutting down", .retry_after_s = kRetrySeconds};
   }
   return std::nullopt;
 }
@@ -127,25 +125,21 @@ Reply Service::rerank(const Call& call, RerankRoute route) {
   const RankEnd& end = std::get<std::vector<RankEnd>>(ranked).front();
   if (const auto* failure = std::get_if<Failure>(&end)) return refuse(*failure);
   const auto& answer = std::get<Ranked>(end);
-  Reply reply = json_reply(rerank_body({.call = wanted,
-                                        .ranked = answer,
-                                        .model = ranker_->engine().model_name(),
-                                        .route = route}));
+  Reply reply = json_reply(rerank_body(
+      {.call = wanted, .ranked = answer, .model = ranker_->engine().model_name(), .route = route}));
   tell_in_headers(answer, reply);
   note(answer, reply.notes);
   return reply;
 }
 
 Reply Service::rank(const Call& call) {
-  const auto refuse = [](const Failure& failure) {
-    return error_reply(failure, Dialect::kRerank);
-  };
+  const auto refuse = [](const Failure& failure) { return error_reply(failure, Dialect::kRerank); };
   if (const auto failure = unavailable()) return refuse(*failure);
   const auto body = parse_body(call.body, limits_.max_depth);
   if (!body) return refuse(failure_of(body.error()));
-  auto parsed = parse_rank(
-      *body, call.request_id,
-      {.max_requests = limits_.jobs.queue, .max_candidates = limits_.max_candidates});
+  auto parsed =
+      parse_rank(*body, call.request_id,
+                 {.max_requests = limits_.jobs.queue, .max_candidates = limits_.max_candidates});
   if (const auto* failure = std::get_if<Failure>(&parsed)) return refuse(*failure);
   auto& wanted = std::get<RankCall>(parsed);
   if (auto read = read_option_headers(call.header_of, wanted.options); !read)
