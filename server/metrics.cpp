@@ -87,7 +87,10 @@ struct Metrics::Families {
   std::mutex scraping;
 };
 
-Metrics::Metrics() : families_(std::make_unique<Families>()) {}
+Metrics::Metrics() : families_(std::make_unique<Families>()) {
+  for (const char* reason : {"queue_full", "draining"})  // 0 is told, too
+    families_->refused.Add({{"reason", reason}});
+}
 Metrics::~Metrics() = default;
 
 void Metrics::count_call(std::string_view route, int status, double ms) {
