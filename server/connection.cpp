@@ -56,8 +56,10 @@ bool Connection::wait_for_request(const std::function<bool()>& stop) {
   const auto until = Clock::now() + limits_.keep_alive;
   while (in_begin_ == in_end_) {
     const auto now = Clock::now();
-    if (now >= until || stop()) return false;
-    if (!wait_for(POLLIN, std::min(until, now + kLookInterval))) continue;
+    if (!wait_for(POLLIN, std::min(until, now + kLookInterval))) {
+      if (now >= until || stop()) return false;
+      continue;
+    }
     char first = 0;  // a client may have ended its writing behind a request
     return ::recv(socket_, &first, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
   }

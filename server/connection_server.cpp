@@ -46,7 +46,7 @@ void ConnectionServer::serve() {
 }
 
 void ConnectionServer::end() {
-  ending_ = true;
+  if (ending_.exchange(true)) return;
   // httplib stops only what runs already.
   constexpr std::chrono::milliseconds kLookInterval{1};
   while (!served_ && !is_running())

@@ -24,8 +24,6 @@ const char* type_of(int status) {
 // The names that TEI has for them.
 const char* tei_type_of(int status) {
   switch (status) {
-    case 400:
-      return "empty";
     case 401:
       return "authentication";
     case 429:
@@ -72,7 +70,7 @@ OutJson error_body(const Failure& failure, Dialect dialect) {
   OutJson body{{"message", failure.message}, {"detail", failure.message}};
   if (dialect == Dialect::kTei) {
     body["error"] = failure.message;
-    body["error_type"] = tei_type_of(failure.status);
+    body["error_type"] = failure.is_empty_list ? "empty" : tei_type_of(failure.status);
   } else {
     body["error"] = {
         {"code", failure.status}, {"message", failure.message}, {"type", type_of(failure.status)}};

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <map>
+#include <optional>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -56,6 +57,20 @@ Dialect dialect_of(const std::string& path) {
   return path == "/rerank" ? Dialect::kTei : Dialect::kRerank;
 }
 
+// httplib takes paths for regular expressions.
+std::string pattern_of(const std::string& path) {
+  std::string pattern;
+  for (const char c : path)
+    pattern += c == '.' ? std::string("\\.") : std::string(1, c);
+  return pattern;
+}
+
+Failure too_large(std::size_t max_bytes) {
+  return {.status = 413,
+          .message = "the body has more than " + std::to_string(max_bytes) +
+                     " bytes, which is what this server takes"};
+}
+
 // A connection that has no room: the only answer that is written by hand.
 std::string refusal() {
   const std::string body =
@@ -75,15 +90,20 @@ struct HttpServer::State {
 
   using Handler = std::function<Reply(const Call&)>;
   enum class Access { kOpen, kWithKey };
+  struct Route {
+    std::string path;
+    Access access;
+    Handler handler;
+  };
 
   void add_routes();
   void add_rerank_routes();
   void add_page();
   void add_hooks();
-  void get(const char* path, Access access, Handler handler);
-  void post(const char* path, Handler handler);
-  void serve_call(const Request& request, Response& response, const Handler& handler);
-  bool is_allowed(const Request& request) const;
+  void get(const std::string& path, Access access, Handler handler);
+  void post(const std::string& path, Handler handler);
+  void serve_call(const Request& request, Response& response, const Route& route);
+  std::optional<Failure> refusal_of(const Request& request, Access access) const;
   void complete_error(const Request& request, Response& response);
   void finish_headers(Response& response) const;
   void log_call(const Request& request, const Response& response);
@@ -92,24 +112,24 @@ struct HttpServer::State {
   const HttpOptions options;
   ConnectionServer http;
   std::map<std::string, std::set<std::string>, std::less<>> methods;  // by path
-  std::set<std::string, std::less<>> open_paths;
 };
 
 // ---- Routes -----------------------------------------------------------------------------------
 
-void HttpServer::State::get(const char* path, Access access, Handler handler) {
+void HttpServer::State::get(const std::string& path, Access access, Handler handler) {
   methods[path].insert({"GET", "HEAD"});
-  if (access == Access::kOpen) open_paths.insert(path);
-  http.Get(path, [this, handler = std::move(handler)](const Request& request, Response& response) {
-    serve_call(request, response, handler);
+  http.Get(pattern_of(path).c_str(), [this, route = Route{path, access, std::move(handler)}](
+                                         const Request& request, Response& response) {
+    serve_call(request, response, route);
   });
 }
 
-void HttpServer::State::post(const char* path, Handler handler) {
+void HttpServer::State::post(const std::string& path, Handler handler) {
   methods[path].insert("POST");
-  http.Post(path, [this, handler = std::move(handler)](const Request& request, Response& response) {
-    serve_call(request, response, handler);
-  });
+  http.Post(
+      pattern_of(path).c_str(),
+      [this, route = Route{path, Access::kWithKey, std::move(handler)}](
+          const Request& request, Response& response) { serve_call(request, response, route); });
 }
 
 void HttpServer::State::add_routes() {
@@ -136,7 +156,7 @@ void HttpServer::State::add_rerank_routes() {
 
 void HttpServer::State::add_page() {
   for (const PageFile& file : page_files()) {
-    get(std::string(file.path).c_str(), Access::kOpen, [file](const Call&) {
+    get(std::string(file.path), Access::kOpen, [file](const Call&) {
       return Reply{.body = std::string(file.content),
                    .content_type = std::string(file.content_type),
                    .headers = {{"Content-Security-Policy", "default-src 'self'"},
@@ -148,20 +168,20 @@ void HttpServer::State::add_page() {
 
 // ---- One call ---------------------------------------------------------------------------------
 
-bool HttpServer::State::is_allowed(const Request& request) const {
-  return options.keys.empty() || open_paths.contains(request.path) ||
-         options.keys.accept(request.get_header_value("Authorization"));
+std::optional<Failure> HttpServer::State::refusal_of(const Request& request, Access access) const {
+  if (access == Access::kWithKey && !options.keys.empty() &&
+      !options.keys.accept(request.get_header_value("Authorization"))) {
+    return Failure{.status = 401, .message = "the API key is missing or wrong"};
+  }
+  if (request.body.size() > options.max_body_bytes) return too_large(options.max_body_bytes);
+  return std::nullopt;
 }
 
-void HttpServer::State::serve_call(const Request& request, Response& response,
-                                   const Handler& handler) {
+void HttpServer::State::serve_call(const Request& request, Response& response, const Route& route) {
   t_call.arrival = Clock::now();
-  t_call.route = request.path;
-  if (!is_allowed(request)) {
-    return apply(error_reply({.status = 401, .message = "the API key is missing or wrong"},
-                             dialect_of(request.path)),
-                 response);
-  }
+  t_call.route = route.path;
+  if (const auto failure = refusal_of(request, route.access))
+    return apply(error_reply(*failure, dialect_of(route.path)), response);
   const Connection* connection = Connection::current();
   const Call call{
       .body = request.body,
@@ -169,7 +189,7 @@ void HttpServer::State::serve_call(const Request& request, Response& response,
       .hung_up = [connection] { return connection != nullptr && connection->hung_up(); },
       .request_id = t_call.id,
       .arrival = t_call.arrival};
-  apply(handler(call), response);
+  apply(route.handler(call), response);
 }
 
 // What httplib itself has refused gets a body, and the status that it deserves.
@@ -179,13 +199,11 @@ void HttpServer::State::complete_error(const Request& request, Response& respons
   Failure failure{.status = response.status, .message = "the request is malformed"};
   const auto known = methods.find(request.path);
   if (connection != nullptr && (connection->is_over_length() || response.status == 413)) {
-    failure.status = 413;
-    failure.message = "the body has more than " + std::to_string(options.max_body_bytes) +
-                      " bytes, which is what this server takes";
+    failure = too_large(options.max_body_bytes);
   } else if (connection != nullptr && connection->is_over_time()) {
     failure.status = 408;
     failure.message = "the request did not arrive in time";
-  } else if (response.status == 404 && known != methods.end()) {
+  } else if (known != methods.end() && !known->second.contains(request.method)) {
     failure.status = 405;
     failure.message = "the method is not allowed here";
     std::string allowed;

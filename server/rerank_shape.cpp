@@ -136,7 +136,10 @@ ParsedRerank parse_rerank(const Json& body, RerankRoute route, std::size_t max_d
   if (!list->is_array()) {
     return refused(invalid_status, wrong_value(name, *list, "an array").message());
   }
-  if (list->empty()) return refused(400, name + " is empty");
+  if (list->empty()) {
+    parsed.failure = Failure{.status = 400, .message = name + " is empty", .is_empty_list = true};
+    return parsed;
+  }
   if (list->size() > max_documents) {
     return refused(413, name + " has " + std::to_string(list->size()) +
                             " entries; this server takes at most " + std::to_string(max_documents));

@@ -302,9 +302,10 @@ TEST_F(ServiceTest, AFullQueueIs429WithRetryAfter) {
     calls.push_back(std::async(std::launch::async, [this, &body] { return rerank(body); }));
     if (i == 0) gate_.wait_for_passes(1);  // it is under way; the others wait
   }
-  Reply refused;
-  while ((refused = rerank(R"({"query":"q","documents":["a","b"],"deadline_ms":1})")).status != 429)
+  while (service_.metrics_text().body.find("rsd_queue_length 2") == std::string::npos)
     std::this_thread::sleep_for(1ms);
+  const Reply refused = rerank(body);
+  EXPECT_EQ(refused.status, 429);
   EXPECT_GE(std::stoi(header(refused, "Retry-After")), 1);
   EXPECT_EQ(json_of(refused)["error"]["type"], "overloaded_error");
   gate_.open();
