@@ -140,7 +140,7 @@ class Usage(CliTest):
 
     def test_every_command_has_help_on_stdout(self):
         commands = ["", "rank", "eval", "model", "model fetch", "model prepare", "model inspect"]
-        commands += ["prompt render"]
+        commands += ["prompt render", "serve"]
         for command in commands:
             with self.subTest(command=command):
                 text = self.good(run(*command.split(), "--help"))
