@@ -130,7 +130,7 @@ int main(int argc, char** argv) {
     return registered;
   };
   timed(benchmark::RegisterBenchmark("encode/positions", encode_positions, std::ref(*scorer)))
-      ->ArgsProduct({{1, 2, 4, 8, 12, 16, 20, 32, 48, 64, 99}});
+      ->ArgsProduct({{1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 20, 32, 48, 64, 99}});
   timed(benchmark::RegisterBenchmark("encode/changed-from", encode_suffix, std::ref(*scorer)))
       ->ArgsProduct({{0, 25, 50, 75, 90, 95}});
   benchmark::RunSpecifiedBenchmarks();

@@ -20,6 +20,7 @@
 #include "prompt_command.h"
 #include "rank_command.h"
 #include "serve_command.h"
+#include "thread_waiting.h"
 #include "train_command.h"
 
 namespace {
@@ -97,6 +98,7 @@ int finish(int code) {
 }  // namespace
 
 int main(int argc, char** argv) try {
+  wait_without_long_spinning(argv);
   occupy_standard_streams();
   std::ios::sync_with_stdio(false);  // what has come in on stdin can be seen (RequestReader)
   std::signal(SIGPIPE, SIG_IGN);     // a reader that goes away is a failed write, with a message

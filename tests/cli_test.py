@@ -134,6 +134,36 @@ class CliTest(unittest.TestCase):
         return done.stdout
 
 
+class Process(CliTest):
+    """What other programs see of a running rsd."""
+
+    def running(self, **variables):
+        """Its name and its environment, once it has answered a request."""
+        command = [RSD, "rank", "--requests", "-", "--model", MODEL, "-t", "1"]
+        own = {k: v for k, v in os.environ.items() if k not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**own, **variables})
+        process.stdin.write(request("a"))
+        process.stdin.flush()
+        process.stdout.readline()
+        place = pathlib.Path("/proc") / str(process.pid)
+        name = (place / "comm").read_text().strip()
+        arguments = (place / "cmdline").read_bytes().decode().split("\0")[:-1]
+        environment = dict(pair.split("=", 1) for pair in (place / "environ").read_text().split("\0") if pair)
+        process.communicate()
+        self.assertEqual((process.returncode, arguments), (OK, [str(part) for part in command]))
+        return name, environment
+
+    def test_threads_that_wait_spin_briefly(self):
+        name, environment = self.running()
+        self.assertEqual(name, "rsd")
+        self.assertEqual(environment.get("GOMP_SPINCOUNT"), "1000")
+
+    def test_what_the_user_says_of_waiting_threads_stands(self):
+        self.assertEqual(self.running(GOMP_SPINCOUNT="7")[1]["GOMP_SPINCOUNT"], "7")
+        self.assertNotIn("GOMP_SPINCOUNT", self.running(OMP_WAIT_POLICY="passive")[1])
+
+
 class Usage(CliTest):
     def test_version_is_one_line(self):
         self.assertRegex(self.good(run("--version")), r"^rsd \d+\.\d+\.\d+\n$")

@@ -38,10 +38,11 @@ double CostModel::Line::variance() const {
 double CostModel::Line::at(double n_tokens) const {
   const double mean_n = n / weight;
   const double mean_ms = ms / weight;
-  // Observations of one size only tell no slope: assume proportional cost above it and the same
-  // cost below, which errs towards finishing early.
-  if (!slope) return mean_ms * std::max(1.0, n_tokens / mean_n);
-  return std::max(0.0, mean_ms + *slope * (n_tokens - mean_n));
+  if (slope) return std::max(0.0, mean_ms + *slope * (n_tokens - mean_n));
+  // Observations of one size only tell no slope. Where nothing is typical: proportional above it
+  // and the same below, which errs towards finishing early.
+  if (typical_base == 0) return mean_ms * std::max(1.0, n_tokens / mean_n);
+  return mean_ms * (typical_base + n_tokens) / (typical_base + mean_n);
 }
 
 void CostModel::observe_prefill(std::size_t n_tokens, double ms) {
@@ -49,7 +50,7 @@ void CostModel::observe_prefill(std::size_t n_tokens, double ms) {
 }
 
 void CostModel::observe_encoding(std::size_t n_tokens, double ms) {
-  encoding_.observe(static_cast<double>(n_tokens), ms);
+  (n_tokens == 1 ? single_ : encoding_).observe(static_cast<double>(n_tokens), ms);
 }
 
 void CostModel::doubt_prefill() {
@@ -57,6 +58,7 @@ void CostModel::doubt_prefill() {
 }
 void CostModel::doubt_encoding() {
   encoding_.doubt();
+  single_.doubt();
 }
 
 std::optional<double> CostModel::prefill_ms(std::size_t n_tokens) const {
@@ -66,9 +68,11 @@ std::optional<double> CostModel::prefill_ms(std::size_t n_tokens) const {
 }
 
 std::optional<double> CostModel::encoding_ms(std::size_t n_tokens) const {
-  if (encoding_.weight == 0) return std::nullopt;
+  const bool has_single = single_.weight > 0;
+  if (!has_single && encoding_.weight == 0) return std::nullopt;
   if (n_tokens == 0) return 0;
-  return encoding_.at(static_cast<double>(n_tokens));
+  const bool by_single = has_single && (n_tokens == 1 || encoding_.weight == 0);
+  return (by_single ? single_ : encoding_).at(static_cast<double>(n_tokens));
 }
 
 }  // namespace rsd

@@ -240,6 +240,22 @@ TEST(CostModel, LearnsALine) {
   EXPECT_NEAR(*costs.encoding_ms(12), 46, 1e-6);
 }
 
+TEST(CostModel, TellsASinglePositionFromTheLineOfSeveral) {
+  CostModel costs;
+  costs.observe_encoding(1, 20);
+  EXPECT_NEAR(*costs.encoding_ms(4), 20 * 5.7 / 2.7, 1e-9);  // nothing else is known yet
+  for (const std::size_t n : {2U, 6U})
+    costs.observe_encoding(n, 40 + 5 * static_cast<double>(n));
+  EXPECT_NEAR(*costs.encoding_ms(1), 20, 1e-9);
+  EXPECT_NEAR(*costs.encoding_ms(4), 60, 1e-6);
+}
+
+TEST(CostModel, TakesATypicalMachinesLineBeforeSizesHaveDiffered) {
+  CostModel costs;
+  costs.observe_encoding(19, 100);
+  EXPECT_NEAR(*costs.encoding_ms(4), 100 * 5.7 / 20.7, 1e-9);
+}
+
 TEST(CostModel, RemembersWhatMoreTokensCostWhenOnlyOneSizeIsSeenAnyMore) {
   CostModel costs;
   for (const std::size_t n : {1U, 10U, 20U, 1U, 10U})

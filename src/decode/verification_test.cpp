@@ -57,6 +57,21 @@ TEST(VerifiedRowsEnd, IsTheWholeListWhereNothingIsKnownOfTheCosts) {
   EXPECT_EQ(verified_rows_end(verified(2), {3, 10}, CostModel()), 10U);
 }
 
+TEST(VerifiedRowsEnd, IsAFewPositionsWhereOneWholeListIsAllThatIsKnown) {
+  CostModel costs;
+  costs.observe_encoding(9, 100);
+  const std::size_t end = verified_rows_end(verified(2), {3, 10}, costs);
+  EXPECT_GT(end, 4U);
+  EXPECT_LT(end, 8U);
+}
+
+TEST(VerifiedRowsEnd, IsOnePositionWhereASecondCostsAsMuchAsAnotherEncoding) {
+  CostModel costs;  // as of kernels that are made for one vector: 20, then 40, 45, 50, …
+  for (const std::size_t n : {1U, 2U, 3U, 4U})
+    costs.observe_encoding(n, n == 1 ? 20 : 30 + 5 * static_cast<double>(n));
+  EXPECT_EQ(verified_rows_end(verified(1), {3, 10}, costs), 4U);
+}
+
 TEST(VerifiedRowsEnd, IsTheWholeListWhereTokensCostNothing) {
   EXPECT_EQ(verified_rows_end(verified(2), {3, 10}, costs_of(20, 0)), 10U);
 }
