@@ -21,6 +21,23 @@ constexpr std::chrono::milliseconds kLookInterval{50};
 
 thread_local Connection* t_current = nullptr;
 
+// `ask` tells one end's address: getpeername or getsockname.
+template <class Ask>
+void tell_address(Ask ask, int socket, std::string& ip, int& port) {
+  sockaddr_storage address{};
+  socklen_t length = sizeof(address);
+  std::array<char, NI_MAXHOST> host{};
+  std::array<char, NI_MAXSERV> service{};
+  auto* const raw = reinterpret_cast<sockaddr*>(&address);
+  if (ask(socket, raw, &length) != 0 ||
+      ::getnameinfo(raw, length, host.data(), host.size(), service.data(), service.size(),
+                    NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
+    return;
+  }
+  ip = host.data();
+  port = static_cast<int>(std::strtol(service.data(), nullptr, 10));
+}
+
 }  // namespace
 
 Connection::Connection(int socket, const ConnectionLimits& limits, const std::atomic<bool>& ending)
@@ -155,18 +172,11 @@ bool Connection::flush() {
 }
 
 void Connection::get_remote_ip_and_port(std::string& ip, int& port) const {
-  sockaddr_storage address{};
-  socklen_t length = sizeof(address);
-  std::array<char, NI_MAXHOST> host{};
-  std::array<char, NI_MAXSERV> service{};
-  auto* const raw = reinterpret_cast<sockaddr*>(&address);
-  if (::getpeername(socket_, raw, &length) != 0 ||
-      ::getnameinfo(raw, length, host.data(), host.size(), service.data(), service.size(),
-                    NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
-    return;
-  }
-  ip = host.data();
-  port = static_cast<int>(std::strtol(service.data(), nullptr, 10));
+  tell_address(::getpeername, socket_, ip, port);
+}
+
+void Connection::get_local_ip_and_port(std::string& ip, int& port) const {
+  tell_address(::getsockname, socket_, ip, port);
 }
 
 }  // namespace rsd::server
