@@ -243,7 +243,8 @@ TEST_F(ServiceTest, RankAnswersWithTheFieldsOfAnAnswerLine) {
       AnswerFormat::kJsonl,
       {.id = "r", .candidates = {{.id = "a", .text = "t", .first_stage_score = std::nullopt}}},
       {.ranking = Ranking::identity(1)}, "");
-  for (const auto& [field, value] : Json::parse(line).items())
+  const Json expected_fields = Json::parse(line);
+  for (const auto& [field, value] : expected_fields.items())
     EXPECT_TRUE(answer.contains(field)) << field;
 }
 
