@@ -71,7 +71,7 @@ class ServiceTest : public testing::Test {
   Gate gate_;
   std::map<std::string, std::string> headers_;
   std::atomic<bool> hung_up_{false};
-  Service service_{{.max_candidates = 50, .jobs = {.queue = 2, .parallel = 1}},
+  Service service_{{.max_candidates = 50, .jobs = {.queue = 3, .parallel = 1}},
                    {.decoding = {.decoder = DecoderKind::kExact, .policy = blend_policy()},
                     .budget = 3,
                     .deadline_ms = std::nullopt}};
@@ -282,7 +282,7 @@ TEST_F(ServiceTest, BadRankRequestsAreToldSo) {
   expect_refused(rank(std::string(kOne) + R"(,"budgte":3})"), 400, "budgte");
   expect_refused(rank(std::string(kOne) + R"(,"policy":"x"})"), 400, "policy");
   expect_refused(rank(R"({"requests":[]})"), 400, "requests is empty");
-  expect_refused(rank(R"({"requests":[{},{},{}]})"), 413, "at most 2");
+  expect_refused(rank(R"({"requests":[{},{},{},{}]})"), 413, "at most 3");
   expect_refused(rank(R"({"requests":[{}],"query":"q"})"), 400, "query");
 }
 
@@ -299,11 +299,11 @@ TEST_F(ServiceTest, AFullQueueIs429WithRetryAfter) {
   const std::string body = R"({"query":"q","documents":["a","b","c"]})";
   gate_.shut();
   std::vector<std::future<Reply>> calls;
-  for (int i = 0; i < 3; ++i) {
+  for (int i = 0; i < 4; ++i) {
     calls.push_back(std::async(std::launch::async, [this, &body] { return rerank(body); }));
     if (i == 0) gate_.wait_for_passes(1);  // it is under way; the others wait
   }
-  while (service_.metrics_text().body.find("rsd_queue_length 2") == std::string::npos)
+  while (service_.metrics_text().body.find("rsd_queue_length 3") == std::string::npos)
     std::this_thread::sleep_for(1ms);
   const Reply refused = rerank(body);
   EXPECT_EQ(refused.status, 429);
