@@ -19,6 +19,7 @@
 #include "model_command.h"
 #include "prompt_command.h"
 #include "rank_command.h"
+#include "serve_command.h"
 #include "thread_waiting.h"
 #include "train_command.h"
 
@@ -38,6 +39,7 @@ void describe(CLI::App& app, Selected& selected) {
   add_eval_command(app, selected);
   add_bench_command(app, selected);
   add_train_command(app, selected);
+  add_serve_command(app, selected);
   add_model_command(app, selected);
   add_prompt_command(app, selected);
 }

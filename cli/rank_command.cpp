@@ -16,6 +16,7 @@
 #include "decoder_options.h"
 #include "engine_options.h"
 #include "exit_code.h"
+#include "learn_costs.h"
 #include "option_checks.h"
 #include "output_file.h"
 #include "previous_answers.h"
@@ -152,7 +153,7 @@ class RankRun {
           read_at_ + std::chrono::duration_cast<Clock::duration>(
                          std::chrono::duration<double, std::milli>(*options_.decoder.deadline_ms));
     }
-    batch_->add(n_tickets_, *std::move(decoding), *std::move(scorer), deadline);
+    batch_->add(n_tickets_, *std::move(decoding), *std::move(scorer), {.deadline = deadline});
     taken_in_.emplace(n_tickets_++, TakenIn{.request = request,
                                             .line = reader_->line(),
                                             .start = read_at_,
@@ -219,28 +220,9 @@ class RankRun {
     engine_.emplace(*std::move(engine));
     batch_.emplace(engine_->llm(), &costs_);
     if (options_.decoder.deadline_ms) {
-      if (auto done = learn_costs(); !done) return done;
+      if (auto done = learn_costs(engine_->llm(), costs_); !done) return done;
     }
     return open_outputs();
-  }
-
-  // With deadlines, already the first request is to know what it can do in its time.
-  Result<void> learn_costs() {
-    constexpr std::size_t kPromptTokens = 64;
-    constexpr std::size_t kSteps = 4;
-    std::string text;
-    for (std::size_t n = 0; n < kPromptTokens; ++n)
-      text += " and";
-    auto tokens = engine_->llm().tokenizer()->encode_text(text);
-    tokens.resize(
-        std::min({kPromptTokens, tokens.size(), engine_->llm().info().context_size - kSteps}));
-    const std::size_t n_steps = std::min(kSteps, tokens.size());
-    const auto times = engine_->llm().time_generation(tokens, std::span(tokens).first(n_steps));
-    if (!times) return times.error().within("learning what encodings cost");
-    costs_.observe_prefill(tokens.size(), times->prefill_ms);
-    if (n_steps > 1)
-      costs_.observe_encoding(1, times->decode_ms / static_cast<double>(n_steps - 1));
-    return {};
   }
 
   Result<Conditions> conditions_of_run() const {

@@ -55,6 +55,16 @@ class CheckLayers(unittest.TestCase):
         self.assert_offence("src/rank/a.cpp", '#include "decode/a.h"',
                             "rank must not include decode (decode/a.h)")
 
+    def test_the_program_wires_the_server_and_not_the_reverse(self):
+        self.assert_accepted({"cli/a.cpp": '#include "server/service.h"\n',
+                              "server/service.h": '#include "metrics.h"\n',
+                              "server/metrics.h": ""})
+        self.assert_offence("server/a.cpp", '#include "cli/options.h"',
+                            "server must not include cli (cli/options.h)")
+        for layer in ["bindings", "benchmarks", "examples", "tests"]:
+            self.assert_offence(f"{layer}/a.cpp", '#include "server/service.h"',
+                                f"{layer} must not include server (server/service.h)")
+
     def test_nothing_includes_a_program(self):
         self.assert_offence("src/eval/a.cpp", '#include "cli/options.h"',
                             "eval must not include cli (cli/options.h)")

@@ -170,7 +170,7 @@ class Usage(CliTest):
 
     def test_every_command_has_help_on_stdout(self):
         commands = ["", "rank", "eval", "model", "model fetch", "model prepare", "model inspect"]
-        commands += ["prompt render"]
+        commands += ["prompt render", "serve"]
         for command in commands:
             with self.subTest(command=command):
                 text = self.good(run(*command.split(), "--help"))
@@ -181,7 +181,7 @@ class Usage(CliTest):
 
     def test_unknown_words_are_told_by_name(self):
         for arguments, told in [
-            ([], "needs a command: rank, eval, bench, train, model, prompt"),
+            ([], "needs a command: rank, eval, bench, train, serve, model, prompt"),
             (["juggle"], '"juggle" is no command of rsd; it has rank'),
             (["model", "juggle"], '"juggle" is no command of rsd model; it has fetch, prepare, inspect'),
             (["--juggle"], "option --juggle is unknown"),

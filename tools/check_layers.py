@@ -9,6 +9,7 @@ the tables below; they hold for tests too. What they say:
 - A module includes its own headers and those of the modules below it (MODULES), private ones too.
 - What stands beside the modules (ROOTS: programs, tests, examples) includes their public headers
   only, and the files of its own folder. tests/support is there for all tests and the benchmarks.
+  One arrow leads from root to root (WIRED): cli includes the server's headers, never the reverse.
 - A library of others is included only where USERS allows it. A public header neither includes one
   nor names what is in it (NAMES), so that whoever embeds rsd needs no header but ours.
 - A public header includes only public headers: private ones are not installed.
@@ -39,8 +40,10 @@ MODULES = {
 
 # The folders at the root: programs that wire the modules together, and what stands beside them.
 # They may include every module's public headers and their own files, and nothing includes them, but
-# for SHARED_HELPERS, which the tests of a module and the benchmarks may use.
+# for SHARED_HELPERS, which the tests of a module and the benchmarks may use, and the server, which
+# the program `rsd` wires to an LLM (WIRED).
 ROOTS = ["cli", "server", "bindings", "tests", "benchmarks", "examples"]
+WIRED = {"cli": ["server"]}
 SHARED_HELPERS = ("tests", "support")
 
 # library: its headers, as they are written in an #include.
@@ -58,7 +61,7 @@ LIBRARIES = {
     "GoogleTest": ["gtest/*", "gmock/*"],
     "Google Benchmark": ["benchmark/*"],
     "POSIX": ["unistd.h", "fcntl.h", "dlfcn.h", "poll.h", "pthread.h", "signal.h", "sched.h",
-              "spawn.h", "cpuid.h", "sys/*.h"],
+              "spawn.h", "cpuid.h", "sys/*.h", "arpa/*.h", "netdb.h"],
 }
 
 # library: the modules and roots whose private files may include it. TESTS stands for the tests,
@@ -135,7 +138,7 @@ class SourceFile:
         if header.is_shared_helper and (self.is_test or self.layer == "benchmarks"):
             return True
         if self.layer in ROOTS:
-            return header.layer in MODULES
+            return header.layer in MODULES or header.layer in WIRED.get(self.layer, [])
         return header.layer in reachable(self.layer)
 
     def may_include_private(self, header):

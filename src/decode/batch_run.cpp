@@ -6,9 +6,20 @@
 #include "decode/pass_costs.h"
 
 namespace rsd {
+namespace {
+
+using Deadline = std::optional<Clock::time_point>;
+
+Deadline earlier(const Deadline& a, const Deadline& b) {
+  if (!a || !b) return a ? a : b;
+  return std::min(*a, *b);
+}
+
+}  // namespace
 
 struct BatchRun::Request {
   std::size_t ticket;
+  Clock::time_point due;
   Decoding decoding;
   std::unique_ptr<PositionScorer> scorer;
   RequestRun run;
@@ -19,6 +30,7 @@ struct BatchRun::Request {
   Request(std::size_t number, Decoding own, std::unique_ptr<PositionScorer> opened,
           RunOptions options)
       : ticket(number),
+        due(Clock::time_point::max()),
         decoding(std::move(own)),
         scorer(std::move(opened)),
         run(decoding, *scorer, std::move(options)) {}
@@ -42,51 +54,75 @@ BatchRun::BatchRun(BatchScorer& llm, CostModel* costs, std::function<Clock::time
 BatchRun::~BatchRun() = default;
 
 void BatchRun::add(std::size_t ticket, Decoding decoding, std::unique_ptr<PositionScorer> scorer,
-                   std::optional<Clock::time_point> deadline) {
-  requests_.push_back(
-      std::make_unique<Request>(ticket, std::move(decoding), std::move(scorer),
-                                RunOptions{.deadline = deadline, .costs = costs_, .now = now_}));
+                   const Timeliness& times) {
+  requests_.push_back(std::make_unique<Request>(
+      ticket, std::move(decoding), std::move(scorer),
+      RunOptions{.deadline = times.deadline, .costs = costs_, .now = now_}));
+  requests_.back()->due = times.due(now_());
+}
+
+bool BatchRun::cancel(std::size_t ticket) {
+  return std::erase_if(requests_, [&](const auto& request) { return request->ticket == ticket; }) >
+         0;
 }
 
 std::vector<BatchRun::Finished> BatchRun::step() {
   for (const auto& request : requests_)
     request->ask();
-  if (const auto chosen = choose(); !chosen.empty()) encode(chosen);
+  if (std::ranges::none_of(requests_, &Request::ended)) {
+    const auto chosen = choose();
+    tell_left_out(chosen);
+    if (!chosen.empty()) encode(chosen);
+  }
   return take_finished();
 }
 
-// Those whose deadline comes first, and as many more as it is expected to hold with.
+// Those that are due first, and as many more as their deadlines are expected to hold with.
 std::vector<BatchRun::Request*> BatchRun::choose() {
   std::vector<Request*> waiting;
   waiting.reserve(requests_.size());
   for (const auto& request : requests_)
-    if (!request->ended) waiting.push_back(request.get());
-  std::ranges::stable_sort(waiting, {}, [](const Request* request) {
-    return request->run.deadline().value_or(Clock::time_point::max());
-  });
-  if (waiting.empty() || !waiting.front()->run.deadline()) return waiting;
-  const double left_ms =
-      std::chrono::duration<double, std::milli>(*waiting.front()->run.deadline() - now_()).count();
+    waiting.push_back(request.get());
+  std::ranges::stable_sort(waiting, {}, &Request::due);
+  const auto now = now_();
   double expected_ms = 0;
+  std::optional<Clock::time_point> earliest;
   std::size_t n_chosen = 0;
   for (; n_chosen < waiting.size(); ++n_chosen) {
-    expected_ms += waiting[n_chosen]->run.expected_ms();
-    if (n_chosen > 0 && expected_ms > left_ms) break;
+    const RequestRun& next = waiting[n_chosen]->run;
+    expected_ms += next.expected_ms();
+    earliest = earlier(earliest, next.deadline());
+    if (n_chosen > 0 && earliest &&
+        expected_ms > std::chrono::duration<double, std::milli>(*earliest - now).count()) {
+      break;
+    }
   }
   waiting.resize(n_chosen);
   return waiting;
+}
+
+void BatchRun::tell_left_out(const std::vector<Request*>& chosen) {
+  if (!on_left_out_) return;
+  for (const auto& request : requests_) {
+    if (!request->run.deadline() || std::ranges::find(chosen, request.get()) != chosen.end())
+      continue;
+    // A policy that fails here fails again when the answer is due, and is told then.
+    if (const auto so_far = request->run.so_far()) on_left_out_(request->ticket, *so_far);
+  }
 }
 
 void BatchRun::encode(const std::vector<Request*>& chosen) {
   std::vector<PassPart> parts;
   parts.reserve(chosen.size());
   PassCosts pass;
+  std::optional<Clock::time_point> earliest;
   for (const Request* request : chosen) {
+    earliest = earlier(earliest, request->run.deadline());
     parts.push_back(*request->part);
     pass.add(request->run, parts.back());
   }
   const auto start = now_();
-  auto results = llm_.encode_parts(parts, chosen.front()->run.deadline());
+  auto results = llm_.encode_parts(parts, earliest);
   const double ms = std::chrono::duration<double, std::milli>(now_() - start).count();
   if (results) {
     if (costs_) pass.observe(*costs_, ms);

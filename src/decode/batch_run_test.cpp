@@ -68,7 +68,7 @@ class Batch : public testing::Test {
     std::optional<Clock::time_point> deadline;
     if (deadline_ms) deadline = llm_.now() + duration_of(*deadline_ms);
     auto decoding = *Decoding::create(scorer->n_items(), kRsd);
-    batch_.add(ticket, std::move(decoding), std::move(scorer), deadline);
+    batch_.add(ticket, std::move(decoding), std::move(scorer), {.deadline = deadline});
     return added;
   }
   // Until all are through.
@@ -176,6 +176,76 @@ TEST_F(Batch, APassThatRunsIntoADeadlineEndsWhoIsLateAndServesTheOthersAgain) {
   EXPECT_EQ(outcomes_.at(2).encodings, 0U);
   EXPECT_FALSE(outcomes_.at(1).deadline_hit);
   EXPECT_EQ(outcomes_.at(1).encodings, 4U);
+}
+
+TEST_F(Batch, ARequestWithoutDeadlineIsNotPassedOverForEver) {
+  costs_.observe_prefill(100, 100);
+  PositionScorer* const patient = add(0, {.n_items = 20});
+  const auto start = llm_.now();
+  for (std::size_t ticket = 1; !outcomes_.contains(0); ++ticket) {
+    ASSERT_LT(llm_.now() - start, 2 * kPatience);
+    add(ticket, {.n_items = 20}, 150);  // there is always one that is more urgent
+    for (auto& finished : batch_.step())
+      outcomes_[finished.ticket] = *std::move(finished.outcome);
+  }
+  EXPECT_THAT(llm_.passes().front(), testing::Not(testing::Contains(patient)));
+  EXPECT_EQ(outcomes_.at(0).encodings, 4U);
+}
+
+TEST_F(Batch, ItsArrivalCountsNotWhenItIsAdded) {
+  costs_.observe_prefill(100, 1000);
+  auto scorer = std::make_unique<SyntheticScorer>(SyntheticOptions{.n_items = 20});
+  PositionScorer* const early = scorer.get();
+  add(1, {.n_items = 20}, 1500);
+  batch_.add(2, *Decoding::create(20, kRsd), std::move(scorer),
+             {.arrival = llm_.now() - kPatience});
+  batch_.step();
+  EXPECT_THAT(llm_.passes().front(), testing::Contains(early));
+}
+
+TEST_F(Batch, ACancelledRequestIsGone) {
+  add(1, {.n_items = 20});
+  add(2, {.n_items = 20});
+  batch_.step();
+  EXPECT_TRUE(batch_.cancel(1));
+  EXPECT_FALSE(batch_.cancel(1));
+  EXPECT_EQ(batch_.size(), 1U);
+  run();
+  EXPECT_THAT(order_, ElementsAre(2));
+}
+
+TEST_F(Batch, WhatNeedsNoPassDoesNotWaitForOne) {
+  add(1, {.n_items = 20});
+  add(2, {.n_items = 1});
+  const auto finished = batch_.step();
+  ASSERT_EQ(finished.size(), 1U);
+  EXPECT_EQ(finished.front().ticket, 2U);
+  EXPECT_TRUE(llm_.passes().empty());
+}
+
+TEST_F(Batch, WhoIsLeftOutOfAPassIsToldWhatItsAnswerWouldBe) {
+  costs_.observe_prefill(100, 100);
+  std::map<std::size_t, Outcome> left_out;
+  batch_.on_left_out([&](std::size_t ticket, const Outcome& so_far) { left_out[ticket] = so_far; });
+  add(1, {.n_items = 20}, 1000);
+  batch_.step();
+  EXPECT_TRUE(left_out.empty());
+  add(2, {.n_items = 20}, 105);  // its prompt and the other's encoding don't fit together
+  batch_.step();
+  ASSERT_TRUE(left_out.contains(1));
+  EXPECT_FALSE(left_out.contains(2));
+  EXPECT_EQ(left_out.at(1).encodings, 1U);
+  EXPECT_EQ(left_out.at(1).ranking.size(), 20U);
+  EXPECT_FALSE(left_out.at(1).deadline_hit);
+}
+
+TEST_F(Batch, TheTokensOfThePromptAreTold) {
+  add(1, {.n_items = 20});
+  run();
+  EXPECT_EQ(outcomes_.at(1).prompt_tokens, 100U);
+  EXPECT_EQ(outcomes_.at(1).tokens_reused, 0U);
+  ASSERT_EQ(outcomes_.at(1).round_ms.size(), outcomes_.at(1).encodings);
+  EXPECT_EQ(outcomes_.at(1).round_ms.front(), 100);  // the prompt's
 }
 
 TEST_F(Batch, EveryDeadlineHolds) {

@@ -106,6 +106,8 @@ Result<void> RequestRun::absorb(const PartResult& result) {
   prefilled_ = true;
   outcome_.timing.prefill_ms = prefill.ms;
   outcome_.tokens_encoded += prefill.n_tokens;
+  outcome_.prompt_tokens = prefill.n_tokens + prefill.n_reused;
+  outcome_.tokens_reused = prefill.n_reused;
   unbilled_ms_ = std::max(0.0, prefill.ms - ms_between(part_start_, options_.now()));
   return {};
 }
@@ -113,6 +115,8 @@ Result<void> RequestRun::absorb(const PartResult& result) {
 Result<void> RequestRun::take_in(const Encoding& encoding) {
   outcome_.timing.decode_ms += encoding.ms;
   outcome_.tokens_encoded += encoding.n_tokens;
+  const bool is_first = outcome_.round_ms.empty();
+  outcome_.round_ms.push_back(encoding.ms + (is_first ? outcome_.timing.prefill_ms : 0));
   const Decoding::Step step = *std::exchange(step_, std::nullopt);
   return decoding_.absorb(step, encoding.rows);
 }
@@ -132,11 +136,23 @@ Result<void> RequestRun::give_up() {
 Result<Outcome> RequestRun::outcome() {
   auto ranking = by_agent([&] { return decoding_.ranking(); });
   if (!ranking) return ranking.error();
-  outcome_.ranking = std::move(*ranking);
-  outcome_.encodings = decoding_.history().rounds().size();
-  outcome_.verified_prefix = decoding_.history().known().size();
-  outcome_.timing.total_ms = ms_between(start_, options_.now()) + unbilled_ms_;
+  complete(outcome_, *std::move(ranking));
   return std::move(outcome_);
+}
+
+Result<Outcome> RequestRun::so_far() const {
+  auto ranking = decoding_.ranking();
+  if (!ranking) return ranking.error();
+  Outcome outcome = outcome_;
+  complete(outcome, *std::move(ranking));
+  return outcome;
+}
+
+void RequestRun::complete(Outcome& outcome, Ranking ranking) const {
+  outcome.ranking = std::move(ranking);
+  outcome.encodings = decoding_.history().rounds().size();
+  outcome.verified_prefix = decoding_.history().known().size();
+  outcome.timing.total_ms = ms_between(start_, options_.now()) + unbilled_ms_;
 }
 
 }  // namespace rsd

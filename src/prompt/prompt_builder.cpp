@@ -167,13 +167,20 @@ Cut cut_all(const std::vector<CuttableText>& texts, const std::vector<std::strin
   return cut;
 }
 
+// Of the prompt, and of each text.
+struct TokenLimits {
+  std::size_t prompt = 0;
+  std::size_t text = 0;
+};
+
 Result<Prompt> fit(const Renderer& renderer, const Tokenizer& tokenizer,
-                   std::size_t max_prompt_tokens) {
+                   const TokenLimits& limits) {
+  const std::size_t max_prompt_tokens = limits.prompt;
   const auto& whole = renderer.texts();
   const bool reachable = std::ranges::all_of(whole, [&](const std::string& text) {
     return within_reach(text, max_prompt_tokens).size() == text.size();
   });
-  if (reachable) {
+  if (reachable && limits.text >= max_prompt_tokens) {
     Prompt prompt{.tokens = renderer.tokens(whole)};
     if (prompt.tokens.size() <= max_prompt_tokens) return prompt;
   }
@@ -187,7 +194,7 @@ Result<Prompt> fit(const Renderer& renderer, const Tokenizer& tokenizer,
     const Cut cut = cut_all(texts, whole, limit);
     return Prompt{.tokens = renderer.tokens(cut.texts),
                   .truncated_candidates = cut.n_cut,
-                  .text_limit = limit};
+                  .text_limit = cut.n_cut > 0 ? std::optional(limit) : std::nullopt};
   };
   Prompt best = cut_to(1);
   if (best.tokens.size() > max_prompt_tokens) {
@@ -197,9 +204,11 @@ Result<Prompt> fit(const Renderer& renderer, const Tokenizer& tokenizer,
                      "room for " +
                      std::to_string(max_prompt_tokens));
   }
+  const std::size_t most = std::min({longest, max_prompt_tokens, limits.text});
+  if (Prompt prompt = cut_to(most); prompt.tokens.size() <= max_prompt_tokens) return prompt;
   // The largest limit that fits, by bisection: `low` does, `high` does not.
   std::size_t low = 1;
-  std::size_t high = std::min(longest, max_prompt_tokens) + 1;
+  std::size_t high = most;
   while (high - low > 1) {
     const std::size_t limit = low + (high - low) / 2;
     Prompt prompt = cut_to(limit);
@@ -227,7 +236,9 @@ PromptBuilder::PromptBuilder(std::shared_ptr<const Tokenizer> tokenizer,
   }
 }
 
-Result<Prompt> PromptBuilder::build(const Request& request, std::size_t context_tokens) const {
+Result<Prompt> PromptBuilder::build(const Request& request, std::size_t context_tokens,
+                                    std::optional<std::size_t> max_text_tokens) const {
+  RSD_CHECK(max_text_tokens != 0U, "texts of no tokens");
   const TaskContext& task = tasks_.at(request.task);
   const std::size_t n_items = request.candidates.size();
   if (n_items > task.identifiers.size()) {
@@ -245,7 +256,9 @@ Result<Prompt> PromptBuilder::build(const Request& request, std::size_t context_
       *tokenizer_,
       {.wording = task.prompt_template, .frame = task.frame, .identifiers = task.identifiers},
       request);
-  auto prompt = fit(renderer, *tokenizer_, context_tokens - n_items);
+  const std::size_t room = context_tokens - n_items;
+  auto prompt =
+      fit(renderer, *tokenizer_, {.prompt = room, .text = max_text_tokens.value_or(room)});
   if (!prompt) return prompt;
   prompt->identifiers.assign(
       task.identifiers.tokens.begin(),

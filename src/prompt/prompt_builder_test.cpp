@@ -199,6 +199,18 @@ TEST(PromptBuilderCut, TakesTheLongestLimitThatFits) {
   }
 }
 
+TEST(PromptBuilderCut, ALimitForTextsHoldsWhereTheContextWouldHaveRoom) {
+  const PromptBuilder builder(spaced_tokenizer(), short_templates());
+  const Request request = passage_request("x", {"12345678", "123"});
+  const auto cut = builder.build(request, 1000, 5);
+  const auto alike = builder.build(passage_request("x", {"12345", "123"}), 1000);
+  ASSERT_TRUE(cut);
+  EXPECT_EQ(cut->tokens, alike->tokens);
+  EXPECT_EQ(cut->truncated_candidates, 1U);
+  EXPECT_EQ(cut->text_limit, 5U);
+  EXPECT_EQ(builder.build(request, 1000, 8)->truncated_candidates, 0U);
+}
+
 TEST(PromptBuilderCut, KeepsCharactersWhole) {
   const auto tokenizer = spaced_tokenizer();
   const PromptBuilder builder(tokenizer, short_templates());

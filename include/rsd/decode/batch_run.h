@@ -1,10 +1,12 @@
 // Several requests at once on one LLM.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "rsd/core/result.h"
@@ -16,13 +18,27 @@
 
 namespace rsd {
 
+// How long a request without a deadline may be passed over by others with deadlines.
+inline constexpr std::chrono::seconds kPatience{5};
+
+struct Timeliness {
+  std::optional<Clock::time_point> deadline;
+  std::optional<Clock::time_point> arrival;  // nullopt = when it is added
+
+  // When it is its turn; `now` stands for an arrival that is not told.
+  Clock::time_point due(Clock::time_point now) const {
+    return deadline ? *deadline : arrival.value_or(now) + kPatience;
+  }
+};
+
 // Requests that are served together: in each step one pass of the LLM for all that are under way,
 // whatever round each is in. They may come and go between steps.
 //
-// A pass takes longer the more requests are in it. Those whose deadlines come first are in it
-// first, and others only as far as these deadlines are expected to hold. A pass that runs into a
-// deadline all the same is given up; the requests whose time is over end with what they have, the
-// others' work is done again.
+// A pass takes longer the more requests are in it. Those that are due first are in it first, and
+// others only as far as the deadlines of those in it are expected to hold. A request without a
+// deadline is due kPatience after its arrival, so that those with deadlines can't keep it waiting
+// for ever. A pass that runs into a deadline all the same is given up; the requests whose time is
+// over end with what they have, the others' work is done again.
 //
 // What a request waits for others shows in Timing::total_ms only: its prefill and decode times are
 // its shares of the passes. Not thread-safe.
@@ -37,7 +53,15 @@ class BatchRun {
 
   // `ticket` is the caller's name for it. The request's time begins to count here.
   void add(std::size_t ticket, Decoding decoding, std::unique_ptr<PositionScorer> scorer,
-           std::optional<Clock::time_point> deadline = std::nullopt);
+           const Timeliness& times = {});
+  // Drops a request; its place in the LLM's cache is free at once. False when it isn't there (any
+  // more).
+  bool cancel(std::size_t ticket);
+
+  // Called before a pass, for each request with a deadline that is not in it: what its answer is so
+  // far. Its deadline may come while the pass is running.
+  using OnLeftOut = std::function<void(std::size_t ticket, const Outcome& so_far)>;
+  void on_left_out(OnLeftOut callback) { on_left_out_ = std::move(callback); }
 
   std::size_t size() const noexcept { return requests_.size(); }
 
@@ -46,13 +70,15 @@ class BatchRun {
     Decoding decoding;
     Result<Outcome> outcome;  // as of run()
   };
-  // Makes one pass and gives those that came to their end, in the order of adding.
+  // Makes one pass and gives those that came to their end, in the order of adding. Where some come
+  // to their end without a pass, they are given at once, and none is made.
   std::vector<Finished> step();
 
  private:
   struct Request;
 
   std::vector<Request*> choose();
+  void tell_left_out(const std::vector<Request*>& chosen);
   void encode(const std::vector<Request*>& chosen);
   void give_up_what_is_late(const std::vector<Request*>& chosen);
   std::vector<Finished> take_finished();
@@ -60,6 +86,7 @@ class BatchRun {
   BatchScorer& llm_;
   CostModel* costs_;
   std::function<Clock::time_point()> now_;
+  OnLeftOut on_left_out_;
   std::vector<std::unique_ptr<Request>> requests_;
 };
 

@@ -36,6 +36,8 @@ class RequestRun {
 
   // Fails where the policy does. To be called once.
   Result<Outcome> outcome();
+  // What outcome() would be now; the policy's time is not billed.
+  Result<Outcome> so_far() const;
 
  private:
   template <class Work>
@@ -45,6 +47,7 @@ class RequestRun {
   bool expect_in_time();
   Result<void> end_without_time();
   Result<void> take_in(const Encoding& encoding);
+  void complete(Outcome& outcome, Ranking ranking) const;
 
   Decoding& decoding_;
   PositionScorer& scorer_;

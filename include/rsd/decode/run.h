@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <functional>
 #include <optional>
+#include <vector>
 
 #include "rsd/core/result.h"
 #include "rsd/decode/cost_model.h"
@@ -24,9 +25,12 @@ struct Outcome {
   Ranking ranking;
   std::size_t encodings = 0;        // passes of the LLM, the prefill's included
   std::size_t tokens_encoded = 0;   // prompt and proposals
+  std::size_t prompt_tokens = 0;    // the prompt's, those used again included; 0 = not encoded
+  std::size_t tokens_reused = 0;    // of the prompt's: known from an earlier request
   std::size_t verified_prefix = 0;  // leading positions known to equal the target ranking's
   bool deadline_hit = false;        // the deadline ended it before budget or fixed point did
   Timing timing;
+  std::vector<double> round_ms;  // by encoding; the prefill's is in the first
 };
 
 struct RunOptions {

@@ -33,10 +33,12 @@ class PromptBuilder {
                 std::size_t max_items = 1000);
 
   // `context_tokens`: what prompt and ranking may take together. Where the prompt is longer, all
-  // candidate texts are cut to one common number of tokens, the largest that fits.
+  // candidate texts are cut to one common number of tokens, the largest that fits; to at most
+  // `max_text_tokens` (1 or more) in any case.
   // kUnsupported: more candidates than the tokenizer has identifiers. kTooLong: the prompt does not
   // fit even with one token a text.
-  Result<Prompt> build(const Request& request, std::size_t context_tokens) const;
+  Result<Prompt> build(const Request& request, std::size_t context_tokens,
+                       std::optional<std::size_t> max_text_tokens = std::nullopt) const;
 
   const Identifiers& identifiers(Task task) const;
 

@@ -1,0 +1,49 @@
+// The server's engine: a local LLM with its prompts and policies.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "decoder_options.h"
+#include "engine_options.h"
+#include "server/ranking_engine.h"
+
+namespace rsd::cli {
+
+class LlmRankingEngine final : public server::RankingEngine {
+ public:
+  // `name` is what clients see. kInvalidArgument: a policy or an agent that is not there.
+  static Result<std::unique_ptr<LlmRankingEngine>> create(Engine engine, std::string name,
+                                                          const DecoderOptions& options);
+
+  std::string model_name() const override { return name_; }
+  std::size_t context_size() const override { return engine_.llm().info().context_size; }
+  std::size_t max_candidates(Task task) const override {
+    return engine_.prompts().identifiers(task).size();
+  }
+  Result<Prompt> prompt(const Request& request,
+                        std::optional<std::size_t> max_text_tokens) const override {
+    return engine_.prompts().build(request, context_size(), max_text_tokens);
+  }
+  Result<std::shared_ptr<const RankingPolicy>> policy(const std::string& name) const override;
+
+  bool has_room(const Prompt& prompt) const override { return engine_.llm().has_room(prompt); }
+  Result<std::unique_ptr<PositionScorer>> open(Prompt prompt) override {
+    return engine_.llm().open(std::move(prompt));
+  }
+  BatchScorer& llm() override { return engine_.llm(); }
+  server::PromptFigures prompt_figures() const override;
+
+  LlamaEngine& local_llm() noexcept { return engine_.llm(); }
+
+ private:
+  LlmRankingEngine(Engine engine, std::string name)
+      : engine_(std::move(engine)), name_(std::move(name)) {}
+
+  Engine engine_;
+  std::string name_;
+  std::shared_ptr<const RankingPolicy> default_policy_;
+  std::shared_ptr<const RankingPolicy> agent_;  // null where there is none
+};
+
+}  // namespace rsd::cli

@@ -1,0 +1,302 @@
+#include "serve_command.h"
+
+#include <signal.h>
+#include <spdlog/spdlog.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <ctime>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "decoder_options.h"
+#include "engine_options.h"
+#include "exit_code.h"
+#include "learn_costs.h"
+#include "llm_ranking_engine.h"
+#include "option_checks.h"
+#include "rsd/data/atomic_file.h"
+#include "server/api_keys.h"
+#include "server/http_server.h"
+#include "server/service.h"
+#include "server_log.h"
+
+namespace rsd::cli {
+namespace {
+
+struct ServeOptions {
+  EngineOptions engine;
+  DecoderOptions decoder;
+  server::HttpOptions http;
+  server::ServiceLimits limits;
+  std::string alias;
+  std::string api_key_file;
+  std::string port_file;
+  double drain_timeout_s = 30;
+  std::string log_format = "text";
+  bool level_is_given = false;
+};
+
+// SIGTERM and SIGINT, which no thread takes but the one that waits for them.
+class StopSignals {
+ public:
+  StopSignals() {
+    sigemptyset(&signals_);
+    sigaddset(&signals_, SIGTERM);
+    sigaddset(&signals_, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);  // threads made from here on inherit it
+  }
+
+  // True when one has come by then.
+  bool wait_for(std::chrono::milliseconds time) const {
+    constexpr long kNanoseconds = 1'000'000;
+    const timespec limit{.tv_sec = static_cast<std::time_t>(time.count() / 1000),
+                         .tv_nsec = static_cast<long>(time.count() % 1000) * kNanoseconds};
+    return sigtimedwait(&signals_, nullptr, &limit) > 0;
+  }
+
+ private:
+  sigset_t signals_{};
+};
+
+constexpr std::chrono::milliseconds kLookInterval{50};
+
+class ServeRun {
+ public:
+  ServeRun(const ServeOptions& options, const CommonOptions& common)
+      : options_(options), common_(common) {}
+
+  // Listens first and loads then, so that whoever asks is told that the model is being loaded.
+  Result<ExitCode> run() {
+    if (auto prepared = prepare(); !prepared) return prepared.error();
+    auto port = http_->bind();
+    if (!port) return port.error();
+    if (auto told = tell_port(*port); !told) return told.error();
+    std::thread serving([this] { http_->serve(); });
+    std::thread loading([this] { load(); });
+    bool stop = false;
+    while (!stop && !loaded_)
+      stop = signals_.wait_for(kLookInterval);
+    if (!loaded_) {
+      spdlog::info("stopped while the model was being loaded");
+      std::_Exit(kSuccess);  // loading can't be interrupted, and nothing else was begun
+    }
+    loading.join();
+    if (!load_error_) {
+      spdlog::info("ready: model {}, {} requests at a time", model_name_, options_.engine.parallel);
+      while (!stop)
+        stop = signals_.wait_for(kLookInterval);
+      drain();
+    }
+    service_->stop();
+    http_->stop();
+    serving.join();
+    if (load_error_) return *load_error_;
+    spdlog::info("stopped");
+    return kSuccess;
+  }
+
+ private:
+  // Everything that can be wrong is found before anything is listened on.
+  Result<void> prepare() {
+    const bool is_json = options_.log_format == "json";
+    server::HttpOptions http = options_.http;
+    http.log = start_server_log(is_json ? ServerLogFormat::kJson : ServerLogFormat::kText,
+                                options_.level_is_given);
+    auto keys = api_keys();
+    if (!keys) return keys.error();
+    http.keys = server::ApiKeys(*keys);
+    auto decoding = decoding_options(options_.decoder);
+    if (!decoding) return decoding.error();
+    server::ServiceLimits limits = options_.limits;
+    limits.jobs.parallel = options_.engine.parallel;
+    service_.emplace(limits, server::RankDefaults{.decoding = *std::move(decoding),
+                                                  .budget = kDefaultBudget,
+                                                  .deadline_ms = options_.decoder.deadline_ms});
+    http_.emplace(*service_, std::move(http));
+    return {};
+  }
+
+  // The file's, else those of the environment.
+  Result<std::vector<std::string>> api_keys() const {
+    if (!options_.api_key_file.empty()) return server::ApiKeys::read_file(options_.api_key_file);
+    for (const char* name : {"RSD_API_KEY", "LLAMA_API_KEY"}) {
+      const char* key = std::getenv(name);
+      if (key != nullptr && *key != '\0') return std::vector<std::string>{key};
+    }
+    return std::vector<std::string>();
+  }
+
+  Result<void> tell_port(int port) const {
+    const bool is_v6 = options_.http.host.find(':') != std::string::npos;
+    const std::string host = is_v6 ? "[" + options_.http.host + "]" : options_.http.host;
+    spdlog::info("listening on http://{}:{}", host, port);
+    if (options_.port_file.empty()) return {};
+    return write_file_atomically(options_.port_file, std::to_string(port) + "\n");
+  }
+
+  // In a thread of its own.
+  void load() {
+    if (auto done = load_engine(); !done) load_error_ = done.error();
+    loaded_ = true;
+  }
+
+  Result<void> load_engine() try {
+    auto engine = Engine::load(options_.engine, common_);
+    if (!engine) return engine.error();
+    const auto path = std::filesystem::path(engine->llm().info().path);
+    model_name_ = options_.alias.empty() ? path.stem().string() : options_.alias;
+    auto ranking = LlmRankingEngine::create(*std::move(engine), model_name_, options_.decoder);
+    if (!ranking) return ranking.error();
+    CostModel costs;
+    if (auto done = learn_costs((*ranking)->local_llm(), costs); !done) return done;
+    service_->start(*std::move(ranking), costs);
+    return {};
+  } catch (const std::exception& defect) {
+    return Error(ErrorCode::kRuntime, defect.what());
+  }
+
+  // What was accepted is finished; a second signal ends the waiting.
+  void drain() {
+    spdlog::info("stopping: requests that were accepted are finished first");
+    const auto end = Clock::now() + std::chrono::duration_cast<Clock::duration>(
+                                        std::chrono::duration<double>(options_.drain_timeout_s));
+    while (!service_->drain(std::min(Clock::now() + kLookInterval, end))) {
+      const bool again = signals_.wait_for(std::chrono::milliseconds(0));
+      if (!again && Clock::now() < end) continue;
+      spdlog::warn("some requests are not finished; they are told that the server stops");
+      return;
+    }
+  }
+
+  const ServeOptions& options_;
+  const CommonOptions& common_;
+  const StopSignals signals_;
+  std::optional<server::Service> service_;
+  std::optional<server::HttpServer> http_;  // uses the service
+  std::string model_name_;                  // set before loaded_
+  std::optional<Error> load_error_;         // set before loaded_
+  std::atomic<bool> loaded_{false};
+};
+
+void add_http_options(CLI::App& command, ServeOptions& options) {
+  const std::string group = "Server";
+  command.add_option("--host", options.http.host, "Address to listen on")
+      ->check(not_empty())
+      ->capture_default_str()
+      ->type_name("HOST")
+      ->group(group);
+  command.add_option("--port", options.http.port, "Port to listen on; 0 = any that is free")
+      ->check(whole_number(0, 65535))
+      ->capture_default_str()
+      ->type_name("PORT")
+      ->group(group);
+  command.add_option("--port-file", options.port_file, "File to write the port to")
+      ->check(not_empty())
+      ->type_name("FILE")
+      ->group(group);
+  command
+      .add_option("--api-key-file", options.api_key_file,
+                  "File with the API keys, one a line; else RSD_API_KEY or LLAMA_API_KEY of the "
+                  "environment; without any, everybody may call")
+      ->check(not_empty())
+      ->type_name("FILE")
+      ->group(group);
+  command.add_option("-a,--alias", options.alias, "The model's name for clients")
+      ->check(not_empty())
+      ->type_name("NAME")
+      ->group(group);
+  command.add_option("--log-format", options.log_format, "text, or json: an object a line")
+      ->check(one_of({"text", "json"}))
+      ->capture_default_str()
+      ->type_name("NAME")
+      ->group(group);
+  command
+      .add_option("--drain-timeout", options.drain_timeout_s,
+                  "Seconds to finish what was accepted, once SIGTERM has come")
+      ->check(positive_number(86400))
+      ->capture_default_str()
+      ->type_name("S")
+      ->group(group);
+}
+
+void add_limit_options(CLI::App& command, ServeOptions& options) {
+  const std::string group = "Limits";
+  command
+      .add_option("--queue", options.limits.jobs.queue,
+                  "Requests that may wait; those beyond are refused with 429")
+      ->check(whole_number(1, 100'000))
+      ->capture_default_str()
+      ->type_name("N")
+      ->group(group);
+  command
+      .add_option("--connections", options.http.connections,
+                  "Connections that are served at a time; as many more may wait")
+      ->check(whole_number(1, 10'000))
+      ->capture_default_str()
+      ->type_name("N")
+      ->group(group);
+  command.add_option("--max-candidates", options.limits.max_candidates, "Candidates of a request")
+      ->check(whole_number(1, 1'000'000))
+      ->capture_default_str()
+      ->type_name("N")
+      ->group(group);
+  command.add_option("--max-body", options.http.max_body_bytes, "Bytes of a request's body")
+      ->check(whole_number(1, std::uint64_t{1} << 30U))
+      ->capture_default_str()
+      ->type_name("BYTES")
+      ->group(group);
+  command.add_option("--max-depth", options.limits.max_depth, "Levels that its JSON may nest")
+      ->check(whole_number(4, 1000))
+      ->capture_default_str()
+      ->type_name("N")
+      ->group(group);
+  command
+      .add_option("--request-timeout", options.http.request_timeout_s,
+                  "Seconds for a request to arrive whole, and for its answer to be taken")
+      ->check(positive_number(3600))
+      ->capture_default_str()
+      ->type_name("S")
+      ->group(group);
+}
+
+}  // namespace
+
+void add_serve_command(CLI::App& app, Selected& selected) {
+  auto options = std::make_shared<ServeOptions>();
+  CLI::App* command = add_command(app, selected, "serve", "Rank over HTTP");
+  constexpr std::size_t kParallel = 4;
+  constexpr std::size_t kCacheMib = 64;
+  add_http_options(*command, *options);
+  add_limit_options(*command, *options);
+  add_decoder_options(*command, options->decoder);
+  command->get_option("--decoder")
+      ->description("For requests that name none: rsd, exact, sd, std or ar");
+  add_engine_options(*command, options->engine);
+  options->engine.cache_ram = kCacheMib;
+  add_cache_option(*command, options->engine);
+  options->engine.parallel = kParallel;
+  command
+      ->add_option("--parallel", options->engine.parallel,
+                   "Requests that go through the LLM together, as many as fit into --ctx-size; "
+                   "for models that llama.cpp keeps no partial cache of: 1")
+      ->check(whole_number(1, kMaxParallel))
+      ->capture_default_str()
+      ->type_name("N")
+      ->group("Model");
+  command->callback([&selected, options, command] {
+    options->level_is_given = command->get_option("--log-level")->count() > 0;
+    selected.run = [&selected, options]() -> int {
+      auto result = ServeRun(*options, selected.common).run();
+      return result ? *result : fail(result.error());
+    };
+  });
+}
+
+}  // namespace rsd::cli

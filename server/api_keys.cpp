@@ -1,0 +1,71 @@
+#include "api_keys.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <cctype>
+#include <fstream>
+
+#include "rsd/core/check.h"
+
+namespace rsd::server {
+namespace {
+
+constexpr std::string_view kScheme = "bearer ";
+constexpr std::string_view kSpace = " \t\r";
+
+std::string_view trimmed(std::string_view text) {
+  const std::size_t first = text.find_first_not_of(kSpace);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
+}
+
+bool begins_with_scheme(std::string_view header) {
+  return header.size() > kScheme.size() &&
+         std::ranges::equal(header.substr(0, kScheme.size()), kScheme, [](char a, char b) {
+           return std::tolower(static_cast<unsigned char>(a)) == b;
+         });
+}
+
+}  // namespace
+
+ApiKeys::Digest ApiKeys::digest_of(std::string_view key) {
+  Digest digest{};
+  unsigned int length = 0;
+  const int done =
+      EVP_Digest(key.data(), key.size(), digest.data(), &length, EVP_sha256(), nullptr);
+  RSD_CHECK(done == 1 && length == digest.size(), "SHA-256 is there");
+  return digest;
+}
+
+ApiKeys::ApiKeys(const std::vector<std::string>& keys) {
+  digests_.reserve(keys.size());
+  for (const std::string& key : keys) {
+    RSD_CHECK(!key.empty(), "an empty API key");
+    digests_.push_back(digest_of(key));
+  }
+}
+
+Result<std::vector<std::string>> ApiKeys::read_file(const std::string& path) {
+  std::ifstream file(path);
+  if (!file) return Error(ErrorCode::kNotFound, "can't read the API keys in " + path);
+  std::vector<std::string> keys;
+  for (std::string line; std::getline(file, line);) {
+    if (const auto key = trimmed(line); !key.empty()) keys.emplace_back(key);
+  }
+  if (keys.empty()) return Error(ErrorCode::kInvalidInput, path + " holds no API key");
+  return keys;
+}
+
+bool ApiKeys::accept(std::string_view authorization) const {
+  const bool has_scheme = begins_with_scheme(authorization);
+  const Digest given =
+      digest_of(has_scheme ? trimmed(authorization.substr(kScheme.size())) : std::string_view());
+  int n_equal = 0;
+  for (const Digest& digest : digests_)
+    n_equal += CRYPTO_memcmp(digest.data(), given.data(), digest.size()) == 0 ? 1 : 0;
+  return has_scheme && n_equal > 0;
+}
+
+}  // namespace rsd::server

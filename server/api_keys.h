@@ -1,0 +1,37 @@
+// Who may call.
+#pragma once
+
+#include <array>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rsd/core/result.h"
+
+namespace rsd::server {
+
+// Immutable; safe to share between threads. Holds hashes, not keys.
+class ApiKeys {
+ public:
+  // None: everybody may call.
+  ApiKeys() = default;
+  // A key may not be empty.
+  explicit ApiKeys(const std::vector<std::string>& keys);
+
+  // One key a line, white space around it and blank lines don't count. kNotFound when it can't be
+  // read, kInvalidInput when there is none in it.
+  static Result<std::vector<std::string>> read_file(const std::string& path);
+
+  bool empty() const noexcept { return digests_.empty(); }
+  // `authorization`: the header's value, "Bearer <key>". Takes the same time whatever keys there
+  // are and however much of one is right.
+  bool accept(std::string_view authorization) const;
+
+ private:
+  using Digest = std::array<unsigned char, 32>;
+  static Digest digest_of(std::string_view key);
+
+  std::vector<Digest> digests_;
+};
+
+}  // namespace rsd::server

@@ -1,0 +1,32 @@
+#include "api_keys.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <fstream>
+
+namespace rsd::server {
+namespace {
+
+TEST(ApiKeys, TakeABearerOfAnyOfThem) {
+  const ApiKeys keys({"first", "second"});
+  EXPECT_TRUE(keys.accept("Bearer first"));
+  EXPECT_TRUE(keys.accept("bearer  second "));
+  for (const char* bad : {"", "Bearer", "Bearer ", "first", "Basic first", "Bearer First",
+                          "Bearer firs", "Bearer first second", "Bearer firstsecond"}) {
+    EXPECT_FALSE(keys.accept(bad)) << bad;
+  }
+}
+
+TEST(ApiKeys, AreReadFromLines) {
+  const std::string path = testing::TempDir() + "rsd_api_keys_test.txt";
+  std::ofstream(path) << "one\n\n  two \r\n";
+  EXPECT_EQ(ApiKeys::read_file(path).value(), (std::vector<std::string>{"one", "two"}));
+  std::ofstream(path) << "\n \n";
+  EXPECT_EQ(ApiKeys::read_file(path).error().code(), ErrorCode::kInvalidInput);
+  std::remove(path.c_str());
+  EXPECT_EQ(ApiKeys::read_file(path).error().code(), ErrorCode::kNotFound);
+}
+
+}  // namespace
+}  // namespace rsd::server

@@ -1,0 +1,83 @@
+// One client's connection, as httplib's server reads and writes it.
+#pragma once
+
+#include <httplib.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "rsd/decode/position_scorer.h"
+
+namespace rsd::server {
+
+struct ConnectionLimits {
+  std::chrono::milliseconds keep_alive{5'000};  // for the next request to begin
+  std::chrono::milliseconds request{20'000};    // for a whole request to arrive
+  std::chrono::milliseconds response{20'000};   // for a whole response to be taken
+  std::size_t max_body_bytes = 4u << 20;
+};
+
+// Unlike httplib's own stream it holds a client to a time for the whole of a request, however
+// slowly it comes, and to a number of bytes; it writes a response at once, and knows whether the
+// client is still there. Owns the socket. For one thread.
+class Connection final : public httplib::Stream {
+ public:
+  // `ending` outlives it: once it is true, no more of a request is waited for.
+  Connection(int socket, const ConnectionLimits& limits, const std::atomic<bool>& ending);
+  ~Connection() override;
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // The one that this thread serves; null where it serves none.
+  static Connection* current() noexcept;
+
+  // Waits until a request begins. False: the time is over, the client has gone, or `stop` said so,
+  // which is asked every now and then.
+  bool wait_for_request(const std::function<bool()>& stop);
+  // Its limits count from here.
+  void begin_request();
+  // Sends what was written. False: it can't be sent.
+  bool flush();
+
+  // Has the client closed the connection, or its writing half?
+  bool hung_up() const;
+  // The request was too long, or too slow.
+  bool is_over_length() const noexcept { return over_length_; }
+  bool is_over_time() const noexcept { return over_time_; }
+  // There may be more of the request: no other can follow.
+  void close_behind_response() noexcept { closes_ = true; }
+  bool closes() const noexcept { return closes_; }
+
+  bool is_readable() const override;
+  bool is_writable() const override;
+  ssize_t read(char* ptr, size_t size) override;
+  ssize_t write(const char* ptr, size_t size) override;
+  void get_remote_ip_and_port(std::string& ip, int& port) const override;
+  void get_local_ip_and_port(std::string& ip, int& port) const override;
+  socket_t socket() const override { return socket_; }
+
+ private:
+  bool wait_for(short events, Clock::time_point until) const;
+  bool wait_for_more() const;
+  ssize_t receive();
+  void linger();
+
+  const int socket_;
+  const ConnectionLimits limits_;
+  const std::atomic<bool>& ending_;
+  Clock::time_point read_until_;
+  std::vector<char> in_;
+  std::size_t in_begin_ = 0;
+  std::size_t in_end_ = 0;
+  std::size_t n_taken_ = 0;  // bytes of the request
+  std::string out_;
+  bool over_length_ = false;
+  bool over_time_ = false;
+  bool closes_ = false;
+};
+
+}  // namespace rsd::server

@@ -1,0 +1,85 @@
+#include "connection_server.h"
+
+#include <sys/socket.h>
+
+#include <chrono>
+#include <exception>
+#include <thread>
+#include <utility>
+
+namespace rsd::server {
+namespace {
+
+constexpr std::size_t kMaxRequests = 1000;  // on one connection
+constexpr int kBacklog = 512;               // httplib's own is 5
+
+// Not httplib's SO_REUSEPORT, with which two servers share a port without a word.
+void set_options(socket_t socket) {
+  const int yes = 1;
+  ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+}
+
+}  // namespace
+
+ConnectionServer::ConnectionServer(const ConnectionLimits& limits, std::size_t max_connections)
+    : limits_(limits) {
+  set_socket_options(&set_options);
+  set_tcp_nodelay(true);
+  set_keep_alive_max_count(kMaxRequests);
+  set_keep_alive_timeout(std::chrono::ceil<std::chrono::seconds>(limits.keep_alive).count());
+  set_payload_max_length(limits.max_body_bytes);
+  new_task_queue = [max_connections, state = pool_] {
+    return new ConnectionPool(max_connections, state);
+  };
+}
+
+int ConnectionServer::bind(const std::string& host, int port) {
+  const int bound =
+      port == 0 ? bind_to_any_port(host.c_str()) : (bind_to_port(host.c_str(), port) ? port : -1);
+  if (bound > 0) ::listen(svr_sock_, kBacklog);
+  return bound;
+}
+
+void ConnectionServer::serve() {
+  if (!ending_) listen_after_bind();
+  served_ = true;
+}
+
+void ConnectionServer::end() {
+  if (ending_.exchange(true)) return;
+  // httplib stops only what runs already.
+  constexpr std::chrono::milliseconds kLookInterval{1};
+  while (!served_ && !is_running())
+    std::this_thread::sleep_for(kLookInterval);
+  stop();
+}
+
+bool ConnectionServer::process_and_close_socket(socket_t socket) {
+  Connection connection(socket, limits_, ending_);
+  try {
+    if (ConnectionPool::refuses()) {
+      connection.close_behind_response();
+      connection.write(refusal_.data(), refusal_.size());
+      return connection.flush();
+    }
+    serve_connection(connection);
+  } catch (const std::exception&) {
+    return false;  // no memory: this client goes without an answer
+  }
+  return true;
+}
+
+void ConnectionServer::serve_connection(Connection& connection) {
+  std::size_t n_requests = 0;
+  const auto stop = [&] { return ending_ || (n_requests > 0 && pool_->n_waiting > 0); };
+  for (bool open = true; open && connection.wait_for_request(stop); ++n_requests) {
+    connection.begin_request();
+    bool closing = false;
+    const bool is_last = n_requests + 1 == kMaxRequests || ending_;
+    const bool served = process_request(connection, is_last, closing, on_headers_);
+    const bool sent = connection.flush();
+    open = served && sent && !closing && !is_last && !connection.closes();
+  }
+}
+
+}  // namespace rsd::server

@@ -1,0 +1,315 @@
+#include "http_server.h"
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <set>
+#include <string_view>
+#include <utility>
+
+#include "connection_server.h"
+#include "failure.h"
+#include "page_files.h"
+
+namespace rsd::server {
+namespace {
+
+using httplib::Request;
+using httplib::Response;
+
+// What is known of the call that this thread serves.
+struct CurrentCall {
+  std::string id;
+  Clock::time_point arrival;  // of its headers, then of its body
+  std::string route = "other";
+  CallNotes notes;
+};
+thread_local CurrentCall t_call;
+
+std::chrono::milliseconds milliseconds(double seconds) {
+  return std::chrono::milliseconds(static_cast<long>(seconds * 1000));
+}
+
+ConnectionLimits limits_of(const HttpOptions& options) {
+  return {.keep_alive = milliseconds(options.keep_alive_s),
+          .request = milliseconds(options.request_timeout_s),
+          .response = milliseconds(options.request_timeout_s),
+          .max_body_bytes = options.max_body_bytes};
+}
+
+// httplib would take forms apart, and a range out of an answer. A body is JSON here, whatever it is
+// called.
+void begin_call(Request& request) {
+  t_call = {.id = request_id(request.get_header_value("X-Request-Id")), .arrival = Clock::now()};
+  request.ranges.clear();
+  request.headers.erase("Content-Type");
+}
+
+void apply(Reply reply, Response& response) {
+  response.status = reply.status;
+  for (const auto& [name, value] : reply.headers)
+    response.set_header(name.c_str(), value);
+  t_call.notes = std::move(reply.notes);
+  response.set_content(reply.body, reply.content_type.c_str());
+}
+
+Dialect dialect_of(const std::string& path) {
+  return path == "/rerank" ? Dialect::kTei : Dialect::kRerank;
+}
+
+// httplib takes paths for regular expressions.
+std::string pattern_of(const std::string& path) {
+  std::string pattern;
+  for (const char c : path)
+    pattern += c == '.' ? std::string("\\.") : std::string(1, c);
+  return pattern;
+}
+
+Failure too_large(std::size_t max_bytes) {
+  return {.status = 413,
+          .message = "the body has more than " + std::to_string(max_bytes) +
+                     " bytes, which is what this server takes"};
+}
+
+// A connection that has no room: the only answer that is written by hand.
+std::string refusal() {
+  const std::string body =
+      error_reply({.status = 503, .message = "too many connections"}, Dialect::kRerank).body;
+  return "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 1\r\n"
+         "Connection: close\r\nContent-Length: " +
+         std::to_string(body.size()) + "\r\n\r\n" + body;
+}
+
+}  // namespace
+
+struct HttpServer::State {
+  State(Service& ranking, HttpOptions wanted)
+      : service(ranking),
+        options(std::move(wanted)),
+        http(limits_of(options), options.connections) {}
+
+  using Handler = std::function<Reply(const Call&)>;
+  enum class Access { kOpen, kWithKey };
+  struct Route {
+    std::string path;
+    Access access;
+    Handler handler;
+  };
+
+  void add_routes();
+  void add_rerank_routes();
+  void add_page();
+  void add_hooks();
+  void get(const std::string& path, Access access, Handler handler);
+  void post(const std::string& path, Handler handler);
+  void serve_call(const Request& request, Response& response, const Route& route);
+  std::optional<Failure> refusal_of(const Request& request, Access access) const;
+  void complete_error(const Request& request, Response& response);
+  void finish_headers(Response& response) const;
+  void log_call(const Request& request, const Response& response);
+
+  Service& service;
+  const HttpOptions options;
+  ConnectionServer http;
+  std::map<std::string, std::set<std::string>, std::less<>> methods;  // by path
+};
+
+// ---- Routes -----------------------------------------------------------------------------------
+
+void HttpServer::State::get(const std::string& path, Access access, Handler handler) {
+  methods[path].insert({"GET", "HEAD"});
+  http.Get(pattern_of(path).c_str(), [this, route = Route{path, access, std::move(handler)}](
+                                         const Request& request, Response& response) {
+    serve_call(request, response, route);
+  });
+}
+
+void HttpServer::State::post(const std::string& path, Handler handler) {
+  methods[path].insert("POST");
+  http.Post(
+      pattern_of(path).c_str(),
+      [this, route = Route{path, Access::kWithKey, std::move(handler)}](
+          const Request& request, Response& response) { serve_call(request, response, route); });
+}
+
+void HttpServer::State::add_routes() {
+  get("/health", Access::kOpen, [this](const Call&) { return service.health(); });
+  get("/ready", Access::kOpen, [this](const Call&) { return service.ready(); });
+  get("/openapi.json", Access::kOpen,
+      [](const Call&) { return Reply{.body = std::string(openapi_json())}; });
+  get("/v1/models", Access::kWithKey, [this](const Call&) { return service.models(); });
+  get("/metrics", Access::kWithKey, [this](const Call&) { return service.metrics_text(); });
+  post("/v1/rank", [this](const Call& call) { return service.rank(call); });
+  add_rerank_routes();
+  add_page();
+}
+
+void HttpServer::State::add_rerank_routes() {
+  const std::initializer_list<std::pair<const char*, RerankRoute>> routes = {
+      {"/v1/rerank", RerankRoute::kV1},    {"/v1/reranking", RerankRoute::kV1},
+      {"/v2/rerank", RerankRoute::kV2},    {"/rerank", RerankRoute::kPlain},
+      {"/reranking", RerankRoute::kPlain},
+  };
+  for (const auto& [path, route] : routes)
+    post(path, [this, route = route](const Call& call) { return service.rerank(call, route); });
+}
+
+void HttpServer::State::add_page() {
+  for (const PageFile& file : page_files()) {
+    get(std::string(file.path), Access::kOpen, [file](const Call&) {
+      return Reply{.body = std::string(file.content),
+                   .content_type = std::string(file.content_type),
+                   .headers = {{"Content-Security-Policy", "default-src 'self'"},
+                               {"Referrer-Policy", "no-referrer"},
+                               {"Cache-Control", "no-cache"}}};
+    });
+  }
+}
+
+// ---- One call ---------------------------------------------------------------------------------
+
+std::optional<Failure> HttpServer::State::refusal_of(const Request& request, Access access) const {
+  if (access == Access::kWithKey && !options.keys.empty() &&
+      !options.keys.accept(request.get_header_value("Authorization"))) {
+    return Failure{.status = 401, .message = "the API key is missing or wrong"};
+  }
+  if (request.body.size() > options.max_body_bytes) return too_large(options.max_body_bytes);
+  return std::nullopt;
+}
+
+void HttpServer::State::serve_call(const Request& request, Response& response, const Route& route) {
+  t_call.arrival = Clock::now();
+  t_call.route = route.path;
+  if (const auto failure = refusal_of(request, route.access))
+    return apply(error_reply(*failure, dialect_of(route.path)), response);
+  const Connection* connection = Connection::current();
+  const Call call{
+      .body = request.body,
+      .header_of = [&](const char* name) { return request.get_header_value(name); },
+      .hung_up = [connection] { return connection != nullptr && connection->hung_up(); },
+      .request_id = t_call.id,
+      .arrival = t_call.arrival};
+  apply(route.handler(call), response);
+}
+
+// What httplib itself has refused gets a body, and the status that it deserves.
+void HttpServer::State::complete_error(const Request& request, Response& response) {
+  if (!response.body.empty()) return;
+  const Connection* connection = Connection::current();
+  Failure failure{.status = response.status, .message = "the request is malformed"};
+  const auto known = methods.find(request.path);
+  if (connection != nullptr && (connection->is_over_length() || response.status == 413)) {
+    failure = too_large(options.max_body_bytes);
+  } else if (connection != nullptr && connection->is_over_time()) {
+    failure.status = 408;
+    failure.message = "the request did not arrive in time";
+  } else if (known != methods.end() && !known->second.contains(request.method)) {
+    failure.status = 405;
+    failure.message = "the method is not allowed here";
+    std::string allowed;
+    for (const std::string& method : known->second)
+      allowed += (allowed.empty() ? "" : ", ") + method;
+    response.set_header("Allow", allowed);
+  } else if (response.status == 404) {
+    failure.message = "there is nothing at this path";
+  } else if (response.status == 415) {
+    failure.message = "the body must not be compressed";
+  } else if (response.status >= 500) {
+    failure.message = "the server failed; its log says why";
+  }
+  CallNotes notes = t_call.notes;
+  apply(error_reply(failure, dialect_of(request.path)), response);
+  if (!notes.failure.empty()) t_call.notes = std::move(notes);
+}
+
+void HttpServer::State::finish_headers(Response& response) const {
+  if (t_call.id.empty()) t_call.id = request_id("");  // a request that was not understood
+  response.set_header("X-Request-Id", t_call.id);
+  response.set_header("X-Content-Type-Options", "nosniff");
+  if (const Connection* connection = Connection::current();
+      connection != nullptr && connection->closes()) {
+    response.headers.erase("Keep-Alive");
+    response.headers.erase("Connection");
+    response.set_header("Connection", "close");
+  }
+}
+
+void HttpServer::State::log_call(const Request& request, const Response& response) {
+  const double ms =
+      t_call.arrival == Clock::time_point()
+          ? 0
+          : std::chrono::duration<double, std::milli>(Clock::now() - t_call.arrival).count();
+  service.metrics().count_call(t_call.route, response.status, ms);
+  if (options.log) {
+    options.log({.request_id = t_call.id,
+                 .client = request.remote_addr,
+                 .method = request.method,
+                 .path = request.path,
+                 .status = response.status,
+                 .ms = ms,
+                 .bytes_in = request.body.size(),
+                 .bytes_out = response.body.size(),
+                 .notes = std::move(t_call.notes)});
+  }
+  t_call = {};
+}
+
+void HttpServer::State::add_hooks() {
+  http.on_headers(&begin_call);
+  http.set_refusal(refusal());
+  // A compressed body could unfold to any size.
+  http.set_pre_routing_handler([](const Request& request, Response& response) {
+    const auto encoding = request.get_header_value("Content-Encoding");
+    if (encoding.empty() || encoding == "identity")
+      return httplib::Server::HandlerResponse::Unhandled;
+    response.status = 415;
+    if (Connection* connection = Connection::current()) connection->close_behind_response();
+    return httplib::Server::HandlerResponse::Handled;
+  });
+  http.set_exception_handler([](const Request&, Response& response, std::exception_ptr thrown) {
+    response.status = 500;
+    try {
+      std::rethrow_exception(std::move(thrown));
+    } catch (const std::exception& defect) {
+      t_call.notes.failure = defect.what();
+    } catch (...) {
+      t_call.notes.failure = "an unknown exception";
+    }
+  });
+  http.set_error_handler(
+      [this](const Request& request, Response& response) { complete_error(request, response); });
+  http.set_post_routing_handler(
+      [this](const Request&, Response& response) { finish_headers(response); });
+  http.set_logger(
+      [this](const Request& request, const Response& response) { log_call(request, response); });
+}
+
+// -----------------------------------------------------------------------------------------------
+
+HttpServer::HttpServer(Service& service, HttpOptions options)
+    : state_(std::make_unique<State>(service, std::move(options))) {
+  state_->add_routes();
+  state_->add_hooks();
+}
+
+HttpServer::~HttpServer() = default;
+
+Result<int> HttpServer::bind() {
+  const int port = state_->http.bind(state_->options.host, state_->options.port);
+  if (port < 0) {
+    return Error(ErrorCode::kRuntime, "can't listen on " + state_->options.host + ":" +
+                                          std::to_string(state_->options.port) +
+                                          ": the address is taken or not this machine's");
+  }
+  return port;
+}
+
+void HttpServer::serve() {
+  state_->http.serve();
+}
+
+void HttpServer::stop() {
+  state_->http.end();
+}
+
+}  // namespace rsd::server

@@ -1,0 +1,46 @@
+// The service over HTTP.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "access_log.h"
+#include "api_keys.h"
+#include "rsd/core/result.h"
+#include "service.h"
+
+namespace rsd::server {
+
+struct HttpOptions {
+  std::string host = "127.0.0.1";
+  int port = 8080;                // 0 = any that is free
+  std::size_t connections = 256;  // that are served at a time; as many more wait
+  std::size_t max_body_bytes = 4u << 20;
+  double request_timeout_s = 20;  // for a whole request to arrive, and for a reply to be taken
+  double keep_alive_s = 5;        // that an idle connection is kept
+  ApiKeys keys;
+  AccessSink log;  // called from many threads; may be empty
+};
+
+class HttpServer {
+ public:
+  // `service` outlives it.
+  HttpServer(Service& service, HttpOptions options);
+  ~HttpServer();
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
+
+  // The port. kRuntime where the address can't be had. To be called once, before serve().
+  Result<int> bind();
+  // Serves until stop(); then what is being served is finished first.
+  void serve();
+  // From any thread.
+  void stop();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace rsd::server

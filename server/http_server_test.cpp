@@ -1,0 +1,302 @@
+#include "http_server.h"
+
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <httplib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <future>
+#include <mutex>
+#include <thread>
+
+#include "synthetic_engine_test.h"
+
+namespace rsd::server {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr const char* kBody = R"({"query":"q","documents":["a","b","c"]})";
+constexpr const char* kJson = "application/json";
+
+// A connection on which a test writes what it likes.
+class RawClient {
+ public:
+  explicit RawClient(int port) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<std::uint16_t>(port));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(::connect(socket_, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+  }
+  ~RawClient() { close(); }
+  void write(const std::string& text) { ::send(socket_, text.data(), text.size(), MSG_NOSIGNAL); }
+  void end_writing() { ::shutdown(socket_, SHUT_WR); }
+  // All until the server closes.
+  std::string read_all() {
+    std::string text;
+    char block[4096];
+    for (ssize_t n = 0; (n = ::recv(socket_, block, sizeof(block), 0)) > 0;)
+      text.append(block, static_cast<std::size_t>(n));
+    return text;
+  }
+  void close() {
+    if (socket_ >= 0) ::close(socket_);
+    socket_ = -1;
+  }
+
+ private:
+  int socket_;
+};
+
+std::string post(const std::string& path, const std::string& body, const std::string& more = "") {
+  return "POST " + path + " HTTP/1.1\r\nHost: x\r\n" + more +
+         "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+}
+
+class HttpServerTest : public testing::Test {
+ protected:
+  void start(HttpOptions options = {}) {
+    options.port = 0;
+    options.log = [this](const AccessRecord& record) {
+      const std::lock_guard lock(mutex_);
+      log_.push_back(record);
+    };
+    service_.start(std::make_unique<SyntheticEngine>(gate_), CostModel());
+    http_ = std::make_unique<HttpServer>(service_, std::move(options));
+    port_ = http_->bind().value();
+    thread_ = std::thread([this] { http_->serve(); });
+  }
+  void TearDown() override {
+    gate_.open();
+    service_.stop();
+    http_->stop();
+    thread_.join();
+  }
+  httplib::Client client() const { return httplib::Client("127.0.0.1", port_); }
+  std::vector<AccessRecord> log() {
+    const std::lock_guard lock(mutex_);
+    return log_;
+  }
+
+  Gate gate_;
+  Service service_{{.jobs = {.queue = 4, .parallel = 1}},
+                   {.decoding = {.decoder = DecoderKind::kExact, .policy = blend_policy()},
+                    .budget = 3,
+                    .deadline_ms = std::nullopt}};
+  std::unique_ptr<HttpServer> http_;
+  std::thread thread_;
+  int port_ = 0;
+  std::mutex mutex_;
+  std::vector<AccessRecord> log_;
+};
+
+TEST_F(HttpServerTest, EveryRouteIsThere) {
+  start();
+  auto to = client();
+  for (const char* path : {"/health", "/ready", "/v1/models", "/metrics", "/openapi.json", "/"}) {
+    const auto response = to.Get(path);
+    ASSERT_TRUE(response) << path;
+    EXPECT_EQ(response->status, 200) << path;
+    EXPECT_EQ(response->get_header_value("X-Content-Type-Options"), "nosniff");
+  }
+  for (const char* path : {"/v1/rerank", "/v2/rerank", "/rerank", "/reranking", "/v1/reranking"}) {
+    const auto response = to.Post(path, kBody, kJson);
+    ASSERT_TRUE(response) << path;
+    EXPECT_EQ(response->status, 200) << path << response->body;
+    EXPECT_THAT(response->body, HasSubstr("relevance_score"));
+  }
+}
+
+TEST_F(HttpServerTest, ThePageIsHeldToItsOwnFiles) {
+  start();
+  const auto response = client().Get("/");
+  EXPECT_THAT(response->get_header_value("Content-Type"), HasSubstr("text/html"));
+  EXPECT_EQ(response->get_header_value("Content-Security-Policy"), "default-src 'self'");
+}
+
+TEST_F(HttpServerTest, RequestIdsAreTakenOrMadeEchoedAndLogged) {
+  start();
+  auto to = client();
+  EXPECT_EQ(to.Get("/health", {{"X-Request-Id", "mine-1"}})->get_header_value("X-Request-Id"),
+            "mine-1");
+  EXPECT_EQ(to.Get("/health")->get_header_value("X-Request-Id").size(), 16U);
+  EXPECT_EQ(to.Get("/nowhere", {{"X-Request-Id", "mine-2"}})->get_header_value("X-Request-Id"),
+            "mine-2");
+  const auto records = log();
+  ASSERT_EQ(records.size(), 3U);
+  EXPECT_EQ(records[0].request_id, "mine-1");
+  EXPECT_EQ(records[2].status, 404);
+  EXPECT_EQ(records[2].path, "/nowhere");
+}
+
+TEST_F(HttpServerTest, WhatIsNotThereAndWhatIsNotAllowedIsToldInJson) {
+  start();
+  auto to = client();
+  const auto missing = to.Get("/etc/passwd");
+  EXPECT_EQ(missing->status, 404);
+  EXPECT_THAT(missing->body, HasSubstr("nothing at this path"));
+  const auto wrong = to.Get("/v1/rerank");
+  EXPECT_EQ(wrong->status, 405);
+  EXPECT_EQ(wrong->get_header_value("Allow"), "POST");
+  EXPECT_EQ(to.Put("/health", "x", kJson)->status, 405);
+}
+
+TEST_F(HttpServerTest, KeysAreAskedForButForLifeAndPage) {
+  HttpOptions options;
+  options.keys = ApiKeys({"secret"});
+  start(std::move(options));
+  auto to = client();
+  EXPECT_EQ(to.Get("/health")->status, 200);
+  EXPECT_EQ(to.Get("/ready")->status, 200);
+  EXPECT_EQ(to.Get("/")->status, 200);
+  for (const char* path : {"/v1/models", "/metrics"})
+    EXPECT_EQ(to.Get(path)->status, 401) << path;
+  const auto refused = to.Post("/v1/rerank", kBody, kJson);
+  EXPECT_EQ(refused->status, 401);
+  EXPECT_EQ(refused->get_header_value("WWW-Authenticate"), "Bearer");
+  EXPECT_EQ(to.Post("/rerank", {{"Authorization", "Bearer wrong"}}, kBody, kJson)->status, 401);
+  EXPECT_EQ(to.Post("/rerank", {{"Authorization", "Bearer secret"}}, kBody, kJson)->status, 200);
+}
+
+TEST_F(HttpServerTest, ABodyIsJsonWhateverItIsCalled) {
+  start();
+  auto to = client();
+  const std::string long_body =
+      R"({"query":"q","documents":["a",")" + std::string(3000, 'x') + "\"]}";
+  for (const char* type :
+       {"application/x-www-form-urlencoded", "text/plain", "multipart/form-data; boundary=x"}) {
+    EXPECT_EQ(to.Post("/v1/rerank", long_body, type)->status, 200) << type;
+  }
+}
+
+TEST_F(HttpServerTest, TooLargeABodyIsRefusedWhetherItsLengthIsTold) {
+  HttpOptions options;
+  options.max_body_bytes = 10'000;
+  start(std::move(options));
+  const std::string large(200'000, 'x');
+  RawClient told(port_);
+  told.write(post("/v1/rerank", large));
+  EXPECT_THAT(told.read_all(), HasSubstr("HTTP/1.1 413"));
+  RawClient chunked(port_);
+  chunked.write("POST /v1/rerank HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+  for (int i = 0; i < 50; ++i)
+    chunked.write("1000\r\n" + std::string(4096, 'x') + "\r\n");
+  EXPECT_THAT(chunked.read_all(), HasSubstr("HTTP/1.1 413"));
+  EXPECT_EQ(client().Post("/v1/rerank", kBody, kJson)->status, 200);
+}
+
+TEST_F(HttpServerTest, CompressedBodiesAreRefused) {
+  start();
+  RawClient raw(port_);
+  raw.write(post("/v1/rerank", kBody, "Content-Encoding: gzip\r\n"));
+  EXPECT_THAT(raw.read_all(), HasSubstr("HTTP/1.1 415"));
+}
+
+TEST_F(HttpServerTest, GarbageIsA400) {
+  start();
+  for (const std::string& garbage :
+       {std::string("nonsense\r\n\r\n"), std::string("GET / HTTP/9.9\r\n\r\n"),
+        std::string("\x16\x03\x01\x02\r\n\r\n")}) {
+    RawClient raw(port_);
+    raw.write(garbage);
+    raw.end_writing();
+    EXPECT_THAT(raw.read_all(), HasSubstr("HTTP/1.1 400")) << garbage;
+  }
+}
+
+TEST_F(HttpServerTest, ASlowRequestIsGivenUpHoweverSteadilyItComes) {
+  HttpOptions options;
+  options.request_timeout_s = 0.2;
+  start(std::move(options));
+  RawClient slow(port_);
+  slow.write("POST /v1/rerank HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n");
+  std::atomic<bool> done{false};
+  std::thread writer([&] {
+    while (!done) {
+      slow.write("x");
+      std::this_thread::sleep_for(5ms);
+    }
+  });
+  EXPECT_THAT(slow.read_all(), HasSubstr("HTTP/1.1 408"));
+  done = true;
+  writer.join();
+}
+
+TEST_F(HttpServerTest, OneConnectionServesManyRequests) {
+  start();
+  RawClient raw(port_);
+  raw.write(post("/v1/rerank", kBody) + post("/v1/rerank", kBody, "Connection: close\r\n"));
+  const std::string all = raw.read_all();
+  std::size_t n = 0;
+  for (std::size_t at = 0; (at = all.find("HTTP/1.1 200", at)) != std::string::npos; ++at)
+    ++n;
+  EXPECT_EQ(n, 2U);
+}
+
+TEST_F(HttpServerTest, AClientThatHangsUpIsCancelled) {
+  start();
+  gate_.shut();
+  {
+    RawClient raw(port_);
+    raw.write(post("/v1/rerank", kBody));
+    gate_.wait_for_passes(1);
+  }
+  while (log().empty())
+    std::this_thread::sleep_for(1ms);
+  EXPECT_EQ(log().front().status, 499);
+  gate_.open();
+  EXPECT_EQ(client().Post("/v1/rerank", kBody, kJson)->status, 200);
+}
+
+TEST_F(HttpServerTest, ConnectionsBeyondWhatIsServedAreToldSo) {
+  HttpOptions options;
+  options.connections = 1;
+  start(std::move(options));
+  gate_.shut();
+  RawClient served(port_);
+  served.write(post("/v1/rerank", kBody, "Connection: close\r\n"));
+  gate_.wait_for_passes(1);
+  RawClient waits(port_);
+  waits.write(post("/v1/rerank", kBody, "Connection: close\r\n"));
+  RawClient third(port_);
+  third.write(post("/v1/rerank", kBody, "Connection: close\r\n"));
+  const std::string refused = third.read_all();
+  EXPECT_THAT(refused, HasSubstr("HTTP/1.1 503"));
+  EXPECT_THAT(refused, HasSubstr("Retry-After: 1"));
+  gate_.open();
+  EXPECT_THAT(served.read_all(), HasSubstr("HTTP/1.1 200"));
+  EXPECT_THAT(waits.read_all(), HasSubstr("HTTP/1.1 200"));
+}
+
+TEST_F(HttpServerTest, WhatIsBeingServedIsFinishedWhenItStops) {
+  start();
+  gate_.shut();
+  auto response = std::async(std::launch::async,
+                             [this] { return client().Post("/v1/rerank", kBody, kJson)->status; });
+  gate_.wait_for_passes(1);
+  auto stopped = std::async(std::launch::async, [this] { http_->stop(); });
+  gate_.open();
+  EXPECT_EQ(response.get(), 200);
+}
+
+TEST_F(HttpServerTest, APortThatIsTakenIsAnError) {
+  start();
+  HttpServer second(service_, {.port = port_});
+  EXPECT_THAT(second.bind().error().message(), HasSubstr("can't listen on 127.0.0.1"));
+}
+
+TEST_F(HttpServerTest, FailuresTellNothingOfTheInside) {
+  start();
+  const auto response = client().Post("/v1/rerank", "{\"query\":\"\xff\"}", kJson);
+  EXPECT_EQ(response->status, 400);
+  for (const char* inside : {"nlohmann", "httplib", ".cpp", "json.exception"})
+    EXPECT_THAT(response->body, Not(HasSubstr(inside)));
+}
+
+}  // namespace
+}  // namespace rsd::server

@@ -1,0 +1,142 @@
+#include "json_body.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "rsd/core/utf8.h"
+
+namespace rsd::server {
+namespace {
+
+constexpr std::size_t kShownBytes = 60;
+
+Error invalid(const std::string& message) {
+  return {ErrorCode::kInvalidInput, message};
+}
+
+// Offset of the bracket that nests too deep: found before there is a value, whose destruction and
+// printing recurse.
+std::optional<std::size_t> find_too_deep(std::string_view json, std::size_t max_depth) {
+  std::size_t depth = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < json.size(); ++i) {
+    const char c = json[i];
+    if (in_string && c == '\\') {
+      ++i;
+    } else if (c == '"') {
+      in_string = !in_string;
+    } else if (!in_string && (c == '[' || c == '{')) {
+      if (++depth > max_depth) return i;
+    } else if (!in_string && (c == ']' || c == '}') && depth > 0) {
+      --depth;
+    }
+  }
+  return std::nullopt;
+}
+
+std::string shown(const Json& value) {
+  std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
+  if (text.size() <= kShownBytes) return text;
+  std::size_t end = kShownBytes;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80)
+    --end;
+  return text.substr(0, end) + "…";
+}
+
+}  // namespace
+
+Result<Json> parse_body(std::string_view body, std::size_t max_depth) {
+  if (const auto at = find_invalid_utf8(body)) {
+    return invalid("the body has invalid UTF-8 at byte " + std::to_string(*at));
+  }
+  if (const auto at = find_too_deep(body, max_depth)) {
+    return invalid("the body's JSON nests deeper than " + std::to_string(max_depth) +
+                   " levels at byte " + std::to_string(*at));
+  }
+  try {
+    Json json = Json::parse(body);
+    if (!json.is_object()) return invalid("the body must be a JSON object");
+    return json;
+  } catch (const Json::parse_error& error) {
+    return invalid("the body is broken JSON at byte " +
+                   std::to_string(std::min(error.byte, body.size())));
+  } catch (const Json::exception&) {
+    return invalid("the body has a number that is too large");
+  }
+}
+
+Error wrong_value(const std::string& field, const Json& value, const std::string& expected) {
+  return invalid(field + " is " + shown(value) + "; it must be " + expected);
+}
+
+const Json* Fields::any(const char* name) {
+  known_.emplace(name);
+  const auto member = object_.find(name);
+  return member == object_.end() || member->is_null() ? nullptr : &*member;
+}
+
+void Fields::ignore(std::initializer_list<const char*> names) {
+  known_.insert(names.begin(), names.end());
+}
+
+std::string Fields::text(const char* name) {
+  auto text = optional_text(name);
+  if (!text) {
+    fail(invalid(std::string(name) + " is missing"));
+  } else if (single_line(*text).empty()) {
+    fail(invalid(std::string(name) + " is empty"));
+  }
+  return text.value_or("");
+}
+
+std::optional<std::string> Fields::optional_text(const char* name) {
+  const Json* value = any(name);
+  if (value == nullptr) return std::nullopt;
+  if (value->is_string()) return value->get<std::string>();
+  fail(wrong_value(name, *value, "a string"));
+  return "";
+}
+
+std::optional<bool> Fields::flag(const char* name) {
+  const Json* value = any(name);
+  if (value == nullptr) return std::nullopt;
+  if (value->is_boolean()) return value->get<bool>();
+  fail(wrong_value(name, *value, "true or false"));
+  return false;
+}
+
+std::optional<std::size_t> Fields::whole_number(const char* name, std::size_t max) {
+  const Json* value = any(name);
+  if (value == nullptr) return std::nullopt;
+  if (value->is_number_unsigned()) {
+    const auto number = value->get<std::uint64_t>();
+    if (number >= 1 && number <= max) return number;
+  }
+  fail(wrong_value(name, *value, "a whole number from 1 to " + std::to_string(max)));
+  return 1;
+}
+
+std::optional<double> Fields::positive_number(const char* name, double max) {
+  const Json* value = any(name);
+  if (value == nullptr) return std::nullopt;
+  if (value->is_number()) {
+    const auto number = value->get<double>();
+    if (number > 0 && number <= max) return number;
+  }
+  fail(wrong_value(name, *value, "a number above 0, at most " + Json(max).dump()));
+  return 1;
+}
+
+void Fields::fail(const Error& error) {
+  if (!error_) error_ = error;
+}
+
+Result<void> Fields::finish() const {
+  if (error_) return *error_;
+  for (const auto& [name, value] : object_.items()) {
+    if (!known_.contains(name)) return invalid("the field " + shown(name) + " is unknown");
+  }
+  return {};
+}
+
+}  // namespace rsd::server

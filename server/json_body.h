@@ -1,0 +1,57 @@
+// The body of a request, and its fields.
+#pragma once
+
+#include <cstddef>
+#include <initializer_list>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rsd/core/result.h"
+
+namespace rsd::server {
+
+// Of what comes in: members are found in logarithmic time, however many there are.
+using Json = nlohmann::json;
+// Of what goes out: members keep their order.
+using OutJson = nlohmann::ordered_json;
+
+// kInvalidInput, which names the place: broken JSON, invalid UTF-8, JSON that nests deeper than
+// `max_depth` levels, no object.
+Result<Json> parse_body(std::string_view body, std::size_t max_depth);
+
+// "<field> is <value>; it must be <expected>".
+Error wrong_value(const std::string& field, const Json& value, const std::string& expected);
+
+// Reads the fields of an object. The first thing that is wrong is kept, and finish() tells it; what
+// is read behind it is of no use. null is the same as absent.
+class Fields {
+ public:
+  // `object` outlives it.
+  explicit Fields(const Json& object) : object_(object) {}
+
+  // Needed, and not blank.
+  std::string text(const char* name);
+  std::optional<std::string> optional_text(const char* name);
+  std::optional<bool> flag(const char* name);
+  std::optional<std::size_t> whole_number(const char* name, std::size_t max);  // 1 to max
+  std::optional<double> positive_number(const char* name, double max);
+  // Of any type; null where it is absent.
+  const Json* any(const char* name);
+  // Known, and of no use here.
+  void ignore(std::initializer_list<const char*> names);
+
+  void fail(const Error& error);
+  // kInvalidInput: what was wrong, else a field that nobody asked for.
+  Result<void> finish() const;
+
+ private:
+  const Json& object_;
+  std::set<std::string, std::less<>> known_;
+  std::optional<Error> error_;
+};
+
+}  // namespace rsd::server

@@ -1,0 +1,47 @@
+// What Prometheus is told (docs/server.md lists the names).
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "ranking_engine.h"
+#include "rsd/decode/run.h"
+
+namespace rsd::server {
+
+// Thread-safe.
+class Metrics {
+ public:
+  Metrics();
+  ~Metrics();
+  Metrics(const Metrics&) = delete;
+  Metrics& operator=(const Metrics&) = delete;
+
+  // A call that was answered. `route` is one of ours, or "other".
+  void count_call(std::string_view route, int status, double ms);
+  // A request that was not taken; `reason` is "queue_full" or "draining".
+  void count_refused(std::string_view reason);
+  void count_cancelled();
+  // How long a request waited until it was taken in.
+  void observe_queue(double ms);
+  // A request that was ranked.
+  void observe_answer(const Outcome& outcome);
+
+  // What stands now.
+  struct State {
+    std::size_t n_queued = 0;
+    std::size_t n_in_flight = 0;
+    bool ready = false;
+    PromptFigures prompts;
+  };
+  // Prometheus' text format.
+  std::string text(const State& state);
+
+ private:
+  struct Families;
+  std::unique_ptr<Families> families_;
+};
+
+}  // namespace rsd::server

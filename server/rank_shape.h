@@ -1,0 +1,41 @@
+// The bodies of /v1/rank: requests and answers in full.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "failure.h"
+#include "json_body.h"
+#include "rank_options.h"
+#include "ranked.h"
+
+namespace rsd::server {
+
+struct RankItem {
+  std::string id;
+  std::variant<Request, Failure> request;
+};
+
+struct RankCall {
+  std::vector<RankItem> items;  // one where the body is a request itself
+  bool is_list = false;         // the body has `requests`: an item that fails takes no other along
+  RankOptions options;
+  bool rounds = false;
+};
+
+struct RankLimits {
+  std::size_t max_requests = 64;
+  std::size_t max_candidates = 1000;
+};
+
+// `fallback_id` names a request without an id; in a list, its place does. A Failure of 400 or 413.
+std::variant<RankCall, Failure> parse_rank(const Json& body, const std::string& fallback_id,
+                                           const RankLimits& limits);
+
+// The fields of an answer line of `rsd rank`, relevance_scores, and rounds where they are wanted.
+OutJson rank_answer(const Ranked& ranked, bool rounds);
+
+}  // namespace rsd::server

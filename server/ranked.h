@@ -1,0 +1,29 @@
+// A request that was ranked, before it takes a shape.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+
+#include "relevance_scores.h"
+#include "rsd/decode/decoding.h"
+#include "rsd/decode/run.h"
+#include "rsd/rank/request.h"
+
+namespace rsd::server {
+
+struct Ranked {
+  Request request;
+  Outcome outcome;
+  std::optional<Decoding> decoding;  // nullopt: nothing of it was kept, or there was none
+  std::string decoder;
+  std::optional<std::size_t> budget;
+  std::size_t truncated_candidates = 0;
+  double queue_ms = 0;
+  RelevanceScores scores;
+
+  // Tokens of the prompt and the proposals, those known from an earlier prompt included.
+  std::size_t total_tokens() const { return outcome.tokens_encoded + outcome.tokens_reused; }
+};
+
+}  // namespace rsd::server

@@ -1,0 +1,157 @@
+#include "ranker.h"
+
+#include <chrono>
+#include <span>
+#include <string>
+#include <utility>
+
+namespace rsd::server {
+namespace {
+
+// What nginx calls it when the client is gone; only the log reads it.
+constexpr int kClientClosedRequest = 499;
+
+Timeliness timeliness(const Call& call, const std::optional<double>& deadline_ms) {
+  Timeliness times{.arrival = call.arrival};
+  if (deadline_ms) {
+    times.deadline = call.arrival + std::chrono::duration_cast<Clock::duration>(
+                                        std::chrono::duration<double, std::milli>(*deadline_ms));
+  }
+  return times;
+}
+
+Failure shutting_down() {
+  constexpr long kSeconds = 5;
+  return {.status = 503, .message = "the server is shutting down", .retry_after_s = kSeconds};
+}
+
+void add_scores(Ranked& ranked) {
+  std::span<const float> first_row;
+  if (ranked.decoding && !ranked.decoding->history().rounds().empty())
+    first_row = ranked.decoding->history().rounds().front().logits.row(0);
+  ranked.scores = relevance_scores(ranked.outcome.ranking, first_row);
+}
+
+}  // namespace
+
+// A request on its way: settled without the LLM, or to be decoded.
+struct Ranker::Prepared {
+  Ranked ranked;
+  std::optional<Failure> failure;
+  std::optional<JobRequest> job;  // until it is submitted
+  bool waits = false;             // for the scheduler
+  Scheduler::JobHandle handle;
+};
+
+Ranker::Ranker(std::unique_ptr<RankingEngine> engine, std::unique_ptr<Scheduler> scheduler,
+               const RankDefaults& defaults, Metrics& metrics)
+    : engine_(std::move(engine)),
+      scheduler_(std::move(scheduler)),
+      defaults_(defaults),
+      metrics_(metrics) {}
+
+Ranker::~Ranker() = default;
+
+std::variant<std::vector<RankEnd>, Failure> Ranker::rank(std::vector<Request> requests,
+                                                         const RankOptions& options,
+                                                         const Call& call) {
+  const auto decoding = decoding_options(options, defaults_, *engine_);
+  if (!decoding) return failure_of(decoding.error());
+  std::vector<Prepared> prepared;
+  prepared.reserve(requests.size());
+  for (Request& request : requests)
+    prepared.push_back(prepare(std::move(request), options, *decoding));
+  const auto deadline_ms = options.deadline_ms ? options.deadline_ms : defaults_.deadline_ms;
+  if (auto refusal = submit(prepared, timeliness(call, deadline_ms))) return *std::move(refusal);
+  std::vector<RankEnd> ends;
+  ends.reserve(prepared.size());
+  for (Prepared& one : prepared) {
+    ends.push_back(await(one, call));
+    const auto* failure = std::get_if<Failure>(&ends.back());
+    if (failure == nullptr || failure->status != kClientClosedRequest) continue;
+    for (const Prepared& other : prepared)
+      if (other.handle) scheduler_->cancel(other.handle);
+    return *failure;
+  }
+  return ends;
+}
+
+Ranker::Prepared Ranker::prepare(Request request, const RankOptions& options,
+                                 const DecodingOptions& decoding) const {
+  const std::size_t n_items = request.candidates.size();
+  Prepared prepared;
+  prepared.ranked.request = std::move(request);
+  prepared.ranked.decoder = to_string(decoding.decoder);
+  prepared.ranked.budget = decoding.budget;
+  if (n_items == 1) {
+    prepared.ranked.outcome.ranking = Ranking::identity(1);
+    prepared.ranked.outcome.verified_prefix = 1;
+    return prepared;
+  }
+  auto prompt = engine_->prompt(prepared.ranked.request, options.max_text_tokens);
+  if (!prompt) {
+    prepared.failure = failure_of(prompt.error());
+    return prepared;
+  }
+  prepared.ranked.truncated_candidates = prompt->truncated_candidates;
+  if (options.refuse_cut && prompt->truncated_candidates > 0) {
+    prepared.failure =
+        Failure{.status = 413,
+                .message = std::to_string(prompt->truncated_candidates) +
+                           " texts had to be cut to fit the context of " +
+                           std::to_string(engine_->context_size()) + " tokens; truncate is false"};
+    return prepared;
+  }
+  prepared.job = JobRequest{
+      .prompt = *std::move(prompt), .n_items = n_items, .decoding = decoding, .times = {}};
+  return prepared;
+}
+
+std::optional<Failure> Ranker::submit(std::vector<Prepared>& prepared, const Timeliness& times) {
+  std::vector<JobRequest> jobs;
+  jobs.reserve(prepared.size());
+  for (Prepared& one : prepared) {
+    if (!one.job) continue;
+    one.job->times = times;
+    jobs.push_back(*std::exchange(one.job, std::nullopt));
+    one.waits = true;
+  }
+  if (jobs.empty()) return std::nullopt;
+  auto taken = scheduler_->submit(std::move(jobs));
+  if (const auto* why = std::get_if<Refusal>(&taken)) return refused(*why);
+  auto next = std::get<std::vector<Scheduler::JobHandle>>(taken).begin();
+  for (Prepared& one : prepared)
+    if (one.waits) one.handle = *next++;
+  return std::nullopt;
+}
+
+RankEnd Ranker::await(Prepared& prepared, const Call& call) {
+  if (prepared.failure) return *std::move(prepared.failure);
+  Ranked& ranked = prepared.ranked;
+  if (prepared.handle) {
+    JobEnd end = scheduler_->wait(prepared.handle, call.hung_up);
+    if (const auto* error = std::get_if<Error>(&end)) return failure_of(*error);
+    if (std::holds_alternative<ShutDown>(end)) return shutting_down();
+    if (std::holds_alternative<HungUp>(end))
+      return Failure{.status = kClientClosedRequest, .message = "the client hung up"};
+    auto& answer = std::get<JobAnswer>(end);
+    ranked.outcome = std::move(answer.outcome);
+    ranked.decoding = std::move(answer.decoding);
+    ranked.queue_ms = answer.queue_ms;
+  }
+  add_scores(ranked);
+  return std::move(ranked);
+}
+
+Failure Ranker::refused(Refusal why) {
+  if (why == Refusal::kDraining) {
+    metrics_.count_refused("draining");
+    return shutting_down();
+  }
+  metrics_.count_refused("queue_full");
+  return {.status = 429,
+          .message = "the queue is full",
+          .retry_after_s = scheduler_->retry_after().count()};
+}
+
+}  // namespace rsd::server

@@ -1,0 +1,53 @@
+// From requests to rankings, through the scheduler.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "failure.h"
+#include "metrics.h"
+#include "rank_options.h"
+#include "ranked.h"
+#include "ranking_engine.h"
+#include "reply.h"
+#include "rsd/rank/request.h"
+#include "scheduler.h"
+
+namespace rsd::server {
+
+using RankEnd = std::variant<Ranked, Failure>;
+
+// Thread-safe.
+class Ranker {
+ public:
+  // `defaults` and `metrics` outlive it.
+  Ranker(std::unique_ptr<RankingEngine> engine, std::unique_ptr<Scheduler> scheduler,
+         const RankDefaults& defaults, Metrics& metrics);
+  ~Ranker();
+
+  // One end a request, in order. They go to the scheduler together, so that all of them are refused
+  // where it has no room (Failure). A single candidate needs no LLM.
+  std::variant<std::vector<RankEnd>, Failure> rank(std::vector<Request> requests,
+                                                   const RankOptions& options, const Call& call);
+
+  const RankingEngine& engine() const noexcept { return *engine_; }
+  Scheduler& scheduler() noexcept { return *scheduler_; }
+
+ private:
+  struct Prepared;
+
+  Prepared prepare(Request request, const RankOptions& options,
+                   const DecodingOptions& decoding) const;
+  std::optional<Failure> submit(std::vector<Prepared>& prepared, const Timeliness& times);
+  RankEnd await(Prepared& prepared, const Call& call);
+  Failure refused(Refusal why);
+
+  std::unique_ptr<RankingEngine> engine_;
+  std::unique_ptr<Scheduler> scheduler_;  // uses the engine
+  const RankDefaults& defaults_;
+  Metrics& metrics_;
+};
+
+}  // namespace rsd::server

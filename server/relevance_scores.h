@@ -1,0 +1,25 @@
+// Scores from 0 to 1 for a ranking.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "rsd/rank/ranking.h"
+
+namespace rsd::server {
+
+// One of each a position of the ranking, best first, strictly decreasing.
+struct RelevanceScores {
+  // In (0, 1]: the share of the other candidates that the candidate beats, each duel won with the
+  // probability that the Bradley-Terry model gives it by the raw scores.
+  std::vector<double> relevance;
+  // The logarithm of the probability that the LLM puts the candidate first, moved as little as it
+  // takes to be in the ranking's order (isotonic regression by least squares).
+  std::vector<double> raw;
+};
+
+// `first_row`: the LLM's logits behind the prompt, one an item. Where it is empty, because nothing
+// was encoded, the scores are ranks, (K - position) / K, and their logarithms. O(K^2).
+RelevanceScores relevance_scores(const Ranking& ranking, std::span<const float> first_row);
+
+}  // namespace rsd::server

@@ -1,0 +1,43 @@
+// What a call is and what it gets, without the HTTP around it.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "rank_options.h"
+#include "rsd/decode/position_scorer.h"
+
+namespace rsd::server {
+
+struct Call {
+  std::string_view body;
+  HeaderOf header_of;
+  std::function<bool()> hung_up;  // has the client gone away?
+  std::string request_id;
+  Clock::time_point arrival;  // the body was there
+};
+
+// What the access log tells about a call besides its status.
+struct CallNotes {
+  std::size_t n_requests = 0;
+  std::size_t n_candidates = 0;
+  std::size_t encodings = 0;
+  std::size_t tokens_encoded = 0;
+  double queue_ms = 0;
+  bool deadline_hit = false;
+  std::string failure;  // for the log only
+};
+
+struct Reply {
+  int status = 200;
+  std::string body;
+  std::string content_type = "application/json";
+  std::vector<std::pair<std::string, std::string>> headers = {};
+  CallNotes notes = {};
+};
+
+}  // namespace rsd::server

@@ -1,0 +1,51 @@
+// The bodies of /v1/rerank, /v2/rerank and /rerank: Cohere's, Jina's, vLLM's, llama-server's,
+// infinity's and TEI's clients find what they look for.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "failure.h"
+#include "json_body.h"
+#include "rank_options.h"
+#include "ranked.h"
+
+namespace rsd::server {
+
+struct RerankCall {
+  std::string query;
+  std::vector<std::string> texts;
+  RankOptions options;
+  bool is_tei = false;  // the reply is a bare array
+  bool return_documents = false;
+  bool raw_scores = false;
+};
+
+// Which API's route was called: they differ in their answers' small print.
+enum class RerankRoute { kV1, kV2, kPlain };
+
+// `texts` in place of `documents` is TEI's shape on kPlain, and another name for it elsewhere.
+// A Failure of 400 or 422: a field that is missing, unknown or of the wrong type, no documents;
+// of 413: more than `max_documents`.
+struct ParsedRerank {
+  std::optional<RerankCall> call;
+  std::optional<Failure> failure;
+  Dialect dialect = Dialect::kRerank;
+};
+ParsedRerank parse_rerank(const Json& body, RerankRoute route, std::size_t max_documents);
+
+// The request that is ranked: candidates have their index as id.
+Request request_of(const RerankCall& call, const std::string& id);
+
+// Sorted best first, as many as top_n says.
+struct RerankAnswer {
+  const RerankCall& call;
+  const Ranked& ranked;
+  std::string model;
+  RerankRoute route = RerankRoute::kV1;
+};
+OutJson rerank_body(const RerankAnswer& answer);
+
+}  // namespace rsd::server

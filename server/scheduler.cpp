@@ -1,0 +1,297 @@
+#include "scheduler.h"
+
+#include <algorithm>
+#include <cmath>
+#include <exception>
+#include <string>
+#include <utility>
+
+namespace rsd::server {
+namespace {
+
+// How often a waiting client's connection is looked at.
+constexpr std::chrono::milliseconds kLookInterval{20};
+
+double ms_between(Clock::time_point from, Clock::time_point to) {
+  return std::chrono::duration<double, std::milli>(to - from).count();
+}
+
+}  // namespace
+
+struct Scheduler::Job {
+  enum class State { kQueued, kInFlight, kDone };
+
+  JobRequest request;
+  Clock::time_point arrival;
+  Clock::time_point due;
+  Clock::time_point admitted;
+  State state = State::kQueued;
+  std::optional<Outcome> left_out;  // of the pass that is running: its answer so far
+  std::optional<JobEnd> end;
+  std::condition_variable changed;
+};
+
+Scheduler::Scheduler(RankingEngine& engine, const CostModel& costs, const Limits& limits,
+                     Metrics& metrics)
+    : engine_(engine), limits_(limits), metrics_(metrics), costs_(costs) {
+  make_batch();
+  thread_ = std::thread([this] { work(); });
+}
+
+Scheduler::~Scheduler() {
+  stop();
+}
+
+void Scheduler::stop() {
+  {
+    const Lock lock(mutex_);
+    draining_ = stopping_ = true;
+  }
+  work_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Scheduler::make_batch() {
+  batch_ = std::make_unique<BatchRun>(engine_.llm(), &costs_);
+  batch_->on_left_out([this](std::size_t ticket, const Outcome& so_far) {
+    const Lock lock(mutex_);
+    Job& job = *in_flight_.at(ticket);
+    job.left_out = so_far;
+    job.changed.notify_all();
+  });
+}
+
+// ---- The clients' side ------------------------------------------------------------------------
+
+std::variant<std::vector<Scheduler::JobHandle>, Refusal> Scheduler::submit(
+    std::vector<JobRequest> requests) {
+  std::vector<JobHandle> jobs;
+  jobs.reserve(requests.size());
+  {
+    const Lock lock(mutex_);
+    if (draining_) return Refusal::kDraining;
+    if (queue_.size() + requests.size() > limits_.queue) return Refusal::kFull;
+    const auto now = Clock::now();
+    for (JobRequest& request : requests) {
+      auto job = std::make_shared<Job>();
+      job->arrival = request.times.arrival.value_or(now);
+      job->due = request.times.due(now);
+      job->request = std::move(request);
+      queue_.push_back(job);
+      jobs.push_back(std::move(job));
+    }
+  }
+  work_.notify_one();
+  return jobs;
+}
+
+JobEnd Scheduler::wait(const JobHandle& job, const std::function<bool()>& hung_up) {
+  const auto& deadline = job->request.times.deadline;
+  Lock lock(mutex_);
+  while (!job->end) {
+    const auto now = Clock::now();
+    if (deadline && now >= *deadline) {
+      if (auto answer = answer_at_deadline(job)) return *std::move(answer);
+    }
+    auto until = now + kLookInterval;
+    if (deadline && now < *deadline) until = std::min(until, *deadline);
+    job->changed.wait_until(lock, until);
+    if (job->end) break;
+    lock.unlock();
+    const bool is_gone = hung_up();
+    lock.lock();
+    if (is_gone && !job->end) {
+      abandon(job);
+      metrics_.count_cancelled();
+      return HungUp{};
+    }
+  }
+  return *std::exchange(job->end, std::nullopt);
+}
+
+// Needs the lock. Nothing where the engine is about to answer.
+std::optional<JobEnd> Scheduler::answer_at_deadline(const JobHandle& job) {
+  JobAnswer answer;
+  const auto now = Clock::now();
+  if (job->state == Job::State::kQueued) {
+    answer.outcome.ranking = Ranking::identity(job->request.n_items);
+    answer.queue_ms = ms_between(job->arrival, now);
+  } else if (job->left_out) {
+    answer.outcome = *job->left_out;
+    answer.queue_ms = ms_between(job->arrival, job->admitted);
+  } else {
+    return std::nullopt;
+  }
+  answer.outcome.deadline_hit = true;
+  answer.outcome.timing.total_ms = ms_between(job->arrival, now);
+  abandon(job);
+  metrics_.observe_answer(answer.outcome);
+  return answer;
+}
+
+void Scheduler::cancel(const JobHandle& job) {
+  const Lock lock(mutex_);
+  abandon(job);
+}
+
+// Needs the lock. The engine's thread drops what is under way.
+void Scheduler::abandon(const JobHandle& job) {
+  if (job->state == Job::State::kQueued) std::erase(queue_, job);
+  job->state = Job::State::kDone;
+  if (queue_.empty() && in_flight_.empty()) idle_.notify_all();
+  work_.notify_one();
+}
+
+std::chrono::seconds Scheduler::retry_after() const {
+  constexpr double kLongest = 600;
+  const Lock lock(mutex_);
+  const auto n_jobs = static_cast<double>(queue_.size() + in_flight_.size());
+  const double seconds = std::ceil(n_jobs * ms_per_job_ / 1000);
+  return std::chrono::seconds(std::lround(std::clamp(seconds, 1.0, kLongest)));
+}
+
+std::size_t Scheduler::n_queued() const {
+  const Lock lock(mutex_);
+  return queue_.size();
+}
+
+std::size_t Scheduler::n_in_flight() const {
+  const Lock lock(mutex_);
+  return in_flight_.size();
+}
+
+PromptFigures Scheduler::prompt_figures() const {
+  const Lock lock(mutex_);
+  return prompt_figures_;
+}
+
+bool Scheduler::drain(Clock::time_point until) {
+  Lock lock(mutex_);
+  draining_ = true;
+  return idle_.wait_until(lock, until, [this] { return queue_.empty() && in_flight_.empty(); });
+}
+
+// ---- The engine's thread ----------------------------------------------------------------------
+
+void Scheduler::work() {
+  while (wait_for_work()) {
+    try {
+      drop_cancelled();
+      admit();
+      if (batch_->size() > 0) step();
+    } catch (const std::exception& defect) {
+      // A defect of ours takes the requests under way with it, not the server.
+      fail_all(Error(ErrorCode::kRuntime, defect.what()));
+    }
+  }
+  batch_.reset();
+  const Lock lock(mutex_);
+  for (const auto& job : queue_)
+    end(*job, ShutDown{});
+  for (const auto& [ticket, job] : in_flight_)
+    end(*job, ShutDown{});
+}
+
+bool Scheduler::wait_for_work() {
+  Lock lock(mutex_);
+  work_.wait(lock, [this] { return stopping_ || !queue_.empty() || !in_flight_.empty(); });
+  return !stopping_;
+}
+
+void Scheduler::drop_cancelled() {
+  const Lock lock(mutex_);
+  std::erase_if(in_flight_, [this](const auto& entry) {
+    if (entry.second->state == Job::State::kInFlight) return false;
+    batch_->cancel(entry.first);
+    return true;
+  });
+  if (queue_.empty() && in_flight_.empty()) idle_.notify_all();
+}
+
+void Scheduler::admit() {
+  while (batch_->size() < limits_.parallel) {
+    JobHandle job;
+    {
+      const Lock lock(mutex_);
+      const auto next = std::ranges::min_element(queue_, {}, &Job::due);
+      if (next == queue_.end()) return;
+      // What has no room waits until others have ended; alone it has.
+      if (batch_->size() > 0 && !engine_.has_room((*next)->request.prompt)) return;
+      job = *next;
+      queue_.erase(next);
+      job->state = Job::State::kInFlight;
+      job->admitted = Clock::now();
+      in_flight_.emplace(++next_ticket_, job);
+    }
+    take_in(job);
+  }
+}
+
+void Scheduler::take_in(const JobHandle& job) {
+  const std::size_t ticket = next_ticket_;
+  const auto fail = [&](const Error& error) {
+    const Lock lock(mutex_);
+    end(*job, error);
+    in_flight_.erase(ticket);
+    if (queue_.empty() && in_flight_.empty()) idle_.notify_all();
+  };
+  metrics_.observe_queue(ms_between(job->arrival, job->admitted));
+  auto decoding = Decoding::create(job->request.n_items, job->request.decoding);
+  if (!decoding) return fail(decoding.error());
+  auto scorer = engine_.open(std::move(job->request.prompt));
+  if (!scorer) return fail(scorer.error());
+  batch_->add(ticket, *std::move(decoding), *std::move(scorer), job->request.times);
+}
+
+void Scheduler::step() {
+  const auto start = Clock::now();
+  auto finished = batch_->step();
+  const Lock lock(mutex_);
+  busy_ms_ += ms_between(start, Clock::now());
+  prompt_figures_ = engine_.prompt_figures();
+  for (const auto& [ticket, job] : in_flight_)
+    job->left_out.reset();
+  if (!finished.empty()) {
+    constexpr double kMemory = 0.8;
+    const double ms = busy_ms_ / static_cast<double>(finished.size());
+    ms_per_job_ = ms_per_job_ == 0 ? ms : kMemory * ms_per_job_ + (1 - kMemory) * ms;
+    busy_ms_ = 0;
+  }
+  for (auto& done : finished)
+    finish(std::move(done));
+  if (queue_.empty() && in_flight_.empty()) idle_.notify_all();
+}
+
+// Needs the lock.
+void Scheduler::finish(BatchRun::Finished finished) {
+  const auto found = in_flight_.find(finished.ticket);
+  const JobHandle job = found->second;
+  in_flight_.erase(found);
+  if (job->state == Job::State::kDone) return;  // nobody waits for it any more
+  if (!finished.outcome) return end(*job, finished.outcome.error());
+  JobAnswer answer{.outcome = *std::move(finished.outcome),
+                   .decoding = std::move(finished.decoding),
+                   .queue_ms = ms_between(job->arrival, job->admitted)};
+  answer.outcome.timing.total_ms = ms_between(job->arrival, Clock::now());
+  metrics_.observe_answer(answer.outcome);
+  end(*job, std::move(answer));
+}
+
+void Scheduler::fail_all(const Error& error) {
+  batch_.reset();  // frees the engine's places before they are taken again
+  make_batch();
+  const Lock lock(mutex_);
+  for (const auto& [ticket, job] : in_flight_)
+    if (job->state == Job::State::kInFlight) end(*job, error);
+  in_flight_.clear();
+  if (queue_.empty()) idle_.notify_all();
+}
+
+// Needs the lock.
+void Scheduler::end(Job& job, JobEnd how) {
+  job.state = Job::State::kDone;
+  job.end = std::move(how);
+  job.changed.notify_all();
+}
+
+}  // namespace rsd::server

@@ -1,0 +1,121 @@
+// A bounded queue in front of one engine, and the thread that drives it.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <variant>
+#include <vector>
+
+#include "metrics.h"
+#include "ranking_engine.h"
+#include "rsd/decode/batch_run.h"
+#include "rsd/decode/cost_model.h"
+
+namespace rsd::server {
+
+// A request that is ready to be decoded.
+struct JobRequest {
+  Prompt prompt;
+  std::size_t n_items = 0;
+  DecodingOptions decoding;
+  Timeliness times;
+};
+
+struct JobAnswer {
+  Outcome outcome;
+  // What was seen; nullopt where the deadline came while the job was waiting.
+  std::optional<Decoding> decoding;
+  double queue_ms = 0;  // from its arrival until it was taken in
+};
+
+struct HungUp {};    // the client went away
+struct ShutDown {};  // the server ended before the job did
+using JobEnd = std::variant<JobAnswer, Error, HungUp, ShutDown>;
+
+enum class Refusal { kFull, kDraining };
+
+// Requests of all clients go through the engine together, a pass of the LLM at a time. Who is due
+// first (Timeliness) is taken in first, as many as `parallel` and the engine have room for.
+// Thread-safe, but for the constructor and the destructor.
+class Scheduler {
+ public:
+  struct Limits {
+    std::size_t queue = 64;    // jobs that wait
+    std::size_t parallel = 4;  // jobs that are under way
+  };
+  struct Job;
+  using JobHandle = std::shared_ptr<Job>;
+
+  // `costs`: what is known of the engine's already. Engine and metrics outlive it.
+  Scheduler(RankingEngine& engine, const CostModel& costs, const Limits& limits, Metrics& metrics);
+  ~Scheduler();
+  Scheduler(const Scheduler&) = delete;
+  Scheduler& operator=(const Scheduler&) = delete;
+
+  // All of them or none. Each must be waited for or cancelled.
+  std::variant<std::vector<JobHandle>, Refusal> submit(std::vector<JobRequest> requests);
+
+  // Until the job has ended. At its deadline the answer is there at the latest: where the job is
+  // still waiting, or the pass that is running is not its own, it is the input order or the
+  // ranking so far. `hung_up` is asked every now and then; when it is true the job is cancelled.
+  JobEnd wait(const JobHandle& job, const std::function<bool()>& hung_up);
+  // Its place is free as soon as the pass that is running has ended.
+  void cancel(const JobHandle& job);
+
+  // How long whoever is refused should wait before another try, by what jobs took lately.
+  std::chrono::seconds retry_after() const;
+  std::size_t n_queued() const;
+  std::size_t n_in_flight() const;
+  PromptFigures prompt_figures() const;
+
+  // Takes no jobs from now on, and waits for those it has. False: some are left at `until`.
+  bool drain(Clock::time_point until);
+  // Ends all jobs that are left as ShutDown, behind the pass that is running. The destructor does
+  // it, too, but nobody may be waiting then.
+  void stop();
+
+ private:
+  using Lock = std::unique_lock<std::mutex>;
+
+  void work();
+  bool wait_for_work();
+  void drop_cancelled();
+  void admit();
+  void take_in(const JobHandle& job);
+  void step();
+  void finish(BatchRun::Finished finished);
+  void fail_all(const Error& error);
+  void make_batch();
+  void end(Job& job, JobEnd how);
+  void abandon(const JobHandle& job);
+  std::optional<JobEnd> answer_at_deadline(const JobHandle& job);
+
+  RankingEngine& engine_;
+  const Limits limits_;
+  Metrics& metrics_;
+  CostModel costs_;                  // the engine thread's
+  std::unique_ptr<BatchRun> batch_;  // the engine thread's
+  std::size_t next_ticket_ = 0;      // the engine thread's
+
+  mutable std::mutex mutex_;  // of all below
+  std::condition_variable work_;
+  std::condition_variable idle_;
+  std::vector<JobHandle> queue_;
+  std::map<std::size_t, JobHandle> in_flight_;
+  bool draining_ = false;
+  bool stopping_ = false;
+  double busy_ms_ = 0;     // since the last job ended
+  double ms_per_job_ = 0;  // a moving average; 0 = none has ended yet
+  PromptFigures prompt_figures_;
+
+  std::thread thread_;  // last: it uses what stands above
+};
+
+}  // namespace rsd::server

@@ -1,0 +1,196 @@
+#include "service.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "rank_shape.h"
+
+namespace rsd::server {
+namespace {
+
+void note(const Ranked& ranked, CallNotes& notes) {
+  ++notes.n_requests;
+  notes.n_candidates += ranked.request.candidates.size();
+  notes.encodings += ranked.outcome.encodings;
+  notes.tokens_encoded += ranked.outcome.tokens_encoded;
+  notes.queue_ms = std::max(notes.queue_ms, ranked.queue_ms);
+  notes.deadline_hit = notes.deadline_hit || ranked.outcome.deadline_hit;
+}
+
+// Whatever a request held that is told back, the reply is valid UTF-8.
+Reply json_reply(const OutJson& body) {
+  return {.body = body.dump(-1, ' ', false, OutJson::error_handler_t::replace)};
+}
+
+void tell_in_headers(const Ranked& ranked, Reply& reply) {
+  const Outcome& outcome = ranked.outcome;
+  reply.headers.emplace_back("X-RSD-Decoder", ranked.decoder);
+  reply.headers.emplace_back("X-RSD-Encodings", std::to_string(outcome.encodings));
+  reply.headers.emplace_back("X-RSD-Verified-Prefix", std::to_string(outcome.verified_prefix));
+  reply.headers.emplace_back("X-RSD-Deadline-Hit", outcome.deadline_hit ? "true" : "false");
+  reply.headers.emplace_back("X-RSD-Truncated", std::to_string(ranked.truncated_candidates));
+}
+
+// In place of an item's answer.
+OutJson failed_item(const std::string& id, const Failure& failure) {
+  return {{"id", id}, {"error", error_body(failure, Dialect::kRerank)["error"]}};
+}
+
+// Each item's end: what was wrong with it, or what came of its ranking.
+Reply rank_reply(RankCall& call, std::vector<RankEnd> ends, const std::string& model) {
+  Reply reply;
+  OutJson answers = OutJson::array();
+  std::size_t prompt_tokens = 0;
+  std::size_t total_tokens = 0;
+  auto next = ends.begin();
+  for (RankItem& item : call.items) {
+    auto* unread = std::get_if<Failure>(&item.request);
+    RankEnd end = unread != nullptr ? RankEnd(std::move(*unread)) : std::move(*next++);
+    if (const auto* failure = std::get_if<Failure>(&end)) {
+      if (!call.is_list) return error_reply(*failure, Dialect::kRerank);
+      answers.push_back(failed_item(item.id, *failure));
+      reply.notes.failure = failure->log.empty() ? failure->message : failure->log;
+      continue;
+    }
+    const auto& ranked = std::get<Ranked>(end);
+    note(ranked, reply.notes);
+    prompt_tokens += ranked.outcome.prompt_tokens;
+    total_tokens += ranked.total_tokens();
+    answers.push_back(rank_answer(ranked, call.rounds));
+    if (!call.is_list) tell_in_headers(ranked, reply);
+  }
+  reply.body = json_reply({{"model", model},
+                           {"answers", std::move(answers)},
+                           {"usage",
+                            {{"prompt_tokens", prompt_tokens},
+                             {"total_tokens", total_tokens},
+                             {"encodings", reply.notes.encodings}}}})
+                   .body;
+  return reply;
+}
+
+}  // namespace
+
+Service::Service(const ServiceLimits& limits, RankDefaults defaults)
+    : limits_(limits), defaults_(std::move(defaults)) {}
+
+Service::~Service() = default;
+
+void Service::start(std::unique_ptr<RankingEngine> engine, const CostModel& costs) {
+  auto scheduler = std::make_unique<Scheduler>(*engine, costs, limits_.jobs, metrics_);
+  ranker_ = std::make_unique<Ranker>(std::move(engine), std::move(scheduler), defaults_, metrics_);
+  started_ = true;
+}
+
+bool Service::drain(Clock::time_point until) {
+  draining_ = true;
+  return !started_ || ranker_->scheduler().drain(until);
+}
+
+void Service::stop() {
+  draining_ = true;
+  if (started_) ranker_->scheduler().stop();
+}
+
+std::optional<Failure> Service::unavailable() const {
+  constexpr long kRetrySeconds = 5;
+  switch (phase()) {
+    case Phase::kReady:
+      return std::nullopt;
+    case Phase::kLoading:
+      return Failure{
+          .status = 503, .message = "the model is being loaded", .retry_after_s = kRetrySeconds};
+    case Phase::kDraining:
+      return Failure{
+          .status = 503, .message = "the server is shutting down", .retry_after_s = kRetrySeconds};
+  }
+  return std::nullopt;
+}
+
+Reply Service::rerank(const Call& call, RerankRoute route) {
+  const Dialect unread = route == RerankRoute::kPlain ? Dialect::kTei : Dialect::kRerank;
+  if (const auto failure = unavailable()) return error_reply(*failure, unread);
+  const auto body = parse_body(call.body, limits_.max_depth);
+  if (!body) return error_reply(failure_of(body.error()), unread);
+  ParsedRerank parsed = parse_rerank(*body, route, limits_.max_candidates);
+  const auto refuse = [&](const Failure& failure) { return error_reply(failure, parsed.dialect); };
+  if (parsed.failure) return refuse(*parsed.failure);
+  RerankCall& wanted = *parsed.call;
+  if (auto read = read_option_headers(call.header_of, wanted.options); !read)
+    return refuse(failure_of(read.error()));
+  auto ranked = ranker_->rank({request_of(wanted, call.request_id)}, wanted.options, call);
+  if (const auto* failure = std::get_if<Failure>(&ranked)) return refuse(*failure);
+  const RankEnd& end = std::get<std::vector<RankEnd>>(ranked).front();
+  if (const auto* failure = std::get_if<Failure>(&end)) return refuse(*failure);
+  const auto& answer = std::get<Ranked>(end);
+  Reply reply = json_reply(rerank_body(
+      {.call = wanted, .ranked = answer, .model = ranker_->engine().model_name(), .route = route}));
+  tell_in_headers(answer, reply);
+  note(answer, reply.notes);
+  return reply;
+}
+
+Reply Service::rank(const Call& call) {
+  const auto refuse = [](const Failure& failure) { return error_reply(failure, Dialect::kRerank); };
+  if (const auto failure = unavailable()) return refuse(*failure);
+  const auto body = parse_body(call.body, limits_.max_depth);
+  if (!body) return refuse(failure_of(body.error()));
+  auto parsed =
+      parse_rank(*body, call.request_id,
+                 {.max_requests = limits_.jobs.queue, .max_candidates = limits_.max_candidates});
+  if (const auto* failure = std::get_if<Failure>(&parsed)) return refuse(*failure);
+  auto& wanted = std::get<RankCall>(parsed);
+  if (auto read = read_option_headers(call.header_of, wanted.options); !read)
+    return refuse(failure_of(read.error()));
+  std::vector<Request> requests;
+  requests.reserve(wanted.items.size());
+  for (RankItem& item : wanted.items) {
+    if (auto* request = std::get_if<Request>(&item.request))
+      requests.push_back(std::move(*request));
+  }
+  auto ranked = ranker_->rank(std::move(requests), wanted.options, call);
+  if (const auto* failure = std::get_if<Failure>(&ranked)) return refuse(*failure);
+  return rank_reply(wanted, std::get<std::vector<RankEnd>>(std::move(ranked)),
+                    ranker_->engine().model_name());
+}
+
+Reply Service::health() const {
+  return json_reply({{"status", "ok"}});
+}
+
+Reply Service::ready() const {
+  if (const auto failure = unavailable()) return error_reply(*failure, Dialect::kRerank);
+  return json_reply({{"status", "ready"}});
+}
+
+Reply Service::models() const {
+  if (const auto failure = unavailable()) return error_reply(*failure, Dialect::kRerank);
+  const RankingEngine& engine = ranker_->engine();
+  const auto max_candidates = [&](Task task) {
+    return std::min(engine.max_candidates(task), limits_.max_candidates);
+  };
+  OutJson model{{"id", engine.model_name()},
+                {"object", "model"},
+                {"created", 0},
+                {"owned_by", "rsd"},
+                {"meta",
+                 {{"context_size", engine.context_size()},
+                  {"max_candidates", max_candidates(Task::kPassage)},
+                  {"decoder", to_string(defaults_.decoding.decoder)}}}};
+  return json_reply({{"object", "list"}, {"data", OutJson::array({std::move(model)})}});
+}
+
+Reply Service::metrics_text() {
+  Metrics::State state{.ready = is_ready()};
+  if (started_) {
+    const Scheduler& scheduler = ranker_->scheduler();
+    state.n_queued = scheduler.n_queued();
+    state.n_in_flight = scheduler.n_in_flight();
+    state.prompts = scheduler.prompt_figures();
+  }
+  return {.body = metrics_.text(state), .content_type = "text/plain; version=0.0.4; charset=utf-8"};
+}
+
+}  // namespace rsd::server

@@ -1,0 +1,66 @@
+// What the routes do, without the HTTP around it.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <optional>
+
+#include "failure.h"
+#include "metrics.h"
+#include "rank_options.h"
+#include "ranker.h"
+#include "ranking_engine.h"
+#include "reply.h"
+#include "rerank_shape.h"
+#include "scheduler.h"
+
+namespace rsd::server {
+
+struct ServiceLimits {
+  std::size_t max_candidates = 1000;
+  std::size_t max_depth = 32;  // of JSON
+  Scheduler::Limits jobs;
+};
+
+// Thread-safe.
+class Service {
+ public:
+  Service(const ServiceLimits& limits, RankDefaults defaults);
+  ~Service();
+
+  // Ranking calls are refused with 503 before this. To be called once.
+  void start(std::unique_ptr<RankingEngine> engine, const CostModel& costs);
+  // Takes no ranking calls from now on, and waits for those it has; false when some are left at
+  // `until`.
+  bool drain(Clock::time_point until);
+  // Ends what is left: it is answered with 503.
+  void stop();
+  bool is_ready() const noexcept { return phase() == Phase::kReady; }
+
+  Reply rerank(const Call& call, RerankRoute route);
+  Reply rank(const Call& call);
+  Reply health() const;  // the process lives
+  Reply ready() const;   // ranking calls are taken
+  Reply models() const;
+  Reply metrics_text();
+  Metrics& metrics() noexcept { return metrics_; }
+
+ private:
+  enum class Phase { kLoading, kReady, kDraining };
+
+  Phase phase() const noexcept {
+    if (draining_) return Phase::kDraining;
+    return started_ ? Phase::kReady : Phase::kLoading;
+  }
+  std::optional<Failure> unavailable() const;
+
+  const ServiceLimits limits_;
+  const RankDefaults defaults_;
+  Metrics metrics_;
+  std::unique_ptr<Ranker> ranker_;  // set before started_, then for good
+  std::atomic<bool> started_{false};
+  std::atomic<bool> draining_{false};
+};
+
+}  // namespace rsd::server

@@ -1,0 +1,386 @@
+#include "service.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <future>
+#include <map>
+
+#include "page_files.h"
+#include "rsd/data/answer_writer.h"
+#include "synthetic_engine_test.h"
+
+namespace rsd::server {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+
+class ServiceTest : public testing::Test {
+ protected:
+  ServiceTest() { service_.start(std::make_unique<SyntheticEngine>(gate_), CostModel()); }
+  void TearDown() override { gate_.open(); }
+
+  Call call(const std::string& body) {
+    return {.body = body,
+            .header_of =
+                [this](const char* name) {
+                  const auto found = headers_.find(name);
+                  return found == headers_.end() ? std::string() : found->second;
+                },
+            .hung_up = [this] { return hung_up_.load(); },
+            .request_id = "call-1",
+            .arrival = Clock::now()};
+  }
+  Reply rerank(const std::string& body, RerankRoute route = RerankRoute::kV1) {
+    return service_.rerank(call(body), route);
+  }
+  Reply rank(const std::string& body) { return service_.rank(call(body)); }
+
+  static Json json_of(const Reply& reply) { return Json::parse(reply.body); }
+  static std::string header(const Reply& reply, const std::string& name) {
+    for (const auto& [key, value] : reply.headers)
+      if (key == name) return value;
+    return "";
+  }
+  // What the LLM itself would say, by index.
+  static std::vector<std::size_t> target(const std::string& query, std::size_t n_items) {
+    std::vector<std::size_t> items;
+    for (const ItemId item : SyntheticScorer(SyntheticEngine::options(query, n_items)).target())
+      items.push_back(item.slot());
+    return items;
+  }
+  static std::vector<std::size_t> indices(const Json& results) {
+    std::vector<std::size_t> items;
+    for (const Json& result : results)
+      items.push_back(result["index"]);
+    return items;
+  }
+  static std::string documents(std::size_t n) {
+    Json list = Json::array();
+    for (std::size_t i = 0; i < n; ++i)
+      list.push_back("text " + std::to_string(i));
+    return list.dump();
+  }
+  void expect_refused(const Reply& reply, int status, const std::string& told) {
+    EXPECT_EQ(reply.status, status) << reply.body;
+    EXPECT_THAT(reply.body, HasSubstr(told));
+    EXPECT_TRUE(json_of(reply).contains("error"));
+  }
+
+  Gate gate_;
+  std::map<std::string, std::string> headers_;
+  std::atomic<bool> hung_up_{false};
+  Service service_{{.max_candidates = 50, .jobs = {.queue = 3, .parallel = 1}},
+                   {.decoding = {.decoder = DecoderKind::kExact, .policy = blend_policy()},
+                    .budget = 3,
+                    .deadline_ms = std::nullopt}};
+};
+
+// ---- rerank -----------------------------------------------------------------------------------
+
+TEST_F(ServiceTest, RerankIsSortedAndScoredAndCounted) {
+  const Reply reply = rerank(R"({"model":"any","query":"q","documents":)" + documents(8) + "}");
+  ASSERT_EQ(reply.status, 200) << reply.body;
+  const Json body = json_of(reply);
+  EXPECT_EQ(indices(body["results"]), target("q", 8));
+  double last = 1.1;
+  for (const Json& result : body["results"]) {
+    EXPECT_LT(result["relevance_score"], last);
+    last = result["relevance_score"];
+    EXPECT_FALSE(result.contains("document"));
+    EXPECT_FALSE(result.contains("raw_score"));
+  }
+  EXPECT_GT(last, 0);
+  EXPECT_EQ(body["model"], "synthetic");
+  EXPECT_EQ(body["id"], "call-1");
+  EXPECT_EQ(body["usage"]["prompt_tokens"], 100);
+  EXPECT_GE(body["usage"]["total_tokens"], 107);
+  EXPECT_EQ(header(reply, "X-RSD-Verified-Prefix"), "8");
+  EXPECT_EQ(header(reply, "X-RSD-Encodings"),
+            std::to_string(body["usage"]["encodings"].get<int>()));
+  EXPECT_EQ(header(reply, "X-RSD-Deadline-Hit"), "false");
+}
+
+TEST_F(ServiceTest, DocumentsMayBeObjectsAndAreReturnedWhenAskedFor) {
+  const Reply reply = rerank(
+      R"({"query":"q","documents":[{"text":"same","title":"x"},"same","other"],
+          "return_documents":true,"raw_scores":true,"top_n":2})");
+  ASSERT_EQ(reply.status, 200) << reply.body;
+  const Json results = json_of(reply)["results"];
+  ASSERT_EQ(results.size(), 2U);
+  auto expected = target("q", 3);
+  expected.resize(2);
+  EXPECT_EQ(indices(results), expected);
+  for (const Json& result : results) {
+    EXPECT_EQ(result["document"]["text"], result["index"] == 2 ? "other" : "same");
+    EXPECT_LT(result["raw_score"], 0);
+  }
+}
+
+TEST_F(ServiceTest, TopNMayBeLargerThanTheList) {
+  const Json body = json_of(rerank(R"({"query":"q","documents":["a","b"],"top_n":99})"));
+  EXPECT_EQ(body["results"].size(), 2U);
+}
+
+TEST_F(ServiceTest, FieldsAndHeadersChooseTheDecoding) {
+  headers_ = {{"X-RSD-Decoder", "rsd"}, {"X-RSD-Budget", "2"}};
+  const std::string documents_of_20 = R"("query":"q","documents":)" + documents(20);
+  EXPECT_EQ(header(rerank("{" + documents_of_20 + "}"), "X-RSD-Encodings"), "2");
+  EXPECT_EQ(header(rerank(R"({"budget":1,)" + documents_of_20 + "}"), "X-RSD-Encodings"), "1");
+  const Reply ar = rerank(R"({"decoder":"ar",)" + documents_of_20 + "}");
+  EXPECT_EQ(header(ar, "X-RSD-Encodings"), "19");
+  headers_ = {{"X-RSD-Budget", "none"}};
+  expect_refused(rerank("{" + documents_of_20 + "}"), 400, "X-RSD-Budget is ");
+}
+
+TEST_F(ServiceTest, BadRerankRequestsAreToldSo) {
+  const struct {
+    const char* body;
+    int status;
+    const char* told;
+  } bad[] = {
+      {"", 400, "broken JSON"},
+      {"[]", 400, "must be a JSON object"},
+      {R"({"documents":["a"]})", 400, "query is missing"},
+      {R"({"query":"q"})", 400, "documents is missing"},
+      {R"({"query":"q","documents":[]})", 400, "documents is empty"},
+      {R"({"query":"q","documents":"a"})", 400, "it must be an array"},
+      {R"({"query":"q","documents":["a",5]})", 400, "documents[1] is 5"},
+      {R"({"query":"q","documents":["a",{"title":"x"}]})", 400, "documents[1] is"},
+      {R"({"query":"q","documents":["a"," "]})", 400, "documents[1] is empty"},
+      {R"({"query":" ","documents":["a"]})", 400, "query is empty"},
+      {R"({"query":5,"documents":["a"]})", 400, "query is 5"},
+      {R"({"query":"q","documents":["a"],"top_n":0})", 400, "top_n is 0"},
+      {R"({"query":"q","documents":["a","b"],"decoder":"best"})", 400, "decoder"},
+      {R"({"query":"q","documents":["a"],"topn":1})", 400, "topn"},
+      {R"({"query":"q","documents":["a"],"truncation_direction":"Left"})", 400, "Left"},
+      {R"({"query":"q","documents":["a"],"deadline_ms":-1})", 400, "deadline_ms"},
+  };
+  for (const auto& [body, status, told] : bad) {
+    const Reply reply = rerank(body);
+    expect_refused(reply, status, told);
+    const Json error = json_of(reply);
+    EXPECT_EQ(error["message"], error["detail"]);
+    EXPECT_EQ(error["error"]["code"], status);
+  }
+}
+
+TEST_F(ServiceTest, TooManyCandidatesAre413) {
+  expect_refused(rerank(R"({"query":"q","documents":)" + documents(51) + "}"), 413, "at most 50");
+  expect_refused(rerank(R"({"query":"q","documents":)" + documents(41) + "}"), 413, "too many");
+  const std::string long_text(5000, 'x');
+  expect_refused(rerank(R"({"query":"q","documents":["a",")" + long_text + "\"]}"), 413,
+                 "too long");
+}
+
+TEST_F(ServiceTest, TextsAreCutUnlessThatIsRefused) {
+  const std::string body = R"({"query":"q","documents":["123456789","1"],"max_tokens_per_doc":4)";
+  EXPECT_EQ(header(rerank(body + "}"), "X-RSD-Truncated"), "1");
+  EXPECT_EQ(header(rerank(body + R"(,"truncate":true})"), "X-RSD-Truncated"), "1");
+  expect_refused(rerank(body + R"(,"truncate":false})"), 413, "1 texts had to be cut");
+}
+
+TEST_F(ServiceTest, OneDocumentNeedsNoLlm) {
+  const Reply reply = rerank(R"({"query":"q","documents":["only"]})");
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_EQ(indices(json_of(reply)["results"]), std::vector<std::size_t>{0});
+  EXPECT_EQ(header(reply, "X-RSD-Encodings"), "0");
+  EXPECT_EQ(gate_.n_passes(), 0U);
+}
+
+TEST_F(ServiceTest, TeisShapeIsABareArray) {
+  const std::string texts = R"("query":"q","texts":)" + documents(5);
+  const Json plain = json_of(rerank("{" + texts + "}", RerankRoute::kPlain));
+  ASSERT_TRUE(plain.is_array());
+  EXPECT_EQ(indices(plain), target("q", 5));
+  EXPECT_GT(plain[0]["score"], plain[1]["score"]);
+  const Json full =
+      json_of(rerank("{" + texts + R"(,"raw_scores":true,"return_text":true,"truncate":true,
+                        "truncation_direction":"Right"})",
+                     RerankRoute::kPlain));
+  EXPECT_LT(full[0]["score"], 0);
+  EXPECT_EQ(full[0]["text"], "text " + std::to_string(full[0]["index"].get<int>()));
+}
+
+TEST_F(ServiceTest, TeisErrorsAreItsOwn) {
+  const auto refused = [&](const std::string& body, int status, const std::string& type) {
+    const Reply reply = rerank(body, RerankRoute::kPlain);
+    EXPECT_EQ(reply.status, status) << reply.body;
+    EXPECT_TRUE(json_of(reply)["error"].is_string());
+    EXPECT_EQ(json_of(reply)["error_type"], type);
+  };
+  refused(R"({"query":"q","texts":[]})", 400, "empty");
+  refused(R"({"query":"q","texts":[5]})", 422, "validation");
+  refused(R"({"query":"q","texts":["a"],"truncation_direction":"Left"})", 422, "validation");
+}
+
+TEST_F(ServiceTest, DocumentsOnThePlainRouteGetTheObject) {
+  const Json body = json_of(rerank(R"({"query":"q","documents":["a","b"]})", RerankRoute::kPlain));
+  EXPECT_EQ(body["results"].size(), 2U);
+}
+
+// ---- rank -------------------------------------------------------------------------------------
+
+constexpr const char* kOne =
+    R"({"id":"r1","query":"q","candidates":[{"id":"x","text":"1"},{"id":"y","text":"2"},)"
+    R"({"id":"z","text":"3"}])";
+
+TEST_F(ServiceTest, RankAnswersWithTheFieldsOfAnAnswerLine) {
+  const Reply reply = rank(std::string(kOne) + "}");
+  ASSERT_EQ(reply.status, 200) << reply.body;
+  const Json answer = json_of(reply)["answers"][0];
+  const std::vector<std::string> ids{"x", "y", "z"};
+  std::vector<std::string> expected;
+  for (const std::size_t item : target("q", 3))
+    expected.push_back(ids[item]);
+  EXPECT_EQ(answer["ranking"], Json(expected));
+  EXPECT_EQ(answer["id"], "r1");
+  EXPECT_EQ(answer["verified_prefix"], 3);
+  EXPECT_EQ(answer["relevance_scores"].size(), 3U);
+  EXPECT_FALSE(answer.contains("rounds"));
+  const auto line = *format_answer(
+      AnswerFormat::kJsonl,
+      {.id = "r", .candidates = {{.id = "a", .text = "t", .first_stage_score = std::nullopt}}},
+      {.ranking = Ranking::identity(1)}, "");
+  const Json expected_fields = Json::parse(line);
+  for (const auto& [field, value] : expected_fields.items())
+    EXPECT_TRUE(answer.contains(field)) << field;
+}
+
+TEST_F(ServiceTest, RoundsAreToldOnDemand) {
+  const Json answer = json_of(
+      rank(std::string(kOne) + R"(,"rounds":true,"decoder":"rsd","budget":2})"))["answers"][0];
+  const Json& rounds = answer["rounds"];
+  ASSERT_EQ(rounds.size(), answer["encodings"]);
+  EXPECT_EQ(rounds[0]["proposal"], Json::array());
+  EXPECT_EQ(rounds[0]["known"].size(), 1U);
+  EXPECT_EQ(rounds[0]["logits"][0].size(), 3U);
+  EXPECT_TRUE(rounds[0].contains("ms"));
+  EXPECT_EQ(rounds[1]["proposal"].size(), 3U);
+}
+
+TEST_F(ServiceTest, AListKeepsItsOrderAndAnItemThatFailsTakesNoOtherAlong) {
+  const Reply reply = rank(
+      R"({"decoder":"ar","requests":[{"query":"q","candidates":[{"id":"a","text":"1"},
+          {"id":"b","text":"2"}]},{"id":"bad","query":"q"},{"id":"one","query":"q",
+          "candidates":[{"id":"c","text":"1"}]}]})");
+  ASSERT_EQ(reply.status, 200) << reply.body;
+  const Json answers = json_of(reply)["answers"];
+  EXPECT_EQ(answers[0]["id"], "0");
+  EXPECT_EQ(answers[0]["decoder"], "ar");
+  EXPECT_EQ(answers[1]["id"], "bad");
+  EXPECT_EQ(answers[1]["error"]["code"], 400);
+  EXPECT_THAT(answers[1]["error"]["message"].get<std::string>(),
+              HasSubstr("candidates is missing"));
+  EXPECT_EQ(answers[2]["ranking"], Json::array({"c"}));
+}
+
+TEST_F(ServiceTest, BadRankRequestsAreToldSo) {
+  expect_refused(rank("{}"), 400, "query or history is missing");
+  expect_refused(rank(R"({"query":"q"})"), 400, "candidates is missing");
+  expect_refused(rank(std::string(kOne) + R"(,"budgte":3})"), 400, "budgte");
+  expect_refused(rank(std::string(kOne) + R"(,"policy":"x"})"), 400, "policy");
+  expect_refused(rank(R"({"requests":[]})"), 400, "requests is empty");
+  expect_refused(rank(R"({"requests":[{},{},{},{}]})"), 413, "at most 3");
+  expect_refused(rank(R"({"requests":[{}],"query":"q"})"), 400, "query");
+}
+
+TEST_F(ServiceTest, HistoriesAreRankedToo) {
+  const Reply reply =
+      rank(R"({"history":["Alien"],"candidates":[{"id":1,"text":"Heat"},{"id":2,"text":"Ran"}]})");
+  EXPECT_EQ(reply.status, 200) << reply.body;
+  EXPECT_EQ(json_of(reply)["answers"][0]["id"], "call-1");
+}
+
+// ---- load, deadlines, life --------------------------------------------------------------------
+
+TEST_F(ServiceTest, AFullQueueIs429WithRetryAfter) {
+  const std::string body = R"({"query":"q","documents":["a","b","c"]})";
+  gate_.shut();
+  std::vector<std::future<Reply>> calls;
+  for (int i = 0; i < 4; ++i) {
+    calls.push_back(std::async(std::launch::async, [this, &body] { return rerank(body); }));
+    if (i == 0) gate_.wait_for_passes(1);  // it is under way; the others wait
+  }
+  while (service_.metrics_text().body.find("rsd_queue_length 3") == std::string::npos)
+    std::this_thread::sleep_for(1ms);
+  const Reply refused = rerank(body);
+  EXPECT_EQ(refused.status, 429);
+  EXPECT_GE(std::stoi(header(refused, "Retry-After")), 1);
+  EXPECT_EQ(json_of(refused)["error"]["type"], "overloaded_error");
+  gate_.open();
+  for (auto& call : calls)
+    EXPECT_EQ(call.get().status, 200);
+}
+
+TEST_F(ServiceTest, ADeadlineGivesTheBestOrderSoFarAndNoError) {
+  gate_.shut();
+  const Reply reply = rerank(R"({"query":"q","documents":["a","b","c"],"deadline_ms":20})");
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_EQ(indices(json_of(reply)["results"]), (std::vector<std::size_t>{0, 1, 2}));
+  EXPECT_EQ(header(reply, "X-RSD-Deadline-Hit"), "true");
+  EXPECT_EQ(header(reply, "X-RSD-Encodings"), "0");
+}
+
+TEST_F(ServiceTest, AClientThatHangsUpIsCancelled) {
+  gate_.shut();
+  auto reply = std::async(std::launch::async,
+                          [this] { return rerank(R"({"query":"q","documents":["a","b","c"]})"); });
+  gate_.wait_for_passes(1);
+  hung_up_ = true;
+  EXPECT_EQ(reply.get().status, 499);
+}
+
+TEST_F(ServiceTest, DrainingRefusesAndFinishes) {
+  EXPECT_EQ(service_.ready().status, 200);
+  EXPECT_TRUE(service_.drain(Clock::now() + 60s));
+  EXPECT_EQ(service_.ready().status, 503);
+  EXPECT_EQ(service_.health().status, 200);
+  const Reply reply = rerank(R"({"query":"q","documents":["a","b"]})");
+  expect_refused(reply, 503, "shutting down");
+  EXPECT_NE(header(reply, "Retry-After"), "");
+}
+
+TEST(Service, IsNotReadyBeforeTheModelIsThere) {
+  Service service({}, {});
+  EXPECT_EQ(service.health().status, 200);
+  EXPECT_EQ(service.ready().status, 503);
+  EXPECT_EQ(service.models().status, 503);
+  EXPECT_EQ(service.rerank({}, RerankRoute::kV2).status, 503);
+  EXPECT_THAT(service.metrics_text().body, HasSubstr("rsd_ready 0"));
+}
+
+TEST_F(ServiceTest, MetricsTellWhatWasDone) {
+  rerank(R"({"query":"q","documents":["a","b","c"]})");
+  const std::string text = service_.metrics_text().body;
+  for (const char* line :
+       {"rsd_ready 1", "rsd_queue_length 0", "rsd_rankings_total 1", "rsd_encodings_count 1",
+        "rsd_phase_seconds_count{phase=\"prefill\"} 1", "rsd_verified_share_count 1",
+        "rsd_prompts_total 7", "rsd_tokens_encoded_total 1"}) {
+    EXPECT_THAT(text, HasSubstr(line));
+  }
+}
+
+TEST_F(ServiceTest, TheModelIsListed) {
+  const Json models = json_of(service_.models());
+  EXPECT_EQ(models["data"][0]["id"], "synthetic");
+  EXPECT_EQ(models["data"][0]["meta"]["max_candidates"], 40);
+}
+
+TEST(Openapi, IsJsonAndNamesEveryRerankField) {
+  const Json description = Json::parse(openapi_json());
+  EXPECT_EQ(description["openapi"], "3.1.0");
+  // What the description allows is accepted: each field by itself, with a value of its kind.
+  const Json& fields = description["components"]["schemas"]["RerankRequest"]["properties"];
+  Json body{{"query", "q"}, {"documents", {"a"}}};
+  for (const auto& [name, schema] : fields.items()) {
+    if (name == "texts" || body.contains(name)) continue;
+    body[name] = nullptr;
+  }
+  const auto parsed = parse_rerank(body, RerankRoute::kV1, 10);
+  EXPECT_FALSE(parsed.failure) << parsed.failure->message;
+}
+
+}  // namespace
+}  // namespace rsd::server

@@ -1,0 +1,128 @@
+// An engine on made-up logits, for the server's tests: a pass can be held until the test lets go.
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ranking_engine.h"
+#include "rsd/decode/policies.h"
+#include "support/synthetic_scorer.h"
+
+namespace rsd::server {
+
+// Passes are held in front of it while it is shut; a pass with a deadline gives up there.
+class Gate {
+ public:
+  void shut() {
+    const std::lock_guard lock(mutex_);
+    shut_ = true;
+  }
+  void open() {
+    const std::lock_guard lock(mutex_);
+    shut_ = false;
+    changed_.notify_all();
+  }
+  // Until so many passes have come to it.
+  void wait_for_passes(std::size_t n_passes) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return n_passes_ >= n_passes; });
+  }
+  std::size_t n_passes() {
+    const std::lock_guard lock(mutex_);
+    return n_passes_;
+  }
+  // False: `until` came first.
+  bool pass(std::optional<Clock::time_point> until) {
+    std::unique_lock lock(mutex_);
+    ++n_passes_;
+    changed_.notify_all();
+    const auto is_open = [this] { return !shut_; };
+    if (until) return changed_.wait_until(lock, *until, is_open);
+    changed_.wait(lock, is_open);
+    return true;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool shut_ = false;
+  std::size_t n_passes_ = 0;
+};
+
+class SyntheticEngine final : public RankingEngine, public BatchScorer {
+ public:
+  static constexpr std::size_t kMaxCandidates = 40;
+  static constexpr std::size_t kContext = 4000;
+
+  explicit SyntheticEngine(Gate& gate) : gate_(gate) {}
+
+  // The logits depend on the query and the number of candidates only.
+  static SyntheticOptions options(const std::string& query, std::size_t n_items) {
+    return {.seed = std::hash<std::string>()(query) % 1'000'000, .n_items = n_items};
+  }
+
+  std::string model_name() const override { return "synthetic"; }
+  std::size_t context_size() const override { return kContext; }
+  std::size_t max_candidates(Task /*task*/) const override { return kMaxCandidates; }
+  Result<Prompt> prompt(const Request& request,
+                        std::optional<std::size_t> max_text_tokens) const override {
+    const std::size_t n_items = request.candidates.size();
+    if (n_items > kMaxCandidates) return Error(ErrorCode::kUnsupported, "too many candidates");
+    Prompt prompt;
+    prompt.tokens.emplace_back(static_cast<int>(options(request.query, n_items).seed));
+    for (const Candidate& candidate : request.candidates) {
+      const std::size_t limit = max_text_tokens.value_or(kContext);
+      if (candidate.text.size() > limit) ++prompt.truncated_candidates;
+      prompt.tokens.resize(prompt.tokens.size() + std::min(limit, candidate.text.size()));
+    }
+    if (prompt.tokens.size() > kContext)
+      return Error(ErrorCode::kTooLong, "the prompt is too long");
+    prompt.identifiers.resize(n_items);
+    return prompt;
+  }
+  Result<std::shared_ptr<const RankingPolicy>> policy(const std::string& name) const override {
+    return policy_by_name(name.empty() ? kDefaultPolicy : name);
+  }
+
+  bool has_room(const Prompt& /*prompt*/) const override { return true; }
+  Result<std::unique_ptr<PositionScorer>> open(Prompt prompt) override {
+    return std::unique_ptr<PositionScorer>(std::make_unique<SyntheticScorer>(
+        SyntheticOptions{.seed = static_cast<std::uint64_t>(prompt.tokens.front().value()),
+                         .n_items = prompt.identifiers.size(),
+                         .failing_encoding = failing_encoding}));
+  }
+  BatchScorer& llm() override { return *this; }
+  PromptFigures prompt_figures() const override { return {.n_prompts = 7}; }
+
+  Result<std::vector<PartResult>> encode_parts(
+      std::span<const PassPart> parts, std::optional<Clock::time_point> give_up_at) override {
+    if (!gate_.pass(give_up_at)) return Error(ErrorCode::kDeadlineExceeded, "given up");
+    std::vector<PartResult> results;
+    for (const PassPart& part : parts) {
+      if (part.query) {
+        auto encoding = part.scorer->encode(*part.query);
+        if (!encoding) return encoding.error();
+        encoding->ms = 0;
+        results.emplace_back(*std::move(encoding));
+      } else {
+        Prefill prefill = *part.scorer->prefill(std::nullopt);
+        prefill.ms = 0;
+        results.emplace_back(prefill);
+      }
+    }
+    return results;
+  }
+
+  std::optional<std::size_t> failing_encoding;
+
+ private:
+  Gate& gate_;
+};
+
+}  // namespace rsd::server

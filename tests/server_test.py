@@ -1,0 +1,338 @@
+"""The server as a whole, on a tiny random model: real HTTP, real signals, real answers.
+
+Usage: server_test.py RSD [unittest's arguments]
+"""
+
+import concurrent.futures
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+
+from rsd_server import Server  # noqa: E402
+
+MODEL = str(ROOT / "tests" / "models" / "tiny-bpe.gguf")
+RSD = ""
+WORDS = "amber brick cloud delta ember frost grain honey ivory jelly koala lemon".split()
+
+
+def text(i):
+    return f"{WORDS[i % 12]} {WORDS[(i * 7 + 3) % 12]} {i}"
+
+
+def documents(n=5, first=0):
+    return [text(i) for i in range(first, first + n)]
+
+
+def request(number, n=6):
+    """A request line; each number has texts and a query of its own."""
+    candidates = [{"id": f"c{i}", "text": t} for i, t in enumerate(documents(n, number * 5))]
+    return {"id": f"r{number}", "query": f"what is {text(number)}", "candidates": candidates}
+
+
+def serve(*options, **more):
+    return Server(RSD, "-m", MODEL, "-t", 1, *options, **more)
+
+
+def ranked(requests, *options):
+    """What `rsd rank` answers, by id. The cache is off: a prompt's logits depend on it."""
+    lines = "".join(json.dumps(one) + "\n" for one in requests)
+    done = subprocess.run(
+        [RSD, "rank", "--requests", "-", "-m", MODEL, "-t", "1", "--cache-ram", "0", *options],
+        input=lines.encode(), stdout=subprocess.PIPE, check=True, timeout=120)
+    return {answer["id"]: answer for answer in map(json.loads, done.stdout.splitlines())}
+
+
+class OneServer(unittest.TestCase):
+    """Tests that share a server with the usual options."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = serve()
+        cls.server.wait_until_ready()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.__exit__()
+
+    def good(self, reply):
+        self.assertEqual(reply.status, 200, reply.body)
+        return reply.json()
+
+
+class Shapes(OneServer):
+    def test_cohere_jina_and_vllm(self):
+        for path in ["/v1/rerank", "/v2/rerank", "/v1/reranking", "/rerank", "/reranking"]:
+            with self.subTest(path=path):
+                reply = self.server.post(path, {"model": "rerank-english-v3.0", "query": "amber",
+                                                "documents": documents(), "top_n": 3,
+                                                "return_documents": True})
+                body = self.good(reply)
+                scores = [result["relevance_score"] for result in body["results"]]
+                self.assertEqual(scores, sorted(scores, reverse=True))
+                self.assertEqual(len(set(scores)), 3)
+                self.assertTrue(all(0 < score <= 1 for score in scores))
+                for result in body["results"]:
+                    self.assertEqual(result["document"]["text"], documents()[result["index"]])
+                self.assertEqual(body["model"], "tiny-bpe")
+                self.assertEqual(body["meta"]["billed_units"], {"search_units": 1})
+                self.assertGreater(body["usage"]["total_tokens"], body["usage"]["prompt_tokens"])
+                self.assertEqual(reply.headers["Content-Type"], "application/json")
+
+    def test_tei(self):
+        body = self.good(self.server.post("/rerank", {
+            "query": "amber", "texts": documents(), "truncate": True, "return_text": True,
+            "raw_scores": False}))
+        self.assertEqual(sorted(result["index"] for result in body), [0, 1, 2, 3, 4])
+        for result in body:
+            self.assertEqual(result["text"], documents()[result["index"]])
+
+    def test_rank_tells_rounds(self):
+        body = self.good(self.server.post(
+            "/v1/rank", {**request(1, 8), "decoder": "rsd", "budget": 2, "rounds": True}))
+        (answer,) = body["answers"]
+        self.assertEqual(answer["id"], "r1")
+        self.assertEqual(len(answer["rounds"]), answer["encodings"])
+        self.assertEqual([len(row) for row in answer["rounds"][-1]["logits"]],
+                         [8] * len(answer["rounds"][-1]["logits"]))
+        self.assertEqual(body["usage"]["encodings"], answer["encodings"])
+
+    def test_errors_are_in_the_clients_dialect(self):
+        jina = self.server.post("/v1/rerank", {"query": "q", "documents": []})
+        self.assertEqual(jina.status, 400)
+        self.assertEqual(jina.json()["detail"], "documents is empty")
+        tei = self.server.post("/rerank", {"query": "q", "texts": []})
+        self.assertEqual((tei.status, tei.json()["error_type"]), (400, "empty"))
+        broken = self.server.post("/v2/rerank", "{")
+        self.assertEqual(broken.status, 400)
+        self.assertEqual(broken.json()["error"]["type"], "invalid_request_error")
+
+    def test_more_candidates_than_fit_a_prompt(self):
+        reply = self.server.post("/v1/rerank", {"query": "q", "documents": documents(900)})
+        self.assertEqual(reply.status, 413)
+        self.assertRegex(reply.json()["message"], "identifiers|context")
+
+    def test_models_metrics_and_the_description(self):
+        self.assertEqual(self.good(self.server.get("/v1/models"))["data"][0]["id"], "tiny-bpe")
+        self.assertEqual(self.good(self.server.get("/openapi.json"))["openapi"], "3.1.0")
+        self.assertEqual(self.server.metric("rsd_ready"), 1)
+
+    def test_malformed_bodies(self):
+        deep = '{"query":"q","documents":' + "[" * 100_000 + "]" * 100_000 + "}"
+        for body in ["", "null", "[]", "{", deep, b"\xff\xfe", '{"query":"q","documents":[1]}',
+                     '{"query":"\\ud800","documents":["a"]}', '{"query":1e999,"documents":["a"]}',
+                     '{"documents":["a","b"]}', '{"query":"q","documents":{"text":"a"}}']:
+            for path in ["/v1/rerank", "/v2/rerank", "/rerank", "/v1/rank"]:
+                with self.subTest(path=path, body=body[:40]):
+                    reply = self.server.post(path, body)
+                    self.assertIn(reply.status, [400, 422])
+                    self.assertTrue(reply.json()["message"])
+                    for inside in [b"/tests/", b".cpp", b"json.exception", b"std::"]:
+                        self.assertNotIn(inside, reply.body)
+
+
+class Answers(unittest.TestCase):
+    def test_concurrent_requests_get_what_rsd_rank_answers(self):
+        requests = [request(i, 4 + i % 9) for i in range(40)]
+        for options in [["--decoder", "exact"], ["--decoder", "rsd", "--budget", "2"]]:
+            expected = ranked(requests, *options)
+            with self.subTest(options=options), serve("--cache-ram", 0, "--queue", 100,
+                                                      *options) as server:
+                with concurrent.futures.ThreadPoolExecutor(8) as pool:
+                    replies = list(pool.map(lambda one: server.post("/v1/rank", one), requests))
+                for one, reply in zip(requests, replies):
+                    (answer,) = reply.json()["answers"]
+                    alone = expected[one["id"]]
+                    for field in ["id", "ranking", "scores", "decoder", "budget", "encodings",
+                                  "verified_prefix"]:
+                        self.assertEqual(answer[field], alone[field], (one["id"], field))
+
+    def test_duplicates_and_one_document(self):
+        with serve() as server:
+            same = server.post("/v1/rerank", {"query": "q", "documents": ["a", "a", "a"]}).json()
+            self.assertEqual(sorted(r["index"] for r in same["results"]), [0, 1, 2])
+            one = server.post("/v1/rerank", {"query": "q", "documents": ["a"]})
+            self.assertEqual(one.headers["X-RSD-Encodings"], "0")
+
+    def test_texts_are_cut_on_demand(self):
+        body = {"query": "q", "documents": ["amber brick cloud delta ember", "a"],
+                "max_tokens_per_doc": 2}
+        with serve() as server:
+            self.assertEqual(server.post("/v1/rerank", body).headers["X-RSD-Truncated"], "1")
+            refused = server.post("/v1/rerank", {**body, "truncate": False})
+            self.assertEqual(refused.status, 413)
+
+
+class Limits(unittest.TestCase):
+    def test_keys(self):
+        with tempfile.TemporaryDirectory() as folder:
+            keys = pathlib.Path(folder, "keys")
+            keys.write_text("secret-1\n\nsecret-2\n")
+            with serve("--api-key-file", keys) as server:
+                body = {"query": "q", "documents": ["a", "b"]}
+                self.assertEqual(server.post("/v1/rerank", body).status, 401)
+                for key in ["secret-1", "secret-2"]:
+                    headers = {"Authorization": "Bearer " + key}
+                    self.assertEqual(server.post("/v1/rerank", body, headers).status, 200)
+                self.assertEqual(server.get("/health").status, 200)
+                self.assertEqual(server.get("/metrics").status, 401)
+                self.assertNotIn("secret", server.log())
+
+    def test_the_environments_key(self):
+        with serve(env={**os.environ, "LLAMA_API_KEY": "k"}) as server:
+            self.assertEqual(server.get("/v1/models").status, 401)
+            headers = {"Authorization": "Bearer k"}
+            self.assertEqual(server.get("/v1/models", headers).status, 200)
+
+    def test_a_deadline_gives_an_order_not_an_error(self):
+        with serve() as server:
+            for deadline in [0.001, 1, 1e6]:
+                reply = server.post("/v1/rerank", {"query": "q", "documents": documents(20),
+                                                   "deadline_ms": deadline})
+                self.assertEqual(reply.status, 200)
+                indices = sorted(result["index"] for result in reply.json()["results"])
+                self.assertEqual(indices, list(range(20)))
+            late = server.post("/v1/rerank", {"query": "q", "documents": documents(20)},
+                               {"X-RSD-Deadline-Ms": "0.001"})
+            self.assertEqual(late.headers["X-RSD-Deadline-Hit"], "true")
+            self.assertEqual([r["index"] for r in late.json()["results"]], list(range(20)))
+
+    def test_a_full_queue_is_told(self):
+        with serve("--queue", 1, "--parallel", 1) as server:
+            body = {"requests": [request(1, 40)], "decoder": "ar"}
+            with concurrent.futures.ThreadPoolExecutor(16) as pool:
+                replies = list(pool.map(lambda _: server.post("/v1/rank", body), range(64)))
+            statuses = {reply.status for reply in replies}
+            self.assertLessEqual(statuses, {200, 429})
+            self.assertIn(200, statuses)
+            for reply in replies:
+                if reply.status == 429:
+                    self.assertGreaterEqual(int(reply.headers["Retry-After"]), 1)
+
+    def test_slow_and_vanishing_clients_do_not_keep_others_waiting(self):
+        with serve("--request-timeout", 1, "--connections", 8) as server:
+            slow = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(4)]
+            for one in slow:
+                one.sendall(b"POST /v1/rerank HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+            body = json.dumps({"query": "q", "documents": documents(20)}).encode()
+            for _ in range(20):
+                gone = socket.create_connection(("127.0.0.1", server.port))
+                gone.sendall(b"POST /v1/rerank HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
+                             % len(body) + body)
+                gone.close()
+            self.assertEqual(server.post("/v1/rerank", body).status, 200)
+            for one in slow:
+                self.assertIn(b"408", one.recv(1000))
+                one.close()
+
+    def test_a_reader_that_stops_reading_does_no_harm(self):
+        with serve("--request-timeout", 1) as server:
+            one = socket.create_connection(("127.0.0.1", server.port))
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
+            one.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 200)
+            self.assertEqual(server.get("/health").status, 200)
+            one.close()
+            self.assertEqual(server.stop(), 0)
+
+
+class Life(unittest.TestCase):
+    def test_it_listens_before_it_is_ready(self):
+        server = serve()
+        try:
+            server.wait_for_port()
+            self.assertEqual(server.get("/health").status, 200)
+            reply = server.post("/v1/rerank", {"query": "q", "documents": ["a", "b"]})
+            self.assertIn(reply.status, [200, 503])  # a tiny model loads in no time
+            server.wait_until_ready()
+        finally:
+            server.__exit__()
+
+    def test_sigterm_finishes_what_was_accepted(self):
+        with serve("--parallel", 1, "--cache-ram", 0) as server:
+            body = {"requests": [request(i, 40) for i in range(20)], "decoder": "ar"}
+            with concurrent.futures.ThreadPoolExecutor(2) as pool:
+                reply = pool.submit(server.post, "/v1/rank", body)
+                while server.metric("rsd_in_flight") != 1 and not reply.done():
+                    time.sleep(0.001)
+                self.assertEqual(server.stop(), 0, server.log())
+                answers = reply.result().json()["answers"]
+            self.assertEqual([answer["id"] for answer in answers], [f"r{i}" for i in range(20)])
+            self.assertTrue(all("ranking" in answer for answer in answers))
+
+    def test_sigint_ends_an_idle_server(self):
+        with serve() as server:
+            server.process.send_signal(signal.SIGINT)
+            self.assertEqual(server.process.wait(timeout=60), 0)
+
+    def test_usage_and_missing_files_have_their_exit_codes(self):
+        def run(*options):
+            done = subprocess.run([RSD, "serve", "--port", "0", *options], capture_output=True,
+                                  timeout=60)
+            return done.returncode, done.stderr.decode()
+        self.assertEqual(run("-m", "nowhere.gguf")[0], 4)
+        self.assertEqual(run("-m", MODEL, "--api-key-file", "nowhere")[0], 4)
+        self.assertEqual(run("-m", MODEL, "--decoder", "best")[0], 2)
+        self.assertEqual(run("-m", MODEL, "--queue", "0")[0], 2)
+        with serve() as server:
+            done = subprocess.run([RSD, "serve", "--port", str(server.port), "-m", MODEL],
+                                  capture_output=True, timeout=60)
+            self.assertEqual(done.returncode, 6)
+            self.assertIn(b"can't listen on 127.0.0.1", done.stderr)
+
+    def test_logs_as_json(self):
+        with serve("--log-format", "json") as server:
+            server.post("/v1/rerank", {"query": "q", "documents": ["a", "b"]},
+                        {"X-Request-Id": "abc"})
+            server.get("/%22%0a")
+            self.assertEqual(server.stop(), 0)
+            lines = [json.loads(line) for line in server.log().splitlines()]
+        (call,) = [line for line in lines if line.get("id") == "abc"]
+        self.assertEqual((call["status"], call["path"], call["candidates"]),
+                         (200, "/v1/rerank", 2))
+        self.assertTrue(all("time" in line and "level" in line for line in lines))
+
+
+class Documentation(OneServer):
+    @unittest.skipUnless(shutil.which("curl"), "curl is not installed")
+    def test_the_examples_of_the_documentation_work(self):
+        page = (ROOT / "docs" / "server.md").read_text()
+        examples = re.findall(r"```sh\n(curl .*?)```", page, re.DOTALL)
+        self.assertGreaterEqual(len(examples), 4)
+        for example in examples:
+            with self.subTest(example=example[:60]):
+                command = example.replace("http://127.0.0.1:8080", self.server.url)
+                done = subprocess.run(["bash", "-c", command.replace("curl -s", "curl -s --fail")],
+                                      capture_output=True, timeout=60)
+                self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+                body = json.loads(done.stdout)
+                self.assertTrue(body if isinstance(body, list)
+                                else body.get("results") or body["answers"])
+
+    def test_the_metrics_of_the_documentation_are_there(self):
+        self.server.post("/v1/rerank", {"query": "q", "documents": ["a", "b"]})
+        told = self.server.get("/metrics").body.decode()
+        page = (ROOT / "docs" / "server.md").read_text()
+        dashboard = (ROOT / "docs" / "grafana-dashboard.json").read_text()
+        known = set(re.findall(r"^# TYPE (\w+)", told, re.MULTILINE))
+        for name in re.findall(r"`(rsd_\w+)", page):
+            self.assertIn(name, known)
+        for name in re.findall(r"rsd_\w+", dashboard):
+            self.assertIn(re.sub("_(bucket|sum|count)$", "", name), known)
+        for name in known:
+            self.assertIn(name, page)
+
+
+if __name__ == "__main__":
+    RSD = sys.argv.pop(1)
+    unittest.main()
