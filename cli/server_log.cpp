@@ -1,5 +1,6 @@
 #include "server_log.h"
 
+#include <spdlog/formatter.h>
 #include <spdlog/spdlog.h>
 
 #include <chrono>
