@@ -85,6 +85,9 @@ std::vector<BatchRun::Request*> BatchRun::choose() {
     waiting.push_back(request.get());
   std::ranges::stable_sort(waiting, {}, &Request::due);
   const auto now = now_();
+  // Whose patience is over gets passes that nobody's deadline can end.
+  if (!waiting.empty() && !waiting.front()->run.deadline() && waiting.front()->due <= now)
+    std::erase_if(waiting, [](const Request* request) { return request->run.deadline(); });
   double expected_ms = 0;
   std::optional<Clock::time_point> earliest;
   std::size_t n_chosen = 0;

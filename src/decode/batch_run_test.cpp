@@ -225,6 +225,7 @@ TEST_F(Batch, WhatNeedsNoPassDoesNotWaitForOne) {
 
 TEST_F(Batch, WhoIsLeftOutOfAPassIsToldWhatItsAnswerWouldBe) {
   costs_.observe_prefill(100, 100);
+  costs_.observe_encoding(19, 20);
   std::map<std::size_t, Outcome> left_out;
   batch_.on_left_out([&](std::size_t ticket, const Outcome& so_far) { left_out[ticket] = so_far; });
   add(1, {.n_items = 20}, 1000);
