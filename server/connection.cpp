@@ -15,8 +15,9 @@
 namespace rsd::server {
 namespace {
 
-constexpr std::size_t kBlock = 16 * 1024;
-constexpr std::size_t kHeaderBytes = 64 * 1024;  // what a request's line and headers may take
+constexpr std::size_t kBlock = std::size_t{16} * 1024;
+constexpr std::size_t kHeaderBytes =
+    std::size_t{64} * 1024;  // what a request's line and headers may take
 constexpr std::chrono::milliseconds kLookInterval{50};
 
 thread_local Connection* t_current = nullptr;

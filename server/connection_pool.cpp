@@ -27,15 +27,19 @@ void ConnectionPool::enqueue(std::function<void()> serve) {
   } else {
     waiting_.push_back(std::move(serve));
     state_->n_waiting = waiting_.size();
-    if (n_idle_ < waiting_.size() && threads_.size() < max_threads_) {
-      try {
-        threads_.emplace_back([this] { work(waiting_, false); });
-      } catch (const std::system_error&) {
-        // The system gives no more threads; those that there are serve it.
-      }
-    }
+    if (n_idle_ < waiting_.size() && threads_.size() < max_threads_) try_to_add_thread();
   }
   changed_.notify_all();
+}
+
+// False: the system gives no more threads, those that there are serve what waits.
+bool ConnectionPool::try_to_add_thread() {
+  try {
+    threads_.emplace_back([this] { work(waiting_, false); });
+    return true;
+  } catch (const std::system_error&) {
+    return false;
+  }
 }
 
 void ConnectionPool::work(Tasks& tasks, bool refuses) {

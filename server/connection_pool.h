@@ -36,6 +36,7 @@ class ConnectionPool final : public httplib::TaskQueue {
  private:
   using Tasks = std::deque<std::function<void()>>;
 
+  bool try_to_add_thread();
   void work(Tasks& tasks, bool refuses);
 
   const std::size_t max_threads_;

@@ -34,8 +34,7 @@ ConnectionServer::ConnectionServer(const ConnectionLimits& limits, std::size_t m
 }
 
 int ConnectionServer::bind(const std::string& host, int port) {
-  const int bound =
-      port == 0 ? bind_to_any_port(host.c_str()) : (bind_to_port(host.c_str(), port) ? port : -1);
+  const int bound = port == 0 ? bind_to_any_port(host) : (bind_to_port(host, port) ? port : -1);
   if (bound > 0) ::listen(svr_sock_, kBacklog);
   return bound;
 }

@@ -15,7 +15,7 @@ struct Failure {
   std::string message;  // for the client: no paths, nothing of our insides
   std::optional<long> retry_after_s = std::nullopt;
   bool is_empty_list = false;  // which TEI has a name for
-  std::string log = {};        // what the message doesn't tell
+  std::string log;             // what the message doesn't tell
 };
 
 // The one table of HTTP statuses. What failed inside is told in general terms; the log has the

@@ -48,9 +48,9 @@ void begin_call(Request& request) {
 void apply(Reply reply, Response& response) {
   response.status = reply.status;
   for (const auto& [name, value] : reply.headers)
-    response.set_header(name.c_str(), value);
+    response.set_header(name, value);
   t_call.notes = std::move(reply.notes);
-  response.set_content(reply.body, reply.content_type.c_str());
+  response.set_content(reply.body, reply.content_type);
 }
 
 Dialect dialect_of(const std::string& path) {
@@ -102,7 +102,7 @@ struct HttpServer::State {
   void add_hooks();
   void get(const std::string& path, Access access, Handler handler);
   void post(const std::string& path, Handler handler);
-  void serve_call(const Request& request, Response& response, const Route& route);
+  void serve_call(const Request& request, Response& response, const Route& route) const;
   std::optional<Failure> refusal_of(const Request& request, Access access) const;
   void complete_error(const Request& request, Response& response);
   void finish_headers(Response& response) const;
@@ -118,18 +118,18 @@ struct HttpServer::State {
 
 void HttpServer::State::get(const std::string& path, Access access, Handler handler) {
   methods[path].insert({"GET", "HEAD"});
-  http.Get(pattern_of(path).c_str(), [this, route = Route{path, access, std::move(handler)}](
-                                         const Request& request, Response& response) {
+  http.Get(pattern_of(path), [this, route = Route{path, access, std::move(handler)}](
+                                 const Request& request, Response& response) {
     serve_call(request, response, route);
   });
 }
 
 void HttpServer::State::post(const std::string& path, Handler handler) {
   methods[path].insert("POST");
-  http.Post(
-      pattern_of(path).c_str(),
-      [this, route = Route{path, Access::kWithKey, std::move(handler)}](
-          const Request& request, Response& response) { serve_call(request, response, route); });
+  http.Post(pattern_of(path), [this, route = Route{path, Access::kWithKey, std::move(handler)}](
+                                  const Request& request, Response& response) {
+    serve_call(request, response, route);
+  });
 }
 
 void HttpServer::State::add_routes() {
@@ -177,7 +177,8 @@ std::optional<Failure> HttpServer::State::refusal_of(const Request& request, Acc
   return std::nullopt;
 }
 
-void HttpServer::State::serve_call(const Request& request, Response& response, const Route& route) {
+void HttpServer::State::serve_call(const Request& request, Response& response,
+                                   const Route& route) const {
   t_call.arrival = Clock::now();
   t_call.route = route.path;
   if (const auto failure = refusal_of(request, route.access))
