@@ -29,11 +29,14 @@ double acceptance_probability(const History& history) {
 std::size_t verified_rows_end(const History& history, RowRange rows, const CostModel& costs) {
   const double acceptance = acceptance_probability(history);
   const std::size_t known = history.known().size();
+  const std::size_t next_end = std::max(known, rows.first) + 1;
+  // Whether single positions pay can't be told from others: one is tried, once.
+  if (costs.encoding_ms(1) && !costs.knows_single()) return std::min(next_end, rows.end);
   double expected = 0;  // positions that become known
   double next = 1;      // probability that one more does
   double best_rate = 0;
   std::size_t best = rows.end;
-  for (std::size_t end = std::max(known, rows.first) + 1; end <= rows.end; ++end) {
+  for (std::size_t end = next_end; end <= rows.end; ++end) {
     expected += next;
     next *= acceptance;
     const auto ms = costs.encoding_ms(end - std::max<std::size_t>(rows.first, 1));

@@ -18,7 +18,7 @@ double acceptance_probability(const History& history);
 // becomes known for certain, the n-th with the probability that the n - 1 before it are accepted.
 // So single positions are verified where an encoding costs so much per token and proposals are
 // poor, whole lists where it costs much the same for any number, as on GPUs; rows.end where nothing
-// is known of the costs yet.
+// is known of the costs yet, one position where none has been seen alone.
 std::size_t verified_rows_end(const History& history, RowRange rows, const CostModel& costs);
 
 }  // namespace rsd

@@ -57,9 +57,11 @@ TEST(VerifiedRowsEnd, IsTheWholeListWhereNothingIsKnownOfTheCosts) {
   EXPECT_EQ(verified_rows_end(verified(2), {3, 10}, CostModel()), 10U);
 }
 
-TEST(VerifiedRowsEnd, IsAFewPositionsWhereOneWholeListIsAllThatIsKnown) {
+TEST(VerifiedRowsEnd, IsAFewPositionsOnceAWholeListAndASingleOneAreKnown) {
   CostModel costs;
   costs.observe_encoding(9, 100);
+  EXPECT_EQ(verified_rows_end(verified(2), {3, 10}, costs), 4U);  // to see what one costs
+  costs.observe_encoding(1, 25);
   const std::size_t end = verified_rows_end(verified(2), {3, 10}, costs);
   EXPECT_GT(end, 4U);
   EXPECT_LT(end, 8U);

@@ -23,6 +23,8 @@ class CostModel {
   // Expected milliseconds; nullopt before the first observation of its kind. Nothing costs nothing.
   std::optional<double> prefill_ms(std::size_t n_tokens) const;
   std::optional<double> encoding_ms(std::size_t n_tokens) const;
+  // Has an encoding of one position been seen?
+  bool knows_single() const noexcept { return single_.weight > 0; }
 
  private:
   // Measured on CPUs: 4 positions cost 2.1 single ones, 20 cost 8.
