@@ -89,14 +89,14 @@ class Load:
 
     def send(self, kind, number):
         try:
-            getattr(self, kind)(self.requests[number % len(self.requests)])
+            getattr(self, kind)(self.requests[number % len(self.requests)], number)
         except Exception as failure:  # noqa: BLE001 - whatever it is, the request went without an answer
             self.note(kind, f"no answer: {failure!r}")
 
-    def urgent(self, request):
+    def urgent(self, request, _):
         self.rank("urgent", request, {"deadline_ms": self.deadline_ms})
 
-    def patient(self, request):
+    def patient(self, request, _):
         self.rank("patient", request, {})
 
     def rank(self, kind, request, options):
@@ -120,8 +120,8 @@ class Load:
                     kendall_tau(answer["ranking"], self.expected[request["id"]]))
         self.note(kind + (" late" if answer["deadline_hit"] else ""), fault)
 
-    def malformed(self, request):
-        body = json.dumps(request)[:-random.Random(request["id"]).randrange(1, 20)]
+    def malformed(self, request, number):
+        body = json.dumps(request)[:-random.Random(number).randrange(1, 20)]
         reply = self.server.post("/v1/rerank", body)
         self.note("malformed", None if reply.status == 400 else f"status {reply.status}")
 
@@ -130,13 +130,15 @@ class Load:
         head = b"POST /v1/rank HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
         return socket.create_connection(("127.0.0.1", self.server.port)), head % len(body) + body
 
-    def vanishing(self, request):
+    def vanishing(self, request, number):
         connection, message = self.raw(request)
-        connection.sendall(message[:random.Random(request["id"]).randrange(1, len(message) + 1)])
+        chance = random.Random(number)
+        connection.sendall(message[:chance.choice([len(message), chance.randrange(1, len(message))])])
+        time.sleep(chance.uniform(0, 0.2))  # some hang up in the queue, some in a pass
         connection.close()
         self.note("vanishing")
 
-    def slow_writer(self, request):
+    def slow_writer(self, request, _):
         connection, message = self.raw(request)
         third = len(message) // 3 + 1
         for at in range(0, len(message), third):
@@ -144,7 +146,7 @@ class Load:
             time.sleep(0.05)
         self.read(connection, "slow writer")
 
-    def slow_reader(self, request):
+    def slow_reader(self, request, _):
         connection, message = self.raw(request)
         connection.sendall(message)
         time.sleep(0.3)
@@ -273,6 +275,8 @@ def broken_promises(result, with_times):
         yield f"{len(load['faults'])} requests or more went wrong: {load['faults'][0]}"
     if result["exit_code"] != 0:
         yield f"the server exited with {result['exit_code']}"
+    if load["counts"].get("vanishing", 0) >= 20 and not load["cancelled"]:
+        yield "clients hung up, and no request was cancelled"
     if load["agreement_with_rsd_rank"] < 0.95:
         yield "the answers are not those of rsd rank"
     if not with_times:

@@ -37,9 +37,18 @@ ConnectionLimits limits_of(const HttpOptions& options) {
           .max_body_bytes = options.max_body_bytes};
 }
 
+bool announces_body(const Request& request) {
+  const std::string length = request.get_header_value("Content-Length");
+  return (!length.empty() && length != "0") || request.has_header("Transfer-Encoding");
+}
+
 // httplib would take forms apart, and a range out of an answer. A body is JSON here, whatever it is
 // called.
 void begin_call(Request& request) {
+  // The body of another method is left unread; it must not pass for the next request.
+  static const std::set<std::string_view> kReadsBody = {"POST", "PUT", "PATCH"};
+  if (announces_body(request) && !kReadsBody.contains(request.method))
+    if (Connection* connection = Connection::current()) connection->close_behind_response();
   t_call = {.id = request_id(request.get_header_value("X-Request-Id")), .arrival = Clock::now()};
   request.ranges.clear();
   request.headers.erase("Content-Type");
@@ -63,6 +72,11 @@ std::string pattern_of(const std::string& path) {
   for (const char c : path)
     pattern += c == '.' ? std::string("\\.") : std::string(1, c);
   return pattern;
+}
+
+// httplib leaves the path empty where it doesn't know the method.
+std::string path_of(const Request& request) {
+  return request.path.empty() ? request.target.substr(0, request.target.find('?')) : request.path;
 }
 
 Failure too_large(std::size_t max_bytes) {
@@ -196,9 +210,11 @@ void HttpServer::State::serve_call(const Request& request, Response& response,
 // What httplib itself has refused gets a body, and the status that it deserves.
 void HttpServer::State::complete_error(const Request& request, Response& response) {
   if (!response.body.empty()) return;
-  const Connection* connection = Connection::current();
+  Connection* connection = Connection::current();
+  // Where a request that was not understood ends, nobody knows.
+  if (connection != nullptr && response.status == 400) connection->close_behind_response();
   Failure failure{.status = response.status, .message = "the request is malformed"};
-  const auto known = methods.find(request.path);
+  const auto known = methods.find(path_of(request));
   if (connection != nullptr && (connection->is_over_length() || response.status == 413)) {
     failure = too_large(options.max_body_bytes);
   } else if (connection != nullptr && connection->is_over_time()) {
@@ -219,7 +235,7 @@ void HttpServer::State::complete_error(const Request& request, Response& respons
     failure.message = "the server failed; its log says why";
   }
   CallNotes notes = t_call.notes;
-  apply(error_reply(failure, dialect_of(request.path)), response);
+  apply(error_reply(failure, dialect_of(path_of(request))), response);
   if (!notes.failure.empty()) t_call.notes = std::move(notes);
 }
 

@@ -144,6 +144,22 @@ TEST_F(HttpServerTest, WhatIsNotThereAndWhatIsNotAllowedIsToldInJson) {
   EXPECT_EQ(wrong->status, 405);
   EXPECT_EQ(wrong->get_header_value("Allow"), "POST");
   EXPECT_EQ(to.Put("/health", "x", kJson)->status, 405);
+  RawClient unusual(port_);
+  unusual.write("QUERY /ready?now HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  EXPECT_THAT(unusual.read_all(), HasSubstr(" 405 "));
+}
+
+TEST_F(HttpServerTest, ABodyThatWasNotReadIsNotTakenForARequest) {
+  start();
+  const std::string hidden = "GET /v1/models HTTP/1.1\r\nHost: x\r\n\r\n";
+  for (const char* method : {"GET", "TRACE", "QUERY", "DELETE"}) {
+    RawClient smuggler(port_);
+    smuggler.write(std::string(method) + " /health HTTP/1.1\r\nHost: x\r\nContent-Length: " +
+                   std::to_string(hidden.size()) + "\r\n\r\n" + hidden);
+    const std::string responses = smuggler.read_all();
+    EXPECT_THAT(responses, HasSubstr("Connection: close")) << method;
+    EXPECT_EQ(responses.find("HTTP/1.1", 1), std::string::npos) << method << responses;
+  }
 }
 
 TEST_F(HttpServerTest, KeysAreAskedForButForLifeAndPage) {
