@@ -37,6 +37,10 @@ ConnectionLimits limits_of(const HttpOptions& options) {
           .max_body_bytes = options.max_body_bytes};
 }
 
+void close_behind_response() {
+  if (Connection* connection = Connection::current()) connection->close_behind_response();
+}
+
 bool announces_body(const Request& request) {
   const std::string length = request.get_header_value("Content-Length");
   return (!length.empty() && length != "0") || request.has_header("Transfer-Encoding");
@@ -47,8 +51,7 @@ bool announces_body(const Request& request) {
 void begin_call(Request& request) {
   // The body of another method is left unread; it must not pass for the next request.
   static const std::set<std::string_view> kReadsBody = {"POST", "PUT", "PATCH"};
-  if (announces_body(request) && !kReadsBody.contains(request.method))
-    if (Connection* connection = Connection::current()) connection->close_behind_response();
+  if (announces_body(request) && !kReadsBody.contains(request.method)) close_behind_response();
   t_call = {.id = request_id(request.get_header_value("X-Request-Id")), .arrival = Clock::now()};
   request.ranges.clear();
   request.headers.erase("Content-Type");
@@ -210,11 +213,12 @@ void HttpServer::State::serve_call(const Request& request, Response& response,
 // What httplib itself has refused gets a body, and the status that it deserves.
 void HttpServer::State::complete_error(const Request& request, Response& response) {
   if (!response.body.empty()) return;
-  Connection* connection = Connection::current();
   // Where a request that was not understood ends, nobody knows.
-  if (connection != nullptr && response.status == 400) connection->close_behind_response();
+  if (response.status == 400) close_behind_response();
+  const Connection* connection = Connection::current();
   Failure failure{.status = response.status, .message = "the request is malformed"};
-  const auto known = methods.find(path_of(request));
+  const std::string path = path_of(request);
+  const auto known = methods.find(path);
   if (connection != nullptr && (connection->is_over_length() || response.status == 413)) {
     failure = too_large(options.max_body_bytes);
   } else if (connection != nullptr && connection->is_over_time()) {
@@ -235,7 +239,7 @@ void HttpServer::State::complete_error(const Request& request, Response& respons
     failure.message = "the server failed; its log says why";
   }
   CallNotes notes = t_call.notes;
-  apply(error_reply(failure, dialect_of(path_of(request))), response);
+  apply(error_reply(failure, dialect_of(path)), response);
   if (!notes.failure.empty()) t_call.notes = std::move(notes);
 }
 
@@ -280,7 +284,7 @@ void HttpServer::State::add_hooks() {
     if (encoding.empty() || encoding == "identity")
       return httplib::Server::HandlerResponse::Unhandled;
     response.status = 415;
-    if (Connection* connection = Connection::current()) connection->close_behind_response();
+    close_behind_response();
     return httplib::Server::HandlerResponse::Handled;
   });
   http.set_exception_handler([](const Request&, Response& response, std::exception_ptr thrown) {
