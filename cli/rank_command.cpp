@@ -24,16 +24,21 @@
 #include "resume.h"
 #include "rsd/data/answer_writer.h"
 #include "rsd/data/request_reader.h"
-#include "rsd/decode/batch_run.h"
 #include "rsd/decode/run.h"
+#include "rsd/rank/presentation.h"
 #include "rsd/train/episode.h"
+#include "rsd/window/list_batch.h"
+#include "window_flags.h"
 
 namespace rsd::cli {
 namespace {
 
+using WholePrompt = std::optional<Prompt>;
+
 struct RankOptions {
   EngineOptions engine;
   DecoderOptions decoder;
+  WindowFlags windows;
   std::string requests;
   std::string previous;
   std::string format = "jsonl";
@@ -66,10 +71,8 @@ bool same_file(const std::string& a, const std::string& b) {
 struct TakenIn {
   Request request;
   std::size_t line = 0;
-  Clock::time_point start;    // it was read
-  Clock::time_point started;  // its decoding began
-  std::size_t truncated_candidates = 0;
-  std::optional<BatchRun::Finished> finished;
+  bool in_windows = false;
+  std::optional<ListBatch::Finished> finished;
 };
 
 // Ranks the requests of one file, as many at a time as --parallel says, and writes the answers in
@@ -103,70 +106,104 @@ class RankRun {
   // one that takes long.
   void take_in() {
     constexpr std::size_t kWaitingFactor = 4;
-    while (batch_->size() < options_.engine.parallel &&
-           taken_in_.size() < kWaitingFactor * options_.engine.parallel) {
-      const bool others = batch_->size() > 0;
-      if (!next_) {
-        if (others && reader_->would_wait()) return;
-        if (!read_next()) return;
-        next_prompt_.emplace(engine_->prompts().build(*next_, engine_->llm().info().context_size));
-      }
-      // What has no room waits until others have ended; alone it has.
-      if (others && *next_prompt_ && !engine_->llm().has_room(**next_prompt_)) return;
-      const Request request = *std::exchange(next_, std::nullopt);
-      if (auto started = start(request, std::move(*next_prompt_)); !started)
-        note_failure(started.error().within(subject(request.id, reader_->line())));
+    while (batch_->has_place() && taken_in_.size() < kWaitingFactor * options_.engine.parallel) {
+      if (batch_->size() > 0 && reader_->would_wait()) return;
+      auto request = read_next();
+      if (!request) return;
+      if (auto started = start(*request); !started)
+        note_failure(started.error().within(subject(request->id, reader_->line())));
     }
   }
 
-  // False at the end of the requests.
-  bool read_next() {
+  // nullopt at the end of the requests.
+  std::optional<Request> read_next() {
     while (true) {
       auto request = reader_->next();
       read_at_ = Clock::now();
       if (!request) {
         note_failure(request.error());
       } else if (!request->has_value()) {
-        return false;
+        return std::nullopt;
       } else if (kept_.ids.contains((*request)->id)) {
         ++n_kept_;
       } else {
-        next_ = std::move(*request);
-        return true;
+        return std::move(**request);
       }
       progress_->show(n_done());
     }
   }
 
-  Result<void> start(const Request& request, Result<Prompt> prompt) {
-    if (!prompt) return prompt.error();
-    const std::size_t truncated_candidates = prompt->truncated_candidates;
-    auto scorer = engine_->llm().open(*std::move(prompt));
-    if (!scorer) return scorer.error();
-    DecodingOptions wanted = decoding_;
-    if (previous_) wanted.first_proposal = previous_->draft_for(request);
-    auto decoding = Decoding::create(request.candidates.size(), std::move(wanted));
-    if (!decoding) return decoding.error();
-    std::optional<Clock::time_point> deadline;
+  Result<Prompt> prompt_of(const Request& request) const {
+    return engine_->prompts().build(request, engine_->llm().info().context_size);
+  }
+
+  // One prompt for all candidates, if that is wanted and possible.
+  Result<std::optional<Prompt>> whole_prompt(const Request& request) const {
+    if (options_.windows.window && request.candidates.size() > windows_.size) return WholePrompt();
+    auto prompt = prompt_of(request);
+    if (prompt) return std::optional(*std::move(prompt));
+    const ErrorCode code = prompt.error().code();
+    const bool is_long = request.candidates.size() > windows_.size &&
+                         (code == ErrorCode::kTooLong || code == ErrorCode::kUnsupported);
+    return is_long ? Result<WholePrompt>(WholePrompt()) : prompt.error();
+  }
+
+  Result<void> start(const Request& request) {
+    auto whole = whole_prompt(request);
+    if (!whole) return whole.error();
+    const std::size_t n_items = request.candidates.size();
+    const bool in_windows = !whole->has_value();
+    const auto previous = previous_ ? previous_->draft_for(request) : std::nullopt;
+    const bool begins_with_it = in_windows && previous;
+    auto run = ListRun::create(begins_with_it ? *previous : Ranking::identity(n_items),
+                               list_options(n_items, in_windows, previous), read_at_);
+    if (!run) return run.error();
+    auto prompt = [this, request,
+                   prompt = *std::move(whole)](std::span<const ItemId> items) mutable {
+      if (prompt) return Result<Prompt>(*std::exchange(prompt, std::nullopt));
+      return prompt_of(part_of(request, items));
+    };
+    batch_->add(n_tickets_,
+                {.run = *std::move(run), .prompt = std::move(prompt), .arrival = read_at_});
+    taken_in_.emplace(n_tickets_++, TakenIn{.request = request,
+                                            .line = reader_->line(),
+                                            .in_windows = in_windows,
+                                            .finished = std::nullopt});
+    return {};
+  }
+
+  ListOptions list_options(std::size_t n_items, bool in_windows,
+                           const std::optional<Ranking>& previous) const {
+    ListOptions list{.windows = windows_,
+                     .decoding = decoding_,
+                     .budget = options_.decoder.budget,
+                     .deadline = std::nullopt,
+                     .window_prefill_ms = window_prefill_ms_};
+    if (!in_windows) {
+      list.windows.size = std::max(list.windows.size, n_items);
+      list.decoding.first_proposal = previous;
+    }
     if (options_.decoder.deadline_ms) {
-      deadline =
+      list.deadline =
           read_at_ + std::chrono::duration_cast<Clock::duration>(
                          std::chrono::duration<double, std::milli>(*options_.decoder.deadline_ms));
     }
-    batch_->add(n_tickets_, *std::move(decoding), *std::move(scorer), {.deadline = deadline});
-    taken_in_.emplace(n_tickets_++, TakenIn{.request = request,
-                                            .line = reader_->line(),
-                                            .start = read_at_,
-                                            .started = Clock::now(),
-                                            .truncated_candidates = truncated_candidates});
-    return {};
+    return list;
+  }
+
+  static Request part_of(const Request& request, std::span<const ItemId> items) {
+    std::vector<std::size_t> order;
+    order.reserve(items.size());
+    for (const ItemId item : items)
+      order.push_back(item.slot());
+    return presented(request, order);
   }
 
   // The answers that are there, up to the first that isn't.
   Result<void> write_finished() {
     while (!taken_in_.empty() && taken_in_.begin()->second.finished) {
       TakenIn& done = taken_in_.begin()->second;
-      Result<Outcome>& outcome = done.finished->outcome;
+      Result<ListOutcome>& outcome = done.finished->outcome;
       Result<void> written = outcome ? write(done, *outcome) : Result<void>(outcome.error());
       if (output_broken_) return written;
       if (!written) note_failure(written.error().within(subject(done.request.id, done.line)));
@@ -194,6 +231,9 @@ class RankRun {
     auto format = parse_answer_format(options_.format);
     if (!format) return format.error();
     format_ = *format;
+    auto windows = window_options(options_.windows, options_.decoder.top_n);
+    if (!windows) return windows.error();
+    windows_ = *windows;
     if (auto sensible = check_outputs(); !sensible) return sensible.error();
     auto reader = RequestReader::open(options_.requests);
     if (!reader) return reader.error();
@@ -218,7 +258,12 @@ class RankRun {
     auto engine = Engine::load(options_.engine, common_);
     if (!engine) return engine.error();
     engine_.emplace(*std::move(engine));
-    batch_.emplace(engine_->llm(), &costs_);
+    LlamaEngine& llm = engine_->llm();
+    batch_.emplace(
+        llm,
+        ScorerOpener{.has_room = [&llm](const Prompt& next) { return llm.has_room(next); },
+                     .open = [&llm](Prompt next) { return llm.open(std::move(next)); }},
+        options_.engine.parallel, &costs_);
     if (options_.decoder.deadline_ms) {
       if (auto done = learn_costs(engine_->llm(), costs_); !done) return done;
     }
@@ -238,9 +283,26 @@ class RankRun {
     }
     if (decoding_.budget) (*told)["budget"] = std::to_string(*decoding_.budget);
     if (!options_.previous.empty()) (*told)["previous"] = identity_of(options_.previous);
+    (*told)["windows"] = told_windows();
     if (decoder.top_n) (*told)["top-n"] = std::to_string(*decoder.top_n);
     if (decoder.deadline_ms) (*told)["deadline-ms"] = std::to_string(*decoder.deadline_ms);
     return told;
+  }
+
+  std::string told_windows() const {
+    const std::string size = (options_.windows.window ? "" : "as needed: ") +
+                             std::to_string(windows_.size) + ", " +
+                             std::string(to_string(windows_.method));
+    switch (windows_.method) {
+      case WindowMethod::kSliding:
+        return size + " by " + std::to_string(windows_.stride) + " x " +
+               std::to_string(windows_.passes);
+      case WindowMethod::kTournament:
+        return size + " of " + std::to_string(windows_.advance);
+      case WindowMethod::kTopDown:
+        return size + (windows_.pool ? " of " + std::to_string(*windows_.pool) : "");
+    }
+    return size;
   }
 
   // What the options for output say together.
@@ -282,32 +344,52 @@ class RankRun {
     return {};
   }
 
-  Result<void> write(const TakenIn& done, const Outcome& outcome) {
+  Answer answer_of(const TakenIn& done, const ListOutcome& list) const {
+    const Outcome& outcome = list.outcome;
+    Answer answer{.ranking = outcome.ranking,
+                  .decoder = options_.decoder.decoder,
+                  .budget = decoding_.budget,
+                  .encodings = outcome.encodings,
+                  .verified_prefix = outcome.verified_prefix,
+                  .tokens_encoded = outcome.tokens_encoded,
+                  .truncated_candidates = done.finished->truncated_candidates,
+                  .deadline_hit = outcome.deadline_hit,
+                  .prefill_ms = outcome.timing.prefill_ms,
+                  .decode_ms = outcome.timing.decode_ms,
+                  .agent_ms = outcome.timing.agent_ms,
+                  .total_ms = outcome.timing.total_ms,
+                  .windows = std::nullopt};
+    if (!done.in_windows) return answer;
+    answer.windows = {.count = list.n_windows, .confirmed_prefix = list.confirmed_prefix};
+    if (answer.budget && !options_.decoder.budget) *answer.budget *= list.n_windows;
+    return answer;
+  }
+
+  // A line a window; those of a list that was ranked in windows are told apart by a number.
+  std::string traces_of(const TakenIn& done) const {
+    std::string lines;
+    for (std::size_t n = 0; n < done.finished->windows.size(); ++n) {
+      const ListBatch::Decoded& window = done.finished->windows[n];
+      Request part = part_of(done.request, window.items);
+      if (done.in_windows) part.id += "/" + std::to_string(n + 1);
+      lines += format_trace(trace_of(part, options_.decoder.decoder, window.decoding.history(),
+                                     window.outcome.ranking));
+    }
+    return lines;
+  }
+
+  Result<void> write(const TakenIn& done, const ListOutcome& list) {
     const Request& request = done.request;
-    const Decoding& decoding = done.finished->decoding;
-    // The prompt is rendered and tokenised before the decoding's clock starts.
-    const double rendering_ms =
-        std::chrono::duration<double, std::milli>(done.started - done.start).count();
-    const Answer answer{.ranking = outcome.ranking,
-                        .decoder = options_.decoder.decoder,
-                        .budget = decoding.budget(),
-                        .encodings = outcome.encodings,
-                        .verified_prefix = outcome.verified_prefix,
-                        .tokens_encoded = outcome.tokens_encoded,
-                        .truncated_candidates = done.truncated_candidates,
-                        .deadline_hit = outcome.deadline_hit,
-                        .prefill_ms = outcome.timing.prefill_ms,
-                        .decode_ms = outcome.timing.decode_ms,
-                        .agent_ms = outcome.timing.agent_ms,
-                        .total_ms = rendering_ms + outcome.timing.total_ms};
+    const Answer answer = answer_of(done, list);
+    if (done.in_windows)
+      window_prefill_ms_ = answer.prefill_ms / static_cast<double>(list.n_windows);
     const auto text = format_answer(format_, request, answer, options_.tag);
     if (!text) return text.error();
     // Answers and the bar share a terminal: the bar comes back below them.
     if (output_->to_standard_output() && ::isatty(STDOUT_FILENO)) progress_->clear();
     auto written = output_->write(*text);
     if (written && trace_) {
-      written = trace_->write(format_trace(
-          trace_of(request, options_.decoder.decoder, decoding.history(), outcome.ranking)));
+      written = trace_->write(traces_of(done));
     }
     output_broken_ = !written;
     return written;
@@ -356,9 +438,9 @@ class RankRun {
   std::optional<OutputFile> output_;
   std::optional<OutputFile> trace_;
   CostModel costs_;
-  std::optional<BatchRun> batch_;
-  std::optional<Request> next_;  // read, but not taken in
-  std::optional<Result<Prompt>> next_prompt_;
+  WindowOptions windows_;
+  std::optional<double> window_prefill_ms_;  // of the last list
+  std::optional<ListBatch> batch_;
   Clock::time_point read_at_;
   std::size_t n_tickets_ = 0;
   std::map<std::size_t, TakenIn> taken_in_;  // by ticket: answers that aren't written
@@ -412,6 +494,7 @@ void add_rank_command(CLI::App& app, Selected& selected) {
       ->check(not_empty())
       ->type_name("FILE")
       ->group("Decoding");
+  add_window_options(*command, options->windows);
   add_engine_options(*command, options->engine);
   options->engine.cache_ram = 16;
   add_cache_option(*command, options->engine);

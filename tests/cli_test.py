@@ -656,7 +656,7 @@ class Answers(CliTest):
 
     def check_contract(self, line, source):
         ids = [candidate["id"] for candidate in source["candidates"]]
-        self.assertEqual(list(line), self.KEYS)
+        self.assertEqual([key for key in line if key != "windows"], self.KEYS)
         self.assertEqual(list(line["timing_ms"]), ["prefill", "decode", "agent", "total"])
         self.assertTrue(all(ms >= 0 for ms in line["timing_ms"].values()))
         self.assertEqual(line["id"], source["id"])
@@ -736,6 +736,48 @@ class Answers(CliTest):
         self.assertEqual([line["ranking"] for line in plain], [line["ranking"] for line in reusing])
         self.assertEqual(plain[0]["tokens_encoded"], reusing[0]["tokens_encoded"])
         self.assertLess(2 * reusing[1]["tokens_encoded"], plain[1]["tokens_encoded"])
+
+    def test_a_long_list_is_ranked_in_windows(self):
+        text = request("long", 50)
+        methods = {"sliding": 4, "top-down": 3, "tournament": 4}
+        for method, least in methods.items():
+            with self.subTest(method=method):
+                arguments = ["--window", 20, "--window-method", method]
+                written_out = self.of(text, *arguments, "--decoder", "ar")[0]
+                exact = self.of(text, *arguments, "--decoder", "exact")[0]
+                self.assertEqual(len(set(exact["ranking"])), 50)
+                self.assertGreaterEqual(exact["windows"]["count"], least)
+                n = exact["verified_prefix"]
+                self.assertGreaterEqual(n, 10)
+                self.assertEqual(exact["ranking"][:n], written_out["ranking"][:n])
+                self.assertLessEqual(self.of(text, *arguments, "--budget", 20)[0]["encodings"], 20)
+                one_by_one = self.of(text, *arguments)[0]
+                together = self.of(text, *arguments, "--parallel", 4)[0]
+                self.assertEqual(one_by_one["ranking"], together["ranking"])
+
+    def test_windows_are_taken_where_there_are_more_candidates_than_identifiers(self):
+        line = self.of(request("long", 500), "--window-method", "tournament", "--top-n", 3,
+                       "--decoder", "std")[0]
+        self.assertEqual(sorted(line["ranking"]), sorted(f"c{i}" for i in range(500)))
+        self.assertGreater(line["windows"]["count"], 25)
+        self.assertNotIn("windows", self.of(request("short", 20))[0])
+
+    def test_the_trace_of_a_long_list_has_a_line_a_window(self):
+        path = self.folder / "trace.jsonl"
+        lines = self.of(request("long", 50), "--window", 20, "--trace", path)
+        traces = [json.loads(line) for line in path.read_text().splitlines()[1:]]
+        self.assertEqual([trace["id"] for trace in traces],
+                         [f"long/{n}" for n in range(1, lines[0]["windows"]["count"] + 1)])
+
+    def test_options_that_the_window_method_has_no_use_for_are_errors(self):
+        for arguments, message in [
+            (["--window-method", "top-down", "--stride", 5], "--stride is not used by --window-method top-down"),
+            (["--advance", 5], "--advance is not used by --window-method sliding"),
+            (["--window", 20, "--stride", 20], "stride 20 is not between 1 and 19"),
+            (["--window-method", "up"], "sliding, top-down, tournament"),
+        ]:
+            with self.subTest(arguments=arguments):
+                self.check(rank_lines(requests(1), *arguments), USAGE, message)
 
     def test_previous_answers_are_drafts(self):
         text = requests(4, 8)

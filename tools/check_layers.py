@@ -30,6 +30,7 @@ MODULES = {
     "rank": ["core"],
     "prompt": ["rank"],
     "decode": ["prompt"],
+    "window": ["decode"],
     "llm": ["decode"],
     "agent": ["decode"],
     "data": ["rank"],

@@ -90,7 +90,12 @@ std::string summary(const Answer& answer) {
       answer.budget ? " (budget " + std::to_string(*answer.budget) + ")" : "";
   const std::string cut =
       answer.truncated_candidates > 0 ? count(answer.truncated_candidates, "text") : "no text";
-  return shorten(answer.decoder, kMaxIdColumns) + budget + ": " +
+  const std::string windows = answer.windows
+                                  ? count(answer.windows->count, "window") + ", the first " +
+                                        std::to_string(answer.windows->confirmed_prefix) +
+                                        " confirmed in theirs, "
+                                  : "";
+  return shorten(answer.decoder, kMaxIdColumns) + budget + ": " + windows +
          count(answer.encodings, "encoding") + ", " + count(answer.tokens_encoded, "token") + ", " +
          std::to_string(answer.verified_prefix) + " of " + std::to_string(answer.ranking.size()) +
          " verified, " + cut + " cut, " + (answer.deadline_hit ? "deadline hit, " : "") +

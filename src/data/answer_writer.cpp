@@ -42,21 +42,25 @@ Result<std::string> format_jsonl(const Request& request, const Answer& answer) {
     scores.push_back(score_at(ids.size(), answer.ranking.size()));
     ids.push_back(request.candidates[item.slot()].id);
   }
-  const Json line = {{"id", request.id},
-                     {"ranking", std::move(ids)},
-                     {"scores", std::move(scores)},
-                     {"decoder", answer.decoder},
-                     {"budget", answer.budget ? Json(*answer.budget) : Json(nullptr)},
-                     {"encodings", answer.encodings},
-                     {"verified_prefix", answer.verified_prefix},
-                     {"tokens_encoded", answer.tokens_encoded},
-                     {"timing_ms",
-                      {{"prefill", rounded_ms(answer.prefill_ms)},
-                       {"decode", rounded_ms(answer.decode_ms)},
-                       {"agent", rounded_ms(answer.agent_ms)},
-                       {"total", rounded_ms(answer.total_ms)}}},
-                     {"truncated_candidates", answer.truncated_candidates},
-                     {"deadline_hit", answer.deadline_hit}};
+  Json line = {{"id", request.id},
+               {"ranking", std::move(ids)},
+               {"scores", std::move(scores)},
+               {"decoder", answer.decoder},
+               {"budget", answer.budget ? Json(*answer.budget) : Json(nullptr)},
+               {"encodings", answer.encodings},
+               {"verified_prefix", answer.verified_prefix},
+               {"tokens_encoded", answer.tokens_encoded},
+               {"timing_ms",
+                {{"prefill", rounded_ms(answer.prefill_ms)},
+                 {"decode", rounded_ms(answer.decode_ms)},
+                 {"agent", rounded_ms(answer.agent_ms)},
+                 {"total", rounded_ms(answer.total_ms)}}},
+               {"truncated_candidates", answer.truncated_candidates},
+               {"deadline_hit", answer.deadline_hit}};
+  if (answer.windows) {
+    line["windows"] = {{"count", answer.windows->count},
+                       {"confirmed_prefix", answer.windows->confirmed_prefix}};
+  }
   return line.dump() + "\n";
 }
 

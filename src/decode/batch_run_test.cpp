@@ -6,6 +6,7 @@
 #include <map>
 
 #include "rsd/decode/policies.h"
+#include "support/synthetic_llm.h"
 #include "support/synthetic_scorer.h"
 
 namespace rsd {
@@ -14,47 +15,6 @@ namespace {
 using testing::Each;
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-Clock::duration duration_of(double ms) {
-  return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double, std::milli>(ms));
-}
-
-// Serves synthetic scorers one after the other and calls it a pass. Its time passes by what they
-// claim to take.
-class SyntheticLlm final : public BatchScorer {
- public:
-  Result<std::vector<PartResult>> encode_parts(
-      std::span<const PassPart> parts, std::optional<Clock::time_point> give_up_at) override {
-    passes_.emplace_back();
-    std::vector<PartResult> results;
-    double ms = 0;
-    for (const PassPart& part : parts) {
-      passes_.back().push_back(part.scorer);
-      if (part.query) {
-        auto encoding = part.scorer->encode(*part.query);
-        if (!encoding) return encoding.error();
-        ms += encoding->ms;
-        results.emplace_back(*std::move(encoding));
-      } else {
-        const Prefill prefill = *part.scorer->prefill(std::nullopt);
-        ms += prefill.ms;
-        results.emplace_back(prefill);
-      }
-    }
-    now_ += duration_of(ms);
-    if (!give_up_at || now_ < *give_up_at) return results;
-    now_ = *give_up_at;
-    return Error(ErrorCode::kDeadlineExceeded, "given up");
-  }
-
-  Clock::time_point now() const { return now_; }
-  // Who was in each pass.
-  const std::vector<std::vector<PositionScorer*>>& passes() const { return passes_; }
-
- private:
-  std::vector<std::vector<PositionScorer*>> passes_;
-  Clock::time_point now_{};
-};
 
 const DecodingOptions kRsd{.decoder = DecoderKind::kRsd, .budget = 4, .policy = blend_policy()};
 

@@ -52,6 +52,10 @@ Result<Decoding> Decoding::create(std::size_t n_items, DecodingOptions options) 
     return invalid("the first proposal ranks " + std::to_string(options.first_proposal->size()) +
                    " items; the request has " + std::to_string(n_items));
   }
+  if (options.until_placed && options.until_placed->slot() >= n_items) {
+    return invalid("until_placed is item " + std::to_string(options.until_placed->value()) +
+                   "; the request has " + std::to_string(n_items));
+  }
   if (options.decoder == DecoderKind::kRsd && !options.budget) {
     return invalid("decoder rsd needs a budget");
   }
@@ -95,6 +99,7 @@ bool Decoding::finished() const noexcept {
   const std::size_t encodings = history_.rounds().size();
   if (history_.complete()) return true;
   if (options_.top_n && history_.known().size() >= *options_.top_n) return true;
+  if (options_.until_placed && history_.placed()[options_.until_placed->slot()]) return true;
   if (options_.decoder == DecoderKind::kStd) return encodings >= 1;
   return budget() && encodings >= *budget();
 }

@@ -263,6 +263,24 @@ TEST(TopN, StopsWhenTheFirstPositionsAreKnownAndReturnsAPermutation) {
   }
 }
 
+TEST(Decoding, StopsOnceTheItemIsPlacedThatItIsToStopAt) {
+  for (const DecoderKind kind : {DecoderKind::kAr, DecoderKind::kExact, DecoderKind::kRsd}) {
+    SCOPED_TRACE(to_string(kind));
+    const SyntheticOptions options{.n_items = 20};
+    const auto target = SyntheticScorer(options).target();
+    for (const std::size_t place : {0U, 5U, 19U}) {
+      const Outcome outcome = decode(
+          options,
+          {.decoder = kind, .budget = 20, .until_placed = target[place], .policy = blend_policy()});
+      EXPECT_GT(outcome.verified_prefix, std::min<std::size_t>(place, 18));
+      EXPECT_EQ(outcome.ranking.at(Position(place)), target[place]);
+      if (kind == DecoderKind::kAr) {
+        EXPECT_LE(outcome.encodings, place + 1);
+      }
+    }
+  }
+}
+
 TEST(Draft, InputShowsAllPositionsInTheFirstEncoding) {
   SyntheticScorer scorer({.n_items = 12});
   auto decoding = *Decoding::create(12, {.decoder = DecoderKind::kRsd,
@@ -347,7 +365,8 @@ TEST(Decoding, OptionsThatMakeNoSenseAreErrors) {
         DecodingOptions{.decoder = DecoderKind::kRsd, .budget = 0, .policy = policy},
         DecodingOptions{.decoder = DecoderKind::kRsd, .budget = 1},
         DecodingOptions{.decoder = DecoderKind::kExact},
-        DecodingOptions{.decoder = DecoderKind::kAr, .top_n = 0}}) {
+        DecodingOptions{.decoder = DecoderKind::kAr, .top_n = 0},
+        DecodingOptions{.decoder = DecoderKind::kAr, .until_placed = ItemId(99)}}) {
     const auto decoding = Decoding::create(4, bad);
     ASSERT_FALSE(decoding.ok());
     EXPECT_EQ(decoding.error().code(), ErrorCode::kInvalidArgument);

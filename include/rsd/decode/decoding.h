@@ -60,6 +60,9 @@ struct DecodingOptions {
   std::optional<Ranking> first_proposal;
   // Stop as soon as this many leading positions are known; at least 1, nullopt = all.
   std::optional<std::size_t> top_n;
+  // Stop as soon as this item's position is known, and with it who is above it; an item of the
+  // request.
+  std::optional<ItemId> until_placed;
   // For rsd and exact. Shared and immutable.
   std::shared_ptr<const RankingPolicy> policy;
 };
@@ -74,11 +77,11 @@ class Decoding {
   };
 
   // kInvalidArgument: no items, a budget or top_n of 0, rsd without budget, rsd or exact without
-  // policy, a first proposal of another number of items.
+  // policy, a first proposal of another number of items, an `until_placed` that is no item.
   static Result<Decoding> create(std::size_t n_items, DecodingOptions options);
 
-  // The next encoding, or nullopt when the answer is final: all (or top_n) positions known, or the
-  // budget spent. Fails when the policy fails or gives unusable scores.
+  // The next encoding, or nullopt when the answer is final: all that is wanted (all positions,
+  // top_n, until_placed) known, or the budget spent. Fails when the policy fails or gives unusable scores.
   //
   // It asks for no row that can't change the answer: none behind the first top_n positions. Where
   // no budget limits the encodings, `costs` and the proposals accepted so far tell how many

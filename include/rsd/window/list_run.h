@@ -1,0 +1,92 @@
+// One list of any length on its way through an LLM, window by window.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "rsd/core/result.h"
+#include "rsd/decode/decoding.h"
+#include "rsd/decode/run.h"
+#include "rsd/window/window_plan.h"
+
+namespace rsd {
+
+struct ListOptions {
+  WindowOptions windows;
+  // How a window is decoded; its budget is that of each window. top_n is of the list: behind it
+  // nothing is verified.
+  DecodingOptions decoding;
+  // LLM encodings for the whole list, shared out over its windows in place of decoding.budget, for
+  // the decoders that take one; at least 1. Where it is less than an encoding a window, as many of
+  // the first items are ranked as it is enough for.
+  std::optional<std::size_t> budget;
+  // The answer is due then. Each window gets its share of the time that is left; where there isn't
+  // time for a prefill each, the plan is limited.
+  std::optional<Clock::time_point> deadline;
+  // What the prompt of a window is expected to take, from other lists; nullopt = unknown.
+  std::optional<double> window_prefill_ms;
+};
+
+// The answer to a list. The outcome's figures are sums over the windows, but for these:
+// ranking and verified_prefix are of the list (WindowPlan::verified), total_ms is from the
+// beginning to the end, deadline_hit tells that a window was cut short or left out.
+struct ListOutcome {
+  Outcome outcome;
+  std::size_t n_windows = 0;         // that were ranked
+  std::size_t confirmed_prefix = 0;  // WindowPlan::confirmed
+};
+
+// Says which windows can be ranked now, takes in what came of them, and keeps the accounts. Makes
+// no pass itself and opens nothing: ListBatch does. Not thread-safe.
+class ListRun {
+ public:
+  struct Task {
+    std::size_t number = 0;
+    std::vector<ItemId> items;  // of the list, in the order in which they are to be shown
+    DecodingOptions decoding;
+    std::optional<Clock::time_point> deadline;
+  };
+
+  // kInvalidArgument: options out of range, as check() and Decoding::create have it.
+  static Result<ListRun> create(const Ranking& order, ListOptions options, Clock::time_point start);
+
+  // A window to rank; nullopt: there is none now.
+  std::optional<Task> next(Clock::time_point now);
+  // What came of the task. Its outcome's ranking is of the task's items, by index.
+  void absorb(std::size_t number, const Outcome& outcome);
+  // Nothing is under way, and nothing is to come.
+  bool finished(Clock::time_point now) const;
+
+  std::size_t n_under_way() const noexcept { return under_way_.size(); }
+  const std::optional<Clock::time_point>& deadline() const noexcept { return options_.deadline; }
+  // What the prompts of its windows took on average; nullopt before the first.
+  std::optional<double> window_prefill_ms() const;
+
+  ListOutcome outcome(Clock::time_point now) const;
+  // The answer so far, with what a window that is under way has told: where it is the only one of
+  // the list, its order counts.
+  ListOutcome so_far(std::size_t number, const Outcome& window, Clock::time_point now) const;
+
+ private:
+  ListRun(std::unique_ptr<WindowPlan> plan, ListOptions options, Clock::time_point start);
+
+  void limit_to_the_time(Clock::time_point now);
+  std::size_t budget_of_next() const;
+  DecodingOptions decoding_of(const Window& window, std::size_t budget) const;
+  bool is_late(Clock::time_point now) const;
+
+  ListOptions options_;
+  std::unique_ptr<WindowPlan> plan_;
+  Clock::time_point start_;
+  std::map<std::size_t, std::size_t> under_way_;  // window: encodings that are set aside for it
+  std::size_t budget_left_ = 0;                   // without what is set aside
+  bool is_single_ = false;
+  Outcome sums_;
+  std::size_t n_windows_ = 0;
+  std::size_t n_prefills_ = 0;
+};
+
+}  // namespace rsd

@@ -1,0 +1,99 @@
+// Lists that are longer than one prompt: which windows of a list an LLM ranks, and what order of
+// the whole list comes of it.
+//
+//   method     | windows of W items                               | orders
+//   -----------+--------------------------------------------------+----------------------------------
+//   sliding    | from the end to the front, a stride apart; what  | the whole list
+//              | was ranked highest moves up (RankGPT,            |
+//              | arXiv 2304.09542)                                |
+//   top-down   | the first W; then all others against its middle  | what is above the pivot; the
+//   rest
+//              | item, the pivot; then what beat it               | by its place in its window
+//              | (arXiv 2405.14589)                               |
+//   tournament | groups, whose first go on to the next round      | the first places; the others by
+//              |                                                  | the round that they reached
+//
+// A plan does no I/O and knows no LLM: window/list_run.h runs it.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "rsd/core/index.h"
+#include "rsd/core/result.h"
+#include "rsd/rank/ranking.h"
+
+namespace rsd {
+
+enum class WindowMethod { kSliding, kTopDown, kTournament };
+
+std::string_view to_string(WindowMethod method) noexcept;
+// kInvalidArgument for other names than sliding, top-down, tournament.
+Result<WindowMethod> parse_window_method(std::string_view name);
+
+struct WindowOptions {
+  WindowMethod method = WindowMethod::kSliding;
+  std::size_t size = 20;    // W: items of a window, at least 2
+  std::size_t stride = 10;  // sliding: how far the next window begins in front, 1 to size - 1
+  std::size_t passes = 1;   // sliding: over the whole list, at least 1
+  // top-down: how many of those that beat the pivot are ranked again, at least 2; the others stay
+  // behind them. nullopt = all, in further rounds where they are more than a window.
+  std::optional<std::size_t> pool;
+  // tournament: how many of a group go on, 1 to size / 2. Whoever is among the first n of the list
+  // is among the first n of its group, so n loses nobody that an LLM without contradictions wants.
+  std::size_t advance = 10;
+};
+
+// kInvalidArgument for options out of range.
+Result<void> check(const WindowOptions& options);
+
+// What an LLM is to rank by itself.
+struct Window {
+  std::size_t number = 0;     // by which its ranking comes back
+  std::vector<ItemId> items;  // of the list, in their order so far
+  // The plan goes on with this many leading positions of its ranking, and with the items above the
+  // `pivot` (an index into `items`), if there is one; the rest matters for the tail only.
+  std::size_t wanted = 0;
+  std::optional<ItemId> pivot;
+};
+
+// One list's windows. Not thread-safe.
+class WindowPlan {
+ public:
+  // `order`: the list's own, best first. As check() of the options. A list of no more items than a
+  // window is one window, whatever the method.
+  // `most_windows`: at least 1; where the method needs more, it ranks as many of the first items as
+  // it can, and the others keep their order behind them.
+  static Result<std::unique_ptr<WindowPlan>> create(
+      const Ranking& order, const WindowOptions& options,
+      std::optional<std::size_t> most_windows = std::nullopt);
+  virtual ~WindowPlan() = default;
+
+  // A window that depends on no ranking that isn't there yet; each is given once. nullopt: there is
+  // none now, or none at all any more.
+  virtual std::optional<Window> next() = 0;
+  // `ranking`: of the window's items, by their index in it. `verified`: how many of its leading
+  // positions are known to be the LLM's own.
+  virtual void absorb(std::size_t number, const Ranking& ranking, std::size_t verified) = 0;
+
+  // Windows that next() will still give, as far as can be foreseen; 0 at the end.
+  virtual std::size_t n_to_come() const = 0;
+  // No more than `n_windows` (1 or more) from now on: the plan leaves out what matters least for
+  // the first places.
+  virtual void limit(std::size_t n_windows) = 0;
+
+  // The best order so far.
+  virtual Ranking order() const = 0;
+  // Leading positions that are known to be what the LLM would give over the same windows if it
+  // wrote each of them out (`ar`): it takes all windows on the way to be verified as far as they
+  // matter.
+  virtual std::size_t verified() const = 0;
+  // Leading positions that are the LLM's own in the window that settled them, whatever became of
+  // the windows before.
+  virtual std::size_t confirmed() const = 0;
+};
+
+}  // namespace rsd

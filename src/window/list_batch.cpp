@@ -1,0 +1,179 @@
+#include "rsd/window/list_batch.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "rsd/core/check.h"
+
+namespace rsd {
+
+struct ListBatch::Entry {
+  std::size_t ticket;
+  List list;
+  Clock::time_point due;
+  struct UnderWay {
+    std::size_t number;  // of the task
+    std::vector<ItemId> items;
+  };
+  std::map<std::size_t, UnderWay> windows;  // by their tickets in the BatchRun
+  // Of a window that there was no room for.
+  std::optional<ListRun::Task> task;
+  std::optional<Prompt> prompt;
+  std::optional<Error> failure;
+  std::vector<Decoded> decoded;
+  std::size_t truncated_candidates = 0;
+
+  bool ended(Clock::time_point now) const {
+    if (failure) return true;
+    return windows.empty() && !task && list.run.finished(now);
+  }
+};
+
+ListBatch::ListBatch(BatchScorer& llm, ScorerOpener opener, std::size_t parallel, CostModel* costs,
+                     std::function<Clock::time_point()> now)
+    : opener_(std::move(opener)),
+      parallel_(parallel),
+      now_(std::move(now)),
+      batch_(llm, costs, now_) {
+  RSD_CHECK(parallel > 0, "windows at a time");
+  batch_.on_left_out([this](std::size_t window, const Outcome& so_far) {
+    if (!on_left_out_) return;
+    for (const auto& entry : lists_) {
+      const auto found = entry->windows.find(window);
+      if (found != entry->windows.end()) {
+        on_left_out_(entry->ticket, entry->list.run.so_far(found->second.number, so_far, now_()));
+      }
+    }
+  });
+}
+
+ListBatch::~ListBatch() = default;
+
+void ListBatch::add(std::size_t ticket, List list) {
+  const Timeliness times{.deadline = list.run.deadline(), .arrival = list.arrival};
+  const auto due = times.due(now_());
+  lists_.push_back(
+      std::make_unique<Entry>(Entry{.ticket = ticket, .list = std::move(list), .due = due}));
+}
+
+bool ListBatch::cancel(std::size_t ticket) {
+  const auto found = std::ranges::find(lists_, ticket, &Entry::ticket);
+  if (found == lists_.end()) return false;
+  for (const auto& [window, under_way] : (*found)->windows)
+    batch_.cancel(window);
+  lists_.erase(found);
+  return true;
+}
+
+bool ListBatch::has_place() const {
+  std::size_t n_without_window = 0;
+  for (const auto& entry : lists_)
+    n_without_window += entry->windows.empty() ? 1 : 0;
+  return batch_.size() + n_without_window < parallel_;
+}
+
+std::vector<ListBatch::Finished> ListBatch::step() {
+  start_windows();
+  const bool any_failed =
+      std::ranges::any_of(lists_, [](const auto& entry) { return entry->failure.has_value(); });
+  if (batch_.size() > 0 && !any_failed) {
+    tell_left_out();
+    for (auto& finished : batch_.step())
+      take(std::move(finished));
+  }
+  return take_finished();
+}
+
+// Nobody overtakes a list whose window has no room: it would wait for ever.
+void ListBatch::start_windows() {
+  std::vector<Entry*> waiting;
+  waiting.reserve(lists_.size());
+  for (const auto& entry : lists_)
+    waiting.push_back(entry.get());
+  std::ranges::stable_sort(waiting, {}, &Entry::due);
+  for (Entry* entry : waiting) {
+    while (batch_.size() < parallel_ && start_window_of(*entry)) {
+    }
+    if (entry->task) return;
+  }
+}
+
+// False: it has none that could start now.
+bool ListBatch::start_window_of(Entry& entry) {
+  if (entry.failure) return false;
+  if (!entry.task) {
+    entry.task = entry.list.run.next(now_());
+    if (!entry.task) return false;
+    auto prompt = entry.list.prompt(entry.task->items);
+    if (!prompt) {
+      fail(entry, prompt.error());
+      return false;
+    }
+    entry.truncated_candidates += prompt->truncated_candidates;
+    entry.prompt = *std::move(prompt);
+  }
+  if (batch_.size() > 0 && !opener_.has_room(*entry.prompt)) return false;
+  ListRun::Task task = *std::exchange(entry.task, std::nullopt);
+  auto decoding = Decoding::create(task.items.size(), std::move(task.decoding));
+  auto scorer = decoding ? opener_.open(*std::exchange(entry.prompt, std::nullopt))
+                         : Result<std::unique_ptr<PositionScorer>>(decoding.error());
+  if (!scorer) {
+    fail(entry, scorer.error());
+    return false;
+  }
+  batch_.add(next_window_, *std::move(decoding), *std::move(scorer),
+             {.deadline = task.deadline, .arrival = entry.list.arrival});
+  entry.windows.emplace(next_window_++,
+                        Entry::UnderWay{.number = task.number, .items = std::move(task.items)});
+  return true;
+}
+
+// Those whose windows have no place; BatchRun tells of the others.
+void ListBatch::tell_left_out() {
+  if (!on_left_out_) return;
+  for (const auto& entry : lists_) {
+    if (entry->windows.empty() && entry->list.run.deadline())
+      on_left_out_(entry->ticket, entry->list.run.outcome(now_()));
+  }
+}
+
+void ListBatch::take(BatchRun::Finished finished) {
+  const auto found = std::ranges::find_if(
+      lists_, [&](const auto& entry) { return entry->windows.contains(finished.ticket); });
+  if (found == lists_.end()) return;  // of a list that failed meanwhile
+  Entry& entry = **found;
+  Entry::UnderWay window = std::move(entry.windows.extract(finished.ticket).mapped());
+  if (!finished.outcome) return fail(entry, finished.outcome.error());
+  entry.list.run.absorb(window.number, *finished.outcome);
+  entry.decoded.push_back({.items = std::move(window.items),
+                           .decoding = std::move(finished.decoding),
+                           .outcome = *std::move(finished.outcome)});
+}
+
+void ListBatch::fail(Entry& entry, const Error& error) {
+  entry.failure = error;
+  entry.task.reset();
+  for (const auto& [window, under_way] : entry.windows)
+    batch_.cancel(window);
+  entry.windows.clear();
+}
+
+std::vector<ListBatch::Finished> ListBatch::take_finished() {
+  std::vector<Finished> finished;
+  const auto now = now_();
+  for (auto& entry : lists_) {
+    if (!entry->ended(now)) continue;
+    finished.push_back({.ticket = entry->ticket,
+                        .outcome = entry->failure
+                                       ? Result<ListOutcome>(*entry->failure)
+                                       : Result<ListOutcome>(entry->list.run.outcome(now)),
+                        .windows = std::move(entry->decoded),
+                        .truncated_candidates = entry->truncated_candidates});
+    entry.reset();
+  }
+  std::erase(lists_, nullptr);
+  return finished;
+}
+
+}  // namespace rsd

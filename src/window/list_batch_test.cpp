@@ -1,0 +1,221 @@
+#include "rsd/window/list_batch.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <memory>
+
+#include "rsd/decode/policies.h"
+#include "support/synthetic_llm.h"
+#include "support/synthetic_scorer.h"
+
+namespace rsd {
+namespace {
+
+using testing::HasSubstr;
+
+// Lists on a synthetic LLM. A prompt's identifiers are the items' numbers, which tell the scorer
+// whose relevance is asked for: item 0 is the best.
+class Lists {
+ public:
+  explicit Lists(std::size_t parallel, double pair_noise = 0)
+      : pair_noise_(pair_noise),
+        batch_(llm_,
+               {.has_room = [this](const Prompt&) { return has_room_; },
+                .open = [this](const Prompt& prompt) { return open(prompt); }},
+               parallel, nullptr, [this] { return llm_.now(); }) {}
+
+  void add(std::size_t ticket, std::size_t n_items, ListOptions options) {
+    std::vector<ItemId> backwards;
+    for (std::size_t i = n_items; i-- > 0;)
+      backwards.emplace_back(i);
+    auto run = ListRun::create(*Ranking::create(backwards), std::move(options), llm_.now());
+    batch_.add(ticket, {.run = *std::move(run),
+                        .prompt = [this](std::span<const ItemId> items) { return prompt(items); },
+                        .arrival = std::nullopt});
+  }
+
+  std::map<std::size_t, ListBatch::Finished> run_all() {
+    std::map<std::size_t, ListBatch::Finished> all;
+    for (int steps = 0; batch_.size() > 0 && steps < 10'000; ++steps) {
+      for (auto& finished : batch_.step()) {
+        const std::size_t ticket = finished.ticket;
+        all.emplace(ticket, std::move(finished));
+      }
+    }
+    EXPECT_EQ(batch_.size(), 0U);
+    return all;
+  }
+
+  ListBatch& batch() { return batch_; }
+  SyntheticLlm& llm() { return llm_; }
+  void fail_opening_at(std::size_t number) { failing_ = number; }
+  void set_room(bool has_room) { has_room_ = has_room; }
+
+ private:
+  static Result<Prompt> prompt(std::span<const ItemId> items) {
+    Prompt prompt{
+        .tokens = {}, .identifiers = {}, .truncated_candidates = 1, .text_limit = std::nullopt};
+    for (const ItemId item : items)
+      prompt.identifiers.emplace_back(item.value());
+    return prompt;
+  }
+
+  Result<std::unique_ptr<PositionScorer>> open(const Prompt& prompt) {
+    if (failing_ == n_opened_++) return Error(ErrorCode::kRuntime, "no scorer");
+    SyntheticOptions options{.pair_noise = pair_noise_, .position_noise = 0};
+    for (const IdentifierToken item : prompt.identifiers)
+      options.relevance.push_back(-item.value());
+    return std::unique_ptr<PositionScorer>(std::make_unique<SyntheticScorer>(std::move(options)));
+  }
+
+  double pair_noise_;
+  SyntheticLlm llm_;
+  std::optional<std::size_t> failing_;
+  std::size_t n_opened_ = 0;
+  bool has_room_ = true;
+  ListBatch batch_;
+};
+
+ListOptions options_of(DecoderKind decoder, WindowMethod method) {
+  return {.windows = {.method = method},
+          .decoding = {.decoder = decoder, .budget = 3, .policy = blend_policy()},
+          .budget = std::nullopt,
+          .deadline = std::nullopt,
+          .window_prefill_ms = std::nullopt};
+}
+
+std::vector<int> first_ten(const Ranking& ranking) {
+  std::vector<int> items;
+  for (int i = 0; i < 10; ++i)
+    items.push_back(ranking.at(Position(i)).value());
+  return items;
+}
+
+TEST(ListBatch, BringsTheBestOfALongListToTheFrontWhateverTheMethod) {
+  for (const auto method :
+       {WindowMethod::kSliding, WindowMethod::kTopDown, WindowMethod::kTournament}) {
+    SCOPED_TRACE(to_string(method));
+    Lists lists(4);
+    lists.add(7, 100, options_of(DecoderKind::kRsd, method));
+    const auto all = lists.run_all();
+    const ListBatch::Finished& list = all.at(7);
+    ASSERT_TRUE(list.outcome);
+    EXPECT_THAT(first_ten(list.outcome->outcome.ranking),
+                testing::ElementsAre(0, 1, 2, 3, 4, 5, 6, 7, 8, 9));
+    EXPECT_EQ(list.windows.size(), list.outcome->n_windows);
+    EXPECT_EQ(list.truncated_candidates, list.outcome->n_windows) << "one each";
+  }
+}
+
+TEST(ListBatch, WhatIsVerifiedIsWhatWritingOutGives) {
+  for (const auto method :
+       {WindowMethod::kSliding, WindowMethod::kTopDown, WindowMethod::kTournament}) {
+    SCOPED_TRACE(to_string(method));
+    Lists lists(2, 3.0);
+    lists.add(0, 60, options_of(DecoderKind::kAr, method));
+    lists.add(1, 60, options_of(DecoderKind::kExact, method));
+    const auto all = lists.run_all();
+    const Outcome& written_out = all.at(0).outcome->outcome;
+    const Outcome& exact = all.at(1).outcome->outcome;
+    EXPECT_GE(exact.verified_prefix, 10U);
+    for (std::size_t i = 0; i < exact.verified_prefix; ++i)
+      EXPECT_EQ(exact.ranking.at(Position(i)), written_out.ranking.at(Position(i)));
+    EXPECT_LT(exact.encodings, written_out.encodings);
+  }
+}
+
+TEST(ListBatch, IndependentWindowsGoThroughTheLlmTogether) {
+  Lists lists(8);
+  lists.add(0, 100, options_of(DecoderKind::kStd, WindowMethod::kTopDown));
+  lists.run_all();
+  std::vector<std::size_t> together;
+  for (const auto& pass : lists.llm().passes())
+    together.push_back(pass.size());
+  // The list stands backwards: all that are behind the first window beat its pivot.
+  EXPECT_EQ(together.front(), 1U);
+  EXPECT_EQ(together[1], 5U);
+}
+
+TEST(ListBatch, NoMoreWindowsAreUnderWayThanIsAllowed) {
+  Lists lists(3);
+  for (std::size_t ticket = 0; ticket < 5; ++ticket)
+    lists.add(ticket, 50, options_of(DecoderKind::kRsd, WindowMethod::kTopDown));
+  EXPECT_EQ(lists.run_all().size(), 5U);
+  for (const auto& pass : lists.llm().passes())
+    EXPECT_LE(pass.size(), 3U);
+}
+
+TEST(ListBatch, WhatHasNoRoomWaitsAndIsRankedAllTheSame) {
+  Lists lists(4);
+  lists.set_room(false);
+  for (std::size_t ticket = 0; ticket < 3; ++ticket)
+    lists.add(ticket, 30, options_of(DecoderKind::kRsd, WindowMethod::kSliding));
+  EXPECT_EQ(lists.run_all().size(), 3U);
+  for (const auto& pass : lists.llm().passes())
+    EXPECT_EQ(pass.size(), 1U);
+}
+
+TEST(ListBatch, AWindowThatFailsIsTheEndOfItsListOnly) {
+  Lists lists(2);
+  lists.fail_opening_at(2);
+  lists.add(0, 50, options_of(DecoderKind::kRsd, WindowMethod::kSliding));
+  lists.add(1, 50, options_of(DecoderKind::kRsd, WindowMethod::kSliding));
+  const auto all = lists.run_all();
+  const auto n_failed = static_cast<int>(!all.at(0).outcome) + static_cast<int>(!all.at(1).outcome);
+  EXPECT_EQ(n_failed, 1);
+  for (const auto& [ticket, list] : all) {
+    if (list.outcome) continue;
+    EXPECT_THAT(list.outcome.error().message(), HasSubstr("no scorer"));
+  }
+}
+
+TEST(ListBatch, AListThatIsCancelledIsGone) {
+  Lists lists(2);
+  lists.add(0, 50, options_of(DecoderKind::kRsd, WindowMethod::kSliding));
+  lists.add(1, 50, options_of(DecoderKind::kRsd, WindowMethod::kSliding));
+  lists.batch().step();
+  EXPECT_TRUE(lists.batch().cancel(0));
+  EXPECT_FALSE(lists.batch().cancel(0));
+  const auto all = lists.run_all();
+  EXPECT_EQ(all.size(), 1U);
+  EXPECT_TRUE(all.contains(1));
+}
+
+TEST(ListBatch, TellsTheOrderSoFarOfWhoIsNotInThePass) {
+  Lists lists(1);
+  ListOptions hurried = options_of(DecoderKind::kRsd, WindowMethod::kSliding);
+  hurried.deadline = lists.llm().now() + std::chrono::seconds(100);
+  lists.add(0, 50, hurried);
+  ListOptions later = hurried;
+  later.deadline = lists.llm().now() + std::chrono::seconds(200);
+  lists.add(1, 50, later);
+  std::vector<std::size_t> told;
+  lists.batch().on_left_out([&](std::size_t ticket, const ListOutcome& so_far) {
+    told.push_back(ticket);
+    EXPECT_EQ(so_far.outcome.ranking.size(), 50U);
+  });
+  lists.batch().step();
+  EXPECT_THAT(told, testing::ElementsAre(1));
+}
+
+TEST(ListBatch, ALongListIsAnsweredByItsDeadline) {
+  for (const auto method :
+       {WindowMethod::kSliding, WindowMethod::kTopDown, WindowMethod::kTournament}) {
+    SCOPED_TRACE(to_string(method));
+    Lists lists(1);
+    ListOptions options = options_of(DecoderKind::kRsd, method);
+    options.deadline = lists.llm().now() + std::chrono::milliseconds(500);  // a prefill takes 100
+    lists.add(0, 100, options);
+    const auto all = lists.run_all();
+    const Outcome& outcome = all.at(0).outcome->outcome;
+    EXPECT_TRUE(outcome.deadline_hit);
+    EXPECT_EQ(outcome.ranking.size(), 100U);
+    EXPECT_LE(outcome.timing.total_ms, 500);
+    EXPECT_GE(all.at(0).outcome->n_windows, 2U);
+  }
+}
+
+}  // namespace
+}  // namespace rsd

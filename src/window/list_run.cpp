@@ -1,0 +1,156 @@
+#include "rsd/window/list_run.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "rsd/core/check.h"
+
+namespace rsd {
+namespace {
+
+double ms_between(Clock::time_point from, Clock::time_point to) {
+  return std::chrono::duration<double, std::milli>(to - from).count();
+}
+
+bool takes_budget(const DecodingOptions& decoding) {
+  return decoding.decoder == DecoderKind::kRsd || decoding.decoder == DecoderKind::kSd;
+}
+
+void add(Outcome& sums, const Outcome& window) {
+  sums.encodings += window.encodings;
+  sums.tokens_encoded += window.tokens_encoded;
+  sums.prompt_tokens += window.prompt_tokens;
+  sums.tokens_reused += window.tokens_reused;
+  sums.deadline_hit = sums.deadline_hit || window.deadline_hit;
+  sums.timing.prefill_ms += window.timing.prefill_ms;
+  sums.timing.decode_ms += window.timing.decode_ms;
+  sums.timing.agent_ms += window.timing.agent_ms;
+  sums.round_ms.insert(sums.round_ms.end(), window.round_ms.begin(), window.round_ms.end());
+}
+
+}  // namespace
+
+Result<ListRun> ListRun::create(const Ranking& order, ListOptions options,
+                                Clock::time_point start) {
+  if (!takes_budget(options.decoding)) options.budget.reset();
+  if (options.budget == 0)
+    return Error(ErrorCode::kInvalidArgument, "budget is 0; it must be at least 1");
+  DecodingOptions tried = options.decoding;
+  if (options.budget) tried.budget = options.budget;
+  if (auto sensible = Decoding::create(order.size(), std::move(tried)); !sensible)
+    return sensible.error();
+  auto plan = WindowPlan::create(order, options.windows, options.budget);
+  if (!plan) return plan.error();
+  ListRun run(*std::move(plan), std::move(options), start);
+  run.is_single_ = order.size() <= run.options_.windows.size;
+  return run;
+}
+
+ListRun::ListRun(std::unique_ptr<WindowPlan> plan, ListOptions options, Clock::time_point start)
+    : options_(std::move(options)),
+      plan_(std::move(plan)),
+      start_(start),
+      budget_left_(options_.budget.value_or(0)) {}
+
+bool ListRun::is_late(Clock::time_point now) const {
+  return !is_single_ && n_windows_ > 0 && options_.deadline && now >= *options_.deadline;
+}
+
+bool ListRun::finished(Clock::time_point now) const {
+  if (!under_way_.empty()) return false;
+  const bool is_spent = options_.budget && budget_left_ == 0;
+  return plan_->n_to_come() == 0 || is_spent || is_late(now);
+}
+
+// Rather fewer encodings a window than fewer windows: a prefill each is the least.
+void ListRun::limit_to_the_time(Clock::time_point now) {
+  constexpr double kMargin = 1.25;  // of a window's time that isn't its prefill
+  if (!options_.deadline || is_single_) return;
+  const auto prefill_ms = n_prefills_ > 0 ? window_prefill_ms() : options_.window_prefill_ms;
+  if (!prefill_ms || *prefill_ms <= 0) return;
+  const double n = std::max(1.0, ms_between(now, *options_.deadline) / (kMargin * *prefill_ms));
+  const std::size_t before = plan_->n_to_come();
+  if (n < static_cast<double>(before)) {
+    plan_->limit(static_cast<std::size_t>(n));
+    sums_.deadline_hit = sums_.deadline_hit || plan_->n_to_come() < before;
+  }
+}
+
+// Windows that come to their end early leave more to those behind them.
+std::size_t ListRun::budget_of_next() const {
+  return std::max<std::size_t>(1, budget_left_ / std::max<std::size_t>(1, plan_->n_to_come()));
+}
+
+std::optional<ListRun::Task> ListRun::next(Clock::time_point now) {
+  if (is_late(now)) {
+    sums_.deadline_hit = sums_.deadline_hit || plan_->n_to_come() > 0;
+    return std::nullopt;
+  }
+  if (options_.budget && budget_left_ == 0) return std::nullopt;
+  limit_to_the_time(now);
+  const std::size_t budget = options_.budget ? budget_of_next() : 0;
+  const std::size_t n_left = plan_->n_to_come() + under_way_.size();
+  auto window = plan_->next();
+  if (!window) return std::nullopt;
+  budget_left_ -= budget;
+  under_way_.emplace(window->number, budget);
+  Task task{.number = window->number,
+            .items = window->items,
+            .decoding = decoding_of(*window, budget),
+            .deadline = options_.deadline};
+  if (options_.deadline && *options_.deadline > now) {
+    const auto left = *options_.deadline - now;
+    task.deadline = now + left * static_cast<long>(under_way_.size()) / static_cast<long>(n_left);
+  }
+  return task;
+}
+
+DecodingOptions ListRun::decoding_of(const Window& window, std::size_t budget) const {
+  DecodingOptions decoding = options_.decoding;
+  if (budget > 0) decoding.budget = budget;
+  if (is_single_) return decoding;
+  decoding.first_proposal.reset();
+  decoding.until_placed = window.pivot;
+  const bool is_front = window.wanted == window.items.size();
+  if (decoding.top_n && !is_front) decoding.top_n = window.wanted;
+  if (window.pivot) decoding.top_n.reset();
+  return decoding;
+}
+
+void ListRun::absorb(std::size_t number, const Outcome& outcome) {
+  const auto task = under_way_.extract(number);
+  RSD_CHECK(!task.empty(), "a window that is under way");
+  const std::size_t set_aside = task.mapped();
+  budget_left_ += set_aside - std::min(set_aside, outcome.encodings);
+  add(sums_, outcome);
+  ++n_windows_;
+  if (outcome.prompt_tokens > 0) ++n_prefills_;
+  plan_->absorb(number, outcome.ranking, outcome.verified_prefix);
+}
+
+std::optional<double> ListRun::window_prefill_ms() const {
+  if (n_prefills_ == 0) return std::nullopt;
+  return sums_.timing.prefill_ms / static_cast<double>(n_prefills_);
+}
+
+ListOutcome ListRun::outcome(Clock::time_point now) const {
+  ListOutcome list{
+      .outcome = sums_, .n_windows = n_windows_, .confirmed_prefix = plan_->confirmed()};
+  list.outcome.ranking = plan_->order();
+  list.outcome.verified_prefix = plan_->verified();
+  list.outcome.timing.total_ms = ms_between(start_, now);
+  return list;
+}
+
+ListOutcome ListRun::so_far(std::size_t number, const Outcome& window,
+                            Clock::time_point now) const {
+  RSD_CHECK(under_way_.contains(number), "a window that is under way");
+  ListOutcome list = outcome(now);
+  add(list.outcome, window);
+  if (!is_single_) return list;
+  list.outcome.ranking = window.ranking;
+  list.outcome.verified_prefix = list.confirmed_prefix = window.verified_prefix;
+  return list;
+}
+
+}  // namespace rsd

@@ -1,0 +1,204 @@
+#include "rsd/window/list_run.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "rsd/decode/policies.h"
+
+namespace rsd {
+namespace {
+
+using std::chrono::milliseconds;
+
+const Clock::time_point kStart{};
+
+ListOptions rsd_options(WindowMethod method = WindowMethod::kSliding) {
+  return {.windows = {.method = method},
+          .decoding = {.decoder = DecoderKind::kRsd, .budget = 3, .policy = blend_policy()},
+          .budget = std::nullopt,
+          .deadline = std::nullopt,
+          .window_prefill_ms = std::nullopt};
+}
+
+ListRun list_of(std::size_t n_items, ListOptions options) {
+  return *ListRun::create(Ranking::identity(n_items), std::move(options), kStart);
+}
+
+// What a window of these items cost.
+Outcome outcome_of(const ListRun::Task& task, std::size_t encodings, double prefill_ms = 100) {
+  return {.ranking = Ranking::identity(task.items.size()),
+          .encodings = encodings,
+          .tokens_encoded = 50,
+          .prompt_tokens = 40,
+          .tokens_reused = 0,
+          .verified_prefix = encodings,
+          .deadline_hit = false,
+          .timing = {.prefill_ms = prefill_ms, .decode_ms = 10, .agent_ms = 1, .total_ms = 111},
+          .round_ms = {}};
+}
+
+TEST(ListRun, GivesEachWindowTheBudgetOfAWindow) {
+  ListRun run = list_of(100, rsd_options());
+  std::size_t n = 0;
+  while (auto task = run.next(kStart)) {
+    EXPECT_EQ(task->decoding.budget, 3U);
+    run.absorb(task->number, outcome_of(*task, 3));
+    ++n;
+  }
+  EXPECT_TRUE(run.finished(kStart));
+  EXPECT_EQ(n, 9U);
+  const ListOutcome list = run.outcome(kStart + milliseconds(7));
+  EXPECT_EQ(list.outcome.encodings, 27U);
+  EXPECT_EQ(list.outcome.tokens_encoded, 9U * 50U);
+  EXPECT_EQ(list.n_windows, 9U);
+  EXPECT_EQ(list.outcome.timing.prefill_ms, 900);
+  EXPECT_EQ(list.outcome.timing.total_ms, 7);
+  EXPECT_EQ(list.confirmed_prefix, 3U);
+  EXPECT_EQ(list.outcome.verified_prefix, 0U) << "3 of the 10 that a window passes on";
+}
+
+TEST(ListRun, SharesOneBudgetOutOverTheWindows) {
+  ListOptions options = rsd_options();
+  options.budget = 25;
+  ListRun run = list_of(100, options);
+  std::vector<std::size_t> budgets;
+  while (auto task = run.next(kStart)) {
+    budgets.push_back(*task->decoding.budget);
+    run.absorb(task->number, outcome_of(*task, *task->decoding.budget));
+  }
+  EXPECT_THAT(budgets, testing::ElementsAre(2, 2, 3, 3, 3, 3, 3, 3, 3));
+}
+
+TEST(ListRun, LeavesWhatAWindowDidNotNeedToThoseBehindIt) {
+  ListOptions options = rsd_options();
+  options.budget = 18;
+  ListRun run = list_of(100, options);
+  std::size_t spent = 0;
+  std::size_t last = 0;
+  while (auto task = run.next(kStart)) {
+    last = *task->decoding.budget;
+    const std::size_t used = spent == 0 ? 1 : last;
+    spent += used;
+    run.absorb(task->number, outcome_of(*task, used));
+  }
+  EXPECT_EQ(spent, 18U);
+  EXPECT_EQ(last, 3U);
+}
+
+TEST(ListRun, NeverSpendsMoreThanTheBudget) {
+  for (const auto method :
+       {WindowMethod::kSliding, WindowMethod::kTopDown, WindowMethod::kTournament}) {
+    for (std::size_t budget = 1; budget < 40; ++budget) {
+      SCOPED_TRACE(testing::Message() << to_string(method) << " " << budget);
+      ListOptions options = rsd_options(method);
+      options.budget = budget;
+      ListRun run = list_of(100, options);
+      std::vector<ListRun::Task> ready;
+      while (!run.finished(kStart)) {
+        while (auto task = run.next(kStart))
+          ready.push_back(*task);
+        ASSERT_FALSE(ready.empty());
+        for (const auto& task : ready)
+          run.absorb(task.number, outcome_of(task, *task.decoding.budget));
+        ready.clear();
+      }
+      EXPECT_LE(run.outcome(kStart).outcome.encodings, budget);
+      EXPECT_EQ(run.outcome(kStart).outcome.ranking.size(), 100U);
+    }
+  }
+}
+
+TEST(ListRun, ASmallBudgetIsSpentOnTheFront) {
+  ListOptions options = rsd_options();
+  options.budget = 2;
+  ListRun run = list_of(100, options);
+  const auto lower = *run.next(kStart);
+  EXPECT_EQ(lower.items.front(), ItemId(10));
+  run.absorb(lower.number, outcome_of(lower, 1));
+  EXPECT_EQ(run.next(kStart)->items.front(), ItemId(0));
+}
+
+TEST(ListRun, SharesTheTimeThatIsLeftOutOverTheWindows) {
+  ListOptions options = rsd_options();
+  options.deadline = kStart + milliseconds(900);
+  ListRun run = list_of(100, options);
+  const auto first = *run.next(kStart);
+  EXPECT_EQ(first.deadline, kStart + milliseconds(100));
+  run.absorb(first.number, outcome_of(first, 3, 1));
+  // It took half of its time: the other eight have more.
+  EXPECT_EQ(run.next(kStart + milliseconds(50))->deadline,
+            kStart + milliseconds(50) + std::chrono::microseconds(106'250));
+}
+
+TEST(ListRun, LeavesWindowsOutThatThereIsNoTimeFor) {
+  ListOptions options = rsd_options();
+  options.deadline = kStart + milliseconds(1000);
+  options.window_prefill_ms = 200;
+  ListRun run = list_of(100, options);
+  std::vector<ItemId> fronts;
+  auto now = kStart;
+  while (auto task = run.next(now)) {
+    fronts.push_back(task->items.front());
+    now += milliseconds(220);
+    run.absorb(task->number, outcome_of(*task, 1, 200));
+  }
+  EXPECT_THAT(fronts, testing::ElementsAre(ItemId(30), ItemId(20), ItemId(10), ItemId(0)));
+  EXPECT_TRUE(run.outcome(now).outcome.deadline_hit);
+}
+
+TEST(ListRun, EndsAtTheDeadlineWithTheOrderSoFar) {
+  ListOptions options = rsd_options();
+  options.deadline = kStart + milliseconds(1000);
+  ListRun run = list_of(100, options);
+  const auto task = *run.next(kStart);
+  run.absorb(task.number, outcome_of(task, 1, 1));
+  const auto late = kStart + milliseconds(1001);
+  EXPECT_FALSE(run.next(late));
+  EXPECT_TRUE(run.finished(late));
+  EXPECT_TRUE(run.outcome(late).outcome.deadline_hit);
+  EXPECT_EQ(run.outcome(late).outcome.ranking.size(), 100U);
+}
+
+TEST(ListRun, AListOfOneWindowIsDecodedAsItIs) {
+  ListOptions options = rsd_options();
+  options.decoding.top_n = 5;
+  options.budget = 4;
+  options.deadline = kStart + milliseconds(70);
+  ListRun run = list_of(20, options);
+  const auto task = *run.next(kStart);
+  EXPECT_EQ(task.items.size(), 20U);
+  EXPECT_EQ(task.decoding.budget, 4U);
+  EXPECT_EQ(task.decoding.top_n, 5U);
+  EXPECT_EQ(task.deadline, options.deadline);
+  EXPECT_FALSE(run.next(kStart));
+  run.absorb(task.number, outcome_of(task, 2));
+  EXPECT_TRUE(run.finished(kStart));
+  EXPECT_EQ(run.outcome(kStart).outcome.verified_prefix, 2U);
+}
+
+TEST(ListRun, WindowsOnTheWayStopWhereWhatGoesOnIsKnown) {
+  ListOptions options = rsd_options(WindowMethod::kTopDown);
+  options.decoding.top_n = 5;
+  ListRun run = list_of(100, options);
+  const auto first = *run.next(kStart);
+  EXPECT_EQ(first.decoding.top_n, 11U) << "the pivot and those above it";
+  run.absorb(first.number, outcome_of(first, 3));
+  const auto comparison = *run.next(kStart);
+  EXPECT_EQ(comparison.decoding.until_placed, ItemId(0));
+  EXPECT_FALSE(comparison.decoding.top_n);
+}
+
+TEST(ListRun, RefusesWhatNoWindowCouldBeDecodedWith) {
+  ListOptions options = rsd_options();
+  options.decoding.top_n = 0;
+  EXPECT_FALSE(ListRun::create(Ranking::identity(100), options, kStart));
+  options = rsd_options();
+  options.budget = 0;
+  EXPECT_FALSE(ListRun::create(Ranking::identity(100), options, kStart));
+  options = rsd_options();
+  options.windows.stride = 20;
+  EXPECT_FALSE(ListRun::create(Ranking::identity(100), options, kStart));
+}
+
+}  // namespace
+}  // namespace rsd

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <vector>
+
+#include "rsd/core/index.h"
+#include "rsd/rank/ranking.h"
+
+namespace rsd {
+
+// Items by the number of their window: the order in which windows end changes nothing.
+using ItemsByWindow = std::map<std::size_t, std::vector<ItemId>>;
+
+// Orders of disjoint items as one, by how far down in its own order each item is; ties in the order
+// of the windows.
+std::vector<ItemId> merged(const ItemsByWindow& orders);
+
+// The items of a window in the order of its ranking.
+std::vector<ItemId> ranked_items(const std::vector<ItemId>& window, const Ranking& ranking);
+
+}  // namespace rsd

@@ -1,0 +1,110 @@
+#include "sliding_windows.h"
+
+#include <algorithm>
+
+#include "rsd/core/check.h"
+
+namespace rsd {
+namespace {
+
+std::size_t rounded_up(std::size_t a, std::size_t b) {
+  return (a + b - 1) / b;
+}
+
+}  // namespace
+
+SlidingWindows::SlidingWindows(const Ranking& order, const WindowOptions& options)
+    : options_(options),
+      order_(order.items().begin(), order.items().end()),
+      passes_(options.passes) {
+  RSD_CHECK(order.size() > options.size, "a list longer than a window");
+}
+
+std::size_t SlidingWindows::n_per_pass() const {
+  return 1 + rounded_up(order_.size() - options_.size, options_.stride);
+}
+
+// The last window is at the front, and as wide as the others.
+SlidingWindows::Span SlidingWindows::span_of(std::size_t in_pass) const {
+  const std::size_t up = in_pass * options_.stride;
+  const std::size_t end = std::max(options_.size, order_.size() - std::min(order_.size(), up));
+  return {.begin = end - options_.size, .end = end};
+}
+
+bool SlidingWindows::is_ready(std::size_t pass) const {
+  const Pass& own = passes_[pass];
+  if (own.begun == n_per_pass() || own.begun > own.done) return false;
+  if (pass == 0) return true;
+  const std::size_t overlap = rounded_up(options_.size, options_.stride) - 1;
+  return passes_[pass - 1].done >= std::min(own.begun + overlap + 1, n_per_pass());
+}
+
+std::optional<Window> SlidingWindows::next() {
+  for (std::size_t pass = 0; pass < passes_.size(); ++pass) {
+    if (!is_ready(pass)) continue;
+    const std::size_t in_pass = passes_[pass].begun++;
+    const Span span = span_of(in_pass);
+    const bool is_front = span.begin == 0;
+    return Window{.number = pass * n_per_pass() + in_pass,
+                  .items = {order_.begin() + static_cast<std::ptrdiff_t>(span.begin),
+                            order_.begin() + static_cast<std::ptrdiff_t>(span.end)},
+                  .wanted = is_front && pass + 1 == passes_.size()
+                                ? options_.size
+                                : options_.size - options_.stride,
+                  .pivot = std::nullopt};
+  }
+  return std::nullopt;
+}
+
+void SlidingWindows::absorb(std::size_t number, const Ranking& ranking, std::size_t verified) {
+  const std::size_t pass = number / n_per_pass();
+  const Span span = span_of(number % n_per_pass());
+  RSD_CHECK(ranking.size() == span.end - span.begin, "size of a window's ranking");
+  ++passes_[pass].done;
+  std::vector<ItemId> ranked;
+  ranked.reserve(ranking.size());
+  for (const ItemId item : ranking.items())
+    ranked.push_back(order_[span.begin + item.slot()]);
+  std::ranges::copy(ranked, order_.begin() + static_cast<std::ptrdiff_t>(span.begin));
+  whole_ = whole_ && verified == ranking.size();
+  if (span.begin == 0) confirmed_ = verified;
+  if (span.begin > 0 || pass + 1 < passes_.size())
+    exact_ = exact_ && verified >= options_.size - options_.stride;
+}
+
+std::size_t SlidingWindows::n_to_come() const {
+  std::size_t n = 0;
+  for (const Pass& pass : passes_)
+    n += n_per_pass() - pass.begun;
+  return n;
+}
+
+// Whole passes go first, then windows at the end of the list.
+void SlidingWindows::limit(std::size_t n_windows) {
+  while (passes_.size() > 1 && passes_.back().begun == 0 && n_to_come() > n_windows)
+    passes_.pop_back();
+  for (auto pass = passes_.rbegin(); pass != passes_.rend() && n_to_come() > n_windows; ++pass) {
+    if (pass->begun > pass->done) continue;  // one is under way: its items are spoken for
+    const std::size_t n_left_out = std::min(
+        n_to_come() - n_windows, n_per_pass() - 1 - std::min(pass->begun, n_per_pass() - 1));
+    if (n_left_out == 0) continue;
+    pass->begun += n_left_out;
+    pass->done += n_left_out;
+  }
+}
+
+Ranking SlidingWindows::order() const {
+  return *Ranking::create(order_);
+}
+
+std::size_t SlidingWindows::verified() const {
+  const bool ended = passes_.back().done == n_per_pass();
+  if (!ended || !exact_) return 0;
+  return whole_ ? order_.size() : confirmed_;
+}
+
+std::size_t SlidingWindows::confirmed() const {
+  return confirmed_;
+}
+
+}  // namespace rsd

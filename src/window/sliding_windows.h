@@ -1,0 +1,46 @@
+#pragma once
+
+#include <vector>
+
+#include "rsd/window/window_plan.h"
+
+namespace rsd {
+
+// Windows from the end of the list to its front. Each waits for the one behind it, and in a further
+// pass for all of the pass before that it shares items with.
+class SlidingWindows final : public WindowPlan {
+ public:
+  // More items than options.size.
+  SlidingWindows(const Ranking& order, const WindowOptions& options);
+
+  std::optional<Window> next() override;
+  void absorb(std::size_t number, const Ranking& ranking, std::size_t verified) override;
+  std::size_t n_to_come() const override;
+  void limit(std::size_t n_windows) override;
+  Ranking order() const override;
+  std::size_t verified() const override;
+  std::size_t confirmed() const override;
+
+ private:
+  struct Pass {
+    std::size_t begun = 0;  // windows that were given, or left out
+    std::size_t done = 0;   // windows whose rankings are there, or that were left out
+  };
+  struct Span {
+    std::size_t begin;
+    std::size_t end;
+  };
+
+  std::size_t n_per_pass() const;
+  Span span_of(std::size_t in_pass) const;
+  bool is_ready(std::size_t pass) const;
+
+  WindowOptions options_;
+  std::vector<ItemId> order_;
+  std::vector<Pass> passes_;
+  bool exact_ = true;          // every window that ended has told what it was to tell
+  bool whole_ = true;          // and the order of its other items
+  std::size_t confirmed_ = 0;  // by the window at the front
+};
+
+}  // namespace rsd

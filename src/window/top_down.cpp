@@ -1,0 +1,192 @@
+#include "top_down.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "rsd/core/check.h"
+
+namespace rsd {
+namespace {
+
+void append(std::vector<ItemId>& items, const std::vector<ItemId>& more) {
+  items.insert(items.end(), more.begin(), more.end());
+}
+
+}  // namespace
+
+TopDown::TopDown(const Ranking& order, const WindowOptions& options)
+    : size_(options.size), pool_(options.pool.value_or(std::numeric_limits<std::size_t>::max())) {
+  RSD_CHECK(order.size() > size_, "a list longer than a window");
+  begin_round({order.items().begin(), order.items().end()});
+}
+
+// A pool of no more than a window is ranked, and that is the end.
+void TopDown::begin_round(std::vector<ItemId> pool) {
+  if (most_windows_ == 0) {
+    first_ = std::move(pool);
+    stage_ = Stage::kEnd;
+    return;
+  }
+  stage_ = pool.size() > size_ ? Stage::kFirst : Stage::kLast;
+  given_ = false;
+  above_.clear();
+  below_.clear();
+  const auto cut = pool.begin() + static_cast<std::ptrdiff_t>(std::min(size_, pool.size()));
+  first_.assign(pool.begin(), cut);
+  rest_.assign(cut, pool.end());
+  leave_out();
+}
+
+Window TopDown::give(std::vector<ItemId> items) {
+  --most_windows_;
+  under_way_.emplace(next_number_, items);
+  return {.number = next_number_++, .items = std::move(items), .wanted = 0, .pivot = std::nullopt};
+}
+
+std::optional<Window> TopDown::next() {
+  if (stage_ == Stage::kEnd) return std::nullopt;
+  if (stage_ == Stage::kCompare) {
+    if (rest_.empty()) return std::nullopt;
+    std::vector<ItemId> items{pivot_};
+    const auto cut = rest_.begin() + static_cast<std::ptrdiff_t>(std::min(size_ - 1, rest_.size()));
+    items.insert(items.end(), rest_.begin(), cut);
+    rest_.erase(rest_.begin(), cut);
+    Window window = give(std::move(items));
+    window.pivot = ItemId(0);
+    return window;
+  }
+  if (std::exchange(given_, true)) return std::nullopt;
+  Window window = give(first_);
+  window.wanted = stage_ == Stage::kFirst ? size_ / 2 + 1 : first_.size();
+  return window;
+}
+
+void TopDown::absorb(std::size_t number, const Ranking& ranking, std::size_t verified) {
+  const auto window = under_way_.extract(number);
+  RSD_CHECK(!window.empty(), "a window that is under way");
+  const auto ranked = ranked_items(window.mapped(), ranking);
+  switch (stage_) {
+    case Stage::kFirst:
+      return absorb_first(number, ranked, verified);
+    case Stage::kCompare:
+      return absorb_comparison(number, ranked, verified);
+    case Stage::kLast:
+      first_ = ranked;
+      confirmed_ = verified < ranked.size() ? verified : verified + behind_last_;
+      stage_ = Stage::kEnd;
+      return;
+    case Stage::kEnd:
+      break;
+  }
+  RSD_CHECK(false, "a ranking behind the end");
+}
+
+void TopDown::absorb_first(std::size_t number, const std::vector<ItemId>& ranked,
+                           std::size_t verified) {
+  const auto middle = ranked.begin() + static_cast<std::ptrdiff_t>(size_ / 2);
+  first_ = ranked;
+  pivot_ = *middle;
+  above_.emplace(number, std::vector<ItemId>(ranked.begin(), middle));
+  below_.emplace(number, std::vector<ItemId>(middle + 1, ranked.end()));
+  exact_ = exact_ && verified > size_ / 2;
+  stage_ = Stage::kCompare;
+  if (rest_.empty()) end_round();
+}
+
+void TopDown::absorb_comparison(std::size_t number, const std::vector<ItemId>& ranked,
+                                std::size_t verified) {
+  const auto pivot = std::ranges::find(ranked, pivot_);
+  above_.emplace(number, std::vector<ItemId>(ranked.begin(), pivot));
+  below_.emplace(number, std::vector<ItemId>(pivot + 1, ranked.end()));
+  exact_ = exact_ && verified > above_.at(number).size();
+  if (rest_.empty() && under_way_.empty()) end_round();
+}
+
+void TopDown::end_round() {
+  auto pool = merged(above_);
+  std::vector<ItemId> behind;
+  if (pool.size() > pool_) {
+    const auto cut = pool.begin() + static_cast<std::ptrdiff_t>(pool_);
+    behind.assign(cut, pool.end());
+    pool.erase(cut, pool.end());
+  }
+  const bool is_cut = !behind.empty();
+  behind.push_back(pivot_);
+  append(behind, merged(below_));
+  append(behind, tail_);
+  tail_ = std::move(behind);
+  const bool any_came = is_cut || pool.size() > above_.begin()->second.size();
+  if (any_came) {
+    behind_last_ = is_cut ? 0 : 1;
+    return begin_round(std::move(pool));
+  }
+  first_ = above_.begin()->second;  // nobody came to it: its order is known
+  confirmed_ = first_.size() + 1;
+  stage_ = Stage::kEnd;
+}
+
+std::size_t TopDown::n_comparisons_to_come() const {
+  return (rest_.size() + size_ - 2) / (size_ - 1);
+}
+
+// As if there were no limit.
+std::size_t TopDown::n_needed() const {
+  switch (stage_) {
+    case Stage::kFirst:
+      return (given_ ? 0 : 1) + n_comparisons_to_come() + 1;
+    case Stage::kCompare:
+      return n_comparisons_to_come() + 1;
+    case Stage::kLast:
+      return given_ ? 0 : 1;
+    case Stage::kEnd:
+      break;
+  }
+  return 0;
+}
+
+std::size_t TopDown::n_to_come() const {
+  return std::min(n_needed(), most_windows_);
+}
+
+// The last items of the list aren't compared: they stay behind those that are.
+void TopDown::leave_out() {
+  if (n_needed() <= most_windows_ || rest_.empty()) return;
+  const std::size_t others = n_needed() - n_comparisons_to_come();
+  const std::size_t n_comparisons = most_windows_ > others ? most_windows_ - others : 0;
+  const std::size_t n_kept = std::min(rest_.size(), n_comparisons * (size_ - 1));
+  const auto cut = rest_.begin() + static_cast<std::ptrdiff_t>(n_kept);
+  tail_.insert(tail_.begin(), cut, rest_.end());
+  rest_.erase(cut, rest_.end());
+}
+
+void TopDown::limit(std::size_t n_windows) {
+  most_windows_ = std::min(most_windows_, n_windows);
+  leave_out();
+  if (stage_ == Stage::kCompare && rest_.empty() && under_way_.empty()) end_round();
+}
+
+Ranking TopDown::order() const {
+  std::vector<ItemId> items;
+  if (stage_ == Stage::kCompare) {
+    items = merged(above_);
+    items.push_back(pivot_);
+    append(items, merged(below_));
+    for (const auto& [number, window] : under_way_)
+      items.insert(items.end(), window.begin() + 1, window.end());
+  } else {
+    items = first_;
+  }
+  append(items, rest_);
+  append(items, tail_);
+  return *Ranking::create(std::move(items));
+}
+
+std::size_t TopDown::verified() const {
+  return stage_ == Stage::kEnd && exact_ ? confirmed_ : 0;
+}
+
+std::size_t TopDown::confirmed() const {
+  return confirmed_;
+}
+
+}  // namespace rsd

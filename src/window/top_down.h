@@ -1,0 +1,58 @@
+#pragma once
+
+#include <limits>
+#include <optional>
+#include <vector>
+
+#include "merged.h"
+#include "rsd/window/window_plan.h"
+
+namespace rsd {
+
+// The first W items, then all others against their middle one, then what is above it; again, while
+// that is more than a window.
+class TopDown final : public WindowPlan {
+ public:
+  // More items than options.size.
+  TopDown(const Ranking& order, const WindowOptions& options);
+
+  std::optional<Window> next() override;
+  void absorb(std::size_t number, const Ranking& ranking, std::size_t verified) override;
+  std::size_t n_to_come() const override;
+  void limit(std::size_t n_windows) override;
+  Ranking order() const override;
+  std::size_t verified() const override;
+  std::size_t confirmed() const override;
+
+ private:
+  enum class Stage { kFirst, kCompare, kLast, kEnd };
+
+  Window give(std::vector<ItemId> items);
+  void begin_round(std::vector<ItemId> pool);
+  void absorb_first(std::size_t number, const std::vector<ItemId>& ranked, std::size_t verified);
+  void absorb_comparison(std::size_t number, const std::vector<ItemId>& ranked,
+                         std::size_t verified);
+  void end_round();
+  void leave_out();
+  std::size_t n_needed() const;
+  std::size_t n_comparisons_to_come() const;
+
+  std::size_t size_;
+  std::size_t pool_;  // most items that are ranked again
+  Stage stage_ = Stage::kFirst;
+  bool given_ = false;  // the window of the first or last stage
+  std::size_t next_number_ = 0;
+  std::size_t most_windows_ = std::numeric_limits<std::size_t>::max();  // from now on
+  ItemsByWindow under_way_;
+  std::vector<ItemId> first_;  // of this round: the first window, ranked once it is there
+  std::vector<ItemId> rest_;   // not compared yet
+  ItemId pivot_;
+  ItemsByWindow above_;  // the pivot: by window
+  ItemsByWindow below_;
+  std::vector<ItemId> tail_;     // settled behind this round's items
+  bool exact_ = true;            // every window has told what it was to tell
+  std::size_t behind_last_ = 0;  // items whose place behind the last window's is known: the pivot
+  std::size_t confirmed_ = 0;
+};
+
+}  // namespace rsd

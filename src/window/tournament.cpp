@@ -1,0 +1,121 @@
+#include "tournament.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "rsd/core/check.h"
+
+namespace rsd {
+
+Tournament::Tournament(const Ranking& order, const WindowOptions& options)
+    : size_(options.size),
+      advance_(options.advance),
+      pool_(order.items().begin(), order.items().end()),
+      most_windows_(std::numeric_limits<std::size_t>::max()) {
+  begin_round();
+}
+
+std::size_t Tournament::n_windows_for(std::size_t n_items) const {
+  std::size_t n = 1;
+  while (n_items > size_) {
+    const std::size_t n_groups = (n_items + size_ - 1) / size_;
+    n += n_groups;
+    n_items =
+        std::min(n_items - n_groups, n_groups * advance_);  // a group's last one never goes on
+  }
+  return n;
+}
+
+// Items are dealt out in turn, so that each group has its share of those that stand in front.
+void Tournament::begin_round() {
+  while (pool_.size() > size_ && n_windows_for(pool_.size()) > most_windows_) {
+    behind_.insert(behind_.begin(), pool_.back());
+    pool_.pop_back();
+  }
+  const std::size_t n_groups = (pool_.size() + size_ - 1) / size_;
+  groups_.assign(n_groups, {});
+  for (std::size_t n = 0; n < pool_.size(); ++n)
+    groups_[n % n_groups].push_back(pool_[n]);
+  ranked_.clear();
+}
+
+std::optional<Window> Tournament::next() {
+  if (groups_.empty()) return std::nullopt;
+  Items items = std::move(groups_.front());
+  groups_.erase(groups_.begin());
+  if (most_windows_ > 0) --most_windows_;
+  under_way_.emplace(next_number_, items);
+  const bool is_last = pool_.size() <= size_;
+  const std::size_t wanted = is_last ? items.size() : std::min(advance_, items.size());
+  return Window{
+      .number = next_number_++, .items = std::move(items), .wanted = wanted, .pivot = std::nullopt};
+}
+
+void Tournament::absorb(std::size_t number, const Ranking& ranking, std::size_t verified) {
+  const auto window = under_way_.extract(number);
+  RSD_CHECK(!window.empty(), "a window that is under way");
+  Items ranked = ranked_items(window.mapped(), ranking);
+  if (pool_.size() <= size_) {
+    pool_ = std::move(ranked);
+    confirmed_ = verified;
+    ended_ = true;
+    return;
+  }
+  ranked_.emplace(number, std::move(ranked));
+  exact_ = exact_ && verified >= std::min(advance_, ranking.size());
+  if (groups_.empty() && under_way_.empty()) end_round();
+}
+
+void Tournament::end_round() {
+  ItemsByWindow on;
+  ItemsByWindow out;
+  for (const auto& [number, group] : ranked_) {
+    const auto cut = group.begin() + static_cast<std::ptrdiff_t>(std::min(
+                                         advance_, std::max<std::size_t>(group.size(), 2) - 1));
+    on.emplace(number, Items(group.begin(), cut));
+    out.emplace(number, Items(cut, group.end()));
+  }
+  const Items losers = merged(out);
+  behind_.insert(behind_.begin(), losers.begin(), losers.end());
+  pool_ = merged(on);
+  begin_round();
+}
+
+std::size_t Tournament::n_to_come() const {
+  if (ended_) return 0;
+  if (pool_.size() <= size_) return groups_.size();
+  const std::size_t in_round = (pool_.size() + size_ - 1) / size_;
+  return groups_.size() + n_windows_for(pool_.size()) - in_round;
+}
+
+// A round that has begun is played to its end.
+void Tournament::limit(std::size_t n_windows) {
+  most_windows_ = std::min(most_windows_, n_windows);
+  if (!ended_ && under_way_.empty() && ranked_.empty()) begin_round();
+}
+
+Ranking Tournament::order() const {
+  Items items;
+  if (ended_ || ranked_.empty()) {
+    items = pool_;
+  } else {
+    ItemsByWindow parts = ranked_;
+    parts.insert(under_way_.begin(), under_way_.end());
+    for (const Items& group : groups_)
+      parts.emplace(next_number_ + parts.size(), group);
+    items = merged(parts);
+  }
+  items.insert(items.end(), behind_.begin(), behind_.end());
+  return *Ranking::create(std::move(items));
+}
+
+std::size_t Tournament::verified() const {
+  return ended_ && exact_ ? confirmed_ : 0;
+}
+
+std::size_t Tournament::confirmed() const {
+  return confirmed_;
+}
+
+}  // namespace rsd

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "merged.h"
+#include "rsd/window/window_plan.h"
+
+namespace rsd {
+
+// Groups of a window at most, whose first go on, until one window holds all that are left.
+class Tournament final : public WindowPlan {
+ public:
+  // More items than options.size.
+  Tournament(const Ranking& order, const WindowOptions& options);
+
+  std::optional<Window> next() override;
+  void absorb(std::size_t number, const Ranking& ranking, std::size_t verified) override;
+  std::size_t n_to_come() const override;
+  void limit(std::size_t n_windows) override;
+  Ranking order() const override;
+  std::size_t verified() const override;
+  std::size_t confirmed() const override;
+
+ private:
+  using Items = std::vector<ItemId>;
+
+  std::size_t n_windows_for(std::size_t n_items) const;
+  void begin_round();
+  void end_round();
+
+  std::size_t size_;
+  std::size_t advance_;
+  Items pool_;                 // of this round, in their order so far
+  std::vector<Items> groups_;  // that are still to be given
+  ItemsByWindow under_way_;
+  ItemsByWindow ranked_;  // of this round
+  Items behind_;          // who didn't go on, those of later rounds first
+  std::size_t next_number_ = 0;
+  std::size_t most_windows_;
+  bool ended_ = false;
+  bool exact_ = true;
+  std::size_t confirmed_ = 0;
+};
+
+}  // namespace rsd

@@ -1,0 +1,108 @@
+#include "rsd/window/window_plan.h"
+
+#include <string>
+#include <utility>
+
+#include "core/names.h"
+#include "rsd/core/check.h"
+#include "sliding_windows.h"
+#include "top_down.h"
+#include "tournament.h"
+
+namespace rsd {
+namespace {
+
+constexpr NameTable<WindowMethod, 3> kMethods{{{{WindowMethod::kSliding, "sliding"},
+                                                {WindowMethod::kTopDown, "top-down"},
+                                                {WindowMethod::kTournament, "tournament"}}}};
+
+// A list that fits into one window.
+class SingleWindow final : public WindowPlan {
+ public:
+  explicit SingleWindow(Ranking order) : order_(std::move(order)) {}
+
+  std::optional<Window> next() override {
+    if (std::exchange(given_, true)) return std::nullopt;
+    return Window{.number = 0,
+                  .items = {order_.items().begin(), order_.items().end()},
+                  .wanted = order_.size(),
+                  .pivot = std::nullopt};
+  }
+  void absorb(std::size_t number, const Ranking& ranking, std::size_t verified) override {
+    RSD_CHECK(number == 0 && ranking.size() == order_.size(), "the only window");
+    std::vector<ItemId> items;
+    items.reserve(order_.size());
+    for (const ItemId item : ranking.items())
+      items.push_back(order_.at(Position(item.value())));
+    order_ = *Ranking::create(std::move(items));
+    verified_ = verified;
+  }
+  std::size_t n_to_come() const override { return given_ ? 0 : 1; }
+  void limit(std::size_t /*n_windows*/) override {}
+  Ranking order() const override { return order_; }
+  std::size_t verified() const override { return verified_; }
+  std::size_t confirmed() const override { return verified_; }
+
+ private:
+  Ranking order_;
+  bool given_ = false;
+  std::size_t verified_ = 0;
+};
+
+Error out_of_range(const std::string& what, std::size_t value, std::size_t least,
+                   std::optional<std::size_t> most) {
+  return {ErrorCode::kInvalidArgument,
+          what + " " + std::to_string(value) + " is not " +
+              (most ? "between " + std::to_string(least) + " and " + std::to_string(*most)
+                    : "at least " + std::to_string(least))};
+}
+
+}  // namespace
+
+Result<void> check(const WindowOptions& options) {
+  if (options.size < 2) return out_of_range("window", options.size, 2, std::nullopt);
+  switch (options.method) {
+    case WindowMethod::kSliding:
+      if (options.stride < 1 || options.stride >= options.size)
+        return out_of_range("stride", options.stride, 1, options.size - 1);
+      if (options.passes < 1) return out_of_range("passes", options.passes, 1, std::nullopt);
+      break;
+    case WindowMethod::kTournament:
+      if (options.advance < 1 || options.advance > options.size / 2)
+        return out_of_range("advance", options.advance, 1, options.size / 2);
+      break;
+    case WindowMethod::kTopDown:
+      if (options.pool && *options.pool < 2)
+        return out_of_range("pool", *options.pool, 2, std::nullopt);
+      break;
+  }
+  return {};
+}
+
+std::string_view to_string(WindowMethod method) noexcept {
+  return kMethods.name_of(method);
+}
+Result<WindowMethod> parse_window_method(std::string_view name) {
+  return kMethods.parse("window method", name);
+}
+
+Result<std::unique_ptr<WindowPlan>> WindowPlan::create(const Ranking& order,
+                                                       const WindowOptions& options,
+                                                       std::optional<std::size_t> most_windows) {
+  if (auto sensible = check(options); !sensible) return sensible.error();
+  RSD_CHECK(!most_windows || *most_windows > 0, "a plan of no windows");
+  std::unique_ptr<WindowPlan> plan;
+  if (order.size() <= options.size) {
+    plan = std::make_unique<SingleWindow>(order);
+  } else if (options.method == WindowMethod::kTopDown) {
+    plan = std::make_unique<TopDown>(order, options);
+  } else if (options.method == WindowMethod::kTournament) {
+    plan = std::make_unique<Tournament>(order, options);
+  } else {
+    plan = std::make_unique<SlidingWindows>(order, options);
+  }
+  if (most_windows) plan->limit(*most_windows);
+  return plan;
+}
+
+}  // namespace rsd

@@ -1,0 +1,264 @@
+#include "rsd/window/window_plan.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <numeric>
+#include <string>
+#include <tuple>
+
+#include "rsd/rank/presentation.h"
+
+namespace rsd {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+// Items are wanted in the order of their numbers; the list has them in another.
+Ranking shuffled(std::size_t n_items, std::uint64_t seed = 1) {
+  std::vector<std::size_t> order(n_items);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  auto generator = request_generator(seed, "list");
+  shuffle(order, generator);
+  std::vector<ItemId> items;
+  for (const std::size_t item : order)
+    items.emplace_back(item);
+  return *Ranking::create(std::move(items));
+}
+
+// An LLM that never contradicts itself.
+Ranking ranked(const Window& window) {
+  std::vector<double> scores;
+  for (const ItemId item : window.items)
+    scores.push_back(-item.value());
+  return Ranking::by_score(scores);
+}
+
+struct Played {
+  std::vector<Window> windows;
+  std::size_t rounds = 0;  // of windows that were there together
+};
+
+// All that is ready, absorbed from the last to the first, until nothing comes any more.
+Played play(WindowPlan& plan) {
+  Played played;
+  while (true) {
+    std::vector<Window> ready;
+    while (auto window = plan.next()) {
+      ready.push_back(*std::move(window));
+      EXPECT_EQ(plan.order().size(), plan.order().positions().size());
+    }
+    if (ready.empty()) break;
+    ++played.rounds;
+    for (auto window = ready.rbegin(); window != ready.rend(); ++window)
+      plan.absorb(window->number, ranked(*window), window->items.size());
+    std::ranges::move(ready, std::back_inserter(played.windows));
+  }
+  EXPECT_EQ(plan.n_to_come(), 0U);
+  return played;
+}
+
+std::vector<int> first(const Ranking& ranking, std::size_t n) {
+  std::vector<int> items;
+  for (std::size_t i = 0; i < n; ++i)
+    items.push_back(ranking.at(Position(i)).value());
+  return items;
+}
+
+std::vector<int> numbers(std::size_t n) {
+  std::vector<int> all(n);
+  std::iota(all.begin(), all.end(), 0);
+  return all;
+}
+
+using Case = std::tuple<WindowMethod, std::size_t>;  // method, items of the list
+
+class EveryPlan : public testing::TestWithParam<Case> {};
+
+TEST_P(EveryPlan, FindsTheFirstTenOfAListThatItsLlmOrdersWithoutContradiction) {
+  const auto [method, n_items] = GetParam();
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    SCOPED_TRACE(seed);
+    const auto plan = *WindowPlan::create(shuffled(n_items, seed), {.method = method});
+    const Played played = play(*plan);
+    const std::size_t n = std::min<std::size_t>(10, n_items);
+    EXPECT_EQ(first(plan->order(), n), numbers(n));
+    EXPECT_GE(plan->verified(), n);
+    for (const Window& window : played.windows)
+      EXPECT_LE(window.items.size(), 20U);
+  }
+}
+
+TEST_P(EveryPlan, GivesAValidOrderWhateverItIsLimitedTo) {
+  const auto [method, n_items] = GetParam();
+  for (std::size_t most = 1; most < 12; ++most) {
+    SCOPED_TRACE(most);
+    const auto plan = *WindowPlan::create(shuffled(n_items), {.method = method}, most);
+    EXPECT_LE(plan->n_to_come(), most);
+    EXPECT_LE(play(*plan).windows.size(), most);
+    EXPECT_EQ(plan->order().size(), n_items);
+  }
+}
+
+TEST_P(EveryPlan, ForeseesAsManyWindowsAsThereAreIfNothingComesUpFromBehind) {
+  const auto [method, n_items] = GetParam();
+  const auto plan = *WindowPlan::create(Ranking::identity(n_items), {.method = method});
+  const std::size_t foreseen = plan->n_to_come();
+  const std::size_t n_played = play(*plan).windows.size();
+  EXPECT_GE(foreseen, n_played);
+  EXPECT_LE(foreseen, n_played + 1) << "top-down leaves its last window out then";
+}
+
+std::string name_of(const testing::TestParamInfo<Case>& info) {
+  std::string name(to_string(std::get<0>(info.param)));
+  std::erase(name, '-');
+  return name + std::to_string(std::get<1>(info.param));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Lists, EveryPlan,
+    testing::Combine(testing::Values(WindowMethod::kSliding, WindowMethod::kTopDown,
+                                     WindowMethod::kTournament),
+                     testing::Values(1, 2, 19, 20, 21, 39, 40, 57, 100, 101, 1000)),
+    name_of);
+
+TEST(WindowPlan, SlidesInRankGptsWindowsOverAHundred) {
+  const auto plan = *WindowPlan::create(Ranking::identity(100), {});
+  EXPECT_EQ(plan->n_to_come(), 9U);
+  const Played played = play(*plan);
+  ASSERT_EQ(played.windows.size(), 9U);
+  EXPECT_EQ(played.rounds, 9U) << "each waits for the one behind it";
+  EXPECT_EQ(played.windows.front().items.front(), ItemId(80));
+  EXPECT_EQ(played.windows.back().items.front(), ItemId(0));
+  EXPECT_EQ(played.windows.front().wanted, 10U);
+  EXPECT_EQ(played.windows.back().wanted, 20U);
+}
+
+Ranking best_last(int n_items) {
+  std::vector<ItemId> items;
+  for (int i = 1; i < n_items; ++i)
+    items.emplace_back(i);
+  items.emplace_back(0);
+  return *Ranking::create(items);
+}
+
+TEST(WindowPlan, CarriesTheBestFromTheEndToTheFront) {
+  const auto plan = *WindowPlan::create(best_last(100), {});
+  play(*plan);
+  EXPECT_EQ(plan->order().at(Position(0)), ItemId(0));
+}
+
+TEST(WindowPlan, ASecondSlidingPassBeginsBeforeTheFirstHasEndedAndChangesNothingThatItNeeds) {
+  const auto order = shuffled(200);
+  const auto overlapping = *WindowPlan::create(order, {.passes = 3});
+  const Played together = play(*overlapping);
+  EXPECT_EQ(together.windows.size(), 3U * 19U);
+  EXPECT_LT(together.rounds, 30U);
+  // One pass after the other.
+  Ranking one_by_one = order;
+  for (int pass = 0; pass < 3; ++pass) {
+    const auto plan = *WindowPlan::create(one_by_one, {});
+    play(*plan);
+    one_by_one = plan->order();
+  }
+  EXPECT_EQ(overlapping->order(), one_by_one);
+  EXPECT_EQ(first(one_by_one, 30), numbers(30));
+}
+
+TEST(WindowPlan, TopDownComparesAllOthersWithThePivotAtOnce) {
+  const auto plan = *WindowPlan::create(Ranking::identity(100), {.method = WindowMethod::kTopDown});
+  const Played played = play(*plan);
+  // The first window, and 80 others in windows of 19 beside the pivot; nobody beats it.
+  ASSERT_EQ(played.windows.size(), 6U);
+  EXPECT_EQ(played.rounds, 2U);
+  EXPECT_EQ(played.windows.front().wanted, 11U);
+  for (std::size_t n = 1; n < played.windows.size(); ++n) {
+    EXPECT_EQ(played.windows[n].pivot, ItemId(0));
+    EXPECT_EQ(played.windows[n].items.front(), ItemId(10));
+  }
+}
+
+TEST(WindowPlan, TopDownRanksWhatBeatThePivotAgain) {
+  const auto plan = *WindowPlan::create(shuffled(100), {.method = WindowMethod::kTopDown});
+  const Played played = play(*plan);
+  EXPECT_GT(played.windows.size(), 6U);
+  EXPECT_EQ(first(plan->order(), 10), numbers(10));
+}
+
+TEST(WindowPlan, TopDownRanksNoMoreThanThePoolAgain) {
+  const auto plan =
+      *WindowPlan::create(shuffled(100), {.method = WindowMethod::kTopDown, .pool = 15});
+  const Played played = play(*plan);
+  EXPECT_EQ(played.windows.size(), 7U);
+  EXPECT_EQ(played.windows.back().items.size(), 15U);
+  EXPECT_LE(plan->verified(), 15U);
+}
+
+TEST(WindowPlan, ATournamentsGroupsOfARoundAreThereTogether) {
+  const auto plan =
+      *WindowPlan::create(shuffled(100), {.method = WindowMethod::kTournament, .advance = 4});
+  const Played played = play(*plan);
+  ASSERT_EQ(played.windows.size(), 6U);
+  EXPECT_EQ(played.rounds, 2U);
+  EXPECT_EQ(first(plan->order(), 4), numbers(4));
+}
+
+TEST(WindowPlan, ALimitSparesTheFirstItems) {
+  for (const auto method : {WindowMethod::kSliding, WindowMethod::kTopDown}) {
+    SCOPED_TRACE(to_string(method));
+    const auto plan = *WindowPlan::create(Ranking::identity(100), {.method = method}, 3);
+    for (const Window& window : play(*plan).windows)
+      for (const ItemId item : window.items)
+        EXPECT_LT(item.value(), 40);
+  }
+}
+
+TEST(WindowPlan, ALimitOnTheWayGoesToTheFrontAtOnce) {
+  const auto plan = *WindowPlan::create(shuffled(200), {});
+  const Window first_window = *plan->next();
+  plan->absorb(first_window.number, ranked(first_window), 20);
+  plan->limit(1);
+  EXPECT_EQ(plan->n_to_come(), 1U);
+  const Window last = *plan->next();
+  EXPECT_EQ(last.items.front(), shuffled(200).at(Position(0)));
+  plan->absorb(last.number, ranked(last), 20);
+  EXPECT_EQ(plan->n_to_come(), 0U);
+}
+
+TEST(WindowPlan, IsVerifiedOnlyWhereAllWindowsOnTheWayAre) {
+  for (const auto method :
+       {WindowMethod::kSliding, WindowMethod::kTopDown, WindowMethod::kTournament}) {
+    SCOPED_TRACE(to_string(method));
+    for (const bool doubtful : {false, true}) {
+      const auto plan = *WindowPlan::create(best_last(100), {.method = method});
+      bool is_first = true;
+      while (auto window = plan->next()) {
+        EXPECT_EQ(plan->verified(), 0U);
+        const bool is_last = plan->n_to_come() == 0;
+        const std::size_t enough = is_last ? 7 : window->items.size();
+        plan->absorb(window->number, ranked(*window), is_first && doubtful ? 3 : enough);
+        is_first = false;
+      }
+      EXPECT_EQ(plan->verified(), doubtful ? 0U : 7U);
+      EXPECT_EQ(plan->confirmed(), 7U);
+    }
+  }
+}
+
+TEST(WindowPlan, TellsWhatIsOutOfRange) {
+  const auto message = [](const WindowOptions& options) {
+    return std::string(check(options).error().message());
+  };
+  EXPECT_THAT(message({.size = 1}), HasSubstr("window 1 is not at least 2"));
+  EXPECT_THAT(message({.stride = 20}), HasSubstr("stride 20 is not between 1 and 19"));
+  EXPECT_THAT(message({.passes = 0}), HasSubstr("passes 0"));
+  EXPECT_THAT(message({.method = WindowMethod::kTopDown, .pool = 1}), HasSubstr("pool 1"));
+  EXPECT_THAT(message({.method = WindowMethod::kTournament, .advance = 11}),
+              HasSubstr("advance 11 is not between 1 and 10"));
+  EXPECT_FALSE(parse_window_method("upside-down"));
+}
+
+}  // namespace
+}  // namespace rsd
