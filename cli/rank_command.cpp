@@ -139,7 +139,8 @@ class RankRun {
 
   // One prompt for all candidates, if that is wanted and possible.
   Result<std::optional<Prompt>> whole_prompt(const Request& request) const {
-    if (options_.windows.window && request.candidates.size() > windows_.size) return WholePrompt();
+    if (options_.windows.choice.size && request.candidates.size() > windows_.size)
+      return WholePrompt();
     auto prompt = prompt_of(request);
     if (prompt) return std::optional(*std::move(prompt));
     const ErrorCode code = prompt.error().code();
@@ -231,7 +232,9 @@ class RankRun {
     auto format = parse_answer_format(options_.format);
     if (!format) return format.error();
     format_ = *format;
-    auto windows = window_options(options_.windows, options_.decoder.top_n);
+    auto choice = window_choice(options_.windows);
+    if (!choice) return choice.error();
+    auto windows = window_options(*choice, options_.decoder.top_n);
     if (!windows) return windows.error();
     windows_ = *windows;
     if (auto sensible = check_outputs(); !sensible) return sensible.error();
@@ -290,7 +293,7 @@ class RankRun {
   }
 
   std::string told_windows() const {
-    const std::string size = (options_.windows.window ? "" : "as needed: ") +
+    const std::string size = (options_.windows.choice.size ? "" : "as needed: ") +
                              std::to_string(windows_.size) + ", " +
                              std::string(to_string(windows_.method));
     switch (windows_.method) {

@@ -26,6 +26,7 @@
 #include "server/http_server.h"
 #include "server/service.h"
 #include "server_log.h"
+#include "window_flags.h"
 
 namespace rsd::cli {
 namespace {
@@ -33,6 +34,7 @@ namespace {
 struct ServeOptions {
   EngineOptions engine;
   DecoderOptions decoder;
+  WindowFlags windows;
   server::HttpOptions http;
   server::ServiceLimits limits;
   std::string alias;
@@ -114,11 +116,17 @@ class ServeRun {
     http.keys = server::ApiKeys(*keys);
     auto decoding = decoding_options(options_.decoder);
     if (!decoding) return decoding.error();
+    decoding->budget = options_.decoder.budget;  // what nobody named is each window's, not a list's
+    auto windows = window_choice(options_.windows);
+    if (!windows) return windows.error();
+    if (auto usable = window_options(*windows, options_.decoder.top_n); !usable)
+      return usable.error();
     server::ServiceLimits limits = options_.limits;
     limits.jobs.parallel = options_.engine.parallel;
     service_.emplace(limits, server::RankDefaults{.decoding = *std::move(decoding),
                                                   .budget = kDefaultBudget,
-                                                  .deadline_ms = options_.decoder.deadline_ms});
+                                                  .deadline_ms = options_.decoder.deadline_ms,
+                                                  .windows = *windows});
     http_.emplace(*service_, std::move(http));
     return {};
   }
@@ -278,6 +286,7 @@ void add_serve_command(CLI::App& app, Selected& selected) {
   add_decoder_options(*command, options->decoder);
   command->get_option("--decoder")
       ->description("For requests that name none: rsd, exact, sd, std or ar");
+  add_window_options(*command, options->windows);
   add_engine_options(*command, options->engine);
   options->engine.cache_ram = kCacheMib;
   add_cache_option(*command, options->engine);

@@ -1,6 +1,5 @@
 #include "window_flags.h"
 
-#include <algorithm>
 #include <cstdint>
 
 #include "option_checks.h"
@@ -10,17 +9,13 @@ namespace {
 
 constexpr std::uint64_t kMaxCount = 1'000'000;
 
-Error unused(const std::string& option, const std::string& method) {
-  return {ErrorCode::kInvalidArgument, option + " is not used by --window-method " + method};
-}
-
 }  // namespace
 
 void add_window_options(CLI::App& command, WindowFlags& flags) {
   const std::string group = "Long lists";
   const WindowOptions defaults;
   command
-      .add_option("--window", flags.window,
+      .add_option("--window", flags.choice.size,
                   "Lists of more than W candidates are ranked in windows of W; without it only "
                   "lists that don't fit one prompt, in windows of " +
                       std::to_string(defaults.size))
@@ -36,24 +31,24 @@ void add_window_options(CLI::App& command, WindowFlags& flags) {
       ->type_name("NAME")
       ->group(group);
   command
-      .add_option("--stride", flags.stride,
+      .add_option("--stride", flags.choice.stride,
                   "How far in front of a window the next one begins (sliding; default: W / 2)")
       ->check(whole_number(1, kMaxCount))
       ->type_name("S")
       ->group(group);
-  command.add_option("--passes", flags.passes, "Over the whole list (sliding; default: 1)")
+  command.add_option("--passes", flags.choice.passes, "Over the whole list (sliding; default: 1)")
       ->check(whole_number(1, kMaxCount))
       ->type_name("N")
       ->group(group);
   command
-      .add_option("--pool", flags.pool,
+      .add_option("--pool", flags.choice.pool,
                   "How many of those that beat the middle one are ranked again, at most (top-down; "
                   "default: all)")
       ->check(whole_number(2, kMaxCount))
       ->type_name("N")
       ->group(group);
   command
-      .add_option("--advance", flags.advance,
+      .add_option("--advance", flags.choice.advance,
                   "Candidates of a group that go on (tournament; default: --top-n or 10, at most "
                   "W / 2)")
       ->check(whole_number(1, kMaxCount))
@@ -61,25 +56,12 @@ void add_window_options(CLI::App& command, WindowFlags& flags) {
       ->group(group);
 }
 
-Result<WindowOptions> window_options(const WindowFlags& flags, std::optional<std::size_t> top_n) {
+Result<WindowChoice> window_choice(const WindowFlags& flags) {
   const auto method = parse_window_method(flags.method);
   if (!method) return method.error();
-  WindowOptions options{.method = *method};
-  options.size = flags.window.value_or(options.size);
-  if (*method != WindowMethod::kSliding) {
-    if (flags.stride) return unused("--stride", flags.method);
-    if (flags.passes) return unused("--passes", flags.method);
-  }
-  if (*method != WindowMethod::kTopDown && flags.pool) return unused("--pool", flags.method);
-  if (*method != WindowMethod::kTournament && flags.advance)
-    return unused("--advance", flags.method);
-  options.stride = flags.stride.value_or(options.size / 2);
-  options.passes = flags.passes.value_or(options.passes);
-  options.pool = flags.pool;
-  options.advance =
-      flags.advance.value_or(std::min(top_n.value_or(options.advance), options.size / 2));
-  if (auto sensible = check(options); !sensible) return sensible.error();
-  return options;
+  WindowChoice choice = flags.choice;
+  choice.method = *method;
+  return choice;
 }
 
 }  // namespace rsd::cli

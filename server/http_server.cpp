@@ -265,7 +265,7 @@ void HttpServer::State::log_call(const Request& request, const Response& respons
     options.log({.request_id = t_call.id,
                  .client = request.remote_addr,
                  .method = request.method,
-                 .path = request.path,
+                 .path = path_of(request),
                  .status = response.status,
                  .ms = ms,
                  .bytes_in = request.body.size(),

@@ -87,7 +87,8 @@ class HttpServerTest : public testing::Test {
   Service service_{{.jobs = {.queue = 4, .parallel = 1}},
                    {.decoding = {.decoder = DecoderKind::kExact, .policy = blend_policy()},
                     .budget = 3,
-                    .deadline_ms = std::nullopt}};
+                    .deadline_ms = std::nullopt,
+                    .windows = {}}};
   std::unique_ptr<HttpServer> http_;
   std::thread thread_;
   int port_ = 0;
@@ -132,6 +133,17 @@ TEST_F(HttpServerTest, RequestIdsAreTakenOrMadeEchoedAndLogged) {
   EXPECT_EQ(records[0].request_id, "mine-1");
   EXPECT_EQ(records[2].status, 404);
   EXPECT_EQ(records[2].path, "/nowhere");
+}
+
+TEST_F(HttpServerTest, ThePathIsLoggedWhateverTheMethod) {
+  start();
+  auto to = client();
+  httplib::Request odd;
+  odd.method = "QUERY";
+  odd.path = "/v1/models?x=1";
+  to.send(odd);
+  ASSERT_EQ(log().size(), 1U);
+  EXPECT_EQ(log().front().path, "/v1/models");
 }
 
 TEST_F(HttpServerTest, WhatIsNotThereAndWhatIsNotAllowedIsToldInJson) {

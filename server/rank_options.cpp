@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <utility>
 
 namespace rsd::server {
 namespace {
@@ -40,6 +41,9 @@ void read_common_options(Fields& fields, RankOptions& options) {
   options.budget = fields.whole_number("budget", kMaxCount);
   options.deadline_ms = fields.positive_number("deadline_ms", kMaxDeadlineMs);
   options.top_n = fields.whole_number("top_n", kMaxCount);
+  options.window = fields.whole_number("window", kMaxCount);
+  options.stride = fields.whole_number("stride", kMaxCount);
+  options.window_method = fields.optional_text("window_method");
 }
 
 void read_all_options(Fields& fields, RankOptions& options) {
@@ -65,6 +69,8 @@ Result<void> read_option_headers(const HeaderOf& header_of, RankOptions& options
   if (!options.deadline_ms) options.deadline_ms = deadline_ms;
   return {};
 }
+
+namespace {
 
 Result<DecodingOptions> decoding_options(const RankOptions& options, const RankDefaults& defaults,
                                          const RankingEngine& engine) {
@@ -92,6 +98,31 @@ Result<DecodingOptions> decoding_options(const RankOptions& options, const RankD
     decoding.policy = *policy;
   }
   return decoding;
+}
+
+}  // namespace
+
+Result<RankPlan> rank_plan(const RankOptions& options, const RankDefaults& defaults,
+                           const RankingEngine& engine) {
+  auto decoding = decoding_options(options, defaults, engine);
+  if (!decoding) return decoding.error();
+  WindowChoice own{.size = options.window, .stride = options.stride};
+  if (options.window_method) {
+    const auto method = parse_window_method(*options.window_method);
+    if (!method) return method.error();
+    own.method = *method;
+  }
+  const WindowChoice choice = own.over(defaults.windows);
+  const auto windows = window_options(choice, decoding->top_n);
+  if (!windows) return windows.error();
+  // A budget that somebody named is the whole list's, the default one each window's.
+  const auto named = options.budget ? options.budget : defaults.decoding.budget;
+  return RankPlan{.list = {.windows = *windows,
+                           .decoding = *std::move(decoding),
+                           .budget = named,
+                           .deadline = std::nullopt,
+                           .window_prefill_ms = std::nullopt},
+                  .always_windows = choice.size.has_value()};
 }
 
 }  // namespace rsd::server

@@ -10,6 +10,7 @@
 #include "ranking_engine.h"
 #include "rsd/core/result.h"
 #include "rsd/decode/decoding.h"
+#include "rsd/window/list_run.h"
 
 namespace rsd::server {
 
@@ -20,6 +21,9 @@ struct RankOptions {
   std::optional<std::size_t> top_n;
   std::optional<std::string> draft;
   std::optional<std::string> policy;
+  std::optional<std::size_t> window;
+  std::optional<std::size_t> stride;
+  std::optional<std::string> window_method;
   std::optional<std::size_t> max_text_tokens;  // rerank's max_tokens_per_doc
   bool refuse_cut = false;                     // rerank's truncate: false
 };
@@ -27,7 +31,7 @@ struct RankOptions {
 // The value of a request's header; empty where it is absent.
 using HeaderOf = std::function<std::string(const char* name)>;
 
-// decoder, budget, deadline_ms and top_n, which every shape takes.
+// decoder, budget, deadline_ms, top_n, window, stride and window_method, which every shape takes.
 void read_common_options(Fields& fields, RankOptions& options);
 // draft and policy, too.
 void read_all_options(Fields& fields, RankOptions& options);
@@ -40,10 +44,19 @@ struct RankDefaults {
   DecodingOptions decoding;  // as the options of `rsd serve` name it
   std::size_t budget = 3;    // of rsd, where neither the call nor `decoding` tells one
   std::optional<double> deadline_ms;
+  WindowChoice windows;
 };
 
-// kInvalidArgument: no such decoder, draft or policy.
-Result<DecodingOptions> decoding_options(const RankOptions& options, const RankDefaults& defaults,
-                                         const RankingEngine& engine);
+// How a call's lists are ranked.
+struct RankPlan {
+  ListOptions list;  // without a deadline
+  // Lists of more than a window are ranked in windows, whether or not they fit one prompt.
+  bool always_windows = false;
+};
+
+// kInvalidArgument: no such decoder, draft, policy or window method, or windows as window_options
+// refuses them.
+Result<RankPlan> rank_plan(const RankOptions& options, const RankDefaults& defaults,
+                           const RankingEngine& engine);
 
 }  // namespace rsd::server

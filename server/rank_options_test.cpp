@@ -20,7 +20,7 @@ HeaderOf headers(std::map<std::string, std::string> values) {
 class RankOptionsTest : public testing::Test {
  protected:
   DecodingOptions chosen(const RankOptions& options) const {
-    return *decoding_options(options, defaults_, engine_);
+    return rank_plan(options, defaults_, engine_)->list.decoding;
   }
 
   Gate gate_;
@@ -28,7 +28,8 @@ class RankOptionsTest : public testing::Test {
   RankDefaults defaults_{
       .decoding = {.decoder = DecoderKind::kRsd, .budget = 2, .policy = blend_policy()},
       .budget = 3,
-      .deadline_ms = std::nullopt};
+      .deadline_ms = std::nullopt,
+      .windows = {}};
 };
 
 TEST_F(RankOptionsTest, WhatIsNotChosenIsTheServersDefault) {
@@ -49,10 +50,30 @@ TEST_F(RankOptionsTest, AnotherDecoderTakesOnlyWhatItUses) {
 
 TEST_F(RankOptionsTest, UnknownNamesAreErrors) {
   for (const RankOptions& bad :
-       {RankOptions{.decoder = "best"}, RankOptions{.draft = "x"}, RankOptions{.policy = "x"}}) {
-    EXPECT_EQ(decoding_options(bad, defaults_, engine_).error().code(),
-              ErrorCode::kInvalidArgument);
+       {RankOptions{.decoder = "best"}, RankOptions{.draft = "x"}, RankOptions{.policy = "x"},
+        RankOptions{.window_method = "x"}, RankOptions{.window = 20, .stride = 20}}) {
+    EXPECT_EQ(rank_plan(bad, defaults_, engine_).error().code(), ErrorCode::kInvalidArgument);
   }
+}
+
+TEST_F(RankOptionsTest, ABudgetThatIsNamedIsTheWholeLists) {
+  defaults_.decoding.budget.reset();
+  EXPECT_EQ(rank_plan({}, defaults_, engine_)->list.budget, std::nullopt);
+  EXPECT_EQ(rank_plan({.budget = 12}, defaults_, engine_)->list.budget, 12U);
+  defaults_.decoding.budget = 9;
+  EXPECT_EQ(rank_plan({}, defaults_, engine_)->list.budget, 9U);
+}
+
+TEST_F(RankOptionsTest, WindowsAreTheServersWhereACallChoosesNone) {
+  defaults_.windows = {.size = 30, .stride = 10};
+  const RankPlan plan = *rank_plan({}, defaults_, engine_);
+  EXPECT_TRUE(plan.always_windows);
+  EXPECT_EQ(plan.list.windows.size, 30U);
+  const RankPlan own = *rank_plan({.window = 10, .window_method = "top-down"}, defaults_, engine_);
+  EXPECT_EQ(own.list.windows.size, 10U);
+  EXPECT_EQ(own.list.windows.method, WindowMethod::kTopDown);
+  defaults_.windows = {};
+  EXPECT_FALSE(rank_plan({}, defaults_, engine_)->always_windows);
 }
 
 TEST_F(RankOptionsTest, HeadersFillInWhatNoFieldTells) {

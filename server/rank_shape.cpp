@@ -73,7 +73,8 @@ Answer answer_of(const Ranked& ranked) {
           .prefill_ms = outcome.timing.prefill_ms,
           .decode_ms = outcome.timing.decode_ms,
           .agent_ms = outcome.timing.agent_ms,
-          .total_ms = outcome.timing.total_ms};
+          .total_ms = outcome.timing.total_ms,
+          .windows = ranked.windows};
 }
 
 OutJson indices(std::span<const ItemId> items) {

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "relevance_scores.h"
+#include "rsd/data/answer_writer.h"
 #include "rsd/decode/decoding.h"
 #include "rsd/decode/run.h"
 #include "rsd/rank/request.h"
@@ -15,7 +16,8 @@ namespace rsd::server {
 struct Ranked {
   Request request;
   Outcome outcome;
-  std::optional<Decoding> decoding;  // nullopt: nothing of it was kept, or there was none
+  std::optional<Decoding> decoding;        // of a list of one window; nullopt: none was kept
+  std::optional<Answer::Windows> windows;  // of a list of several
   std::string decoder;
   std::optional<std::size_t> budget;
   std::size_t truncated_candidates = 0;

@@ -1,9 +1,13 @@
 #include "ranker.h"
 
+#include <algorithm>
 #include <chrono>
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
+
+#include "rsd/rank/presentation.h"
 
 namespace rsd::server {
 namespace {
@@ -23,6 +27,18 @@ Timeliness timeliness(const Call& call, const std::optional<double>& deadline_ms
 Failure shutting_down() {
   constexpr long kSeconds = 5;
   return {.status = 503, .message = "the server is shutting down", .retry_after_s = kSeconds};
+}
+
+void take(Ranked& ranked, JobAnswer answer) {
+  if (ranked.windows) {
+    *ranked.windows = {.count = answer.list.n_windows,
+                       .confirmed_prefix = answer.list.confirmed_prefix};
+  } else if (!answer.windows.empty()) {
+    ranked.decoding = std::move(answer.windows.front().decoding);
+  }
+  ranked.outcome = std::move(answer.list.outcome);
+  ranked.truncated_candidates = answer.truncated_candidates;
+  ranked.queue_ms = answer.queue_ms;
 }
 
 void add_scores(Ranked& ranked) {
@@ -55,12 +71,12 @@ Ranker::~Ranker() = default;
 std::variant<std::vector<RankEnd>, Failure> Ranker::rank(std::vector<Request> requests,
                                                          const RankOptions& options,
                                                          const Call& call) {
-  const auto decoding = decoding_options(options, defaults_, *engine_);
-  if (!decoding) return failure_of(decoding.error());
+  const auto plan = rank_plan(options, defaults_, *engine_);
+  if (!plan) return failure_of(plan.error());
   std::vector<Prepared> prepared;
   prepared.reserve(requests.size());
   for (Request& request : requests)
-    prepared.push_back(prepare(std::move(request), options, *decoding));
+    prepared.push_back(prepare(std::move(request), options, *plan));
   const auto deadline_ms = options.deadline_ms ? options.deadline_ms : defaults_.deadline_ms;
   if (auto refusal = submit(prepared, timeliness(call, deadline_ms))) return *std::move(refusal);
   std::vector<RankEnd> ends;
@@ -76,34 +92,64 @@ std::variant<std::vector<RankEnd>, Failure> Ranker::rank(std::vector<Request> re
   return ends;
 }
 
+Result<Prompt> Ranker::prompt_of(const Request& request, const RankOptions& options) const {
+  auto prompt = engine_->prompt(request, options.max_text_tokens);
+  if (!prompt || !options.refuse_cut || prompt->truncated_candidates == 0) return prompt;
+  return Error(ErrorCode::kTooLong, std::to_string(prompt->truncated_candidates) +
+                                        " texts had to be cut to fit the context of " +
+                                        std::to_string(engine_->context_size()) +
+                                        " tokens; truncate is false");
+}
+
+// One prompt for all candidates, if that is wanted and possible.
+Result<std::optional<Prompt>> Ranker::whole_prompt(const Request& request,
+                                                   const RankOptions& options,
+                                                   const RankPlan& plan) const {
+  const bool is_long = request.candidates.size() > plan.list.windows.size;
+  if (is_long && plan.always_windows) return std::optional<Prompt>();
+  auto prompt = prompt_of(request, options);
+  if (prompt) return std::optional(*std::move(prompt));
+  const ErrorCode code = prompt.error().code();
+  if (is_long && (code == ErrorCode::kTooLong || code == ErrorCode::kUnsupported))
+    return std::optional<Prompt>();
+  return prompt.error();
+}
+
 Ranker::Prepared Ranker::prepare(Request request, const RankOptions& options,
-                                 const DecodingOptions& decoding) const {
+                                 const RankPlan& plan) const {
   const std::size_t n_items = request.candidates.size();
   Prepared prepared;
-  prepared.ranked.request = std::move(request);
-  prepared.ranked.decoder = to_string(decoding.decoder);
-  prepared.ranked.budget = decoding.budget;
+  Ranked& ranked = prepared.ranked;
+  ranked.request = std::move(request);
+  ranked.decoder = to_string(plan.list.decoding.decoder);
+  ranked.budget = plan.list.decoding.budget;
   if (n_items == 1) {
-    prepared.ranked.outcome.ranking = Ranking::identity(1);
-    prepared.ranked.outcome.verified_prefix = 1;
+    ranked.outcome.ranking = Ranking::identity(1);
+    ranked.outcome.verified_prefix = 1;
     return prepared;
   }
-  auto prompt = engine_->prompt(prepared.ranked.request, options.max_text_tokens);
-  if (!prompt) {
-    prepared.failure = failure_of(prompt.error());
+  auto whole = whole_prompt(ranked.request, options, plan);
+  if (!whole) {
+    prepared.failure = failure_of(whole.error());
     return prepared;
   }
-  prepared.ranked.truncated_candidates = prompt->truncated_candidates;
-  if (options.refuse_cut && prompt->truncated_candidates > 0) {
-    prepared.failure =
-        Failure{.status = 413,
-                .message = std::to_string(prompt->truncated_candidates) +
-                           " texts had to be cut to fit the context of " +
-                           std::to_string(engine_->context_size()) + " tokens; truncate is false"};
-    return prepared;
+  prepared.job = JobRequest{.n_items = n_items, .list = plan.list, .prompt = {}, .times = {}};
+  if (whole->has_value()) {
+    prepared.job->list.windows.size = std::max(plan.list.windows.size, n_items);
+    prepared.job->prompt = [prompt = **std::move(whole)](std::span<const ItemId>) mutable {
+      return Result<Prompt>(std::move(prompt));
+    };
+  } else {
+    ranked.windows.emplace();
+    // The engine's thread asks for prompts that depend on others' rankings.
+    prepared.job->prompt = [this, list = ranked.request, options](std::span<const ItemId> items) {
+      std::vector<std::size_t> order;
+      order.reserve(items.size());
+      for (const ItemId item : items)
+        order.push_back(item.slot());
+      return prompt_of(presented(list, order), options);
+    };
   }
-  prepared.job = JobRequest{
-      .prompt = *std::move(prompt), .n_items = n_items, .decoding = decoding, .times = {}};
   return prepared;
 }
 
@@ -134,10 +180,7 @@ RankEnd Ranker::await(Prepared& prepared, const Call& call) {
     if (std::holds_alternative<ShutDown>(end)) return shutting_down();
     if (std::holds_alternative<HungUp>(end))
       return Failure{.status = kClientClosedRequest, .message = "the client hung up"};
-    auto& answer = std::get<JobAnswer>(end);
-    ranked.outcome = std::move(answer.outcome);
-    ranked.decoding = std::move(answer.decoding);
-    ranked.queue_ms = answer.queue_ms;
+    take(ranked, std::get<JobAnswer>(std::move(end)));
   }
   add_scores(ranked);
   return std::move(ranked);

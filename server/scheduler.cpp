@@ -26,7 +26,7 @@ struct Scheduler::Job {
   Clock::time_point due;
   Clock::time_point admitted;
   State state = State::kQueued;
-  std::optional<Outcome> left_out;  // of the pass that is running: its answer so far
+  std::optional<ListOutcome> left_out;  // of the pass that is running: its answer so far
   std::optional<JobEnd> end;
   std::condition_variable changed;
 };
@@ -52,8 +52,12 @@ void Scheduler::stop() {
 }
 
 void Scheduler::make_batch() {
-  batch_ = std::make_unique<BatchRun>(engine_.llm(), &costs_);
-  batch_->on_left_out([this](std::size_t ticket, const Outcome& so_far) {
+  batch_ = std::make_unique<ListBatch>(
+      engine_.llm(),
+      ScorerOpener{.has_room = [this](const Prompt& prompt) { return engine_.has_room(prompt); },
+                   .open = [this](Prompt prompt) { return engine_.open(std::move(prompt)); }},
+      limits_.parallel, &costs_);
+  batch_->on_left_out([this](std::size_t ticket, const ListOutcome& so_far) {
     const Lock lock(mutex_);
     Job& job = *in_flight_.at(ticket);
     job.left_out = so_far;
@@ -114,18 +118,19 @@ std::optional<JobEnd> Scheduler::answer_at_deadline(const JobHandle& job) {
   JobAnswer answer;
   const auto now = Clock::now();
   if (job->state == Job::State::kQueued) {
-    answer.outcome.ranking = Ranking::identity(job->request.n_items);
+    answer.list.outcome.ranking = Ranking::identity(job->request.n_items);
     answer.queue_ms = ms_between(job->arrival, now);
   } else if (job->left_out) {
-    answer.outcome = *job->left_out;
+    answer.list = *job->left_out;
     answer.queue_ms = ms_between(job->arrival, job->admitted);
   } else {
     return std::nullopt;
   }
-  answer.outcome.deadline_hit = true;
-  answer.outcome.timing.total_ms = ms_between(job->arrival, now);
+  Outcome& outcome = answer.list.outcome;
+  outcome.deadline_hit = true;
+  outcome.timing.total_ms = ms_between(job->arrival, now);
   abandon(job);
-  metrics_.observe_answer(answer.outcome);
+  metrics_.observe_answer(outcome);
   return answer;
 }
 
@@ -209,14 +214,12 @@ void Scheduler::drop_cancelled() {
 }
 
 void Scheduler::admit() {
-  while (batch_->size() < limits_.parallel) {
+  while (batch_->has_place()) {
     JobHandle job;
     {
       const Lock lock(mutex_);
       const auto next = std::ranges::min_element(queue_, {}, &Job::due);
       if (next == queue_.end()) return;
-      // What has no room waits until others have ended; alone it has.
-      if (batch_->size() > 0 && !engine_.has_room((*next)->request.prompt)) return;
       job = *next;
       queue_.erase(next);
       job->state = Job::State::kInFlight;
@@ -228,19 +231,22 @@ void Scheduler::admit() {
 }
 
 void Scheduler::take_in(const JobHandle& job) {
-  const std::size_t ticket = next_ticket_;
-  const auto fail = [&](const Error& error) {
-    const Lock lock(mutex_);
-    end(*job, error);
-    in_flight_.erase(ticket);
-    if (queue_.empty() && in_flight_.empty()) idle_.notify_all();
-  };
   metrics_.observe_queue(ms_between(job->arrival, job->admitted));
-  auto decoding = Decoding::create(job->request.n_items, job->request.decoding);
-  if (!decoding) return fail(decoding.error());
-  auto scorer = engine_.open(std::move(job->request.prompt));
-  if (!scorer) return fail(scorer.error());
-  batch_->add(ticket, *std::move(decoding), *std::move(scorer), job->request.times);
+  JobRequest& request = job->request;
+  request.list.deadline = request.times.deadline;
+  request.list.window_prefill_ms = window_prefill_ms_;
+  auto run =
+      ListRun::create(Ranking::identity(request.n_items), std::move(request.list), job->admitted);
+  if (run) {
+    batch_->add(
+        next_ticket_,
+        {.run = *std::move(run), .prompt = std::move(request.prompt), .arrival = job->arrival});
+    return;
+  }
+  const Lock lock(mutex_);
+  end(*job, run.error());
+  in_flight_.erase(next_ticket_);
+  if (queue_.empty() && in_flight_.empty()) idle_.notify_all();
 }
 
 void Scheduler::step() {
@@ -263,17 +269,22 @@ void Scheduler::step() {
 }
 
 // Needs the lock.
-void Scheduler::finish(BatchRun::Finished finished) {
+void Scheduler::finish(ListBatch::Finished finished) {
   const auto found = in_flight_.find(finished.ticket);
   const JobHandle job = found->second;
   in_flight_.erase(found);
+  if (finished.outcome && finished.outcome->n_windows > 0) {
+    window_prefill_ms_ = finished.outcome->outcome.timing.prefill_ms /
+                         static_cast<double>(finished.outcome->n_windows);
+  }
   if (job->state == Job::State::kDone) return;  // nobody waits for it any more
   if (!finished.outcome) return end(*job, finished.outcome.error());
-  JobAnswer answer{.outcome = *std::move(finished.outcome),
-                   .decoding = std::move(finished.decoding),
+  JobAnswer answer{.list = *std::move(finished.outcome),
+                   .windows = std::move(finished.windows),
+                   .truncated_candidates = finished.truncated_candidates,
                    .queue_ms = ms_between(job->arrival, job->admitted)};
-  answer.outcome.timing.total_ms = ms_between(job->arrival, Clock::now());
-  metrics_.observe_answer(answer.outcome);
+  answer.list.outcome.timing.total_ms = ms_between(job->arrival, Clock::now());
+  metrics_.observe_answer(answer.list.outcome);
   end(*job, std::move(answer));
 }
 

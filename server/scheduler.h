@@ -9,29 +9,32 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <thread>
 #include <variant>
 #include <vector>
 
 #include "metrics.h"
 #include "ranking_engine.h"
-#include "rsd/decode/batch_run.h"
 #include "rsd/decode/cost_model.h"
+#include "rsd/window/list_batch.h"
 
 namespace rsd::server {
 
-// A request that is ready to be decoded.
+// A list that is ready to be ranked.
 struct JobRequest {
-  Prompt prompt;
   std::size_t n_items = 0;
-  DecodingOptions decoding;
+  ListOptions list;  // the deadline stands in `times`
+  // As ListBatch::List has it; called from the engine's thread.
+  std::function<Result<Prompt>(std::span<const ItemId> items)> prompt;
   Timeliness times;
 };
 
 struct JobAnswer {
-  Outcome outcome;
-  // What was seen; nullopt where the deadline came while the job was waiting.
-  std::optional<Decoding> decoding;
+  ListOutcome list;
+  // What was seen; none where the deadline came before the answer.
+  std::vector<ListBatch::Decoded> windows;
+  std::size_t truncated_candidates = 0;
   double queue_ms = 0;  // from its arrival until it was taken in
 };
 
@@ -48,7 +51,7 @@ class Scheduler {
  public:
   struct Limits {
     std::size_t queue = 64;    // jobs that wait
-    std::size_t parallel = 4;  // jobs that are under way
+    std::size_t parallel = 4;  // jobs, and windows of theirs, that are under way
   };
   struct Job;
   using JobHandle = std::shared_ptr<Job>;
@@ -90,7 +93,7 @@ class Scheduler {
   void admit();
   void take_in(const JobHandle& job);
   void step();
-  void finish(BatchRun::Finished finished);
+  void finish(ListBatch::Finished finished);
   void fail_all(const Error& error);
   void make_batch();
   void end(Job& job, JobEnd how);
@@ -100,9 +103,10 @@ class Scheduler {
   RankingEngine& engine_;
   const Limits limits_;
   Metrics& metrics_;
-  CostModel costs_;                  // the engine thread's
-  std::unique_ptr<BatchRun> batch_;  // the engine thread's
-  std::size_t next_ticket_ = 0;      // the engine thread's
+  CostModel costs_;                          // the engine thread's
+  std::unique_ptr<ListBatch> batch_;         // the engine thread's
+  std::size_t next_ticket_ = 0;              // the engine thread's
+  std::optional<double> window_prefill_ms_;  // of the last list; the engine thread's
 
   mutable std::mutex mutex_;  // of all below
   std::condition_variable work_;

@@ -28,9 +28,14 @@ class SchedulerTest : public testing::Test {
   JobRequest request(const std::string& query, Timeliness times = {}) const {
     Request asked{.query = query};
     asked.candidates.resize(kItems, {.id = "", .text = "text", .first_stage_score = std::nullopt});
-    return {.prompt = *engine_.prompt(asked, std::nullopt),
-            .n_items = kItems,
-            .decoding = {.decoder = DecoderKind::kExact, .policy = blend_policy()},
+    const Prompt prompt = *engine_.prompt(asked, std::nullopt);
+    return {.n_items = kItems,
+            .list = {.windows = {},
+                     .decoding = {.decoder = DecoderKind::kExact, .policy = blend_policy()},
+                     .budget = std::nullopt,
+                     .deadline = std::nullopt,
+                     .window_prefill_ms = std::nullopt},
+            .prompt = [prompt](std::span<const ItemId>) { return prompt; },
             .times = times};
   }
   std::vector<Scheduler::JobHandle> submit(std::vector<JobRequest> requests) {
@@ -71,9 +76,9 @@ TEST_F(SchedulerTest, EachJobGetsItsOwnAnswer) {
   const auto jobs = submit(std::move(requests));
   for (int i = 0; i < 20; ++i) {
     const JobAnswer answered = answer(jobs[static_cast<std::size_t>(i)]);
-    EXPECT_EQ(answered.outcome.ranking, target("q" + std::to_string(i))) << i;
-    EXPECT_EQ(answered.outcome.verified_prefix, kItems);
-    EXPECT_TRUE(answered.decoding);
+    EXPECT_EQ(answered.list.outcome.ranking, target("q" + std::to_string(i))) << i;
+    EXPECT_EQ(answered.list.outcome.verified_prefix, kItems);
+    EXPECT_EQ(answered.windows.size(), 1U);
   }
 }
 
@@ -87,9 +92,9 @@ TEST_F(SchedulerTest, AFullQueueRefusesAllOrNothing) {
   EXPECT_EQ(std::get<Refusal>(scheduler_->submit({request("c")})), Refusal::kFull);
   EXPECT_GE(scheduler_->retry_after(), 1s);
   gate_.open();
-  EXPECT_EQ(answer(last).outcome.ranking, target("last"));
-  EXPECT_EQ(answer(held).outcome.ranking, target("held"));
-  EXPECT_EQ(answer(waiting).outcome.ranking, target("waiting"));
+  EXPECT_EQ(answer(last).list.outcome.ranking, target("last"));
+  EXPECT_EQ(answer(held).list.outcome.ranking, target("held"));
+  EXPECT_EQ(answer(waiting).list.outcome.ranking, target("waiting"));
 }
 
 TEST_F(SchedulerTest, ADeadlineThatComesInTheQueueIsKept) {
@@ -99,20 +104,20 @@ TEST_F(SchedulerTest, ADeadlineThatComesInTheQueueIsKept) {
   const auto job = submit("late", {.deadline = deadline});
   const JobAnswer late = answer(job);
   EXPECT_GE(Clock::now(), deadline);
-  EXPECT_EQ(late.outcome.ranking, Ranking::identity(kItems));
-  EXPECT_EQ(late.outcome.encodings, 0U);
-  EXPECT_TRUE(late.outcome.deadline_hit);
+  EXPECT_EQ(late.list.outcome.ranking, Ranking::identity(kItems));
+  EXPECT_EQ(late.list.outcome.encodings, 0U);
+  EXPECT_TRUE(late.list.outcome.deadline_hit);
   EXPECT_EQ(scheduler_->n_queued(), 0U);
   gate_.open();
-  EXPECT_EQ(answer(held).outcome.ranking, target("held"));
+  EXPECT_EQ(answer(held).list.outcome.ranking, target("held"));
 }
 
 TEST_F(SchedulerTest, ADeadlineThatComesWithinItsOwnPassIsKept) {
   start(10, 1);
   gate_.shut();
   const JobAnswer late = answer(submit("late", due_in(30ms)));
-  EXPECT_TRUE(late.outcome.deadline_hit);
-  EXPECT_EQ(late.outcome.ranking, Ranking::identity(kItems));
+  EXPECT_TRUE(late.list.outcome.deadline_hit);
+  EXPECT_EQ(late.list.outcome.ranking, Ranking::identity(kItems));
 }
 
 TEST_F(SchedulerTest, WhoIsDueFirstGoesFirstAndNobodyStarves) {
@@ -141,7 +146,7 @@ TEST_F(SchedulerTest, AClientThatHangsUpFreesItsPlaceInTheQueue) {
   EXPECT_EQ(scheduler_->n_queued(), 0U);
   const auto next = submit("next");
   gate_.open();
-  EXPECT_EQ(answer(next).outcome.ranking, target("next"));
+  EXPECT_EQ(answer(next).list.outcome.ranking, target("next"));
   answer(held);
 }
 
@@ -152,7 +157,7 @@ TEST_F(SchedulerTest, AClientThatHangsUpFreesItsSlotWithinOneEncoding) {
   const auto next = submit("next");
   const std::size_t n_passes = gate_.n_passes();
   gate_.open();
-  const Outcome outcome = answer(next).outcome;
+  const Outcome outcome = answer(next).list.outcome;
   EXPECT_EQ(outcome.ranking, target("next"));
   EXPECT_LE(gate_.n_passes() - n_passes, outcome.encodings + 1);  // none of them the other's
 }
@@ -162,7 +167,7 @@ TEST_F(SchedulerTest, AJobThatFailsTakesNoOtherWithIt) {
   engine_.failing_encoding = 0;
   EXPECT_TRUE(std::holds_alternative<Error>(scheduler_->wait(submit("bad"), stays)));
   engine_.failing_encoding.reset();
-  EXPECT_EQ(answer(submit("good")).outcome.ranking, target("good"));
+  EXPECT_EQ(answer(submit("good")).list.outcome.ranking, target("good"));
 }
 
 TEST_F(SchedulerTest, DrainingFinishesWhatIsThereAndTakesNoMore) {
@@ -173,8 +178,8 @@ TEST_F(SchedulerTest, DrainingFinishesWhatIsThereAndTakesNoMore) {
   EXPECT_EQ(std::get<Refusal>(scheduler_->submit({request("x")})), Refusal::kDraining);
   gate_.open();
   EXPECT_TRUE(scheduler_->drain(Clock::now() + 60s));
-  EXPECT_EQ(answer(held).outcome.ranking, target("held"));
-  EXPECT_EQ(answer(waiting).outcome.ranking, target("waiting"));
+  EXPECT_EQ(answer(held).list.outcome.ranking, target("held"));
+  EXPECT_EQ(answer(waiting).list.outcome.ranking, target("waiting"));
 }
 
 TEST_F(SchedulerTest, StoppingEndsWhatIsLeft) {

@@ -62,6 +62,19 @@ class ServiceTest : public testing::Test {
       list.push_back("text " + std::to_string(i));
     return list.dump();
   }
+  // The beginning of a call to /v1/rank, up to where other fields follow.
+  static std::string list_of(std::size_t n) {
+    Json list = Json::array();
+    for (std::size_t i = 0; i < n; ++i)
+      list.push_back({{"id", i}, {"text", "text " + std::to_string(i)}});
+    return R"({"query":"q","candidates":)" + list.dump();
+  }
+  // What the answer to a list tells of its windows; null where it had none.
+  Json rank_windows(std::size_t n, const std::string& fields) {
+    const Reply reply = rank(list_of(n) + fields + "}");
+    EXPECT_EQ(reply.status, 200) << reply.body;
+    return json_of(reply)["answers"][0].value("windows", Json());
+  }
   void expect_refused(const Reply& reply, int status, const std::string& told) {
     EXPECT_EQ(reply.status, status) << reply.body;
     EXPECT_THAT(reply.body, HasSubstr(told));
@@ -74,7 +87,8 @@ class ServiceTest : public testing::Test {
   Service service_{{.max_candidates = 50, .jobs = {.queue = 3, .parallel = 1}},
                    {.decoding = {.decoder = DecoderKind::kExact, .policy = blend_policy()},
                     .budget = 3,
-                    .deadline_ms = std::nullopt}};
+                    .deadline_ms = std::nullopt,
+                    .windows = {}}};
 };
 
 // ---- rerank -----------------------------------------------------------------------------------
@@ -168,10 +182,31 @@ TEST_F(ServiceTest, BadRerankRequestsAreToldSo) {
 
 TEST_F(ServiceTest, TooManyCandidatesAre413) {
   expect_refused(rerank(R"({"query":"q","documents":)" + documents(51) + "}"), 413, "at most 50");
-  expect_refused(rerank(R"({"query":"q","documents":)" + documents(41) + "}"), 413, "too many");
   const std::string long_text(5000, 'x');
   expect_refused(rerank(R"({"query":"q","documents":["a",")" + long_text + "\"]}"), 413,
                  "too long");
+}
+
+TEST_F(ServiceTest, MoreCandidatesThanAPromptHoldsAreRankedInWindows) {
+  const std::string body = R"({"query":"q","documents":)" + documents(45);
+  const Reply reply = rerank(body + "}");
+  ASSERT_EQ(reply.status, 200);
+  EXPECT_EQ(json_of(reply)["results"].size(), 45U);
+  // 45 in windows of 20, 10 apart.
+  EXPECT_EQ(rank_windows(45, "")["count"], 4);
+  EXPECT_EQ(rank_windows(45, R"(,"window":30)")["count"], 2);
+  EXPECT_EQ(rank_windows(30, R"(,"window":20,"stride":5)")["count"], 3);
+  EXPECT_TRUE(rank_windows(30, "").is_null()) << "they fit one prompt";
+  EXPECT_GE(rank_windows(45, R"(,"window_method":"top-down")")["count"], 3);
+  expect_refused(rerank(body + R"(,"stride":20})"), 400, "stride 20 is not between 1 and 19");
+}
+
+TEST_F(ServiceTest, ABudgetHoldsForAllWindowsOfAList) {
+  const Reply reply = rank(list_of(45) + R"(,"decoder":"rsd","budget":6})");
+  const Json answer = json_of(reply)["answers"][0];
+  EXPECT_LE(answer["encodings"], 6);
+  EXPECT_EQ(answer["budget"], 6);
+  EXPECT_EQ(answer["ranking"].size(), 45U);
 }
 
 TEST_F(ServiceTest, TextsAreCutUnlessThatIsRefused) {

@@ -771,8 +771,8 @@ class Answers(CliTest):
 
     def test_options_that_the_window_method_has_no_use_for_are_errors(self):
         for arguments, message in [
-            (["--window-method", "top-down", "--stride", 5], "--stride is not used by --window-method top-down"),
-            (["--advance", 5], "--advance is not used by --window-method sliding"),
+            (["--window-method", "top-down", "--stride", 5], "stride is not used by window method top-down"),
+            (["--advance", 5], "advance is not used by window method sliding"),
             (["--window", 20, "--stride", 20], "stride 20 is not between 1 and 19"),
             (["--window-method", "up"], "sliding, top-down, tournament"),
         ]:

@@ -1,5 +1,6 @@
 #include "rsd/window/window_plan.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -77,6 +78,44 @@ Result<void> check(const WindowOptions& options) {
       break;
   }
   return {};
+}
+
+WindowChoice WindowChoice::over(const WindowChoice& other) const {
+  WindowChoice both = *this;
+  if (!both.size) both.size = other.size;
+  const auto other_method = other.method.value_or(WindowMethod::kSliding);
+  if (both.method.value_or(other_method) != other_method) return both;
+  both.method = other_method;
+  if (!both.stride && !size) both.stride = other.stride;
+  if (!both.passes) both.passes = other.passes;
+  if (!both.pool) both.pool = other.pool;
+  if (!both.advance && !size) both.advance = other.advance;
+  return both;
+}
+
+Result<WindowOptions> window_options(const WindowChoice& choice, std::optional<std::size_t> top_n) {
+  WindowOptions options{.method = choice.method.value_or(WindowMethod::kSliding)};
+  const auto unused = [&](const char* what, const auto& value, WindowMethod user) {
+    return value && options.method != user
+               ? std::optional(Error(ErrorCode::kInvalidArgument,
+                                     std::string(what) + " is not used by window method " +
+                                         std::string(to_string(options.method))))
+               : std::nullopt;
+  };
+  for (const auto& error : {unused("stride", choice.stride, WindowMethod::kSliding),
+                            unused("passes", choice.passes, WindowMethod::kSliding),
+                            unused("pool", choice.pool, WindowMethod::kTopDown),
+                            unused("advance", choice.advance, WindowMethod::kTournament)}) {
+    if (error) return *error;
+  }
+  options.size = choice.size.value_or(options.size);
+  options.stride = choice.stride.value_or(options.size / 2);
+  options.passes = choice.passes.value_or(options.passes);
+  options.pool = choice.pool;
+  options.advance =
+      choice.advance.value_or(std::min(top_n.value_or(options.advance), options.size / 2));
+  if (auto sensible = check(options); !sensible) return sensible.error();
+  return options;
 }
 
 std::string_view to_string(WindowMethod method) noexcept {

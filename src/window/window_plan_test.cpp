@@ -260,5 +260,36 @@ TEST(WindowPlan, TellsWhatIsOutOfRange) {
   EXPECT_FALSE(parse_window_method("upside-down"));
 }
 
+TEST(WindowChoice, FillsInWhatNobodySaid) {
+  const WindowOptions of_size = *window_options({.size = 12}, std::nullopt);
+  EXPECT_EQ(of_size.method, WindowMethod::kSliding);
+  EXPECT_EQ(of_size.stride, 6U);
+  EXPECT_EQ(of_size.advance, 6U);
+  EXPECT_EQ(window_options({}, 3)->advance, 3U);
+}
+
+TEST(WindowChoice, RefusesWhatTheMethodHasNoUseFor) {
+  const auto message = [](const WindowChoice& choice) {
+    return std::string(window_options(choice, std::nullopt).error().message());
+  };
+  EXPECT_THAT(message({.method = WindowMethod::kTopDown, .stride = 5}),
+              HasSubstr("stride is not used by window method top-down"));
+  EXPECT_THAT(message({.advance = 5}), HasSubstr("advance is not used by window method sliding"));
+  EXPECT_THAT(message({.method = WindowMethod::kTournament, .pool = 5}), HasSubstr("pool is not"));
+}
+
+TEST(WindowChoice, LeavesOutWhatBelongsToAnotherMethodOrSize) {
+  const WindowChoice other{.size = 40, .stride = 30, .passes = 2};
+  const WindowChoice same = WindowChoice{}.over(other);
+  EXPECT_EQ(same.stride, 30U);
+  EXPECT_EQ(same.passes, 2U);
+  const WindowChoice smaller = WindowChoice{.size = 10}.over(other);
+  EXPECT_FALSE(smaller.stride);
+  EXPECT_EQ(smaller.passes, 2U);
+  const WindowChoice top_down = WindowChoice{.method = WindowMethod::kTopDown}.over(other);
+  EXPECT_EQ(top_down.size, 40U);
+  EXPECT_FALSE(top_down.passes);
+}
+
 }  // namespace
 }  // namespace rsd

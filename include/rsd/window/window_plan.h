@@ -50,6 +50,24 @@ struct WindowOptions {
 // kInvalidArgument for options out of range.
 Result<void> check(const WindowOptions& options);
 
+// What a user may say of it; the rest follows.
+struct WindowChoice {
+  std::optional<WindowMethod> method;  // sliding
+  std::optional<std::size_t> size;     // 20
+  std::optional<std::size_t> stride;   // size / 2
+  std::optional<std::size_t> passes;   // 1
+  std::optional<std::size_t> pool;     // all
+  std::optional<std::size_t> advance;  // top_n or 10, at most size / 2
+
+  // This one, and where it says nothing, `other`; what belongs to another method than this one
+  // names is left out.
+  WindowChoice over(const WindowChoice& other) const;
+};
+
+// `top_n`: leading positions of the list that are wanted. kInvalidArgument: as check(), or
+// something that the method has no use for.
+Result<WindowOptions> window_options(const WindowChoice& choice, std::optional<std::size_t> top_n);
+
 // What an LLM is to rank by itself.
 struct Window {
   std::size_t number = 0;     // by which its ranking comes back
