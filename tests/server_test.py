@@ -118,10 +118,13 @@ class Shapes(OneServer):
         self.assertEqual(broken.status, 400)
         self.assertEqual(broken.json()["error"]["type"], "invalid_request_error")
 
-    def test_more_candidates_than_fit_a_prompt(self):
-        reply = self.server.post("/v1/rerank", {"query": "q", "documents": documents(900)})
-        self.assertEqual(reply.status, 413)
-        self.assertRegex(reply.json()["message"], "identifiers|context")
+    def test_more_candidates_than_fit_a_prompt_are_ranked_in_windows(self):
+        body = self.good(self.server.post("/v1/rerank", {
+            "query": "q", "documents": documents(300), "budget": 40, "window_method": "top-down"}))
+        self.assertEqual(sorted(r["index"] for r in body["results"]), list(range(300)))
+        self.assertLessEqual(body["usage"]["encodings"], 40)
+        scores = [r["relevance_score"] for r in body["results"]]
+        self.assertTrue(all(a > b for a, b in zip(scores, scores[1:])))
 
     def test_models_metrics_and_the_description(self):
         self.assertEqual(self.good(self.server.get("/v1/models"))["data"][0]["id"], "tiny-bpe")
