@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <sstream>
 #include <string>
 #include <utility>
 
@@ -28,6 +29,7 @@
 #include "rsd/rank/presentation.h"
 #include "rsd/train/episode.h"
 #include "rsd/window/list_batch.h"
+#include "trec_options.h"
 #include "window_flags.h"
 
 namespace rsd::cli {
@@ -40,6 +42,7 @@ struct RankOptions {
   DecoderOptions decoder;
   WindowFlags windows;
   std::string requests;
+  TrecFiles trec;  // in their place
   std::string previous;
   std::string format = "jsonl";
   std::string tag = "rsd";
@@ -84,7 +87,7 @@ class RankRun {
 
   Result<ExitCode> run() {
     if (auto prepared = prepare(); !prepared) return prepared.error();
-    progress_.emplace("requests", count_lines(options_.requests));
+    progress_.emplace("requests", n_requests_);
     while (true) {
       progress_->show(n_done());
       take_in();
@@ -238,9 +241,7 @@ class RankRun {
     if (!windows) return windows.error();
     windows_ = *windows;
     if (auto sensible = check_outputs(); !sensible) return sensible.error();
-    auto reader = RequestReader::open(options_.requests);
-    if (!reader) return reader.error();
-    reader_.emplace(*std::move(reader));
+    if (auto opened = open_requests(); !opened) return opened.error();
     if (!options_.previous.empty()) {
       auto previous = PreviousAnswers::read(options_.previous);
       if (!previous) return previous.error();
@@ -271,6 +272,28 @@ class RankRun {
       if (auto done = learn_costs(engine_->llm(), costs_); !done) return done;
     }
     return open_outputs();
+  }
+
+  Result<void> open_requests() {
+    if (auto usable = check(options_.trec); !usable) return usable.error();
+    if (!options_.requests.empty() && !options_.trec.run.empty())
+      return Error(ErrorCode::kInvalidArgument, "--requests and --run exclude each other");
+    if (options_.requests.empty() && options_.trec.run.empty()) {
+      return Error(ErrorCode::kInvalidArgument,
+                   "--requests is required, or --run, --topics and --corpus");
+    }
+    if (options_.requests.empty()) {
+      auto lines = trec_request_lines(options_.trec);
+      if (!lines) return lines.error();
+      n_requests_ = static_cast<std::size_t>(std::ranges::count(*lines, '\n'));
+      reader_.emplace(std::make_unique<std::istringstream>(*std::move(lines)), options_.trec.run);
+      return {};
+    }
+    n_requests_ = count_lines(options_.requests);
+    auto reader = RequestReader::open(options_.requests);
+    if (!reader) return reader.error();
+    reader_.emplace(*std::move(reader));
+    return {};
   }
 
   Result<Conditions> conditions_of_run() const {
@@ -317,10 +340,14 @@ class RankRun {
     if (options_.resume && !options_.trace.empty()) {
       return unusable("--trace can't be resumed: it would lack what was ranked before");
     }
+    std::vector<std::string> inputs{options_.requests, options_.trec.run, options_.trec.topics};
+    inputs.insert(inputs.end(), options_.trec.corpus.begin(), options_.trec.corpus.end());
     for (const auto& path : {options_.output, options_.trace}) {
-      if (same_file(path, options_.requests) ||
-          (!path.empty() && same_file(OutputFile::partial_path(path), options_.requests))) {
-        return unusable(path + " can't be both the requests and a result");
+      for (const auto& input : inputs) {
+        if (same_file(path, input) ||
+            (!path.empty() && same_file(OutputFile::partial_path(path), input))) {
+          return unusable(path + " can't be both the requests and a result");
+        }
       }
     }
     if (same_file(options_.output, options_.trace)) {
@@ -437,6 +464,7 @@ class RankRun {
   AnswerFormat format_ = AnswerFormat::kJsonl;
   std::optional<PreviousAnswers> previous_;
   std::optional<RequestReader> reader_;
+  std::optional<std::size_t> n_requests_;  // nullopt: not known yet
   std::optional<Engine> engine_;
   std::optional<OutputFile> output_;
   std::optional<OutputFile> trace_;
@@ -485,9 +513,9 @@ void add_rank_command(CLI::App& app, Selected& selected) {
   auto options = std::make_shared<RankOptions>();
   CLI::App* command = add_command(app, selected, "rank", "Rank the candidates of each request");
   command->add_option("--requests", options->requests, "Requests, a JSON object a line; - = stdin")
-      ->required()
       ->check(not_empty())
       ->type_name("FILE");
+  add_trec_options(*command, options->trec);
   add_decoder_options(*command, options->decoder);
   command
       ->add_option(

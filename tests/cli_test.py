@@ -170,7 +170,7 @@ class Usage(CliTest):
 
     def test_every_command_has_help_on_stdout(self):
         commands = ["", "rank", "eval", "model", "model fetch", "model prepare", "model inspect"]
-        commands += ["prompt render", "serve"]
+        commands += ["prompt render", "serve", "requests"]
         for command in commands:
             with self.subTest(command=command):
                 text = self.good(run(*command.split(), "--help"))
@@ -530,7 +530,7 @@ class Input(CliTest):
             ("empty query", request("b", query="  "), "query"),
             ("missing query", request("b", query=None), "query"),
             ("repeated id", request("a"), '"a".* line 1'),
-            ("too many candidates", request("b", 400), "400 candidates"),
+            ("too many candidates", request("b", 10001), "10001 entries"),
             ("too long a query", request("b", query="long " * 9000), "context"),
         ]:
             with self.subTest(name):
@@ -855,6 +855,45 @@ class Answers(CliTest):
         self.assertLessEqual(max(map(len, text.splitlines())), 120)
         for part in ["rivers", "what is rivers", "c3", WORDS[6], "encodings", "verified", "ms"]:
             self.assertIn(part, text)
+
+
+class TrecInput(CliTest):
+    """A run, topics and a corpus in place of request lines."""
+
+    def setUp(self):
+        super().setUp()
+        self.source = [json.loads(request(f"q{i}", 6)) for i in range(3)]
+        run, corpus, topics = "", {}, ""
+        for line in self.source:
+            topics += f"{line['id']}\t{line['query']}\n"
+            for place, candidate in enumerate(line["candidates"]):
+                name = line["id"] + candidate["id"]
+                corpus[name] = candidate["text"]
+                run += f"{line['id']} Q0 {name} {place + 1} {10 - place} bm25\n"
+                candidate["id"] = name
+        self.files = [
+            "--run", self.write("run.trec", run), "--topics", self.write("topics.tsv", topics),
+            "--corpus", self.write("corpus.jsonl", "".join(
+                json.dumps({"_id": name, "text": text}) + "\n" for name, text in corpus.items()))]
+
+    def test_it_is_ranked_as_the_requests_that_it_stands_for(self):
+        expected = answers(self.good(rank_lines("".join(json.dumps(line) + "\n" for line in self.source))))
+        of_files = answers(self.good(on_model("rank", *self.files)))
+        of_lines = answers(self.good(rank_lines(self.good(run("requests", *self.files)))))
+        for lines in (of_files, of_lines):
+            self.assertEqual([line["ranking"] for line in lines], [line["ranking"] for line in expected])
+        short = answers(self.good(on_model("rank", *self.files, "--depth", 4)))
+        self.assertEqual([len(line["ranking"]) for line in short], [4, 4, 4])
+
+    def test_what_is_missing_is_told(self):
+        self.check(on_model("rank", *self.files[:4]), USAGE, "--run, --topics and --corpus go together")
+        self.check(on_model("rank"), USAGE, "--requests is required")
+        self.check(on_model("rank", "--requests", EXAMPLES, *self.files), USAGE, "exclude each other")
+        self.check(run("requests"), USAGE, "--run, --topics and --corpus are missing")
+        lost = self.write("lost.tsv", "d\ttext\n")
+        self.check(run("requests", *self.files[:5], lost), INVALID, "is not in the corpus")
+        self.check(run("requests", *self.files, "--output", self.folder / "out.jsonl"), OK)
+        self.assertEqual(len((self.folder / "out.jsonl").read_text().splitlines()), 3)
 
 
 class Output(CliTest):

@@ -89,7 +89,7 @@ TEST_F(QrelsFile, AFileWithoutJudgementsIsInvalid) {
     const auto qrels = read(content);
     ASSERT_FALSE(qrels.ok());
     EXPECT_EQ(qrels.error().code(), ErrorCode::kInvalidInput);
-    EXPECT_EQ(qrels.error().message(), path_ + ": holds no judgements");
+    EXPECT_EQ(qrels.error().message(), path_ + ": has no lines");
   }
 }
 

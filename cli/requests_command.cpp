@@ -1,0 +1,51 @@
+#include "requests_command.h"
+
+#include <memory>
+#include <string>
+
+#include "exit_code.h"
+#include "option_checks.h"
+#include "output_file.h"
+#include "trec_options.h"
+
+namespace rsd::cli {
+namespace {
+
+struct RequestsOptions {
+  TrecFiles files;
+  std::string output;
+};
+
+Result<ExitCode> write_requests(const RequestsOptions& options) {
+  if (auto usable = check(options.files); !usable) return usable.error();
+  if (options.files.run.empty()) {
+    return Error(ErrorCode::kInvalidArgument, "--run, --topics and --corpus are missing");
+  }
+  const auto lines = trec_request_lines(options.files);
+  if (!lines) return lines.error();
+  auto output = OutputFile::open(options.output);
+  if (!output) return output.error();
+  if (auto written = output->write(*lines); !written) return written.error();
+  if (auto done = output->commit(); !done) return done.error();
+  return kSuccess;
+}
+
+}  // namespace
+
+void add_requests_command(CLI::App& app, Selected& selected) {
+  auto options = std::make_shared<RequestsOptions>();
+  CLI::App* command = add_command(app, selected, "requests",
+                                  "Write request lines of a TREC run, its topics and its corpus");
+  add_trec_options(*command, options->files);
+  command->add_option("--output", options->output, "File for them; without it stdout")
+      ->check(not_empty())
+      ->type_name("FILE");
+  command->callback([&selected, options] {
+    selected.run = [options]() -> int {
+      auto result = write_requests(*options);
+      return result ? *result : fail(result.error());
+    };
+  });
+}
+
+}  // namespace rsd::cli
