@@ -1,0 +1,63 @@
+"""The arithmetic of the comparison of window methods."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import unittest
+from pathlib import Path
+
+import windows
+
+
+def request(name: str, n: int) -> dict:
+    return {"id": name, "query": name, "candidates": [{"id": f"{name}-{i}", "text": "t"} for i in range(n)], "relevance": {f"{name}-0": 1}}
+
+
+class Lists(unittest.TestCase):
+    def lists(self, requests: list[dict], limit: int, pooled: int | None) -> list[dict]:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "requests.jsonl"
+            path.write_text("".join(json.dumps(r) + "\n" for r in requests), encoding="utf-8")
+            return windows.lists_of(argparse.Namespace(requests=path, limit=limit, pooled=pooled))
+
+    def test_pooled_lists_begin_with_their_own_and_hold_nothing_twice(self):
+        requests = [request(name, 5) for name in "abcd"]
+        lists = self.lists(requests, 2, 12)
+        self.assertEqual([r["id"] for r in lists], ["a", "b"])
+        for asked, whole in zip(requests, lists):
+            ids = [c["id"] for c in whole["candidates"]]
+            self.assertEqual(ids[:5], [c["id"] for c in asked["candidates"]])
+            self.assertEqual(len(set(ids)), 12)
+        self.assertEqual(lists, self.lists(requests, 2, 12), "drawn once and for all")
+
+    def test_what_another_list_judges_relevant_here_is_no_distractor(self):
+        one, other = request("a", 2), request("b", 3)
+        one["relevance"]["b-1"] = 1
+        ids = [c["id"] for c in self.lists([one, other], 1, 4)[0]["candidates"]]
+        self.assertNotIn("b-1", ids)
+
+    def test_too_few_distractors_are_told(self):
+        with self.assertRaisesRegex(SystemExit, "only 5 other candidates"):
+            self.lists([request("a", 5), request("b", 5)], 1, 100)
+
+
+class Figures(unittest.TestCase):
+    def test_the_first_ten_are_compared_with_all_that_came_into_them(self):
+        target = list("abcdefghijklmnop")
+        self.assertEqual(windows.top_agreement(target, target), 1.0)
+        late = list("bcdefghijka") + list("lmnop")  # a fell out of the first ten, k came in
+        self.assertAlmostEqual(windows.top_agreement(late, target), 1 - 2 * 10 / 55)
+
+    def test_figures_are_by_list_and_agreement_is_with_the_same_methods_ar(self):
+        answers = [{"id": "a", "ranking": ["x", "y"], "encodings": 3, "tokens_encoded": 40, "verified_prefix": 1, "timing_ms": {"total": 500}}]
+        target = [{**answers[0], "ranking": ["y", "x"]}]
+        told = windows.figures(answers, target, {"a": {"relevance": {"y": 1}}})
+        self.assertEqual(told["kt"], [-1.0])
+        self.assertEqual((told["windows"], told["s"]), ([1], [0.5]))
+        self.assertAlmostEqual(told["ndcg@10"][0], 0.6309, 4)
+
+
+if __name__ == "__main__":
+    unittest.main()
