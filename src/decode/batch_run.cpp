@@ -15,6 +15,29 @@ Deadline earlier(const Deadline& a, const Deadline& b) {
   return std::min(*a, *b);
 }
 
+// What a pass is expected to cost and what it did: as a whole, or its parts each by itself.
+class PassAccount {
+ public:
+  explicit PassAccount(PassTime time) : time_(time) {}
+
+  void add(const RequestRun& run) {
+    if (costs_.empty() || time_ == PassTime::kSideBySide) costs_.emplace_back();
+    costs_.back().add(run);
+  }
+  void observe(CostModel& model, const std::vector<PartResult>& results, double ms) const {
+    for (std::size_t n = 0; n < costs_.size(); ++n)
+      costs_[n].observe(model, time_ == PassTime::kShared ? ms : ms_of(results[n]));
+  }
+  void observe_given_up(CostModel& model, double ms) const {
+    for (const PassCosts& part : costs_)
+      part.observe_given_up(model, ms);
+  }
+
+ private:
+  PassTime time_;
+  std::vector<PassCosts> costs_;
+};
+
 }  // namespace
 
 struct BatchRun::Request {
@@ -88,12 +111,14 @@ std::vector<BatchRun::Request*> BatchRun::choose() {
   // Whose patience is over gets passes that nobody's deadline can end.
   if (!waiting.empty() && !waiting.front()->run.deadline() && waiting.front()->due <= now)
     std::erase_if(waiting, [](const Request* request) { return request->run.deadline(); });
+  const bool share_time = llm_.pass_time() == PassTime::kShared;
   double expected_ms = 0;
   std::optional<Clock::time_point> earliest;
   std::size_t n_chosen = 0;
   for (; n_chosen < waiting.size(); ++n_chosen) {
     const RequestRun& next = waiting[n_chosen]->run;
-    expected_ms += next.expected_ms();
+    expected_ms =
+        share_time ? expected_ms + next.expected_ms() : std::max(expected_ms, next.expected_ms());
     earliest = earlier(earliest, next.deadline());
     if (n_chosen > 0 && earliest &&
         expected_ms > std::chrono::duration<double, std::milli>(*earliest - now).count()) {
@@ -117,22 +142,22 @@ void BatchRun::tell_left_out(const std::vector<Request*>& chosen) {
 void BatchRun::encode(const std::vector<Request*>& chosen) {
   std::vector<PassPart> parts;
   parts.reserve(chosen.size());
-  PassCosts pass;
+  PassAccount account(llm_.pass_time());
   std::optional<Clock::time_point> earliest;
   for (const Request* request : chosen) {
     earliest = earlier(earliest, request->run.deadline());
     parts.push_back(*request->part);
-    pass.add(request->run, parts.back());
+    account.add(request->run);
   }
   const auto start = now_();
   auto results = llm_.encode_parts(parts, earliest);
   const double ms = std::chrono::duration<double, std::milli>(now_() - start).count();
   if (results) {
-    if (costs_) pass.observe(*costs_, ms);
+    if (costs_) account.observe(*costs_, *results, ms);
     for (std::size_t n = 0; n < chosen.size(); ++n)
       chosen[n]->note(chosen[n]->run.absorb((*results)[n]));
   } else if (results.error().code() == ErrorCode::kDeadlineExceeded) {
-    if (costs_) pass.observe_given_up(*costs_, ms);
+    if (costs_) account.observe_given_up(*costs_, ms);
     give_up_what_is_late(chosen);
   } else if (chosen.size() == 1) {
     chosen.front()->note(results.error());
