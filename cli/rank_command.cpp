@@ -109,7 +109,7 @@ class RankRun {
       if (!next_) {
         if (others && reader_->would_wait()) return;
         if (!read_next()) return;
-        next_prompt_.emplace(engine_->prompts().build(*next_, engine_->llm().info().context_size));
+        next_prompt_.emplace(engine_->prompts().build(*next_, engine_->llm().context_size()));
       }
       // What has no room waits until others have ended; alone it has.
       if (others && *next_prompt_ && !engine_->llm().has_room(**next_prompt_)) return;
@@ -220,7 +220,7 @@ class RankRun {
     engine_.emplace(*std::move(engine));
     batch_.emplace(engine_->llm(), &costs_);
     if (options_.decoder.deadline_ms) {
-      if (auto done = learn_costs(engine_->llm(), costs_); !done) return done;
+      if (auto done = learn_costs(*engine_, costs_); !done) return done;
     }
     return open_outputs();
   }
@@ -276,7 +276,7 @@ class RankRun {
       if (auto told = write_conditions(options_.output, conditions_); !told) return told;
     }
     if (options_.trace.empty()) return {};
-    auto trace = OutputFile::open(options_.trace, format_trace_header(engine_->llm().info().path));
+    auto trace = OutputFile::open(options_.trace, format_trace_header(engine_->llm().model_name()));
     if (!trace) return trace.error();
     trace_.emplace(*std::move(trace));
     return {};
@@ -415,14 +415,8 @@ void add_rank_command(CLI::App& app, Selected& selected) {
   add_engine_options(*command, options->engine);
   options->engine.cache_ram = 16;
   add_cache_option(*command, options->engine);
-  command
-      ->add_option("--parallel", options->engine.parallel,
-                   "Requests that go through the LLM together, as many as fit into --ctx-size; "
-                   "for models that llama.cpp keeps no partial cache of: 1")
-      ->check(whole_number(1, kMaxParallel))
-      ->capture_default_str()
-      ->type_name("N")
-      ->group("Model");
+  add_parallel_option(*command, options->engine);
+  add_remote_options(*command, options->engine.remote);
   add_output_options(*command, *options);
   command->callback([&selected, options] {
     selected.run = [&selected, options]() -> int {
