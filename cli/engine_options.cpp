@@ -130,20 +130,21 @@ void add_cache_option(CLI::App& command, EngineOptions& options) {
 }
 
 void add_parallel_option(CLI::App& command, EngineOptions& options) {
-  CLI::Option* const option =
-      command
-          .add_option("--parallel", options.parallel,
-                      "Requests that go through the LLM together, as many as fit into --ctx-size; "
-                      "for models that llama.cpp keeps no partial cache of: 1. With vllm and "
-                      "sglang the default is " +
-                          std::to_string(kRemoteParallel))
-          ->check(whole_number(1, kMaxParallel))
-          ->capture_default_str()
-          ->type_name("N")
-          ->group("Model");
-  command.parse_complete_callback([option, &options] {
-    if (options.remote.is_remote() && option->empty()) options.parallel = kRemoteParallel;
-  });
+  command
+      .add_option("--parallel", options.parallel,
+                  "Requests that go through the LLM together, as many as fit into --ctx-size; "
+                  "for models that llama.cpp keeps no partial cache of: 1. With vllm and sglang "
+                  "the default is " +
+                      std::to_string(kRemoteParallel))
+      ->check(whole_number(1, kMaxParallel))
+      ->capture_default_str()
+      ->type_name("N")
+      ->group("Model");
+}
+
+void settle_parallel(const CLI::App& command, EngineOptions& options) {
+  const bool is_named = command.get_option("--parallel")->count() > 0;
+  if (options.remote.is_remote() && !is_named) options.parallel = kRemoteParallel;
 }
 
 Result<Conditions> engine_conditions(const EngineOptions& options) {

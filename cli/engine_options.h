@@ -35,6 +35,8 @@ void add_engine_options(CLI::App& command, EngineOptions& options);
 // --parallel, for commands that serve several requests at a time; what `options` holds is the
 // default of local LLMs.
 void add_parallel_option(CLI::App& command, EngineOptions& options);
+// That of remote LLMs, where the user named none. To be called when all options are known.
+void settle_parallel(const CLI::App& command, EngineOptions& options);
 
 // --cache-ram; what `options` holds is the default.
 void add_cache_option(CLI::App& command, EngineOptions& options);

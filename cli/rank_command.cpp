@@ -418,7 +418,8 @@ void add_rank_command(CLI::App& app, Selected& selected) {
   add_parallel_option(*command, options->engine);
   add_remote_options(*command, options->engine.remote);
   add_output_options(*command, *options);
-  command->callback([&selected, options] {
+  command->callback([&selected, options, command] {
+    settle_parallel(*command, options->engine);
     selected.run = [&selected, options]() -> int {
       auto result = RankRun(*options, selected.common).run();
       return result ? *result : fail(result.error());

@@ -31,9 +31,10 @@ LogSink remote_log_sink() {
 void add_remote_options(CLI::App& command, RemoteEngineOptions& options) {
   const std::string group = "Remote engine";
   command
-      .add_option("--engine", options.engine,
-                  "Where the LLM runs: llama (here), vllm or sglang (on a server; --model is then "
-                  "the GGUF whose tokenizer and chat format it has)")
+      .add_option(
+          "--engine", options.engine,
+          "Where the LLM runs: llama (here), vllm or sglang (on a server; --model is then the "
+          "GGUF or tokenizer.json of the same model)")
       ->check(one_of({kLocalEngine, "vllm", "sglang"}))
       ->capture_default_str()
       ->type_name("NAME")

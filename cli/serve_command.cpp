@@ -283,6 +283,7 @@ void add_serve_command(CLI::App& app, Selected& selected) {
   add_parallel_option(*command, options->engine);
   add_remote_options(*command, options->engine.remote);
   command->callback([&selected, options, command] {
+    settle_parallel(*command, options->engine);
     options->level_is_given = command->get_option("--log-level")->count() > 0;
     selected.run = [&selected, options]() -> int {
       auto result = ServeRun(*options, selected.common).run();

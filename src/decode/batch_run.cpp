@@ -10,49 +10,32 @@ namespace {
 
 using Deadline = std::optional<Clock::time_point>;
 
+// How long is waited for parts that go on side by side before others may come in.
+constexpr std::chrono::milliseconds kLookInterval{10};
+
 Deadline earlier(const Deadline& a, const Deadline& b) {
   if (!a || !b) return a ? a : b;
   return std::min(*a, *b);
 }
 
-// What a pass is expected to cost and what it did: as a whole, or its parts each by itself.
-class PassAccount {
- public:
-  explicit PassAccount(PassTime time) : time_(time) {}
-
-  void add(const RequestRun& run) {
-    if (costs_.empty() || time_ == PassTime::kSideBySide) costs_.emplace_back();
-    costs_.back().add(run);
-  }
-  void observe(CostModel& model, const std::vector<PartResult>& results, double ms) const {
-    for (std::size_t n = 0; n < costs_.size(); ++n)
-      costs_[n].observe(model, time_ == PassTime::kShared ? ms : ms_of(results[n]));
-  }
-  void observe_given_up(CostModel& model, double ms) const {
-    for (const PassCosts& part : costs_)
-      part.observe_given_up(model, ms);
-  }
-
- private:
-  PassTime time_;
-  std::vector<PassCosts> costs_;
-};
-
 }  // namespace
 
 struct BatchRun::Request {
-  std::size_t ticket;
+  std::size_t name;
   Clock::time_point due;
   Decoding decoding;
   std::unique_ptr<PositionScorer> scorer;
   RequestRun run;
-  std::optional<PassPart> part;  // that it waits for
+  std::optional<PassPart> part;             // that it waits for
+  std::optional<PartQueue::Ticket> ticket;  // of the part, while it is under way in a queue
+  PassCosts costs;                          // of that part
+  Clock::time_point part_start;
   std::optional<Error> failure;
   bool ended = false;
 
   Request(std::size_t number, Decoding own, std::unique_ptr<PositionScorer> opened,
           RunOptions options)
-      : ticket(number),
+      : name(number),
         due(Clock::time_point::max()),
         decoding(std::move(own)),
         scorer(std::move(opened)),
@@ -63,6 +46,7 @@ struct BatchRun::Request {
     if (failure) ended = true;
   }
   void ask() {
+    if (ticket) return;
     auto next = run.next();
     if (!next) return note(next.error());
     part = *next;
@@ -74,7 +58,10 @@ struct BatchRun::Request {
 BatchRun::BatchRun(BatchScorer& llm, CostModel* costs, std::function<Clock::time_point()> now)
     : llm_(llm), costs_(costs), now_(std::move(now)) {}
 
-BatchRun::~BatchRun() = default;
+BatchRun::~BatchRun() {
+  for (const auto& request : requests_)
+    withdraw(*request);
+}
 
 void BatchRun::add(std::size_t ticket, Decoding decoding, std::unique_ptr<PositionScorer> scorer,
                    const Timeliness& times) {
@@ -85,19 +72,66 @@ void BatchRun::add(std::size_t ticket, Decoding decoding, std::unique_ptr<Positi
 }
 
 bool BatchRun::cancel(std::size_t ticket) {
-  return std::erase_if(requests_, [&](const auto& request) { return request->ticket == ticket; }) >
-         0;
+  return std::erase_if(requests_, [&](const auto& request) {
+           if (request->name != ticket) return false;
+           withdraw(*request);
+           return true;
+         }) > 0;
+}
+
+// Its part is not waited for any more.
+void BatchRun::withdraw(Request& request) {
+  if (request.ticket) llm_.queue()->cancel(*std::exchange(request.ticket, std::nullopt));
 }
 
 std::vector<BatchRun::Finished> BatchRun::step() {
   for (const auto& request : requests_)
     request->ask();
-  if (std::ranges::none_of(requests_, &Request::ended)) {
+  const bool some_ended = std::ranges::any_of(requests_, &Request::ended);
+  if (!some_ended && llm_.queue()) {
+    go_on_side_by_side(*llm_.queue());
+  } else if (!some_ended) {
     const auto chosen = choose();
     tell_left_out(chosen);
     if (!chosen.empty()) encode(chosen);
   }
   return take_finished();
+}
+
+// Each part begins as soon as it is known and ends at its own time.
+void BatchRun::go_on_side_by_side(PartQueue& queue) {
+  if (requests_.empty()) return;
+  auto until = now_() + kLookInterval;
+  for (const auto& request : requests_) {
+    until = *earlier(until, request->run.deadline());
+    if (request->ticket) continue;
+    request->costs = {};
+    request->costs.add(request->run);
+    request->part_start = now_();
+    request->ticket = queue.start(*request->part);
+  }
+  for (const auto& ended : queue.wait(until)) {
+    const auto found = std::ranges::find_if(
+        requests_, [&](const auto& request) { return request->ticket == ended.ticket; });
+    if (found == requests_.end()) continue;
+    Request& request = **found;
+    request.ticket.reset();
+    if (costs_ && ended.result) request.costs.observe(*costs_, ms_of(*ended.result));
+    request.note(ended.result ? request.run.absorb(*ended.result)
+                              : Result<void>(ended.result.error()));
+  }
+  withdraw_what_is_late();
+}
+
+void BatchRun::withdraw_what_is_late() {
+  const auto now = now_();
+  for (const auto& request : requests_) {
+    if (!request->ticket || !request->is_late(now)) continue;
+    withdraw(*request);
+    const std::chrono::duration<double, std::milli> spent = now - request->part_start;
+    if (costs_) request->costs.observe_given_up(*costs_, spent.count());
+    request->note(request->run.give_up());
+  }
 }
 
 // Those that are due first, and as many more as their deadlines are expected to hold with.
@@ -111,14 +145,12 @@ std::vector<BatchRun::Request*> BatchRun::choose() {
   // Whose patience is over gets passes that nobody's deadline can end.
   if (!waiting.empty() && !waiting.front()->run.deadline() && waiting.front()->due <= now)
     std::erase_if(waiting, [](const Request* request) { return request->run.deadline(); });
-  const bool share_time = llm_.pass_time() == PassTime::kShared;
   double expected_ms = 0;
   std::optional<Clock::time_point> earliest;
   std::size_t n_chosen = 0;
   for (; n_chosen < waiting.size(); ++n_chosen) {
     const RequestRun& next = waiting[n_chosen]->run;
-    expected_ms =
-        share_time ? expected_ms + next.expected_ms() : std::max(expected_ms, next.expected_ms());
+    expected_ms += next.expected_ms();
     earliest = earlier(earliest, next.deadline());
     if (n_chosen > 0 && earliest &&
         expected_ms > std::chrono::duration<double, std::milli>(*earliest - now).count()) {
@@ -135,29 +167,29 @@ void BatchRun::tell_left_out(const std::vector<Request*>& chosen) {
     if (!request->run.deadline() || std::ranges::find(chosen, request.get()) != chosen.end())
       continue;
     // A policy that fails here fails again when the answer is due, and is told then.
-    if (const auto so_far = request->run.so_far()) on_left_out_(request->ticket, *so_far);
+    if (const auto so_far = request->run.so_far()) on_left_out_(request->name, *so_far);
   }
 }
 
 void BatchRun::encode(const std::vector<Request*>& chosen) {
   std::vector<PassPart> parts;
   parts.reserve(chosen.size());
-  PassAccount account(llm_.pass_time());
+  PassCosts pass;
   std::optional<Clock::time_point> earliest;
   for (const Request* request : chosen) {
     earliest = earlier(earliest, request->run.deadline());
     parts.push_back(*request->part);
-    account.add(request->run);
+    pass.add(request->run);
   }
   const auto start = now_();
   auto results = llm_.encode_parts(parts, earliest);
   const double ms = std::chrono::duration<double, std::milli>(now_() - start).count();
   if (results) {
-    if (costs_) account.observe(*costs_, *results, ms);
+    if (costs_) pass.observe(*costs_, ms);
     for (std::size_t n = 0; n < chosen.size(); ++n)
       chosen[n]->note(chosen[n]->run.absorb((*results)[n]));
   } else if (results.error().code() == ErrorCode::kDeadlineExceeded) {
-    if (costs_) account.observe_given_up(*costs_, ms);
+    if (costs_) pass.observe_given_up(*costs_, ms);
     give_up_what_is_late(chosen);
   } else if (chosen.size() == 1) {
     chosen.front()->note(results.error());
@@ -180,7 +212,7 @@ std::vector<BatchRun::Finished> BatchRun::take_finished() {
     if (!request->ended) request->ask();
     if (!request->ended) continue;
     auto outcome = request->failure ? Result<Outcome>(*request->failure) : request->run.outcome();
-    finished.push_back({.ticket = request->ticket,
+    finished.push_back({.ticket = request->name,
                         .decoding = std::move(request->decoding),
                         .outcome = std::move(outcome)});
     request.reset();  // its place in the LLM's cache is free

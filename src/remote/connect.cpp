@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <random>
+#include <span>
+#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -141,6 +143,27 @@ Result<ProbeTokens> probe_tokens(const Tokenizer& tokenizer) {
   return probe;
 }
 
+// What the replica reads in the tokens; nullopt where it doesn't tell. vLLM says {"prompt": …},
+// SGLang {"text": …}.
+std::optional<std::string> text_in(const HttpReply& reply) {
+  if (kind_of(reply) != ReplyKind::kAnswer) return std::nullopt;
+  const auto json = Json::parse(reply.body, nullptr, /*allow_exceptions=*/false);
+  for (const char* name : {"prompt", "text"}) {
+    const auto* text = member(json, name);
+    if (text && text->is_string()) return text->get<std::string>();
+  }
+  return std::nullopt;
+}
+
+// SentencePiece puts a space in front of whatever it reads.
+std::string_view without_spaces_around(std::string_view text) {
+  while (text.starts_with(' '))
+    text.remove_prefix(1);
+  while (text.ends_with(' '))
+    text.remove_suffix(1);
+  return text;
+}
+
 // What is wrong with it at the first replica that doesn't understand it; nullopt where all do.
 std::optional<std::string> objection(HttpClient& http, const RemoteOptions& options,
                                      const ServedModel& model, const Protocol& protocol,
@@ -222,6 +245,29 @@ Result<ServedModel> find_model(HttpClient& http, const RemoteOptions& options) {
   if (model.reached.empty()) return Error(ErrorCode::kRuntime, "no engine answers: " + silent);
   if (!silent.empty()) tell(options, LogLevel::kWarning, "some engines don't answer: " + silent);
   return model;
+}
+
+Result<void> check_vocabulary(HttpClient& http, const RemoteOptions& options,
+                              const ServedModel& model) {
+  const std::string text = "How are 42 split peas ranked? As naïve Bücher, (perhaps) ever so well.";
+  const auto tokens = options.tokenizer->encode_text(text);
+  std::string body = "{\"model\":" + json_string(model.name) + ",\"tokens\":";
+  append_numbers(body, std::span(tokens));
+  std::vector<HttpCall> calls;
+  for (const auto& url : model.reached)
+    calls.push_back({.url = url + "/detokenize", .body = body + "}", .timeout = kStartTimeout});
+  const auto replies = ask_all(http, calls, options.patience);
+  for (std::size_t n = 0; n < replies.size(); ++n) {
+    const auto read = text_in(replies[n]);
+    if (!read) {
+      tell(options, LogLevel::kInfo,
+           "engine " + model.reached[n] + " doesn't tell whether the tokenizer is its own");
+    } else if (without_spaces_around(*read) != text) {
+      return invalid("the tokenizer is not that of " + model.name + " at " + model.reached[n] +
+                     ": it reads \"" + *read + "\" in the tokens of \"" + text + "\"");
+    }
+  }
+  return {};
 }
 
 Result<std::shared_ptr<const Protocol>> find_protocol(HttpClient& http,

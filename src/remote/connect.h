@@ -26,6 +26,11 @@ struct ServedModel {
 // Asks all replicas. Errors as of RemoteEngine::connect.
 Result<ServedModel> find_model(HttpClient& http, const RemoteOptions& options);
 
+// Reads a text back from its tokens, where a replica can do that: kInvalidArgument where it reads
+// another, by which the tokenizer isn't the model's.
+Result<void> check_vocabulary(HttpClient& http, const RemoteOptions& options,
+                              const ServedModel& model);
+
 // The best way of asking that all replicas understand, tried with a short question.
 Result<std::shared_ptr<const Protocol>> find_protocol(HttpClient& http,
                                                       const RemoteOptions& options,

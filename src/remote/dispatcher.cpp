@@ -95,7 +95,11 @@ void Dispatcher::start_what_is_due(Clock::time_point now) {
     bool waits_for_trial = false;  // of another question, which will tell
     for (std::size_t n = 0; n < replicas_.size(); ++n)
       waits_for_trial |= may(n) && replicas_[n].is_on_trial(now);
-    if (!waits_for_trial) begin_anew(id, job, now);
+    if (waits_for_trial) {
+      job.not_before = now + patience_.backoff;
+    } else {
+      begin_anew(id, job, now);
+    }
   }
 }
 

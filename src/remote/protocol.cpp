@@ -26,7 +26,7 @@ std::vector<TokenId> RowQuestion::tokens_with_last_row() const {
   return sent;
 }
 
-std::string quoted(std::string_view text) {
+std::string json_string(std::string_view text) {
   return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

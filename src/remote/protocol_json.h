@@ -25,7 +25,7 @@ void append_numbers(std::string& text, std::span<const Index<Kind>> numbers) {
   text += ']';
 }
 
-std::string quoted(std::string_view text);
+std::string json_string(std::string_view text);
 
 // kRuntime: "the answer …".
 Error bad_answer(const std::string& what);

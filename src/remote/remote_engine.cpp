@@ -1,7 +1,6 @@
 #include "rsd/remote/remote_engine.h"
 
 #include <algorithm>
-#include <map>
 #include <utility>
 
 #include "remote/connect.h"
@@ -27,46 +26,6 @@ std::size_t context_of(const RemoteOptions& options, const ServedModel& model) {
 
 }  // namespace
 
-Result<std::vector<Encoding>> RemoteEngine::State::encode(
-    std::span<const Asked> asked, std::optional<Clock::time_point> give_up_at, Failures failures) {
-  std::vector<std::optional<Result<Encoding>>> outcomes(asked.size());
-  std::map<Dispatcher::Id, std::size_t> open;  // which of them
-  for (std::size_t n = 0; n < asked.size(); ++n)
-    outcomes[n] = asked[n].scorer->recall(*asked[n].query);
-  for (std::size_t n = 0; n < asked.size(); ++n) {
-    if (outcomes[n]) continue;
-    Scorer& scorer = *asked[n].scorer;
-    open.emplace(dispatcher->ask(scorer.question(*asked[n].query), scorer.replica()), n);
-  }
-  const auto until = give_up_at.value_or(Clock::time_point::max());
-  while (!open.empty()) {
-    auto answers = dispatcher->wait(until);
-    if (answers.empty()) break;
-    for (auto& answered : answers) {
-      const std::size_t n = open.at(answered.id);
-      open.erase(answered.id);
-      const EncodingQuery& query = *asked[n].query;
-      if (!answered.answer) {
-        outcomes[n] = answered.answer.error();
-        if (failures == Failures::kRemember)
-          asked[n].scorer->note_error(query, answered.answer.error());
-        continue;
-      }
-      outcomes[n] = asked[n].scorer->note_answer(query, std::move(answered));
-    }
-  }
-  for (const auto& [id, n] : open)
-    dispatcher->cancel(id);
-  if (!open.empty()) return Error(ErrorCode::kDeadlineExceeded, "the engine didn't answer in time");
-  std::vector<Encoding> encodings;
-  encodings.reserve(outcomes.size());
-  for (auto& outcome : outcomes) {
-    if (!*outcome) return outcome->error();
-    encodings.push_back(**std::move(outcome));
-  }
-  return encodings;
-}
-
 Result<std::string> RemoteEngine::served_model(const RemoteOptions& options) {
   RemoteOptions checked = options;
   if (auto right = check_remote_options(checked); !right) return right.error();
@@ -84,6 +43,7 @@ Result<std::unique_ptr<RemoteEngine>> RemoteEngine::connect(RemoteOptions option
   if (!http) return http.error();
   const auto model = find_model(**http, options);
   if (!model) return model.error();
+  if (auto same = check_vocabulary(**http, options, *model); !same) return same.error();
   auto protocol = find_protocol(**http, options, *model);
   if (!protocol) return protocol.error();
   auto state = std::make_unique<State>();
@@ -139,17 +99,19 @@ bool RemoteEngine::has_room(const Prompt& /*prompt*/) const noexcept {
   return state_->scorers.size() < state_->parallel;
 }
 
+PartQueue* RemoteEngine::queue() noexcept {
+  return state_.get();
+}
+
 Result<std::vector<PartResult>> RemoteEngine::encode_parts(
     std::span<const PassPart> parts, std::optional<Clock::time_point> give_up_at) {
   std::vector<State::Asked> asked;
   asked.reserve(parts.size());
   for (const PassPart& part : parts) {
-    const auto own = std::ranges::find(state_->scorers, part.scorer);
-    RSD_CHECK(own != state_->scorers.end(), "a part of a scorer that isn't open");
-    if (part.query) asked.push_back({.scorer = *own, .query = &*part.query});
+    Scorer& scorer = state_->own(part.scorer);
+    if (part.query) asked.push_back({.scorer = &scorer, .query = &*part.query});
   }
-  auto encodings = state_->encode(
-      asked, give_up_at, parts.size() > 1 ? State::Failures::kRemember : State::Failures::kForget);
+  auto encodings = state_->encode(asked, give_up_at);
   if (!encodings) return encodings.error();
   std::vector<PartResult> results;
   results.reserve(parts.size());

@@ -485,6 +485,17 @@ TEST(RemoteKey, IsSentAsABearerToken) {
   EXPECT_TRUE(ask(*connected(options), prompt(1, 5)));
 }
 
+TEST(RemoteVocabulary, ATokenizerThatIsNotTheModelsIsRefused) {
+  const std::string text = "How are 42 split peas ranked? As naïve Bücher, (perhaps) ever so well.";
+  const FakeEngineServer same({.detokenized = " " + text});
+  EXPECT_TRUE(RemoteEngine::connect(options_for({same.url()})));
+  const FakeEngineServer other({.detokenized = "xq" + text});
+  const auto refused = RemoteEngine::connect(options_for({other.url()}));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::kInvalidArgument);
+  EXPECT_THAT(refused.error().message(), HasSubstr("tokenizer is not that of made-up"));
+}
+
 TEST(RemoteCompletions, TakeNoMoreThan128Identifiers) {
   const FakeEngineServer server({.has_generate = false});
   const auto engine = connected(options_for({server.url()}));

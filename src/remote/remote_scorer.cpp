@@ -19,8 +19,8 @@ RemoteEngine::Scorer::Scorer(State& state, Prompt prompt)
 }
 
 RemoteEngine::Scorer::~Scorer() {
+  state_.forget(*this);
   if (replica_) state_.dispatcher->unbind(*replica_);
-  std::erase(state_.scorers, this);
 }
 
 Result<Prefill> RemoteEngine::Scorer::prefill(std::optional<Clock::time_point> /*give_up_at*/) {
@@ -48,7 +48,7 @@ Result<std::vector<Encoding>> RemoteEngine::Scorer::encode_all(
     if (query.give_up_at)
       give_up_at = give_up_at ? std::min(*give_up_at, *query.give_up_at) : *query.give_up_at;
   }
-  return state_.encode(asked, give_up_at, State::Failures::kForget);
+  return state_.encode(asked, give_up_at);
 }
 
 RowQuestion RemoteEngine::Scorer::question(const EncodingQuery& query) const {
@@ -69,17 +69,14 @@ bool RemoteEngine::Scorer::is_of(const Remembered& remembered, const EncodingQue
   return remembered.rows == query.rows && std::ranges::equal(remembered.prefix, prefix_of(query));
 }
 
-std::optional<Result<Encoding>> RemoteEngine::Scorer::recall(const EncodingQuery& query) {
+std::optional<Encoding> RemoteEngine::Scorer::recall(const EncodingQuery& query) {
   if (first_row_ && is_of(*first_row_, query)) {
     prompt_is_billed_ = true;
-    return first_row_->outcome;
+    return first_row_->encoding;
   }
   const auto found = std::ranges::find_if(
       remembered_, [&](const Remembered& entry) { return is_of(entry, query); });
-  if (found == remembered_.end()) return std::nullopt;
-  auto outcome = found->outcome;
-  if (!outcome) remembered_.erase(found);
-  return outcome;
+  return found == remembered_.end() ? std::nullopt : std::optional(found->encoding);
 }
 
 Encoding RemoteEngine::Scorer::note_answer(const EncodingQuery& query,
@@ -95,16 +92,11 @@ Encoding RemoteEngine::Scorer::note_answer(const EncodingQuery& query,
   return encoding;
 }
 
-void RemoteEngine::Scorer::note_error(const EncodingQuery& query, const Error& error) {
-  remember(query, error);
-}
-
-void RemoteEngine::Scorer::remember(const EncodingQuery& query, Result<Encoding> outcome) {
+void RemoteEngine::Scorer::remember(const EncodingQuery& query, const Encoding& encoding) {
   const auto prefix = prefix_of(query);
-  const bool is_first_row = outcome && query.rows == RowRange{0, 1};
   Remembered entry{
-      .prefix = {prefix.begin(), prefix.end()}, .rows = query.rows, .outcome = std::move(outcome)};
-  if (is_first_row) {
+      .prefix = {prefix.begin(), prefix.end()}, .rows = query.rows, .encoding = encoding};
+  if (query.rows == RowRange{0, 1}) {
     first_row_ = std::move(entry);
     return;
   }

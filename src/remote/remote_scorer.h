@@ -33,22 +33,21 @@ class RemoteEngine::Scorer final : public PositionScorer {
 
   RowQuestion question(const EncodingQuery& query) const;
   const std::optional<std::size_t>& replica() const noexcept { return replica_; }
-  // What was answered to the same query not long ago, or kept of its failure.
-  std::optional<Result<Encoding>> recall(const EncodingQuery& query);
+  // What was answered to the same query not long ago.
+  std::optional<Encoding> recall(const EncodingQuery& query);
   // `answered` holds an answer.
   Encoding note_answer(const EncodingQuery& query, Dispatcher::Answered answered);
-  void note_error(const EncodingQuery& query, const Error& error);
 
  private:
   struct Remembered {
     std::vector<ItemId> prefix;  // that the rows depend on
     RowRange rows;
-    Result<Encoding> outcome;
+    Encoding encoding;
   };
 
   static std::span<const ItemId> prefix_of(const EncodingQuery& query);
   static bool is_of(const Remembered& remembered, const EncodingQuery& query);
-  void remember(const EncodingQuery& query, Result<Encoding> outcome);
+  void remember(const EncodingQuery& query, const Encoding& encoding);
   void bind_to(std::size_t replica);
   void count_reuse(const RowAnswer& answer);
 

@@ -28,7 +28,7 @@ class VllmCompletions final : public Protocol {
   std::string body(const RowQuestion& question, std::string_view model,
                    CacheUse /*cache*/) const override {
     std::string text =
-        "{\"model\":" + quoted(model) + ",\"max_tokens\":1,\"temperature\":0,\"prompt\":[";
+        "{\"model\":" + json_string(model) + ",\"max_tokens\":1,\"temperature\":0,\"prompt\":[";
     const std::vector<TokenId> tokens = question.tokens(question.rows.end - 1);
     for (std::size_t row = question.rows.first; row < question.rows.end; ++row) {
       if (row > question.rows.first) text += ',';

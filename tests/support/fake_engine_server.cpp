@@ -289,6 +289,11 @@ void FakeEngineServer::State::add_routes() {
     const Json body{{"data", {{{"id", options.model}, {"max_model_len", options.max_model_len}}}}};
     response.set_content(body.dump(), "application/json");
   });
+  if (!options.detokenized.empty()) {
+    http.Post("/detokenize", [this](const httplib::Request&, httplib::Response& response) {
+      response.set_content(Json{{"prompt", options.detokenized}}.dump(), "application/json");
+    });
+  }
   const auto add = [this](const char* path, Way way) {
     http.Post(path, [this, way](const httplib::Request& request, httplib::Response& response) {
       try {

@@ -17,6 +17,7 @@ struct FakeEngineOptions {
   std::string model = "made-up";
   std::size_t max_model_len = 4096;
   bool has_generate = true;  // vLLM's /inference/v1/generate
+  std::string detokenized;   // what /detokenize reads in any tokens; empty: there is none
   std::string api_key;       // that is asked for; empty = none
   int port = 0;              // 0 = any that is free
 };

@@ -102,10 +102,24 @@ inline double ms_of(const PartResult& result) {
   return std::visit([](const auto& part) { return part.ms; }, result);
 }
 
-// How the parts of a pass share its time.
-enum class PassTime {
-  kShared,      // one machine: a pass takes longer the more is in it
-  kSideBySide,  // each part takes its own time, whatever else is under way
+// Parts that go through the LLM side by side, each in its own time, as on several machines. Not
+// thread-safe; nothing goes on but in wait().
+class PartQueue {
+ public:
+  using Ticket = std::size_t;
+  struct Ended {
+    Ticket ticket = 0;
+    Result<PartResult> result;  // billed from start() on; kRuntime when the LLM fails
+  };
+
+  virtual ~PartQueue() = default;
+
+  // The part begins, of a scorer that this LLM has opened. Scorer and proposal must stay until the
+  // part has ended or is cancelled.
+  virtual Ticket start(const PassPart& part) = 0;
+  virtual void cancel(Ticket ticket) = 0;
+  // Those that ended, as soon as there is one; none when `until` comes first.
+  virtual std::vector<Ended> wait(Clock::time_point until) = 0;
 };
 
 // An LLM that serves the scorers of several requests in one pass. Not thread-safe.
@@ -113,7 +127,9 @@ class BatchScorer {
  public:
   virtual ~BatchScorer() = default;
 
-  virtual PassTime pass_time() const noexcept { return PassTime::kShared; }
+  // Where parts need not wait for each other; it lives as long as the LLM. nullptr: they share one
+  // machine, and a pass takes longer the more is in it.
+  virtual PartQueue* queue() noexcept { return nullptr; }
 
   // What prefill() and encode() would give, in order. The parts are of scorers that this LLM has
   // opened, one of each. Each is billed the time of the pass by its share of the tokens, or side by

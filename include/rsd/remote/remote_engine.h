@@ -74,7 +74,8 @@ struct RemoteTraffic {
 class RemoteEngine final : public LlmEngine {
  public:
   // Asks the replicas for their models and what they can do; those that don't answer are logged.
-  // kInvalidArgument: an option out of range, or a model that a replica doesn't serve.
+  // kInvalidArgument: an option out of range, a model that a replica doesn't serve, or a tokenizer
+  // that isn't the model's (where the servers can tell).
   // kUnsupported: a server that can't answer such questions. kRuntime: no replica answers.
   static Result<std::unique_ptr<RemoteEngine>> connect(RemoteOptions options);
 
@@ -98,15 +99,16 @@ class RemoteEngine final : public LlmEngine {
   Result<std::unique_ptr<PositionScorer>> open(Prompt prompt) override;
   bool has_room(const Prompt& prompt) const noexcept override;
 
-  PassTime pass_time() const noexcept override { return PassTime::kSideBySide; }
-  // All parts are under way at once, each billed from the start of the pass to its answer. After an
-  // error what was answered meanwhile is remembered, and so is who failed: who asks again for each
-  // part alone gets it at once. kRuntime names the replicas and what they said.
+  // Parts don't wait for each other. kRuntime names the replicas and what they said.
+  PartQueue* queue() noexcept override;
+  // The same for a pass of parts that end together. Each is billed from the start of the pass to
+  // its answer. After an error what was answered by then is remembered, so that who asks again
+  // gets it at once.
   Result<std::vector<PartResult>> encode_parts(
       std::span<const PassPart> parts, std::optional<Clock::time_point> give_up_at) override;
 
  private:
-  struct State;
+  class State;
   class Scorer;
   explicit RemoteEngine(std::unique_ptr<State> state);
 
