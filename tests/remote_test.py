@@ -12,6 +12,8 @@ import tempfile
 import time
 import unittest
 
+from support.rsd_server import Server
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 MODEL = str(ROOT / "tests" / "models" / "tiny-bpe.gguf")
 EXAMPLES = str(ROOT / "examples" / "recommendations.jsonl")
@@ -141,6 +143,33 @@ class RemoteEval(unittest.TestCase):
             self.assertEqual(done.returncode, OK, done.stderr)
             results = json.loads((pathlib.Path(folder) / "results.json").read_text())
         self.assertEqual(results["model"], "made-up")
+
+
+class RemoteServe(unittest.TestCase):
+    def test_answers_as_rank_does(self):
+        environment = {**os.environ, "no_proxy": "127.0.0.1"}
+        with FakeEngine() as url:
+            engine = ["--engine", "vllm", "--engine-url", url]
+            ranked = rank(*engine)
+            with Server(RSD, "-m", MODEL, *engine, "--log-level", "info", env=environment) as server:
+                reply = server.call("POST", "/v1/rank", EXAMPLES_TEXT.splitlines()[0].encode())
+                models = server.call("GET", "/v1/models").body.decode()
+                log = server.log()
+        self.assertEqual(reply.status, 200, reply.body)
+        self.assertEqual(reply.json()["answers"][0]["ranking"], rankings(ranked)[0])
+        self.assertIn("made-up", models)
+        self.assertIn("16 requests at a time", log)
+
+
+class RemoteTrain(unittest.TestCase):
+    def test_makes_an_agent(self):
+        with tempfile.TemporaryDirectory() as folder, FakeEngine() as url:
+            agent = pathlib.Path(folder) / "agent.gguf"
+            done = run("train", "--requests", EXAMPLES, "-m", MODEL, "--limit", 4, "--out", agent,
+                       "--engine", "vllm", "--engine-url", url, "--decodings", 2,
+                       "--supervised-steps", 2, "--rpo-steps", 1, "--rollouts", 2, "-t", 1)
+            self.assertEqual(done.returncode, OK, done.stderr)
+            self.assertTrue(agent.exists())
 
 
 class RemoteOptions(unittest.TestCase):
