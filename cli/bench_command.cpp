@@ -43,8 +43,8 @@ class BenchRun {
     if (auto prepared = prepare(); !prepared) return prepared.error();
     auto setup = load();
     if (!setup) return setup.error();
-    BenchResults results{.model = setup->ranking.llm().info().path,
-                         .shipped_model = setup->shipped ? setup->shipped->llm().info().path : "",
+    BenchResults results{.model = setup->ranking.llm().model_name(),
+                         .shipped_model = setup->shipped ? setup->shipped->llm().model_name() : "",
                          .policy = std::string(policy_->name()),
                          .threads = static_cast<std::size_t>(thread_count(selected_.common)),
                          .command_line = selected_.command_line,

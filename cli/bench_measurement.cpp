@@ -94,7 +94,7 @@ class Bench {
   // rsd T=2 from the request on, the others from its prefill.
   Result<void> by_decoders(std::size_t number) {
     const auto start = Clock::now();
-    const double passes_before = setup_.ranking.llm().passes_ms();
+    const double passes_before = setup_.ranking.local_llm()->passes_ms();
     auto opened = setup_.ranking.open(request_);
     if (!opened) return opened.error();
     PositionScorer& scorer = *opened->scorer;
@@ -103,7 +103,7 @@ class Bench {
     if (!answer) return answer.error();
     const double total_ms = ms_since(start);
     benched_.overhead =
-        1 - (setup_.ranking.llm().passes_ms() - passes_before) / std::max(total_ms, 1e-9);
+        1 - (setup_.ranking.local_llm()->passes_ms() - passes_before) / std::max(total_ms, 1e-9);
     benched_.ways.push_back(cost_of(kRsd, *answer));
     benched_.ways.back().total_ms = total_ms;
     for (std::size_t n = 0; n < std::size(kWays); ++n) {
@@ -120,7 +120,7 @@ class Bench {
 
   Result<void> generate(Engine& engine, const char* way) {
     const TextTask task = text_task(*engine.llm().tokenizer(), request_, target_);
-    const auto times = engine.llm().time_generation(task.prompt, task.answer);
+    const auto times = engine.local_llm()->time_generation(task.prompt, task.answer);
     if (!times) return times.error().within(way);
     benched_.ways.push_back({.way = way,
                              .encodings = task.answer.size(),
@@ -133,8 +133,8 @@ class Bench {
 
   // The prompt, and one that differs from it in the last fifth.
   Result<void> reuse() {
-    LlamaEngine& llm = setup_.reusing.llm();
-    auto prompt = setup_.reusing.prompts().build(request_, llm.info().context_size);
+    LlmEngine& llm = setup_.reusing.llm();
+    auto prompt = setup_.reusing.prompts().build(request_, llm.context_size());
     if (!prompt) return prompt.error();
     Prompt other = *prompt;
     std::reverse(other.tokens.end() - static_cast<std::ptrdiff_t>(other.tokens.size() / 5),
@@ -147,7 +147,7 @@ class Bench {
     return {};
   }
 
-  static Result<Prefill> prefill(LlamaEngine& llm, Prompt prompt) {
+  static Result<Prefill> prefill(LlmEngine& llm, Prompt prompt) {
     auto scorer = llm.open(std::move(prompt));
     if (!scorer) return scorer.error();
     return (*scorer)->prefill(std::nullopt);

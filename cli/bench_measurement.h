@@ -41,7 +41,7 @@ inline constexpr const char* kRsd = "rsd T=2";
 inline constexpr const char* kGeneration = "generation";
 inline constexpr const char* kShippedGeneration = "generation, as shipped";
 
-// What is measured, and with what.
+// What is measured, and with what: local LLMs.
 struct BenchSetup {
   Engine ranking;
   Engine reusing;                               // the same model, with memory for prompts

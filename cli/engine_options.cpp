@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <filesystem>
 #include <limits>
 #include <system_error>
 #include <utility>
@@ -9,6 +10,7 @@
 #include "model_store.h"
 #include "option_checks.h"
 #include "prepared_model.h"
+#include "rsd/llm/load_tokenizer.h"
 
 namespace rsd::cli {
 namespace {
@@ -44,6 +46,22 @@ Result<PromptTemplates> load_templates(const std::vector<std::string>& files) {
     templates.set(*std::move(loaded));
   }
   return templates;
+}
+
+// Requests at a time, where a remote engine is not told how many: servers make batches of them.
+constexpr std::size_t kRemoteParallel = 16;
+
+Result<void> check_options(const EngineOptions& options) {
+  if (auto sensible = check_remote_options(options.remote); !sensible) return sensible;
+  if (!options.remote.is_remote()) return {};
+  const auto refuse = [&](const std::string& option, const std::string& instead) {
+    return Error(ErrorCode::kInvalidArgument,
+                 option + " is for --engine llama; with " + options.remote.engine + " " + instead);
+  };
+  if (!options.loras.empty())
+    return refuse("--lora", "the server applies adapters, under names of --engine-model");
+  if (options.gpu_layers != 0) return refuse("--gpu-layers", "the server has its own settings");
+  return {};
 }
 
 }  // namespace
@@ -111,7 +129,26 @@ void add_cache_option(CLI::App& command, EngineOptions& options) {
       ->group("Model");
 }
 
+void add_parallel_option(CLI::App& command, EngineOptions& options) {
+  command
+      .add_option("--parallel", options.parallel,
+                  "Requests that go through the LLM together, as many as fit into --ctx-size; "
+                  "for models that llama.cpp keeps no partial cache of: 1. With vllm and sglang "
+                  "the default is " +
+                      std::to_string(kRemoteParallel))
+      ->check(whole_number(1, kMaxParallel))
+      ->capture_default_str()
+      ->type_name("N")
+      ->group("Model");
+}
+
+void settle_parallel(const CLI::App& command, EngineOptions& options) {
+  const bool is_named = command.get_option("--parallel")->count() > 0;
+  if (options.remote.is_remote() && !is_named) options.parallel = kRemoteParallel;
+}
+
 Result<Conditions> engine_conditions(const EngineOptions& options) {
+  if (auto sensible = check_options(options); !sensible) return sensible.error();
   const auto model = model_path(options);
   if (!model) return model.error();
   const auto loras = parse_loras(options.loras);
@@ -125,12 +162,24 @@ Result<Conditions> engine_conditions(const EngineOptions& options) {
   for (const auto& file : options.prompt_templates) {
     told["prompt-template"] += identity_of(file) + "; ";
   }
+  if (!options.remote.is_remote()) return told;
+  auto served = RemoteEngine::served_model(remote_options(options.remote));
+  if (!served) return served.error();
+  told["engine"] = options.remote.engine;
+  told["engine-model"] = *std::move(served);
   return told;
 }
 
 Result<Engine> Engine::load(const EngineOptions& options, const CommonOptions& common) {
-  auto templates = load_templates(options.prompt_templates);
+  if (auto sensible = check_options(options); !sensible) return sensible.error();
+  const auto templates = load_templates(options.prompt_templates);
   if (!templates) return templates.error();
+  return options.remote.is_remote() ? connect(options, *templates)
+                                    : load_local(options, common, *templates);
+}
+
+Result<Engine> Engine::load_local(const EngineOptions& options, const CommonOptions& common,
+                                  const PromptTemplates& templates) {
   auto model = model_path(options);
   if (!model) return model.error();
   auto loras = parse_loras(options.loras);
@@ -146,12 +195,33 @@ Result<Engine> Engine::load(const EngineOptions& options, const CommonOptions& c
                            .log = llama_log_sink()};
   auto llm = LlamaEngine::load(llama);
   if (!llm) return llm.error();
-  PromptBuilder prompts((*llm)->tokenizer(), *templates);
-  return Engine(*std::move(llm), std::move(prompts));
+  PromptBuilder prompts((*llm)->tokenizer(), templates);
+  LlamaEngine* const local = llm->get();
+  return Engine(*std::move(llm), local, std::move(prompts));
+}
+
+Result<Engine> Engine::connect(const EngineOptions& options, const PromptTemplates& templates) {
+  const auto model = model_path(options);
+  if (!model) return model.error();
+  auto tokenizer = load_tokenizer(*model, llama_log_sink());
+  if (!tokenizer) return tokenizer.error();
+  RemoteOptions remote = remote_options(options.remote);
+  remote.tokenizer = *std::move(tokenizer);
+  remote.context_size = options.context_size;
+  remote.parallel = options.parallel;
+  auto llm = RemoteEngine::connect(std::move(remote));
+  if (!llm) return llm.error();
+  PromptBuilder prompts((*llm)->tokenizer(), templates);
+  return Engine(*std::move(llm), nullptr, std::move(prompts));
+}
+
+std::string Engine::short_name() const {
+  if (!local_) return llm_->model_name();
+  return std::filesystem::path(llm_->model_name()).stem().string();
 }
 
 Result<Engine::Opened> Engine::open(const Request& request) {
-  auto prompt = prompts_.build(request, llm_->info().context_size);
+  auto prompt = prompts_.build(request, llm_->context_size());
   if (!prompt) return prompt.error();
   Opened opened{.truncated_candidates = prompt->truncated_candidates};
   auto scorer = llm_->open(*std::move(prompt));

@@ -186,7 +186,7 @@ class EvalRun {
   }
 
   Results describe(const Engine& engine) const {
-    return {.model = engine.llm().info().path,
+    return {.model = engine.llm().model_name(),
             .threads = static_cast<std::size_t>(thread_count(selected_.common)),
             .rsd_version = RSD_VERSION,
             .command_line = selected_.command_line,
@@ -291,6 +291,7 @@ void add_eval_command(CLI::App& app, Selected& selected) {
                                   "Compare decoders on request files: agreement, encodings, time");
   add_options(*command, *options);
   add_engine_options(*command, options->engine);
+  add_remote_options(*command, options->engine.remote);
   command->callback([&selected, options] {
     selected.run = [&selected, options]() -> int {
       auto result = EvalRun(*options, selected).run();

@@ -1,4 +1,4 @@
-// The server's engine: a local LLM with its prompts and policies.
+// The server's engine: an LLM with its prompts and policies.
 #pragma once
 
 #include <memory>
@@ -17,7 +17,7 @@ class LlmRankingEngine final : public server::RankingEngine {
                                                           const DecoderOptions& options);
 
   std::string model_name() const override { return name_; }
-  std::size_t context_size() const override { return engine_.llm().info().context_size; }
+  std::size_t context_size() const override { return engine_.llm().context_size(); }
   std::size_t max_candidates(Task task) const override {
     return engine_.prompts().identifiers(task).size();
   }
@@ -34,7 +34,7 @@ class LlmRankingEngine final : public server::RankingEngine {
   BatchScorer& llm() override { return engine_.llm(); }
   server::PromptFigures prompt_figures() const override;
 
-  LlamaEngine& local_llm() noexcept { return engine_.llm(); }
+  Engine& engine() noexcept { return engine_; }
 
  private:
   LlmRankingEngine(Engine engine, std::string name)

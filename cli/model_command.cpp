@@ -31,7 +31,7 @@ void print_identifiers(const char* task, const Identifiers& identifiers) {
 int inspect(const EngineOptions& options, const CommonOptions& common) {
   const auto engine = Engine::load(options, common);
   if (!engine) return fail(engine.error());
-  const ModelInfo& info = engine->llm().info();
+  const ModelInfo& info = engine->local_llm()->info();
   std::cout << "path: " << info.path << "\nmodel: " << info.description
             << "\narchitecture: " << info.architecture << "\nparameters: " << info.n_parameters
             << "\nweights: " << info.size_bytes << " bytes\nvocabulary: " << info.n_vocabulary

@@ -65,7 +65,7 @@ int render(const RenderOptions& options, const CommonOptions& common) {
   if (!output) return fail(output.error());
   const auto tokenizer = engine->llm().tokenizer();
   for (const auto& request : *requests) {
-    const auto prompt = engine->prompts().build(request, engine->llm().info().context_size);
+    const auto prompt = engine->prompts().build(request, engine->llm().context_size());
     if (!prompt)
       return fail(prompt.error().within(options.requests + ": request \"" + request.id + "\""));
     const std::string text = options.format == "jsonl" ? as_json(request, *prompt, *tokenizer)

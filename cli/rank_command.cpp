@@ -137,7 +137,7 @@ class RankRun {
   }
 
   Result<Prompt> prompt_of(const Request& request) const {
-    return engine_->prompts().build(request, engine_->llm().info().context_size);
+    return engine_->prompts().build(request, engine_->llm().context_size());
   }
 
   // One prompt for all candidates, if that is wanted and possible.
@@ -262,14 +262,14 @@ class RankRun {
     auto engine = Engine::load(options_.engine, common_);
     if (!engine) return engine.error();
     engine_.emplace(*std::move(engine));
-    LlamaEngine& llm = engine_->llm();
+    LlmEngine& llm = engine_->llm();
     batch_.emplace(
         llm,
         ScorerOpener{.has_room = [&llm](const Prompt& next) { return llm.has_room(next); },
                      .open = [&llm](Prompt next) { return llm.open(std::move(next)); }},
         options_.engine.parallel, &costs_);
     if (options_.decoder.deadline_ms) {
-      if (auto done = learn_costs(engine_->llm(), costs_); !done) return done;
+      if (auto done = learn_costs(*engine_, costs_); !done) return done;
     }
     return open_outputs();
   }
@@ -368,7 +368,7 @@ class RankRun {
       if (auto told = write_conditions(options_.output, conditions_); !told) return told;
     }
     if (options_.trace.empty()) return {};
-    auto trace = OutputFile::open(options_.trace, format_trace_header(engine_->llm().info().path));
+    auto trace = OutputFile::open(options_.trace, format_trace_header(engine_->llm().model_name()));
     if (!trace) return trace.error();
     trace_.emplace(*std::move(trace));
     return {};
@@ -529,16 +529,11 @@ void add_rank_command(CLI::App& app, Selected& selected) {
   add_engine_options(*command, options->engine);
   options->engine.cache_ram = 16;
   add_cache_option(*command, options->engine);
-  command
-      ->add_option("--parallel", options->engine.parallel,
-                   "Requests that go through the LLM together, as many as fit into --ctx-size; "
-                   "for models that llama.cpp keeps no partial cache of: 1")
-      ->check(whole_number(1, kMaxParallel))
-      ->capture_default_str()
-      ->type_name("N")
-      ->group("Model");
+  add_parallel_option(*command, options->engine);
+  add_remote_options(*command, options->engine.remote);
   add_output_options(*command, *options);
-  command->callback([&selected, options] {
+  command->callback([&selected, options, command] {
+    settle_parallel(*command, options->engine);
     selected.run = [&selected, options]() -> int {
       auto result = RankRun(*options, selected.common).run();
       return result ? *result : fail(result.error());

@@ -7,7 +7,6 @@
 #include <csignal>
 #include <cstdlib>
 #include <ctime>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -158,12 +157,11 @@ class ServeRun {
   Result<void> load_engine() try {
     auto engine = Engine::load(options_.engine, common_);
     if (!engine) return engine.error();
-    const auto path = std::filesystem::path(engine->llm().info().path);
-    model_name_ = options_.alias.empty() ? path.stem().string() : options_.alias;
+    model_name_ = options_.alias.empty() ? engine->short_name() : options_.alias;
     auto ranking = LlmRankingEngine::create(*std::move(engine), model_name_, options_.decoder);
     if (!ranking) return ranking.error();
     CostModel costs;
-    if (auto done = learn_costs((*ranking)->local_llm(), costs); !done) return done;
+    if (auto done = learn_costs((*ranking)->engine(), costs); !done) return done;
     service_->start(*std::move(ranking), costs);
     return {};
   } catch (const std::exception& defect) {
@@ -291,15 +289,10 @@ void add_serve_command(CLI::App& app, Selected& selected) {
   options->engine.cache_ram = kCacheMib;
   add_cache_option(*command, options->engine);
   options->engine.parallel = kParallel;
-  command
-      ->add_option("--parallel", options->engine.parallel,
-                   "Requests that go through the LLM together, as many as fit into --ctx-size; "
-                   "for models that llama.cpp keeps no partial cache of: 1")
-      ->check(whole_number(1, kMaxParallel))
-      ->capture_default_str()
-      ->type_name("N")
-      ->group("Model");
+  add_parallel_option(*command, options->engine);
+  add_remote_options(*command, options->engine.remote);
   command->callback([&selected, options, command] {
+    settle_parallel(*command, options->engine);
     options->level_is_given = command->get_option("--log-level")->count() > 0;
     selected.run = [&selected, options]() -> int {
       auto result = ServeRun(*options, selected.common).run();

@@ -166,6 +166,13 @@ class TrainRun {
   // Does it learn from traces, or begin with the agent that is given as it is?
   bool supervises() const { return options_.init.empty() || options_.supervised_only; }
 
+  std::string name_of_model() const {
+    if (engine_ && !engine_->local_llm()) return engine_->llm().model_name();
+    return options_.engine.model.empty()
+               ? "the default model"
+               : std::filesystem::path(options_.engine.model).filename().string();
+  }
+
   AgentNotes notes() const {
     AgentNotes notes{{"rsd", RSD_VERSION},
                      {"seed", std::to_string(common_.seed)},
@@ -175,9 +182,7 @@ class TrainRun {
                      {"budget", std::to_string(options_.budget)}};
     notes["stages"] = supervises() ? "supervised" : "";
     if (!options_.supervised_only) notes["stages"] += supervises() ? ", rpo" : "rpo";
-    notes["model"] = options_.engine.model.empty()
-                         ? "the default model"
-                         : std::filesystem::path(options_.engine.model).filename().string();
+    notes["model"] = name_of_model();
     for (const auto& path : options_.requests)
       notes["requests"] += std::filesystem::path(path).filename().string() + " ";
     return notes;
@@ -283,7 +288,7 @@ class TrainRun {
     if (!kept) return kept.error();
     auto llm = engine();
     if (!llm) return llm.error();
-    if (kept->empty()) *kept = format_trace_header((*llm)->llm().info().path);
+    if (kept->empty()) *kept = format_trace_header((*llm)->llm().model_name());
     auto output = OutputFile::open(folder_->traces_path(), *kept);
     if (!output) return output.error();
     const CollectOptions collecting{

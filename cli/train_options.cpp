@@ -77,6 +77,7 @@ void add_train_options(CLI::App& command, TrainOptions& options) {
   add_data_options(command, options);
   add_training_options(command, options);
   add_engine_options(command, options.engine);
+  add_remote_options(command, options.engine.remote);
   options.engine.cache_ram = 1024;                        // RPO comes back to every prompt
   options.engine.reuse = PromptReuseMode::kWholePrompts;  // a resumed training ends as any other
   add_cache_option(command, options.engine);

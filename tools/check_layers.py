@@ -72,7 +72,7 @@ USERS = {
     "llama.cpp": ["llm"],
     "ggml": ["llm", "agent", "train"],
     "yaml-cpp": ["prompt", "cli", "server"],
-    "nlohmann-json": ["data", "train", "eval", "remote", "cli", "server", TESTS],
+    "nlohmann-json": ["llm", "data", "train", "eval", "remote", "cli", "server", TESTS],
     "CLI11": ["cli", "server"],
     "spdlog": ["cli", "server"],
     "openssl": ["cli", "server"],

@@ -10,6 +10,9 @@ namespace {
 
 using Deadline = std::optional<Clock::time_point>;
 
+// How long is waited for parts that go on side by side before others may come in.
+constexpr std::chrono::milliseconds kLookInterval{10};
+
 Deadline earlier(const Deadline& a, const Deadline& b) {
   if (!a || !b) return a ? a : b;
   return std::min(*a, *b);
@@ -18,18 +21,21 @@ Deadline earlier(const Deadline& a, const Deadline& b) {
 }  // namespace
 
 struct BatchRun::Request {
-  std::size_t ticket;
+  std::size_t name;
   Clock::time_point due;
   Decoding decoding;
   std::unique_ptr<PositionScorer> scorer;
   RequestRun run;
-  std::optional<PassPart> part;  // that it waits for
+  std::optional<PassPart> part;             // that it waits for
+  std::optional<PartQueue::Ticket> ticket;  // of the part, while it is under way in a queue
+  PassCosts costs;                          // of that part
+  Clock::time_point part_start;
   std::optional<Error> failure;
   bool ended = false;
 
   Request(std::size_t number, Decoding own, std::unique_ptr<PositionScorer> opened,
           RunOptions options)
-      : ticket(number),
+      : name(number),
         due(Clock::time_point::max()),
         decoding(std::move(own)),
         scorer(std::move(opened)),
@@ -40,6 +46,7 @@ struct BatchRun::Request {
     if (failure) ended = true;
   }
   void ask() {
+    if (ticket) return;
     auto next = run.next();
     if (!next) return note(next.error());
     part = *next;
@@ -51,7 +58,10 @@ struct BatchRun::Request {
 BatchRun::BatchRun(BatchScorer& llm, CostModel* costs, std::function<Clock::time_point()> now)
     : llm_(llm), costs_(costs), now_(std::move(now)) {}
 
-BatchRun::~BatchRun() = default;
+BatchRun::~BatchRun() {
+  for (const auto& request : requests_)
+    withdraw(*request);
+}
 
 void BatchRun::add(std::size_t ticket, Decoding decoding, std::unique_ptr<PositionScorer> scorer,
                    const Timeliness& times) {
@@ -62,19 +72,66 @@ void BatchRun::add(std::size_t ticket, Decoding decoding, std::unique_ptr<Positi
 }
 
 bool BatchRun::cancel(std::size_t ticket) {
-  return std::erase_if(requests_, [&](const auto& request) { return request->ticket == ticket; }) >
-         0;
+  return std::erase_if(requests_, [&](const auto& request) {
+           if (request->name != ticket) return false;
+           withdraw(*request);
+           return true;
+         }) > 0;
+}
+
+// Its part is not waited for any more.
+void BatchRun::withdraw(Request& request) {
+  if (request.ticket) llm_.queue()->cancel(*std::exchange(request.ticket, std::nullopt));
 }
 
 std::vector<BatchRun::Finished> BatchRun::step() {
   for (const auto& request : requests_)
     request->ask();
-  if (std::ranges::none_of(requests_, &Request::ended)) {
+  const bool some_ended = std::ranges::any_of(requests_, &Request::ended);
+  if (!some_ended && llm_.queue()) {
+    go_on_side_by_side(*llm_.queue());
+  } else if (!some_ended) {
     const auto chosen = choose();
     tell_left_out(chosen);
     if (!chosen.empty()) encode(chosen);
   }
   return take_finished();
+}
+
+// Each part begins as soon as it is known and ends at its own time.
+void BatchRun::go_on_side_by_side(PartQueue& queue) {
+  if (requests_.empty()) return;
+  auto until = now_() + kLookInterval;
+  for (const auto& request : requests_) {
+    until = *earlier(until, request->run.deadline());
+    if (request->ticket) continue;
+    request->costs = {};
+    request->costs.add(request->run);
+    request->part_start = now_();
+    request->ticket = queue.start(*request->part);
+  }
+  for (const auto& ended : queue.wait(until)) {
+    const auto found = std::ranges::find_if(
+        requests_, [&](const auto& request) { return request->ticket == ended.ticket; });
+    if (found == requests_.end()) continue;
+    Request& request = **found;
+    request.ticket.reset();
+    if (costs_ && ended.result) request.costs.observe(*costs_, ms_of(*ended.result));
+    request.note(ended.result ? request.run.absorb(*ended.result)
+                              : Result<void>(ended.result.error()));
+  }
+  withdraw_what_is_late();
+}
+
+void BatchRun::withdraw_what_is_late() {
+  const auto now = now_();
+  for (const auto& request : requests_) {
+    if (!request->ticket || !request->is_late(now)) continue;
+    withdraw(*request);
+    const std::chrono::duration<double, std::milli> spent = now - request->part_start;
+    if (costs_) request->costs.observe_given_up(*costs_, spent.count());
+    request->note(request->run.give_up());
+  }
 }
 
 // Those that are due first, and as many more as their deadlines are expected to hold with.
@@ -110,7 +167,7 @@ void BatchRun::tell_left_out(const std::vector<Request*>& chosen) {
     if (!request->run.deadline() || std::ranges::find(chosen, request.get()) != chosen.end())
       continue;
     // A policy that fails here fails again when the answer is due, and is told then.
-    if (const auto so_far = request->run.so_far()) on_left_out_(request->ticket, *so_far);
+    if (const auto so_far = request->run.so_far()) on_left_out_(request->name, *so_far);
   }
 }
 
@@ -122,7 +179,7 @@ void BatchRun::encode(const std::vector<Request*>& chosen) {
   for (const Request* request : chosen) {
     earliest = earlier(earliest, request->run.deadline());
     parts.push_back(*request->part);
-    pass.add(request->run, parts.back());
+    pass.add(request->run);
   }
   const auto start = now_();
   auto results = llm_.encode_parts(parts, earliest);
@@ -155,7 +212,7 @@ std::vector<BatchRun::Finished> BatchRun::take_finished() {
     if (!request->ended) request->ask();
     if (!request->ended) continue;
     auto outcome = request->failure ? Result<Outcome>(*request->failure) : request->run.outcome();
-    finished.push_back({.ticket = request->ticket,
+    finished.push_back({.ticket = request->name,
                         .decoding = std::move(request->decoding),
                         .outcome = std::move(outcome)});
     request.reset();  // its place in the LLM's cache is free

@@ -12,8 +12,8 @@ namespace rsd {
 class PassCosts {
  public:
   // The part that the run's next() named.
-  void add(const RequestRun& run, const PassPart& part) {
-    (part.query ? n_encoded_ : n_prefilled_) += run.n_tokens();
+  void add(const RequestRun& run) {
+    (run.encodes_prompt() ? n_prefilled_ : n_encoded_) += run.n_tokens();
     expected_ms_ += run.expected_ms();
   }
 

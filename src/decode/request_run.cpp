@@ -45,8 +45,9 @@ Result<std::optional<PassPart>> RequestRun::next() {
       if (!step->has_value()) break;
       step_ = std::move(*step);
     }
-    if (!prefilled_) return next_prefill();
-    if (tokens_of(step_->rows) > 0) return next_encoding();
+    if (!prefilled_ && scorer_.has_own_prefill()) return next_prefill();
+    if (auto filled = prefill_without_pass(); !filled) return filled.error();
+    if (needs_pass(step_->rows)) return next_encoding();
     // What came with the prompt costs no pass.
     auto known = scorer_.encode({.proposal = step_->proposal, .rows = step_->rows});
     if (!known) return known.error();
@@ -54,6 +55,25 @@ Result<std::optional<PassPart>> RequestRun::next() {
   }
   ended_ = true;
   return std::optional<PassPart>();
+}
+
+Result<void> RequestRun::prefill_without_pass() {
+  if (prefilled_) return {};
+  const auto prefill = scorer_.prefill(options_.deadline);
+  if (!prefill) return prefill.error();
+  prefilled_ = true;
+  outcome_.prompt_tokens = prefill->n_tokens;
+  return {};
+}
+
+bool RequestRun::encodes_prompt() const noexcept {
+  if (scorer_.has_own_prefill()) return !prefilled_;
+  return decoding_.history().rounds().empty();
+}
+
+// What came with the prompt's own pass needs none.
+bool RequestRun::needs_pass(const RowRange& rows) const noexcept {
+  return tokens_of(rows) > 0 || !scorer_.has_own_prefill();
 }
 
 // Is the deadline further away than the part is expected to take?
@@ -75,15 +95,21 @@ Result<std::optional<PassPart>> RequestRun::next_prefill() {
 
 Result<std::optional<PassPart>> RequestRun::next_encoding() {
   CostModel* const costs = options_.costs;
-  n_tokens_ = tokens_of(step_->rows);
-  expected_ms_ = costs ? costs->encoding_ms(n_tokens_).value_or(0) : 0;
+  const bool with_prompt = encodes_prompt();
+  n_tokens_ = tokens_of(step_->rows) + (with_prompt ? scorer_.n_prefill_tokens() : 0);
+  expected_ms_ = 0;
+  if (costs) {
+    const auto ms = with_prompt ? costs->prefill_ms(n_tokens_) : costs->encoding_ms(n_tokens_);
+    expected_ms_ = ms.value_or(0);
+  }
   if (expect_in_time()) {
     return std::optional(PassPart{
         .scorer = &scorer_,
         .query = EncodingQuery{
             .proposal = step_->proposal, .rows = step_->rows, .give_up_at = options_.deadline}});
   }
-  if (costs) costs->doubt_encoding();
+  if (costs && with_prompt) costs->doubt_prefill();
+  if (costs && !with_prompt) costs->doubt_encoding();
   if (auto ended = end_without_time(); !ended) return ended.error();
   return std::optional<PassPart>();
 }
@@ -93,7 +119,7 @@ Result<std::optional<PassPart>> RequestRun::next_encoding() {
 Result<void> RequestRun::end_without_time() {
   outcome_.deadline_hit = true;
   ended_ = true;
-  if (!decoding_.history().rounds().empty()) return {};
+  if (!decoding_.history().rounds().empty() || !scorer_.has_own_prefill()) return {};
   step_ = Decoding::Step{.proposal = {}, .rows = {0, 1}};
   auto first = scorer_.encode({.proposal = {}, .rows = step_->rows});
   if (!first) return first.error();
@@ -115,6 +141,8 @@ Result<void> RequestRun::absorb(const PartResult& result) {
 Result<void> RequestRun::take_in(const Encoding& encoding) {
   outcome_.timing.decode_ms += encoding.ms;
   outcome_.tokens_encoded += encoding.n_tokens;
+  if (!scorer_.has_own_prefill())  // it may be remembered, with the time that it took
+    unbilled_ms_ += std::max(0.0, encoding.ms - ms_between(part_start_, options_.now()));
   const bool is_first = outcome_.round_ms.empty();
   outcome_.round_ms.push_back(encoding.ms + (is_first ? outcome_.timing.prefill_ms : 0));
   const Decoding::Step step = *std::exchange(step_, std::nullopt);

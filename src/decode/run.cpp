@@ -1,7 +1,5 @@
 #include "rsd/decode/run.h"
 
-#include <variant>
-
 #include "decode/pass_costs.h"
 #include "rsd/decode/request_run.h"
 
@@ -19,10 +17,6 @@ Result<PartResult> encode(const PassPart& part, const std::optional<Clock::time_
   return PartResult(*prefill);
 }
 
-double ms_of(const PartResult& result) {
-  return std::visit([](const auto& part) { return part.ms; }, result);
-}
-
 }  // namespace
 
 Result<Outcome> run(Decoding& decoding, PositionScorer& scorer, const RunOptions& options) {
@@ -32,7 +26,7 @@ Result<Outcome> run(Decoding& decoding, PositionScorer& scorer, const RunOptions
     if (!part) return part.error();
     if (!part->has_value()) return request.outcome();
     PassCosts pass;
-    pass.add(request, **part);
+    pass.add(request);
     const auto start = options.now();
     auto result = encode(**part, options.deadline);
     if (!result && result.error().code() != ErrorCode::kDeadlineExceeded) return result.error();

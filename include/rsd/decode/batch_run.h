@@ -40,6 +40,9 @@ struct Timeliness {
 // for ever. A pass that runs into a deadline all the same is given up; the requests whose time is
 // over end with what they have, the others' work is done again.
 //
+// Where the LLM has a PartQueue, requests don't wait for each other: each has its own part under
+// way, and a deadline ends that part only.
+//
 // What a request waits for others shows in Timing::total_ms only: its prefill and decode times are
 // its shares of the passes. Not thread-safe.
 class BatchRun {
@@ -71,7 +74,8 @@ class BatchRun {
     Result<Outcome> outcome;  // as of run()
   };
   // Makes one pass and gives those that came to their end, in the order of adding. Where some come
-  // to their end without a pass, they are given at once, and none is made.
+  // to their end without a pass, they are given at once, and none is made. With a PartQueue it
+  // returns when a part has ended, or after some milliseconds, so that others can be added.
   std::vector<Finished> step();
 
  private:
@@ -81,6 +85,9 @@ class BatchRun {
   void tell_left_out(const std::vector<Request*>& chosen);
   void encode(const std::vector<Request*>& chosen);
   void give_up_what_is_late(const std::vector<Request*>& chosen);
+  void go_on_side_by_side(PartQueue& queue);
+  void withdraw_what_is_late();
+  void withdraw(Request& request);
   std::vector<Finished> take_finished();
 
   BatchScorer& llm_;

@@ -40,8 +40,10 @@ struct EncodingQuery {
 };
 
 struct Encoding {
-  LogitMatrix rows;          // [query.rows.size(), n_items]
-  std::size_t n_tokens = 0;  // tokens that went through the LLM for it, the prompt's not counted
+  LogitMatrix rows;  // [query.rows.size(), n_items]
+  // Tokens that went through the LLM for it. The prompt's are counted only where this encoding
+  // carried them (has_own_prefill).
+  std::size_t n_tokens = 0;
   double ms = 0;
 };
 
@@ -61,6 +63,11 @@ class PositionScorer {
   // Tokens that a first prefill() would encode now: the prompt's, less a beginning that is known
   // from an earlier request.
   virtual std::size_t n_prefill_tokens() const = 0;
+
+  // Does the prompt go through the LLM in a pass of its own, of which row 0 comes out? Where it
+  // doesn't, prefill() tells the prompt's tokens and takes no time; the first encoding carries the
+  // prompt and is billed for it.
+  virtual bool has_own_prefill() const noexcept { return true; }
 
   // Encodes the prompt. Done once: later calls return the figures of the first, so several
   // decodings of one request can each be billed for it. kDeadlineExceeded when `give_up_at` passes
@@ -90,16 +97,45 @@ struct PassPart {
 
 using PartResult = std::variant<Prefill, Encoding>;
 
+// The milliseconds that it is billed.
+inline double ms_of(const PartResult& result) {
+  return std::visit([](const auto& part) { return part.ms; }, result);
+}
+
+// Parts that go through the LLM side by side, each in its own time, as on several machines. Not
+// thread-safe; nothing goes on but in wait().
+class PartQueue {
+ public:
+  using Ticket = std::size_t;
+  struct Ended {
+    Ticket ticket = 0;
+    Result<PartResult> result;  // billed from start() on; kRuntime when the LLM fails
+  };
+
+  virtual ~PartQueue() = default;
+
+  // The part begins, of a scorer that this LLM has opened. Scorer and proposal must stay until the
+  // part has ended or is cancelled.
+  virtual Ticket start(const PassPart& part) = 0;
+  virtual void cancel(Ticket ticket) = 0;
+  // Those that ended, as soon as there is one; none when `until` comes first.
+  virtual std::vector<Ended> wait(Clock::time_point until) = 0;
+};
+
 // An LLM that serves the scorers of several requests in one pass. Not thread-safe.
 class BatchScorer {
  public:
   virtual ~BatchScorer() = default;
 
+  // Where parts need not wait for each other; it lives as long as the LLM. nullptr: they share one
+  // machine, and a pass takes longer the more is in it.
+  virtual PartQueue* queue() noexcept { return nullptr; }
+
   // What prefill() and encode() would give, in order. The parts are of scorers that this LLM has
-  // opened, one of each. Each is billed the time of the pass by its share of the tokens. An error
-  // is that of all, and what can be done about it is as for one scorer: kDeadlineExceeded when
-  // `give_up_at` passes meanwhile (the queries' own are not looked at), kRuntime when the LLM
-  // fails.
+  // opened, one of each. Each is billed the time of the pass by its share of the tokens, or side by
+  // side its own. An error is that of all, and what can be done about it is as for one scorer:
+  // kDeadlineExceeded when `give_up_at` passes meanwhile (the queries' own are not looked at),
+  // kRuntime when the LLM fails.
   virtual Result<std::vector<PartResult>> encode_parts(
       std::span<const PassPart> parts, std::optional<Clock::time_point> give_up_at) = 0;
 };

@@ -27,6 +27,8 @@ class RequestRun {
   // nothing is known of the costs.
   std::size_t n_tokens() const noexcept { return n_tokens_; }
   double expected_ms() const noexcept { return expected_ms_; }
+  // Does the part bring the prompt to the LLM?
+  bool encodes_prompt() const noexcept;
   const std::optional<Clock::time_point>& deadline() const noexcept { return options_.deadline; }
 
   // What came of the part. kRuntime when a logit is not finite.
@@ -42,6 +44,8 @@ class RequestRun {
  private:
   template <class Work>
   auto by_agent(Work work);
+  Result<void> prefill_without_pass();
+  bool needs_pass(const RowRange& rows) const noexcept;
   Result<std::optional<PassPart>> next_prefill();
   Result<std::optional<PassPart>> next_encoding();
   bool expect_in_time();
@@ -59,7 +63,7 @@ class RequestRun {
   Clock::time_point part_start_;
   std::size_t n_tokens_ = 0;
   double expected_ms_ = 0;
-  double unbilled_ms_ = 0;  // of a prefill that an earlier decoding of the request has waited for
+  double unbilled_ms_ = 0;  // of what an earlier decoding of the request has waited for
   Outcome outcome_;
 };
 

@@ -3,24 +3,20 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
-#include <string_view>
-#include <utility>
 #include <vector>
 
+#include "rsd/core/log.h"
 #include "rsd/core/result.h"
+#include "rsd/decode/llm_engine.h"
 #include "rsd/decode/position_scorer.h"
 #include "rsd/prompt/prompt_builder.h"
 #include "rsd/prompt/tokenizer.h"
 
 namespace rsd {
-
-enum class LogLevel { kDebug, kInfo, kWarning, kError };
-using LogSink = std::function<void(LogLevel, std::string_view line)>;
 
 struct LoraFile {
   std::string path;
@@ -53,9 +49,6 @@ struct LlamaOptions {
   LogSink log;         // rsd's and llama.cpp's; one per process, the engine loaded last sets it
 };
 
-inline constexpr std::size_t kDefaultMaxContext = 8192;
-inline constexpr std::size_t kMaxParallel = 128;
-
 struct ModelInfo {
   std::string path;
   std::string description;   // architecture, size and quantisation, as llama.cpp names them
@@ -74,16 +67,6 @@ struct ModelInfo {
 // Shorter common beginnings, such as the instruction, aren't worth another rounding.
 inline constexpr std::size_t kMinReusedTokens = 64;
 
-// Of all prompts of an engine so far.
-struct PromptReuse {
-  std::size_t n_prompts = 0;
-  std::size_t n_hits = 0;          // prompts of which a beginning was used again
-  std::size_t tokens_encoded = 0;  // of the prompts
-  std::size_t tokens_reused = 0;
-  std::size_t kept_prompts = 0;
-  std::size_t kept_bytes = 0;
-};
-
 // What it takes to generate a text behind a prompt.
 struct GenerationTimes {
   double prefill_ms = 0;
@@ -91,7 +74,7 @@ struct GenerationTimes {
 };
 
 // Not thread-safe: one thread at a time may use an engine and its scorers.
-class LlamaEngine final : public BatchScorer {
+class LlamaEngine final : public LlmEngine {
  public:
   // kInvalidArgument (an option out of range), kNotFound (no such file), kInvalidInput (not a GGUF,
   // truncated, or an adapter for another model), kUnsupported (an embedding or encoder model),
@@ -104,8 +87,10 @@ class LlamaEngine final : public BatchScorer {
   ~LlamaEngine() override;
 
   const ModelInfo& info() const noexcept;
-  std::shared_ptr<const Tokenizer> tokenizer() const noexcept;
-  PromptReuse prompt_reuse() const noexcept;
+  std::string model_name() const override { return info().path; }
+  std::size_t context_size() const noexcept override { return info().context_size; }
+  std::shared_ptr<const Tokenizer> tokenizer() const noexcept override;
+  PromptReuse prompt_reuse() const noexcept override;
   // Time that the LLM's passes have taken so far, without what we do before and behind them.
   double passes_ms() const noexcept;
 
@@ -117,13 +102,11 @@ class LlamaEngine final : public BatchScorer {
   Result<GenerationTimes> time_generation(std::span<const TokenId> prompt,
                                           std::span<const TokenId> answer);
 
-  // A scorer for one prompt; nothing is encoded yet. The engine has one cache, which the scorers
-  // that are open share: one more than options.parallel takes the place of the oldest, which then
-  // must not be used any more (LogicError). The engine must outlive its scorers. kTooLong when
-  // prompt and ranking exceed the context, kRuntime when they exceed what the others leave of it.
-  Result<std::unique_ptr<PositionScorer>> open(Prompt prompt);
-  // May it be opened beside those that are?
-  bool has_room(const Prompt& prompt) const noexcept;
+  // The engine has one cache, which the scorers that are open share: one more than options.parallel
+  // takes the place of the oldest, which then must not be used any more (LogicError). Besides the
+  // errors of LlmEngine kRuntime, when prompt and ranking exceed what the others leave of it.
+  Result<std::unique_ptr<PositionScorer>> open(Prompt prompt) override;
+  bool has_room(const Prompt& prompt) const noexcept override;
 
   Result<std::vector<PartResult>> encode_parts(
       std::span<const PassPart> parts, std::optional<Clock::time_point> give_up_at) override;

@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+"""Do a local LLM and a server that runs the same model rank alike?
+
+usage: same_rankings.py --model MODEL.gguf --engine vllm|sglang --engine-url URL [--requests FILE]
+                        [--rsd PROGRAM] [--engine-model NAME] [--decoder NAME] [--at-least TAU]
+
+Ranks the requests with rsd on the GGUF and on the server and prints Kendall's tau of each pair of
+rankings, their mean, and how many are the same. Exits with 1 where the mean is below --at-least.
+"""
+
+import argparse
+import itertools
+import json
+import pathlib
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def kendall_tau(ranking, other):
+    """Of two rankings of the same items; 1 for a single item."""
+    place = {item: n for n, item in enumerate(other)}
+    pairs = list(itertools.combinations(ranking, 2))
+    if not pairs:
+        return 1.0
+    concordant = sum(place[a] < place[b] for a, b in pairs)
+    return (2 * concordant - len(pairs)) / len(pairs)
+
+
+def rankings(options, *engine):
+    command = [options.rsd, "rank", "--requests", options.requests, "--model", options.model,
+               "--decoder", options.decoder, *engine]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        sys.exit(f"same_rankings: {' '.join(command)} failed with {done.returncode}")
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    return {answer["id"]: answer["ranking"] for answer in answers}
+
+
+def parse(arguments):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rsd", default=str(ROOT / "build" / "release" / "rsd"))
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--requests", default=str(ROOT / "examples" / "passages.jsonl"))
+    parser.add_argument("--engine", required=True, choices=["vllm", "sglang"])
+    parser.add_argument("--engine-url", required=True)
+    parser.add_argument("--engine-model")
+    parser.add_argument("--decoder", default="exact")
+    parser.add_argument("--at-least", type=float, default=0.98)
+    return parser.parse_args(arguments)
+
+
+def main(arguments):
+    options = parse(arguments)
+    remote = ["--engine", options.engine, "--engine-url", options.engine_url]
+    if options.engine_model:
+        remote += ["--engine-model", options.engine_model]
+    there = rankings(options, *remote)
+    here = rankings(options)
+    taus = []
+    for name, ranking in here.items():
+        taus.append(kendall_tau(ranking, there[name]))
+        print(f"{name}: {taus[-1]:.3f}")
+    mean = sum(taus) / len(taus)
+    same = sum(here[name] == there[name] for name in here)
+    print(f"mean Kendall tau {mean:.4f}; {same} of {len(taus)} rankings are the same")
+    return 0 if mean >= options.at_least else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,82 @@
+#include "remote_options.h"
+
+#include <spdlog/spdlog.h>
+
+#include <cstdlib>
+
+#include "option_checks.h"
+
+namespace rsd::cli {
+namespace {
+
+constexpr const char* kKeyVariable = "RSD_ENGINE_API_KEY";
+
+LogSink remote_log_sink() {
+  return [](LogLevel level, std::string_view line) {
+    switch (level) {
+      case LogLevel::kError:
+        return spdlog::error("{}", line);
+      case LogLevel::kWarning:
+        return spdlog::warn("{}", line);
+      case LogLevel::kInfo:
+        return spdlog::info("{}", line);
+      case LogLevel::kDebug:
+        return spdlog::debug("{}", line);
+    }
+  };
+}
+
+}  // namespace
+
+void add_remote_options(CLI::App& command, RemoteEngineOptions& options) {
+  const std::string group = "Remote engine";
+  command
+      .add_option(
+          "--engine", options.engine,
+          "Where the LLM runs: llama (here), vllm or sglang (on a server; --model is then the "
+          "GGUF or tokenizer.json of the same model)")
+      ->check(one_of({kLocalEngine, "vllm", "sglang"}))
+      ->capture_default_str()
+      ->type_name("NAME")
+      ->group(group);
+  command
+      .add_option("--engine-url", options.urls,
+                  "The server's address, http://HOST:PORT; may be given several times, for "
+                  "replicas of the same model")
+      ->allow_extra_args(false)
+      ->check(not_empty())
+      ->type_name("URL")
+      ->group(group);
+  command
+      .add_option("--engine-model", options.model,
+                  "The server's name for the model; without it the first that it names. The "
+                  "server's key is taken from the environment, RSD_ENGINE_API_KEY")
+      ->check(not_empty())
+      ->type_name("NAME")
+      ->group(group);
+}
+
+Result<void> check_remote_options(const RemoteEngineOptions& options) {
+  const auto refuse = [](const std::string& message) {
+    return Error(ErrorCode::kInvalidArgument, message);
+  };
+  if (options.is_remote() && options.urls.empty())
+    return refuse("--engine " + options.engine + " needs --engine-url");
+  if (!options.is_remote() && !options.urls.empty())
+    return refuse("--engine-url is for --engine vllm or sglang");
+  if (!options.is_remote() && !options.model.empty())
+    return refuse("--engine-model is for --engine vllm or sglang");
+  return {};
+}
+
+RemoteOptions remote_options(const RemoteEngineOptions& options) {
+  RemoteOptions remote;
+  remote.server = options.engine == "sglang" ? RemoteServer::kSglang : RemoteServer::kVllm;
+  remote.urls = options.urls;
+  remote.model = options.model;
+  if (const char* key = std::getenv(kKeyVariable)) remote.api_key = key;
+  remote.log = remote_log_sink();
+  return remote;
+}
+
+}  // namespace rsd::cli

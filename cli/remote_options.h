@@ -1,0 +1,32 @@
+// The options that choose an LLM on other machines.
+#pragma once
+
+#include <CLI/App.hpp>
+#include <string>
+#include <vector>
+
+#include "rsd/core/result.h"
+#include "rsd/remote/remote_engine.h"
+
+namespace rsd::cli {
+
+inline constexpr const char* kLocalEngine = "llama";
+
+struct RemoteEngineOptions {
+  std::string engine = kLocalEngine;
+  std::vector<std::string> urls;
+  std::string model;  // empty = what the server says
+
+  bool is_remote() const { return engine != kLocalEngine; }
+};
+
+// --engine, --engine-url, --engine-model.
+void add_remote_options(CLI::App& command, RemoteEngineOptions& options);
+
+// kInvalidArgument: options that contradict each other.
+Result<void> check_remote_options(const RemoteEngineOptions& options);
+
+// What the library is told, but for the tokenizer. The key is RSD_ENGINE_API_KEY's.
+RemoteOptions remote_options(const RemoteEngineOptions& options);
+
+}  // namespace rsd::cli

@@ -1,0 +1,299 @@
+#include "remote/connect.h"
+
+#include <algorithm>
+#include <array>
+#include <random>
+#include <span>
+#include <string_view>
+#include <thread>
+#include <utility>
+
+#include "remote/backoff.h"
+#include "remote/http_answer.h"
+#include "remote/protocol_json.h"
+#include "remote/replica_set.h"
+
+namespace rsd {
+namespace {
+
+using Json = nlohmann::json;
+
+// Of what is asked at the start, which is little.
+constexpr std::chrono::milliseconds kStartTimeout{20'000};
+
+Error invalid(const std::string& message) {
+  return {ErrorCode::kInvalidArgument, message};
+}
+
+void tell(const RemoteOptions& options, LogLevel level, const std::string& line) {
+  if (options.log) options.log(level, line);
+}
+
+// Makes all calls at once; those that fail for a reason that may pass are made again, a few times.
+// The replies are in the order of the calls.
+std::vector<HttpReply> ask_all(HttpClient& http, const std::vector<HttpCall>& calls,
+                               const RemotePatience& patience) {
+  Backoff backoff(patience.backoff, patience.max_backoff, std::random_device{}());
+  std::vector<HttpReply> replies(calls.size());
+  std::vector<std::size_t> missing(calls.size());
+  for (std::size_t n = 0; n < calls.size(); ++n)
+    missing[n] = n;
+  for (std::size_t n_failed = 0; !missing.empty(); ++n_failed) {
+    if (n_failed > 0) std::this_thread::sleep_for(backoff.delay(n_failed));
+    std::vector<std::pair<HttpClient::Ticket, std::size_t>> started;
+    for (const std::size_t n : missing)
+      started.emplace_back(http.start(calls[n]), n);
+    missing.clear();
+    for (std::size_t left = started.size(); left > 0;) {
+      for (auto& ended : http.wait(Clock::time_point::max())) {
+        const auto found =
+            std::ranges::find(started, ended.ticket, &decltype(started)::value_type::first);
+        const ReplyKind kind = kind_of(ended.reply);
+        const bool may_pass = kind == ReplyKind::kTransient || kind == ReplyKind::kBusy;
+        if (may_pass && n_failed < patience.retries) missing.push_back(found->second);
+        replies[found->second] = std::move(ended.reply);
+        --left;
+      }
+    }
+  }
+  return replies;
+}
+
+struct Listing {
+  std::vector<std::string> names;
+  std::optional<std::size_t> context_size;
+};
+
+// {"data": [{"id": …, "max_model_len": …}, …]}
+std::optional<Listing> parse_listing(const std::string& body) {
+  const auto json = Json::parse(body, nullptr, /*allow_exceptions=*/false);
+  const auto* data = member(json, "data");
+  if (!data || !data->is_array()) return std::nullopt;
+  Listing listing;
+  for (const Json& entry : *data) {
+    const auto* name = member(entry, "id");
+    if (!name || !name->is_string()) return std::nullopt;
+    listing.names.push_back(name->get<std::string>());
+    if (!listing.context_size) listing.context_size = whole_number(member(entry, "max_model_len"));
+  }
+  return listing.names.empty() ? std::nullopt : std::optional(std::move(listing));
+}
+
+// SGLang's older way: {"model_path": …}
+std::optional<Listing> parse_model_info(const std::string& body) {
+  const auto json = Json::parse(body, nullptr, /*allow_exceptions=*/false);
+  const auto* path = member(json, "model_path");
+  if (!path || !path->is_string()) return std::nullopt;
+  return Listing{.names = {path->get<std::string>()}, .context_size = std::nullopt};
+}
+
+std::vector<HttpReply> get_all(HttpClient& http, const RemoteOptions& options,
+                               const std::string& path) {
+  std::vector<HttpCall> calls;
+  for (const auto& url : options.urls)
+    calls.push_back({.url = url + path, .body = std::nullopt, .timeout = kStartTimeout});
+  return ask_all(http, calls, options.patience);
+}
+
+// A replica that isn't there now may be later; one that refuses us won't help.
+Result<std::optional<Listing>> listing_of(const std::string& url, const HttpReply& reply,
+                                          const std::optional<Listing>& parsed) {
+  const ReplyKind kind = kind_of(reply);
+  if (kind == ReplyKind::kAnswer && !parsed) {
+    return Error(ErrorCode::kUnsupported,
+                 "engine " + url + ": what it says of its models is not understood");
+  }
+  if (kind == ReplyKind::kRefused)
+    return Error(ErrorCode::kRuntime, "engine " + url + ": " + describe(reply));
+  return parsed;
+}
+
+std::vector<std::pair<HttpReply, std::optional<Listing>>> listings(HttpClient& http,
+                                                                   const RemoteOptions& options) {
+  std::vector<std::pair<HttpReply, std::optional<Listing>>> found;
+  auto replies = get_all(http, options, "/v1/models");
+  const bool lacks_listing =
+      std::ranges::any_of(replies, [](const HttpReply& reply) { return reply.status == 404; });
+  const bool asks_again = options.server == RemoteServer::kSglang && lacks_listing;
+  if (asks_again) replies = get_all(http, options, "/get_model_info");
+  for (HttpReply& reply : replies) {
+    auto listing = asks_again ? parse_model_info(reply.body) : parse_listing(reply.body);
+    found.emplace_back(std::move(reply), std::move(listing));
+  }
+  return found;
+}
+
+// A prompt of a few tokens and two identifiers that stand in it; the rows of both.
+struct ProbeTokens {
+  std::vector<TokenId> prompt;
+  std::array<IdentifierToken, 2> identifiers;
+  std::array<ItemId, 2> proposal{ItemId(0), ItemId(1)};
+
+  RowQuestion question() const {
+    return {.prompt = prompt, .identifiers = identifiers, .proposal = proposal, .rows = {0, 2}};
+  }
+};
+
+Result<ProbeTokens> probe_tokens(const Tokenizer& tokenizer) {
+  ProbeTokens probe{.prompt = tokenizer.encode_text("Which of these is the first: A or B?")};
+  if (probe.prompt.size() < 2 || probe.prompt.front() == probe.prompt.back())
+    return Error(ErrorCode::kUnsupported, "the tokenizer tells no two words apart");
+  probe.identifiers = {IdentifierToken(probe.prompt.front().value()),
+                       IdentifierToken(probe.prompt.back().value())};
+  return probe;
+}
+
+// What the replica reads in the tokens; nullopt where it doesn't tell. vLLM says {"prompt": …},
+// SGLang {"text": …}.
+std::optional<std::string> text_in(const HttpReply& reply) {
+  if (kind_of(reply) != ReplyKind::kAnswer) return std::nullopt;
+  const auto json = Json::parse(reply.body, nullptr, /*allow_exceptions=*/false);
+  for (const char* name : {"prompt", "text"}) {
+    const auto* text = member(json, name);
+    if (text && text->is_string()) return text->get<std::string>();
+  }
+  return std::nullopt;
+}
+
+// SentencePiece puts a space in front of whatever it reads.
+std::string_view without_spaces_around(std::string_view text) {
+  while (text.starts_with(' '))
+    text.remove_prefix(1);
+  while (text.ends_with(' '))
+    text.remove_suffix(1);
+  return text;
+}
+
+// What is wrong with it at the first replica that doesn't understand it; nullopt where all do.
+std::optional<std::string> objection(HttpClient& http, const RemoteOptions& options,
+                                     const ServedModel& model, const Protocol& protocol,
+                                     const RowQuestion& question) {
+  std::vector<HttpCall> calls;
+  for (const auto& url : model.reached) {
+    calls.push_back({.url = url + std::string(protocol.path()),
+                     .body = protocol.body(question, model.name, CacheUse::kRead),
+                     .timeout = options.patience.answer_timeout});
+  }
+  const auto replies = ask_all(http, calls, options.patience);
+  for (std::size_t n = 0; n < replies.size(); ++n) {
+    if (kind_of(replies[n]) != ReplyKind::kAnswer)
+      return "engine " + model.reached[n] + ": " + describe(replies[n]);
+    const auto parsed = protocol.parse(replies[n].body, question);
+    if (!parsed) return "engine " + model.reached[n] + ": " + parsed.error().message();
+  }
+  return std::nullopt;
+}
+
+Result<void> check_times(const RemotePatience& patience) {
+  const auto in_range = [](std::chrono::milliseconds time) {
+    return time.count() >= 1 && time <= std::chrono::hours(24);
+  };
+  for (const auto time : {patience.connect_timeout, patience.answer_timeout, patience.backoff,
+                          patience.max_backoff, patience.open_time, patience.max_open_time})
+    if (!in_range(time)) return invalid("a time of the engine's patience must be 1 ms to 1 day");
+  if (patience.retries > 20) {
+    return invalid("retries is " + std::to_string(patience.retries) + "; it must be 0 to 20");
+  }
+  if (patience.failures_to_open < 1) return invalid("failures_to_open must be 1 or more");
+  return {};
+}
+
+}  // namespace
+
+Result<void> check_remote_options(RemoteOptions& options) {
+  constexpr std::size_t kMaxReplicas = 64;
+  if (options.urls.empty() || options.urls.size() > kMaxReplicas) {
+    return invalid("there are " + std::to_string(options.urls.size()) +
+                   " engine URLs; there must be 1 to " + std::to_string(kMaxReplicas));
+  }
+  for (std::string& url : options.urls) {
+    auto parsed = parse_replica_url(url);
+    if (!parsed) return parsed.error();
+    url = *std::move(parsed);
+  }
+  for (const auto& url : options.urls)
+    if (std::ranges::count(options.urls, url) > 1)
+      return invalid("engine URL " + url + " is given twice");
+  if (options.parallel < 1 || options.parallel > kMaxParallel) {
+    return invalid("parallel is " + std::to_string(options.parallel) + "; it must be 1 to " +
+                   std::to_string(kMaxParallel));
+  }
+  if (options.max_answer_bytes < 1) return invalid("max_answer_bytes must be 1 or more");
+  return check_times(options.patience);
+}
+
+Result<ServedModel> find_model(HttpClient& http, const RemoteOptions& options) {
+  const auto found = listings(http, options);
+  ServedModel model{.name = options.model, .context_size = std::nullopt, .reached = {}};
+  std::string silent;
+  for (std::size_t n = 0; n < found.size(); ++n) {
+    const std::string& url = options.urls[n];
+    const auto listing = listing_of(url, found[n].first, found[n].second);
+    if (!listing) return listing.error();
+    if (!*listing) {
+      silent += (silent.empty() ? "" : "; ") + url + ": " + describe(found[n].first);
+      continue;
+    }
+    const auto& names = (*listing)->names;
+    if (model.name.empty()) model.name = names.front();
+    if (std::ranges::find(names, model.name) == names.end())
+      return invalid("engine " + url + " serves " + names.front() + ", not " + model.name);
+    const auto size = (*listing)->context_size;
+    if (size) model.context_size = std::min(*size, model.context_size.value_or(*size));
+    model.reached.push_back(url);
+  }
+  if (model.reached.empty()) return Error(ErrorCode::kRuntime, "no engine answers: " + silent);
+  if (!silent.empty()) tell(options, LogLevel::kWarning, "some engines don't answer: " + silent);
+  return model;
+}
+
+Result<void> check_vocabulary(HttpClient& http, const RemoteOptions& options,
+                              const ServedModel& model) {
+  const std::string text = "How are 42 split peas ranked? As naïve Bücher, (perhaps) ever so well.";
+  const auto tokens = options.tokenizer->encode_text(text);
+  std::string body = "{\"model\":" + json_string(model.name) + ",\"tokens\":";
+  append_numbers(body, std::span(tokens));
+  std::vector<HttpCall> calls;
+  for (const auto& url : model.reached)
+    calls.push_back({.url = url + "/detokenize", .body = body + "}", .timeout = kStartTimeout});
+  const auto replies = ask_all(http, calls, options.patience);
+  for (std::size_t n = 0; n < replies.size(); ++n) {
+    const auto read = text_in(replies[n]);
+    if (!read) {
+      tell(options, LogLevel::kInfo,
+           "engine " + model.reached[n] + " doesn't tell whether the tokenizer is its own");
+    } else if (without_spaces_around(*read) != text) {
+      return invalid("the tokenizer is not that of " + model.name + " at " + model.reached[n] +
+                     ": it reads \"" + *read + "\" in the tokens of \"" + text + "\"");
+    }
+  }
+  return {};
+}
+
+Result<std::shared_ptr<const Protocol>> find_protocol(HttpClient& http,
+                                                      const RemoteOptions& options,
+                                                      const ServedModel& model) {
+  const auto probe = probe_tokens(*options.tokenizer);
+  if (!probe) return probe.error();
+  std::vector<std::shared_ptr<const Protocol>> known;
+  if (options.server == RemoteServer::kSglang) {
+    known = {sglang_generate_protocol()};
+  } else {
+    known = {vllm_generate_protocol(), vllm_completions_protocol()};
+  }
+  std::string objections;
+  for (auto& protocol : known) {
+    const auto why_not = objection(http, options, model, *protocol, probe->question());
+    if (!why_not) {
+      tell(options, LogLevel::kInfo,
+           "model " + model.name + " is asked by " + std::string(protocol->name()) +
+               (objections.empty() ? "" : ", since " + objections));
+      return std::move(protocol);
+    }
+    objections +=
+        (objections.empty() ? "" : "; ") + std::string(protocol->name()) + ": " + *why_not;
+  }
+  return Error(ErrorCode::kUnsupported, "no way of asking is understood: " + objections);
+}
+
+}  // namespace rsd

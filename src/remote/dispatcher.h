@@ -1,0 +1,82 @@
+// Takes questions to replicas and brings the answers, whatever it takes in between.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "remote/backoff.h"
+#include "remote/http_client.h"
+#include "remote/protocol.h"
+#include "remote/replica_set.h"
+#include "rsd/core/result.h"
+#include "rsd/remote/remote_engine.h"
+
+namespace rsd {
+
+// Each question goes to one replica at a time: the preferred one, else the least loaded. A failure
+// that may pass moves it on to the others, one after the other; when none of them is left it waits,
+// and begins anew, as often as RemotePatience says. Not thread-safe; everything happens in wait().
+class Dispatcher {
+ public:
+  using Id = std::size_t;
+  struct Answered {
+    Id id = 0;
+    Result<RowAnswer> answer;            // kRuntime names the replicas and what they said
+    std::optional<std::size_t> replica;  // that gave it
+    double ms = 0;                       // since ask()
+  };
+
+  // Options as of RemoteEngine::connect, checked.
+  Dispatcher(const RemoteOptions& options, std::unique_ptr<HttpClient> http,
+             std::shared_ptr<const Protocol> protocol, std::string model);
+  ~Dispatcher();
+
+  // The tokens that the question refers to must stay where they are until it is answered or
+  // cancelled.
+  Id ask(const RowQuestion& question, std::optional<std::size_t> preferred);
+  void cancel(Id id);
+  // The answers that came, as soon as there is one; none when `until` comes first or nothing was
+  // asked.
+  std::vector<Answered> wait(Clock::time_point until);
+
+  // A request's later questions are to meet the same prefix cache.
+  void bind(std::size_t replica) { ++replicas_[replica].n_bound; }
+  void unbind(std::size_t replica) { --replicas_[replica].n_bound; }
+
+  const Protocol& protocol() const noexcept { return *protocol_; }
+  const std::string& model() const noexcept { return model_; }
+  RemoteTraffic traffic() const;
+
+ private:
+  struct Job;
+
+  void start_what_is_due(Clock::time_point now);
+  void start(Id id, Job& job, std::size_t replica);
+  void take(HttpClient::Ended ended);
+  void take_answer(Id id, Job& job, std::size_t replica, const HttpReply& reply);
+  void note_failure(Job& job, std::size_t replica, const HttpReply& reply, bool on_trial);
+  void begin_anew(Id id, Job& job, Clock::time_point now);
+  void end(Id id, Result<RowAnswer> answer, std::optional<std::size_t> replica);
+  Error all_failed(const Job& job) const;
+  Clock::time_point next_start(Clock::time_point until) const;
+  void tell(LogLevel level, const std::string& line) const;
+
+  RemotePatience patience_;
+  LogSink log_;
+  std::unique_ptr<HttpClient> http_;
+  std::shared_ptr<const Protocol> protocol_;
+  std::string model_;
+  ReplicaSet replicas_;
+  Backoff backoff_;
+  std::map<Id, std::unique_ptr<Job>> jobs_;
+  std::map<HttpClient::Ticket, Id> under_way_;
+  std::vector<Answered> answered_;
+  RemoteTraffic traffic_;
+  Id next_id_ = 1;
+};
+
+}  // namespace rsd

@@ -1,0 +1,79 @@
+#include "remote/http_answer.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include "remote/protocol_json.h"
+
+namespace rsd {
+namespace {
+
+using Json = nlohmann::json;
+
+// FastAPI says {"detail": …}, vLLM {"error": {"message": …}}, SGLang either of them, or "message".
+std::string message_in(const std::string& body) {
+  const auto json = Json::parse(body, nullptr, /*allow_exceptions=*/false);
+  if (json.is_discarded()) return body;
+  const auto* error = member(json, "error");
+  for (const Json* where : {error, &json}) {
+    if (!where) continue;
+    for (const char* name : {"message", "detail"}) {
+      const auto* text = member(*where, name);
+      if (text && text->is_string()) return text->get<std::string>();
+    }
+  }
+  return error && error->is_string() ? error->get<std::string>() : body;
+}
+
+// One line of printable ASCII, so that a log stays one, whoever wrote it.
+std::string shortened(std::string text) {
+  constexpr std::size_t kMost = 300;
+  const bool is_cut = text.size() > kMost;
+  if (is_cut) text.resize(kMost);
+  std::ranges::replace_if(
+      text, [](unsigned char c) { return c < 0x20 || c > 0x7E; }, ' ');
+  return text + (is_cut ? "…" : "");
+}
+
+}  // namespace
+
+ReplyKind kind_of(const HttpReply& reply) {
+  switch (reply.failure) {
+    case HttpFailure::kNone:
+      break;
+    case HttpFailure::kConnect:
+    case HttpFailure::kBroken:
+      return ReplyKind::kTransient;
+    case HttpFailure::kTimeout:
+      return ReplyKind::kTimeout;
+    case HttpFailure::kTooLong:
+      return ReplyKind::kRefused;
+    case HttpFailure::kOther:
+      return ReplyKind::kUnusable;
+  }
+  switch (reply.status) {
+    case 200:
+      return ReplyKind::kAnswer;
+    case 429:
+      return ReplyKind::kBusy;
+    case 408:
+    case 500:
+    case 502:
+    case 503:
+    case 504:
+      return ReplyKind::kTransient;
+    default:
+      return ReplyKind::kRefused;
+  }
+}
+
+std::string describe(const HttpReply& reply) {
+  if (reply.failure == HttpFailure::kTooLong) return "its answer is longer than is allowed";
+  if (reply.failure != HttpFailure::kNone) return shortened(reply.reason);
+  std::string text = "status " + std::to_string(reply.status);
+  if (reply.status == 401 || reply.status == 403) text += " (is the API key right?)";
+  const std::string message = message_in(reply.body);
+  return message.empty() ? text : text + ": " + shortened(message);
+}
+
+}  // namespace rsd

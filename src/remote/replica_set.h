@@ -1,0 +1,69 @@
+// The servers that run the same model, and which of them to ask.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "remote/circuit_breaker.h"
+#include "rsd/core/result.h"
+#include "rsd/decode/position_scorer.h"
+
+namespace rsd {
+
+struct Replica {
+  std::string url;  // without a slash at its end
+  CircuitBreaker breaker;
+  Clock::time_point busy_until{};  // as it said itself
+  std::size_t n_under_way = 0;     // questions
+  std::size_t n_bound = 0;         // requests whose later questions go to it
+  std::size_t n_answered = 0;
+  std::string last_failure;
+
+  bool is_available(Clock::time_point now) const {
+    return breaker.allows(now) && now >= busy_until;
+  }
+  Clock::time_point available_at() const { return std::max(busy_until, breaker.next_try()); }
+  bool is_on_trial(Clock::time_point now) const {
+    return breaker.is_open() && !breaker.allows(now) && now >= breaker.next_try();
+  }
+  std::size_t load() const { return n_under_way + n_bound; }
+};
+
+// The URL as it is used: without slashes or "/v1" at its end. kInvalidArgument: it isn't one of a
+// server, or holds what doesn't belong into one: a password, a query.
+Result<std::string> parse_replica_url(const std::string& text);
+
+class ReplicaSet {
+ public:
+  ReplicaSet(const std::vector<std::string>& urls, const CircuitBreaker::Limits& limits) {
+    for (const auto& url : urls)
+      replicas_.push_back({.url = url, .breaker = CircuitBreaker(limits)});
+  }
+
+  std::size_t size() const noexcept { return replicas_.size(); }
+  Replica& operator[](std::size_t n) { return replicas_.at(n); }
+  const Replica& operator[](std::size_t n) const { return replicas_.at(n); }
+
+  // The preferred one of those that `may` be asked and are available, else the least loaded of
+  // them, the first of several. nullopt where there is none.
+  template <class May>
+  std::optional<std::size_t> pick(Clock::time_point now, std::optional<std::size_t> preferred,
+                                  May may) const {
+    std::optional<std::size_t> best;
+    for (std::size_t n = 0; n < replicas_.size(); ++n) {
+      if (!may(n) || !replicas_[n].is_available(now)) continue;
+      if (preferred == n) return n;
+      if (!best || replicas_[n].load() < replicas_[*best].load()) best = n;
+    }
+    return best;
+  }
+
+ private:
+  std::vector<Replica> replicas_;
+};
+
+}  // namespace rsd

@@ -1,0 +1,79 @@
+// vLLM's POST /inference/v1/generate: one prompt, whose rows come back as one array.
+#include <limits>
+
+#include "remote/base64.h"
+#include "remote/npy.h"
+#include "remote/protocol.h"
+#include "remote/protocol_json.h"
+#include "remote/vllm_usage.h"
+
+namespace rsd {
+namespace {
+
+constexpr const char* kRows = "prompt_token_id_logprobs";
+
+// `answer` has one choice, and was made of so many tokens.
+Result<void> check_frame(const nlohmann::json& answer, std::size_t n_tokens) {
+  const auto* choices = member(answer, "choices");
+  if (!choices || !choices->is_array() || choices->size() != 1 ||
+      whole_number(member(choices->front(), "index")) != 0) {
+    return bad_answer("doesn't have one choice with the index 0");
+  }
+  const auto* usage = member(answer, "usage");
+  return usage ? check_prompt_tokens(*usage, n_tokens) : Result<void>();
+}
+
+class VllmGenerate final : public Protocol {
+ public:
+  std::string_view name() const noexcept override { return "vLLM /inference/v1/generate"; }
+  std::string_view path() const noexcept override { return "/inference/v1/generate"; }
+  // The server's --max-logprobs tells, when it is exceeded.
+  std::size_t max_identifiers() const noexcept override {
+    return std::numeric_limits<std::size_t>::max();
+  }
+
+  std::string body(const RowQuestion& question, std::string_view model,
+                   CacheUse cache) const override {
+    const std::vector<TokenId> tokens = question.tokens_with_last_row();
+    std::string text = "{\"model\":" + json_string(model) + ",\"token_ids\":";
+    append_numbers(text, std::span(tokens));
+    text += R"(,"sampling_params":{"max_tokens":1,"temperature":0,"detokenize":false,)";
+    text += "\"prompt_logprob_start\":" +
+            std::to_string(question.prompt.size() - 1 + question.rows.first);
+    text += ",\"prompt_logprob_token_ids\":[";
+    std::string identifiers;
+    append_numbers(identifiers, question.identifiers);
+    for (std::size_t row = 0; row < question.rows.size(); ++row)
+      text += (row > 0 ? "," : "") + identifiers;
+    text += "],\"skip_reading_prefix_cache\":";
+    text += cache == CacheUse::kSkip ? "true}}" : "false}}";
+    return text;
+  }
+
+  Result<std::optional<RowAnswer>> parse(std::string_view answer,
+                                         const RowQuestion& question) const override {
+    const auto json = parse_answer(answer);
+    if (!json) return json.error();
+    const std::size_t n_tokens = question.prompt.size() + question.rows.end;
+    if (auto right = check_frame(*json, n_tokens); !right) return right.error();
+    const auto* rows = member(*json, kRows);
+    if (!rows) return bad_answer(std::string("has no ") + kRows);
+    if (rows->is_null()) return std::optional<RowAnswer>();
+    if (!rows->is_string()) return bad_answer(std::string("'s ") + kRows + " isn't a string");
+    const auto file = decode_base64(rows->get_ref<const std::string&>());
+    if (!file) return file.error().within(std::string("the answer's ") + kRows);
+    auto matrix = parse_npy(*file, question.rows.size(), question.identifiers.size());
+    if (!matrix) return matrix.error().within(std::string("the answer's ") + kRows);
+    if (auto finite = check_finite(*matrix); !finite) return finite.error();
+    return std::optional(
+        RowAnswer{.rows = *std::move(matrix), .cached_tokens = vllm_cached_tokens(*json)});
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<const Protocol> vllm_generate_protocol() {
+  return std::make_unique<VllmGenerate>();
+}
+
+}  // namespace rsd

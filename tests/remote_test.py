@@ -1,0 +1,201 @@
+"""Remote engines at the command line, on a made-up server and a tiny model's tokenizer.
+
+Usage: remote_test.py RSD FAKE_ENGINE [unittest's arguments]
+"""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+from support.rsd_server import Server
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+MODEL = str(ROOT / "tests" / "models" / "tiny-bpe.gguf")
+EXAMPLES = str(ROOT / "examples" / "recommendations.jsonl")
+EXAMPLES_TEXT = pathlib.Path(EXAMPLES).read_text()
+RSD = FAKE_ENGINE = ""
+
+OK, USAGE, INVALID, RUNTIME = 0, 2, 5, 6
+
+
+def run(*arguments, **environment):
+    variables = {**os.environ, "no_proxy": "127.0.0.1", **environment}
+    return subprocess.run(
+        [RSD, *map(str, arguments)], capture_output=True, text=True, timeout=120, env=variables
+    )
+
+
+def rank(*arguments, **environment):
+    return run("rank", "--requests", EXAMPLES, "-m", MODEL, *arguments, **environment)
+
+
+def rankings(done):
+    return [json.loads(line)["ranking"] for line in done.stdout.splitlines()]
+
+
+class FakeEngine:
+    """The server, until the end of the `with`."""
+
+    def __init__(self, *arguments):
+        self.arguments = arguments
+
+    def __enter__(self):
+        self.process = subprocess.Popen(
+            [FAKE_ENGINE, *self.arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        return f"http://127.0.0.1:{int(self.process.stdout.readline())}"
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.wait(timeout=30)
+        self.process.stdout.close()
+
+
+class RemoteRank(unittest.TestCase):
+    def test_all_ways_of_asking_give_the_same_rankings(self):
+        with FakeEngine() as url, FakeEngine("--no-generate") as old:
+            by_generate = rank("--engine", "vllm", "--engine-url", url, "--log-level", "info")
+            by_completions = rank("--engine", "vllm", "--engine-url", old, "--log-level", "info")
+            by_sglang = rank("--engine", "sglang", "--engine-url", url)
+            exact = rank("--engine", "vllm", "--engine-url", url, "--decoder", "exact")
+            ar = rank("--engine", "vllm", "--engine-url", url, "--decoder", "ar")
+        for done in (by_generate, by_completions, by_sglang, exact, ar):
+            self.assertEqual(done.returncode, OK, done.stderr)
+        self.assertIn("is asked by vLLM /inference/v1/generate", by_generate.stderr)
+        self.assertIn("is asked by vLLM /v1/completions", by_completions.stderr)
+        self.assertEqual(len(rankings(by_generate)), len(EXAMPLES_TEXT.splitlines()))
+        self.assertEqual(rankings(by_completions), rankings(by_generate))
+        self.assertEqual(rankings(by_sglang), rankings(by_generate))
+        self.assertEqual(rankings(exact), rankings(ar))
+
+    def test_rankings_do_not_depend_on_how_many_go_on_at_a_time_or_on_how_many_servers(self):
+        with FakeEngine() as one, FakeEngine() as other:
+            alone = rank("--engine", "vllm", "--engine-url", one, "--parallel", 1)
+            both = rank("--engine", "vllm", "--engine-url", one, "--engine-url", other)
+        self.assertEqual(alone.returncode, OK, alone.stderr)
+        self.assertEqual(rankings(alone), rankings(both))
+
+    def test_a_deadline_is_kept(self):
+        with FakeEngine("--slow-ms", "300") as url:
+            done = rank("--engine", "vllm", "--engine-url", url, "--deadline-ms", 100)
+        self.assertEqual(done.returncode, OK, done.stderr)
+        self.assertTrue(all(json.loads(line)["deadline_hit"] for line in done.stdout.splitlines()))
+
+    def test_the_key_comes_from_the_environment(self):
+        with FakeEngine("--key", "s3cret") as url:
+            arguments = ["--engine", "vllm", "--engine-url", url]
+            refused = rank(*arguments)
+            allowed = rank(*arguments, RSD_ENGINE_API_KEY="s3cret")
+        self.assertEqual(refused.returncode, RUNTIME)
+        self.assertIn("API key", refused.stderr)
+        self.assertEqual(allowed.returncode, OK, allowed.stderr)
+
+    def test_a_server_that_is_not_there_is_named(self):
+        with FakeEngine() as url:
+            pass
+        done = rank("--engine", "vllm", "--engine-url", url)
+        self.assertEqual(done.returncode, RUNTIME)
+        self.assertIn(url, done.stderr)
+
+    def test_a_model_that_is_not_served_is_refused(self):
+        with FakeEngine() as url:
+            done = rank("--engine", "vllm", "--engine-url", url, "--engine-model", "another")
+        self.assertEqual(done.returncode, USAGE)
+        self.assertIn("serves made-up, not another", done.stderr)
+
+    def test_what_another_engine_began_is_not_gone_on_with(self):
+        with tempfile.TemporaryDirectory() as folder, FakeEngine() as url:
+            output = pathlib.Path(folder) / "out.jsonl"
+            arguments = ["--engine-url", url, "--output", output]
+            # A request that fails at its end leaves what is there, and what it depends on.
+            requests = pathlib.Path(folder) / "requests.jsonl"
+            requests.write_text(EXAMPLES_TEXT.splitlines(keepends=True)[0])
+            begun = subprocess.Popen(
+                [RSD, "rank", "--requests", "-", "-m", MODEL, "--engine", "vllm", *arguments],
+                stdin=subprocess.PIPE, env={**os.environ, "no_proxy": "127.0.0.1"}, text=True)
+            begun.stdin.write(requests.read_text())
+            begun.stdin.flush()
+            partial = pathlib.Path(f"{output}.partial")
+            while not partial.exists() or not partial.read_text():
+                self.assertIsNone(begun.poll())
+                time.sleep(0.01)
+            begun.kill()
+            begun.stdin.close()
+            begun.wait()
+            other = rank("--engine", "sglang", *arguments, "--resume")
+            self.assertNotEqual(other.returncode, OK)
+            self.assertIn("engine", other.stderr)
+            same = rank("--engine", "vllm", *arguments, "--resume")
+            self.assertEqual(same.returncode, OK, same.stderr)
+
+
+class RemoteEval(unittest.TestCase):
+    def test_evaluates(self):
+        with tempfile.TemporaryDirectory() as folder, FakeEngine() as url:
+            done = run("eval", "--requests", EXAMPLES, "-m", MODEL, "--limit", 2, "--out", folder,
+                       "--engine", "vllm", "--engine-url", url, "--budgets", "1,2",
+                       "--order-shuffles", 0)
+            self.assertEqual(done.returncode, OK, done.stderr)
+            results = json.loads((pathlib.Path(folder) / "results.json").read_text())
+        self.assertEqual(results["model"], "made-up")
+
+
+class RemoteServe(unittest.TestCase):
+    def test_answers_as_rank_does(self):
+        environment = {**os.environ, "no_proxy": "127.0.0.1"}
+        with FakeEngine() as url:
+            engine = ["--engine", "vllm", "--engine-url", url]
+            ranked = rank(*engine)
+            with Server(RSD, "-m", MODEL, *engine, "--log-level", "info", env=environment) as server:
+                reply = server.call("POST", "/v1/rank", EXAMPLES_TEXT.splitlines()[0].encode())
+                models = server.call("GET", "/v1/models").body.decode()
+                log = server.log()
+        self.assertEqual(reply.status, 200, reply.body)
+        self.assertEqual(reply.json()["answers"][0]["ranking"], rankings(ranked)[0])
+        self.assertIn("made-up", models)
+        self.assertIn("16 requests at a time", log)
+
+
+class RemoteTrain(unittest.TestCase):
+    def test_makes_an_agent(self):
+        with tempfile.TemporaryDirectory() as folder, FakeEngine() as url:
+            agent = pathlib.Path(folder) / "agent.gguf"
+            done = run("train", "--requests", EXAMPLES, "-m", MODEL, "--limit", 4, "--out", agent,
+                       "--engine", "vllm", "--engine-url", url, "--decodings", 2,
+                       "--supervised-steps", 2, "--rpo-steps", 1, "--rollouts", 2, "-t", 1)
+            self.assertEqual(done.returncode, OK, done.stderr)
+            self.assertTrue(agent.exists())
+
+
+class RemoteOptions(unittest.TestCase):
+    def assert_refused(self, text, *arguments):
+        done = rank(*arguments)
+        self.assertEqual(done.returncode, USAGE, done.stderr)
+        self.assertIn(text, done.stderr)
+
+    def test_those_that_contradict_each_other_are_refused(self):
+        url = ["--engine-url", "http://127.0.0.1:1"]
+        self.assert_refused("needs --engine-url", "--engine", "vllm")
+        self.assert_refused("--engine-url is for", *url)
+        self.assert_refused("--engine-model is for", "--engine-model", "m")
+        self.assert_refused("--lora is for", "--engine", "vllm", *url, "--lora", "x.gguf")
+        self.assert_refused("--gpu-layers is for", "--engine", "sglang", *url, "-ngl", "3")
+
+    def test_unknown_engines_and_addresses_are_refused(self):
+        self.assert_refused("vllm", "--engine", "tgi")
+        self.assert_refused("http://", "--engine", "vllm", "--engine-url", "127.0.0.1:8000")
+
+    def test_commands_that_need_the_llm_itself_take_no_remote_one(self):
+        done = run("bench", "--requests", EXAMPLES, "-m", MODEL, "--out", "x", "--engine", "vllm")
+        self.assertEqual(done.returncode, USAGE)
+        self.assertIn("--engine", done.stderr)
+
+
+if __name__ == "__main__":
+    RSD, FAKE_ENGINE = sys.argv[1:3]
+    unittest.main(argv=[sys.argv[0], *sys.argv[3:]])

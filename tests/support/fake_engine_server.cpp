@@ -1,0 +1,366 @@
+#include "support/fake_engine_server.h"
+
+#include <httplib.h>
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <chrono>
+#include <cstdio>
+#include <limits>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <thread>
+#include <utility>
+
+namespace rsd {
+namespace {
+
+using Json = nlohmann::json;
+using Tokens = std::vector<int>;
+using Kind = FakeFault::Kind;
+
+std::uint64_t mixed(std::uint64_t digest, int token) {
+  constexpr std::uint64_t kPrime = 0x100000001b3U;  // FNV-1a
+  return (digest ^ static_cast<std::uint64_t>(token + 1)) * kPrime;
+}
+
+// The logits of the identifiers behind `tokens`.
+std::vector<float> logits_behind(std::span<const int> tokens, const Tokens& identifiers) {
+  std::vector<ItemId> ranking;
+  while (!tokens.empty()) {
+    const auto found = std::ranges::find(identifiers, tokens.back());
+    if (found == identifiers.end()) break;
+    ranking.emplace_back(found - identifiers.begin());
+    tokens = tokens.first(tokens.size() - 1);
+  }
+  std::ranges::reverse(ranking);
+  const SyntheticScorer llm(fake_llm(fake_seed(tokens), identifiers.size()));
+  std::vector<float> logits;
+  for (std::size_t i = 0; i < identifiers.size(); ++i)
+    logits.push_back(llm.logit(ranking, ItemId(i)));
+  return logits;
+}
+
+std::string base64(const std::string& bytes) {
+  constexpr const char* kAlphabet =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string text;
+  for (std::size_t n = 0; n < bytes.size(); n += 3) {
+    std::uint32_t bits = 0;
+    for (std::size_t k = 0; k < 3; ++k)
+      bits = bits << 8U | (n + k < bytes.size() ? static_cast<unsigned char>(bytes[n + k]) : 0U);
+    for (const unsigned shift : {18U, 12U, 6U, 0U})
+      text += kAlphabet[bits >> shift & 63U];
+  }
+  if (bytes.size() % 3 > 0)
+    text.replace(text.size() - (3 - bytes.size() % 3), std::string::npos, 3 - bytes.size() % 3,
+                 '=');
+  return text;
+}
+
+std::string npy(const std::vector<std::vector<float>>& rows) {
+  const std::size_t n_columns = rows.empty() ? 0 : rows.front().size();
+  std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (" +
+                       std::to_string(rows.size()) + ", " + std::to_string(n_columns) + "), }";
+  constexpr std::size_t kPreamble = 10;
+  while ((kPreamble + header.size() + 1) % 64 != 0)
+    header += ' ';
+  header += '\n';
+  std::string file("\x93NUMPY\x01\x00", 8);
+  file += static_cast<char>(header.size() & 0xFFU);
+  file += static_cast<char>(header.size() >> 8U);
+  file += header;
+  for (const auto& row : rows) {
+    for (const float value : row) {
+      const auto bits = std::bit_cast<std::uint32_t>(value);
+      for (const unsigned shift : {0U, 8U, 16U, 24U})
+        file += static_cast<char>(bits >> shift & 0xFFU);
+    }
+  }
+  return file;
+}
+
+void spoil(std::vector<std::vector<float>>& rows, Kind kind) {
+  if (kind == Kind::kOneRowLess) rows.pop_back();
+  if (kind == Kind::kOneItemLess)
+    for (auto& row : rows)
+      row.pop_back();
+  if (kind == Kind::kNan) rows.front().front() = std::numeric_limits<float>::quiet_NaN();
+}
+
+// What servers remember, in blocks.
+class FakePrefixCache {
+ public:
+  // Tokens at its beginning that were seen before; the last one is always computed.
+  std::size_t look_up(const Tokens& tokens, bool reads) {
+    constexpr std::size_t kBlock = 16;
+    std::size_t known = 0;
+    std::uint64_t digest = 0;
+    for (std::size_t n = 0; n < tokens.size(); ++n) {
+      digest = mixed(digest, tokens[n]);
+      if ((n + 1) % kBlock != 0) continue;
+      const bool is_known = !blocks_.insert(digest).second;
+      if (is_known && known + kBlock == n + 1 && n + 1 < tokens.size()) known = n + 1;
+    }
+    return reads ? known : 0;
+  }
+
+ private:
+  std::set<std::uint64_t> blocks_;
+};
+
+}  // namespace
+
+std::uint64_t fake_seed(std::span<const int> prompt) {
+  std::uint64_t digest = 0xcbf29ce484222325U;
+  for (const int token : prompt)
+    digest = mixed(digest, token);
+  return digest;
+}
+
+SyntheticOptions fake_llm(std::uint64_t seed, std::size_t n_items) {
+  return {.seed = seed, .n_items = n_items, .relevance = {}, .prefix_noise = 0.3};
+}
+
+struct FakeEngineServer::State {
+  FakeEngineOptions options;
+  httplib::Server http;
+  int port = 0;
+  std::thread thread;
+  std::atomic<bool> is_dead{false};
+
+  mutable std::mutex mutex;  // of what follows
+  Faults faults;
+  FakePrefixCache cache;
+  std::size_t n_questions = 0;
+  std::size_t at_once = 0;
+  std::size_t most_at_once = 0;
+  std::vector<std::string> bodies;
+
+  using Way = std::optional<Json> (State::*)(const Json& question, Kind fault);
+
+  void add_routes();
+  void answer(const httplib::Request& request, httplib::Response& response, Way way);
+  void give(const Json& body, const FakeFault& fault, httplib::Response& response);
+  bool may(const httplib::Request& request, httplib::Response& response) const;
+  std::size_t look_up(const Tokens& tokens, bool reads);
+  std::optional<Json> generate(const Json& question, Kind fault);
+  std::optional<Json> completions(const Json& question, Kind fault);
+  std::optional<Json> sglang(const Json& question, Kind fault);
+};
+
+std::size_t FakeEngineServer::State::look_up(const Tokens& tokens, bool reads) {
+  const std::lock_guard lock(mutex);
+  return cache.look_up(tokens, reads);
+}
+
+std::optional<Json> FakeEngineServer::State::generate(const Json& question, Kind fault) {
+  const auto tokens = question.at("token_ids").get<Tokens>();
+  const Json& params = question.at("sampling_params");
+  const auto start = params.at("prompt_logprob_start").get<std::size_t>();
+  const auto identifiers = params.at("prompt_logprob_token_ids").get<std::vector<Tokens>>();
+  if (identifiers.size() + 1 + start != tokens.size()) return std::nullopt;
+  const bool skips = params.value("skip_reading_prefix_cache", false);
+  const std::size_t cached = look_up(tokens, !skips);
+  std::vector<std::vector<float>> rows;
+  for (std::size_t r = 0; r < identifiers.size(); ++r)
+    rows.push_back(logits_behind(std::span(tokens).first(start + r + 1), identifiers[r]));
+  spoil(rows, fault);
+  const bool drops = cached > start || fault == Kind::kNoRows;
+  const std::size_t told = tokens.size() + (fault == Kind::kOtherPrompt ? 1 : 0);
+  return Json{
+      {"model", question.at("model")},
+      {"usage", {{"prompt_tokens", told}, {"prompt_tokens_details", {{"cached_tokens", cached}}}}},
+      {"prompt_token_id_logprobs", drops ? Json(nullptr) : Json(base64(npy(rows)))},
+      {"choices", {{{"index", 0}, {"token_ids", {1}}, {"logprobs", nullptr}}}}};
+}
+
+std::optional<Json> FakeEngineServer::State::completions(const Json& question, Kind fault) {
+  const auto prompts = question.at("prompt").get<std::vector<Tokens>>();
+  const auto identifiers = question.at("logprob_token_ids").get<Tokens>();
+  if (identifiers.size() > 128 || question.at("logprobs") != identifiers.size())
+    return std::nullopt;
+  std::vector<std::vector<float>> rows;
+  std::size_t n_tokens = fault == Kind::kOtherPrompt ? 1 : 0;
+  for (const Tokens& prompt : prompts) {
+    rows.push_back(logits_behind(prompt, identifiers));
+    n_tokens += prompt.size();
+  }
+  spoil(rows, fault);
+  Json choices = Json::array();
+  for (std::size_t r = rows.size(); r-- > 0;) {  // in any order
+    Json top{{"token_id:1", -0.5}};              // what was generated
+    for (std::size_t i = 0; i < rows[r].size(); ++i)
+      top["token_id:" + std::to_string(identifiers[i])] = rows[r][i];
+    choices.push_back(
+        {{"index", r}, {"text", "x"}, {"logprobs", {{"top_logprobs", Json::array({top})}}}});
+  }
+  if (fault == Kind::kNoRows) choices[0]["logprobs"] = nullptr;
+  return Json{{"choices", choices}, {"usage", {{"prompt_tokens", n_tokens}}}};
+}
+
+std::optional<Json> FakeEngineServer::State::sglang(const Json& question, Kind fault) {
+  const auto tokens = question.at("input_ids").get<Tokens>();
+  const auto start = question.at("logprob_start_len").get<std::size_t>();
+  const auto identifiers = question.at("token_ids_logprob").get<Tokens>();
+  if (!question.at("return_logprob").get<bool>() || start >= tokens.size()) return std::nullopt;
+  std::vector<std::vector<float>> rows;
+  for (std::size_t at = start + 1; at < tokens.size(); ++at)
+    rows.push_back(logits_behind(std::span(tokens).first(at), identifiers));
+  spoil(rows, fault);
+  Json told = Json::array({nullptr});
+  for (const auto& row : rows) {
+    Json entries = Json::array();
+    for (std::size_t i = 0; i < row.size(); ++i)
+      entries.push_back({row[i], identifiers[i], nullptr});
+    told.push_back(std::move(entries));
+  }
+  if (fault == Kind::kNoRows) told = nullptr;
+  const std::size_t n_tokens = tokens.size() + (fault == Kind::kOtherPrompt ? 1 : 0);
+  return Json{{"text", "x"},
+              {"meta_info",
+               {{"prompt_tokens", n_tokens},
+                {"cached_tokens", 0},
+                {"input_token_ids_logprobs", std::move(told)}}}};
+}
+
+bool FakeEngineServer::State::may(const httplib::Request& request,
+                                  httplib::Response& response) const {
+  const bool right = options.api_key.empty() ||
+                     request.get_header_value("Authorization") == "Bearer " + options.api_key;
+  if (!right) {
+    response.status = 401;
+    response.set_content(R"({"error":{"message":"Unauthorized"}})", "application/json");
+  }
+  return right;
+}
+
+void FakeEngineServer::State::give(const Json& body, const FakeFault& fault,
+                                   httplib::Response& response) {
+  std::string text = body.dump();
+  if (fault.kind == Kind::kNotJson) text = "<html>it works</html>";
+  if (fault.kind == Kind::kTooLong) text.append(std::size_t{4} << 20U, ' ');
+  if (fault.kind != Kind::kCut && fault.kind != Kind::kSilent && !is_dead)
+    return response.set_content(text, "application/json");
+  const std::size_t n_sent = fault.kind == Kind::kCut ? text.size() / 2 : 0;
+  response.set_content_provider(
+      text.size(), "application/json",
+      [text, n_sent](std::size_t offset, std::size_t, httplib::DataSink& sink) {
+        if (offset == 0 && n_sent > 0) return sink.write(text.data(), n_sent);
+        return false;
+      });
+}
+
+void FakeEngineServer::State::answer(const httplib::Request& request, httplib::Response& response,
+                                     Way way) {
+  if (!may(request, response)) return;
+  FakeFault fault;
+  {
+    const std::lock_guard lock(mutex);
+    if (faults) fault = faults(n_questions);
+    ++n_questions;
+    most_at_once = std::max(most_at_once, ++at_once);
+    bodies.push_back(request.body);
+  }
+  const auto slow_until =
+      std::chrono::steady_clock::now() + std::chrono::milliseconds(fault.slow_ms);
+  while (!is_dead && std::chrono::steady_clock::now() < slow_until)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  const auto question = Json::parse(request.body, nullptr, false);
+  const auto body = question.is_discarded() ? std::nullopt : (this->*way)(question, fault.kind);
+  if (fault.retry_after_s > 0)
+    response.set_header("Retry-After", std::to_string(fault.retry_after_s));
+  if (fault.kind == Kind::kStatus || !body) {
+    response.status = body ? fault.status : 400;
+    response.set_content(R"({"error":{"message":"as it was told to"}})", "application/json");
+  } else {
+    give(*body, fault, response);
+  }
+  const std::lock_guard lock(mutex);
+  --at_once;
+}
+
+void FakeEngineServer::State::add_routes() {
+  http.Get("/v1/models", [this](const httplib::Request& request, httplib::Response& response) {
+    if (!may(request, response)) return;
+    const Json body{{"data", {{{"id", options.model}, {"max_model_len", options.max_model_len}}}}};
+    response.set_content(body.dump(), "application/json");
+  });
+  if (!options.detokenized.empty()) {
+    http.Post("/detokenize", [this](const httplib::Request&, httplib::Response& response) {
+      response.set_content(Json{{"prompt", options.detokenized}}.dump(), "application/json");
+    });
+  }
+  const auto add = [this](const char* path, Way way) {
+    http.Post(path, [this, way](const httplib::Request& request, httplib::Response& response) {
+      try {
+        answer(request, response, way);
+      } catch (const std::exception& failure) {  // a question of another shape
+        response.status = 400;
+        response.set_content(failure.what(), "text/plain");
+      }
+    });
+  };
+  if (options.has_generate) add("/inference/v1/generate", &State::generate);
+  add("/v1/completions", &State::completions);
+  add("/generate", &State::sglang);
+}
+
+FakeEngineServer::FakeEngineServer(FakeEngineOptions options) : state_(std::make_unique<State>()) {
+  state_->options = std::move(options);
+  state_->http.new_task_queue = [] { return new httplib::ThreadPool(256); };  // a connection each
+  state_->http.set_tcp_nodelay(true);
+  state_->http.set_keep_alive_max_count(1'000'000);
+  state_->add_routes();
+  const int wanted = state_->options.port;
+  if (wanted == 0) {
+    state_->port = state_->http.bind_to_any_port("127.0.0.1");
+  } else if (state_->http.bind_to_port("127.0.0.1", wanted)) {
+    state_->port = wanted;
+  }
+  RSD_CHECK(state_->port > 0, "a free port");
+  state_->thread = std::thread([this] { state_->http.listen_after_bind(); });
+  while (!state_->http.is_running())
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+}
+
+FakeEngineServer::~FakeEngineServer() {
+  kill();
+}
+
+void FakeEngineServer::kill() {
+  state_->is_dead = true;
+  state_->http.stop();
+  if (state_->thread.joinable()) state_->thread.join();
+}
+
+int FakeEngineServer::port() const noexcept {
+  return state_->port;
+}
+std::string FakeEngineServer::url() const {
+  return "http://127.0.0.1:" + std::to_string(state_->port);
+}
+
+void FakeEngineServer::set_faults(Faults faults) {
+  const std::lock_guard lock(state_->mutex);
+  state_->faults = std::move(faults);
+  state_->n_questions = 0;
+  state_->bodies.clear();
+}
+std::size_t FakeEngineServer::n_questions() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->n_questions;
+}
+std::size_t FakeEngineServer::most_at_once() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->most_at_once;
+}
+std::vector<std::string> FakeEngineServer::bodies() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->bodies;
+}
+
+}  // namespace rsd
