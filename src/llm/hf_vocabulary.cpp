@@ -94,8 +94,9 @@ Result<void> check_kind(const Json& file) {
   if (!is_bpe) return unsupported("its model is no BPE");
   if (model.value("byte_fallback", false)) return unsupported("its BPE is not one of bytes");
   for (const char* affix : {"continuing_subword_prefix", "end_of_word_suffix"}) {
-    const Json text = model.value(affix, Json());
-    if (!text.is_null() && text != "") return unsupported(std::string("it has a ") + affix);
+    const bool is_set = model.contains(affix) && !model.at(affix).is_null();
+    if (is_set && !model.at(affix).get_ref<const std::string&>().empty())
+      return unsupported(std::string("it has a ") + affix);
   }
   const Json normalizer = file.value("normalizer", Json());
   if (!normalizer.is_null() && normalizer.value("type", "") != "NFC")

@@ -63,7 +63,7 @@ class CircuitBreaker {
   bool is_open_ = false;
   bool is_trying_ = false;
   std::size_t n_failures_ = 0;
-  Clock::time_point open_until_{};
+  Clock::time_point open_until_;
 };
 
 }  // namespace rsd

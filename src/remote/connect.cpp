@@ -29,6 +29,14 @@ void tell(const RemoteOptions& options, LogLevel level, const std::string& line)
   if (options.log) options.log(level, line);
 }
 
+// To each of the servers; `call` has the path in place of the URL.
+std::vector<HttpCall> calls_to(const std::vector<std::string>& urls, const HttpCall& call) {
+  std::vector<HttpCall> calls(urls.size(), call);
+  for (std::size_t n = 0; n < urls.size(); ++n)
+    calls[n].url = urls[n] + call.url;
+  return calls;
+}
+
 // Makes all calls at once; those that fail for a reason that may pass are made again, a few times.
 // The replies are in the order of the calls.
 std::vector<HttpReply> ask_all(HttpClient& http, const std::vector<HttpCall>& calls,
@@ -41,6 +49,7 @@ std::vector<HttpReply> ask_all(HttpClient& http, const std::vector<HttpCall>& ca
   for (std::size_t n_failed = 0; !missing.empty(); ++n_failed) {
     if (n_failed > 0) std::this_thread::sleep_for(backoff.delay(n_failed));
     std::vector<std::pair<HttpClient::Ticket, std::size_t>> started;
+    started.reserve(missing.size());
     for (const std::size_t n : missing)
       started.emplace_back(http.start(calls[n]), n);
     missing.clear();
@@ -89,10 +98,8 @@ std::optional<Listing> parse_model_info(const std::string& body) {
 
 std::vector<HttpReply> get_all(HttpClient& http, const RemoteOptions& options,
                                const std::string& path) {
-  std::vector<HttpCall> calls;
-  for (const auto& url : options.urls)
-    calls.push_back({.url = url + path, .body = std::nullopt, .timeout = kStartTimeout});
-  return ask_all(http, calls, options.patience);
+  const HttpCall call{.url = path, .body = std::nullopt, .timeout = kStartTimeout};
+  return ask_all(http, calls_to(options.urls, call), options.patience);
 }
 
 // A replica that isn't there now may be later; one that refuses us won't help.
@@ -164,22 +171,15 @@ std::string_view without_spaces_around(std::string_view text) {
   return text;
 }
 
-// What is wrong with it at the first replica that doesn't understand it; nullopt where all do.
-std::optional<std::string> objection(HttpClient& http, const RemoteOptions& options,
-                                     const ServedModel& model, const Protocol& protocol,
+// What is wrong with the replies of the servers; nullopt where all understood the question.
+std::optional<std::string> objection(const std::vector<HttpReply>& replies,
+                                     const std::vector<std::string>& urls, const Protocol& protocol,
                                      const RowQuestion& question) {
-  std::vector<HttpCall> calls;
-  for (const auto& url : model.reached) {
-    calls.push_back({.url = url + std::string(protocol.path()),
-                     .body = protocol.body(question, model.name, CacheUse::kRead),
-                     .timeout = options.patience.answer_timeout});
-  }
-  const auto replies = ask_all(http, calls, options.patience);
   for (std::size_t n = 0; n < replies.size(); ++n) {
     if (kind_of(replies[n]) != ReplyKind::kAnswer)
-      return "engine " + model.reached[n] + ": " + describe(replies[n]);
+      return "engine " + urls[n] + ": " + describe(replies[n]);
     const auto parsed = protocol.parse(replies[n].body, question);
-    if (!parsed) return "engine " + model.reached[n] + ": " + parsed.error().message();
+    if (!parsed) return "engine " + urls[n] + ": " + parsed.error().message();
   }
   return std::nullopt;
 }
@@ -253,10 +253,8 @@ Result<void> check_vocabulary(HttpClient& http, const RemoteOptions& options,
   const auto tokens = options.tokenizer->encode_text(text);
   std::string body = "{\"model\":" + json_string(model.name) + ",\"tokens\":";
   append_numbers(body, std::span(tokens));
-  std::vector<HttpCall> calls;
-  for (const auto& url : model.reached)
-    calls.push_back({.url = url + "/detokenize", .body = body + "}", .timeout = kStartTimeout});
-  const auto replies = ask_all(http, calls, options.patience);
+  const HttpCall call{.url = "/detokenize", .body = body + "}", .timeout = kStartTimeout};
+  const auto replies = ask_all(http, calls_to(model.reached, call), options.patience);
   for (std::size_t n = 0; n < replies.size(); ++n) {
     const auto read = text_in(replies[n]);
     if (!read) {
@@ -283,7 +281,11 @@ Result<std::shared_ptr<const Protocol>> find_protocol(HttpClient& http,
   }
   std::string objections;
   for (auto& protocol : known) {
-    const auto why_not = objection(http, options, model, *protocol, probe->question());
+    const HttpCall call{.url = std::string(protocol->path()),
+                        .body = protocol->body(probe->question(), model.name, CacheUse::kRead),
+                        .timeout = options.patience.answer_timeout};
+    const auto replies = ask_all(http, calls_to(model.reached, call), options.patience);
+    const auto why_not = objection(replies, model.reached, *protocol, probe->question());
     if (!why_not) {
       tell(options, LogLevel::kInfo,
            "model " + model.name + " is asked by " + std::string(protocol->name()) +

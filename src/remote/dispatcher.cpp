@@ -13,7 +13,7 @@ struct Dispatcher::Job {
   std::optional<std::size_t> preferred;
   Clock::time_point start;
   CacheUse cache = CacheUse::kRead;
-  Clock::time_point not_before{};
+  Clock::time_point not_before;
   std::vector<bool> tried;           // replicas, since it began anew
   std::vector<bool> excluded;        // replicas that it won't be taken to again
   std::vector<std::string> reasons;  // what each replica said last
@@ -70,8 +70,8 @@ std::vector<Dispatcher::Answered> Dispatcher::wait(Clock::time_point until) {
     const auto now = Clock::now();
     start_what_is_due(now);
     if (!answered_.empty() || now >= until || jobs_.empty()) return std::exchange(answered_, {});
-    for (auto& ended : http_->wait(next_start(until)))
-      take(std::move(ended));
+    for (const auto& ended : http_->wait(next_start(until)))
+      take(ended);
   }
 }
 
@@ -116,7 +116,7 @@ void Dispatcher::start(Id id, Job& job, std::size_t replica) {
   under_way_.emplace(job.ticket, id);
 }
 
-void Dispatcher::take(HttpClient::Ended ended) {
+void Dispatcher::take(const HttpClient::Ended& ended) {
   const auto found = under_way_.find(ended.ticket);
   if (found == under_way_.end()) return;
   const Id id = found->second;

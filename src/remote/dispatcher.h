@@ -56,7 +56,7 @@ class Dispatcher {
 
   void start_what_is_due(Clock::time_point now);
   void start(Id id, Job& job, std::size_t replica);
-  void take(HttpClient::Ended ended);
+  void take(const HttpClient::Ended& ended);
   void take_answer(Id id, Job& job, std::size_t replica, const HttpReply& reply);
   void note_failure(Job& job, std::size_t replica, const HttpReply& reply, bool on_trial);
   void begin_anew(Id id, Job& job, Clock::time_point now);

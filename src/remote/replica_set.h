@@ -17,9 +17,9 @@ namespace rsd {
 struct Replica {
   std::string url;  // without a slash at its end
   CircuitBreaker breaker;
-  Clock::time_point busy_until{};  // as it said itself
-  std::size_t n_under_way = 0;     // questions
-  std::size_t n_bound = 0;         // requests whose later questions go to it
+  Clock::time_point busy_until;  // as it said itself
+  std::size_t n_under_way = 0;   // questions
+  std::size_t n_bound = 0;       // requests whose later questions go to it
   std::size_t n_answered = 0;
   std::string last_failure;
 
