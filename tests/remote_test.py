@@ -154,6 +154,7 @@ class RemoteServe(unittest.TestCase):
             with Server(RSD, "-m", MODEL, *engine, "--log-level", "info", env=environment) as server:
                 reply = server.call("POST", "/v1/rank", EXAMPLES_TEXT.splitlines()[0].encode())
                 models = server.call("GET", "/v1/models").body.decode()
+                server.stop()  # it tells that it is ready a moment after it is
                 log = server.log()
         self.assertEqual(reply.status, 200, reply.body)
         self.assertEqual(reply.json()["answers"][0]["ranking"], rankings(ranked)[0])

@@ -81,7 +81,8 @@ class Decoding {
   static Result<Decoding> create(std::size_t n_items, DecodingOptions options);
 
   // The next encoding, or nullopt when the answer is final: all that is wanted (all positions,
-  // top_n, until_placed) known, or the budget spent. Fails when the policy fails or gives unusable scores.
+  // top_n, until_placed) known, or the budget spent. Fails when the policy fails or gives unusable
+  // scores.
   //
   // It asks for no row that can't change the answer: none behind the first top_n positions. Where
   // no budget limits the encodings, `costs` and the proposals accepted so far tell how many
