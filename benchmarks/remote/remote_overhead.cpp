@@ -106,6 +106,7 @@ class Measurement {
 
   bool verified(const Prompt& asked, const LogitMatrix& rows) const {
     std::vector<int> tokens;
+    tokens.reserve(asked.tokens.size());
     for (const TokenId token : asked.tokens)
       tokens.push_back(token.value());
     const SyntheticScorer llm(fake_llm(fake_seed(tokens), case_.n_items));

@@ -28,7 +28,7 @@ int main(int argc, char** argv) {
   }
   rsd::FakeEngineServer server(options);
   server.set_faults([each](std::size_t) { return each; });
-  std::cout << server.port() << std::endl;
+  std::cout << server.port() << '\n' << std::flush;
   for (std::string line; std::getline(std::cin, line);) {
   }
   return 0;

@@ -39,6 +39,7 @@ std::vector<float> logits_behind(std::span<const int> tokens, const Tokens& iden
   std::ranges::reverse(ranking);
   const SyntheticScorer llm(fake_llm(fake_seed(tokens), identifiers.size()));
   std::vector<float> logits;
+  logits.reserve(identifiers.size());
   for (std::size_t i = 0; i < identifiers.size(); ++i)
     logits.push_back(llm.logit(ranking, ItemId(i)));
   return logits;
@@ -144,7 +145,7 @@ struct FakeEngineServer::State {
 
   void add_routes();
   void answer(const httplib::Request& request, httplib::Response& response, Way way);
-  void give(const Json& body, const FakeFault& fault, httplib::Response& response);
+  void give(const Json& body, const FakeFault& fault, httplib::Response& response) const;
   bool may(const httplib::Request& request, httplib::Response& response) const;
   std::size_t look_up(const Tokens& tokens, bool reads);
   std::optional<Json> generate(const Json& question, Kind fault);
@@ -166,6 +167,7 @@ std::optional<Json> FakeEngineServer::State::generate(const Json& question, Kind
   const bool skips = params.value("skip_reading_prefix_cache", false);
   const std::size_t cached = look_up(tokens, !skips);
   std::vector<std::vector<float>> rows;
+  rows.reserve(identifiers.size());
   for (std::size_t r = 0; r < identifiers.size(); ++r)
     rows.push_back(logits_behind(std::span(tokens).first(start + r + 1), identifiers[r]));
   spoil(rows, fault);
@@ -239,7 +241,7 @@ bool FakeEngineServer::State::may(const httplib::Request& request,
 }
 
 void FakeEngineServer::State::give(const Json& body, const FakeFault& fault,
-                                   httplib::Response& response) {
+                                   httplib::Response& response) const {
   std::string text = body.dump();
   if (fault.kind == Kind::kNotJson) text = "<html>it works</html>";
   if (fault.kind == Kind::kTooLong) text.append(std::size_t{4} << 20U, ' ');
