@@ -130,7 +130,7 @@ class RankRun {
       } else if (kept_.ids.contains((*request)->id)) {
         ++n_kept_;
       } else {
-        return std::move(**request);
+        return *std::move(request);
       }
       progress_->show(n_done());
     }
@@ -316,9 +316,9 @@ class RankRun {
   }
 
   std::string told_windows() const {
-    const std::string size = (options_.windows.choice.size ? "" : "as needed: ") +
-                             std::to_string(windows_.size) + ", " +
-                             std::string(to_string(windows_.method));
+    std::string size = (options_.windows.choice.size ? "" : "as needed: ") +
+                       std::to_string(windows_.size) + ", " +
+                       std::string(to_string(windows_.method));
     switch (windows_.method) {
       case WindowMethod::kSliding:
         return size + " by " + std::to_string(windows_.stride) + " x " +
