@@ -182,7 +182,7 @@ class RankRun {
                      .decoding = decoding_,
                      .budget = options_.decoder.budget,
                      .deadline = std::nullopt,
-                     .window_prefill_ms = window_prefill_ms_};
+                     .window_prefill_ms = std::nullopt};
     if (!in_windows) {
       list.windows.size = std::max(list.windows.size, n_items);
       list.decoding.first_proposal = previous;
@@ -411,8 +411,6 @@ class RankRun {
   Result<void> write(const TakenIn& done, const ListOutcome& list) {
     const Request& request = done.request;
     const Answer answer = answer_of(done, list);
-    if (done.in_windows)
-      window_prefill_ms_ = answer.prefill_ms / static_cast<double>(list.n_windows);
     const auto text = format_answer(format_, request, answer, options_.tag);
     if (!text) return text.error();
     // Answers and the bar share a terminal: the bar comes back below them.
@@ -470,7 +468,6 @@ class RankRun {
   std::optional<OutputFile> trace_;
   CostModel costs_;
   WindowOptions windows_;
-  std::optional<double> window_prefill_ms_;  // of the last list
   std::optional<ListBatch> batch_;
   Clock::time_point read_at_;
   std::size_t n_tickets_ = 0;

@@ -33,6 +33,7 @@ void take(Ranked& ranked, JobAnswer answer) {
   if (ranked.windows) {
     *ranked.windows = {.count = answer.list.n_windows,
                        .confirmed_prefix = answer.list.confirmed_prefix};
+    if (ranked.budget && ranked.budget_is_each_windows) *ranked.budget *= answer.list.n_windows;
   } else if (!answer.windows.empty()) {
     ranked.decoding = std::move(answer.windows.front().decoding);
   }
@@ -140,7 +141,8 @@ Ranker::Prepared Ranker::prepare(Request request, const RankOptions& options,
       return Result<Prompt>(std::move(prompt));
     };
   } else {
-    ranked.windows.emplace();
+    ranked.windows = Answer::Windows();
+    ranked.budget_is_each_windows = !plan.list.budget;
     // The engine's thread asks for prompts that depend on others' rankings.
     prepared.job->prompt = [this, list = ranked.request, options](std::span<const ItemId> items) {
       std::vector<std::size_t> order;

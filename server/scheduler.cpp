@@ -234,7 +234,6 @@ void Scheduler::take_in(const JobHandle& job) {
   metrics_.observe_queue(ms_between(job->arrival, job->admitted));
   JobRequest& request = job->request;
   request.list.deadline = request.times.deadline;
-  request.list.window_prefill_ms = window_prefill_ms_;
   auto run =
       ListRun::create(Ranking::identity(request.n_items), std::move(request.list), job->admitted);
   if (run) {
@@ -273,10 +272,6 @@ void Scheduler::finish(ListBatch::Finished finished) {
   const auto found = in_flight_.find(finished.ticket);
   const JobHandle job = found->second;
   in_flight_.erase(found);
-  if (finished.outcome && finished.outcome->n_windows > 0) {
-    window_prefill_ms_ = finished.outcome->outcome.timing.prefill_ms /
-                         static_cast<double>(finished.outcome->n_windows);
-  }
   if (job->state == Job::State::kDone) return;  // nobody waits for it any more
   if (!finished.outcome) return end(*job, finished.outcome.error());
   JobAnswer answer{.list = *std::move(finished.outcome),

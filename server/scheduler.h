@@ -103,10 +103,9 @@ class Scheduler {
   RankingEngine& engine_;
   const Limits limits_;
   Metrics& metrics_;
-  CostModel costs_;                          // the engine thread's
-  std::unique_ptr<ListBatch> batch_;         // the engine thread's
-  std::size_t next_ticket_ = 0;              // the engine thread's
-  std::optional<double> window_prefill_ms_;  // of the last list; the engine thread's
+  CostModel costs_;                   // the engine thread's
+  std::unique_ptr<ListBatch> batch_;  // the engine thread's
+  std::size_t next_ticket_ = 0;       // the engine thread's
 
   mutable std::mutex mutex_;  // of all below
   std::condition_variable work_;

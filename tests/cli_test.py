@@ -762,6 +762,17 @@ class Answers(CliTest):
         self.assertGreater(line["windows"]["count"], 25)
         self.assertNotIn("windows", self.of(request("short", 20))[0])
 
+    def test_what_is_said_to_be_verified_is_what_writing_out_gives(self):
+        for n_items in [23, 35]:  # no multiple of the stride
+            text = request("long", n_items)
+            for arguments in [["--top-n", 10], ["--passes", 2]]:
+                with self.subTest(n_items=n_items, arguments=arguments):
+                    told = self.of(text, "--window", 20, "--decoder", "exact", *arguments)[0]
+                    target = self.of(text, "--window", 20, "--decoder", "ar", *arguments)[0]
+                    n = told["verified_prefix"]
+                    self.assertGreaterEqual(n, 10)
+                    self.assertEqual(told["ranking"][:n], target["ranking"][:n])
+
     def test_the_trace_of_a_long_list_has_a_line_a_window(self):
         path = self.folder / "trace.jsonl"
         lines = self.of(request("long", 50), "--window", 20, "--trace", path)

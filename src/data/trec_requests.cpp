@@ -25,9 +25,9 @@ Error invalid(const std::string& message) {
 template <class Number>
 Result<Number> parse_number(const char* what, std::string_view text) {
   Number number{};
-  const char* const end = text.data() + text.size();
-  const auto read = std::from_chars(text.data(), end, number);
-  if (read.ec != std::errc() || read.ptr != end || !std::isfinite(static_cast<double>(number)))
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (read.ec != std::errc() || read.ptr != text.data() + text.size() ||
+      !std::isfinite(static_cast<double>(number)))
     return invalid(std::string(what) + " " + in_quotes(text) + " is no number");
   return number;
 }
@@ -172,17 +172,21 @@ Result<void> add(Texts& texts, Entry entry, const char* what) {
 class TopElements {
  public:
   Result<void> take(std::string_view line, Texts& topics) {
+    constexpr std::string_view kEnd = "</top>";
     text_ += std::string(line) + "\n";
-    const std::size_t end = text_.find("</top>");
-    if (end == std::string::npos) return {};
-    const std::string top = text_.substr(0, end);
-    text_.erase(0, end + std::string_view("</top>").size());
-    const std::string id = element(top, "<num>", "Number:");
-    const std::string title = element(top, "<title>", "Topic:");
-    if (id.empty() || title.empty())
-      return invalid("the topic that ends here has no <num> or no <title>");
-    return add(topics, {.id = id, .text = title}, "topic");
+    for (std::size_t end = text_.find(kEnd); end != std::string::npos; end = text_.find(kEnd)) {
+      const std::string top = text_.substr(0, end);
+      text_.erase(0, end + kEnd.size());
+      const std::string id = element(top, "<num>", "Number:");
+      const std::string title = element(top, "<title>", "Topic:");
+      if (id.empty() || title.empty())
+        return invalid("the topic that ends here has no <num> or no <title>");
+      if (auto added = add(topics, {.id = id, .text = title}, "topic"); !added) return added;
+    }
+    return {};
   }
+  // Is a topic left that didn't end?
+  bool is_open() const { return text_.find("<top>") != std::string::npos; }
 
  private:
   std::string text_;
@@ -201,6 +205,7 @@ Result<Texts> read_topics(const std::string& path) {
     return add(topics, *std::move(topic), "topic");
   });
   if (!read) return read.error();
+  if (elements && elements->is_open()) return invalid(path + ": the last <top> has no </top>");
   return topics;
 }
 

@@ -35,22 +35,22 @@ ListBatch::ListBatch(BatchScorer& llm, ScorerOpener opener, std::size_t parallel
     : opener_(std::move(opener)),
       parallel_(parallel),
       now_(std::move(now)),
+      costs_(costs),
       batch_(llm, costs, now_) {
   RSD_CHECK(parallel > 0, "windows at a time");
-  batch_.on_left_out([this](std::size_t window, const Outcome& so_far) {
-    if (!on_left_out_) return;
-    for (const auto& entry : lists_) {
-      const auto found = entry->windows.find(window);
-      if (found != entry->windows.end()) {
-        on_left_out_(entry->ticket, entry->list.run.so_far(found->second.number, so_far, now_()));
-      }
-    }
-  });
+  batch_.on_left_out(
+      [this](std::size_t window, const Outcome& so_far) { tell_left_out(window, so_far); });
 }
 
 ListBatch::~ListBatch() = default;
 
 void ListBatch::add(std::size_t ticket, List list) {
+  if (costs_ && list.run.deadline() && !list.run.is_single()) {
+    // A prompt that can't be built is told when it is needed.
+    const auto prompt = list.prompt(list.run.sample());
+    const auto ms = prompt ? costs_->prefill_ms(prompt->tokens.size()) : std::nullopt;
+    if (ms) list.run.expect_prefill(*ms);
+  }
   const Timeliness times{.deadline = list.run.deadline(), .arrival = list.arrival};
   const auto due = times.due(now_());
   lists_.push_back(
@@ -127,6 +127,15 @@ bool ListBatch::start_window_of(Entry& entry) {
   entry.windows.emplace(next_window_++,
                         Entry::UnderWay{.number = task.number, .items = std::move(task.items)});
   return true;
+}
+
+void ListBatch::tell_left_out(std::size_t window, const Outcome& so_far) {
+  if (!on_left_out_) return;
+  for (const auto& entry : lists_) {
+    const auto found = entry->windows.find(window);
+    if (found == entry->windows.end()) continue;
+    on_left_out_(entry->ticket, entry->list.run.so_far(found->second.number, so_far, now_()));
+  }
 }
 
 // Those whose windows have no place; BatchRun tells of the others.

@@ -8,6 +8,8 @@
 namespace rsd {
 namespace {
 
+constexpr double kMargin = 1.25;  // of a window's time that isn't its prefill
+
 double ms_between(Clock::time_point from, Clock::time_point to) {
   return std::chrono::duration<double, std::milli>(to - from).count();
 }
@@ -50,7 +52,8 @@ ListRun::ListRun(std::unique_ptr<WindowPlan> plan, ListOptions options, Clock::t
     : options_(std::move(options)),
       plan_(std::move(plan)),
       start_(start),
-      budget_left_(options_.budget.value_or(0)) {}
+      budget_left_(options_.budget.value_or(0)),
+      prefill_ms_(options_.window_prefill_ms) {}
 
 bool ListRun::is_late(Clock::time_point now) const {
   return !is_single_ && n_windows_ > 0 && options_.deadline && now >= *options_.deadline;
@@ -62,17 +65,42 @@ bool ListRun::finished(Clock::time_point now) const {
   return plan_->n_to_come() == 0 || is_spent || is_late(now);
 }
 
+std::vector<ItemId> ListRun::sample() const {
+  const Ranking order = plan_->order();
+  const std::size_t n = std::min(order.size(), options_.windows.size);
+  return {order.items().begin(), order.items().begin() + static_cast<std::ptrdiff_t>(n)};
+}
+
 // Rather fewer encodings a window than fewer windows: a prefill each is the least.
 void ListRun::limit_to_the_time(Clock::time_point now) {
-  constexpr double kMargin = 1.25;  // of a window's time that isn't its prefill
-  if (!options_.deadline || is_single_) return;
-  const auto prefill_ms = n_prefills_ > 0 ? window_prefill_ms() : options_.window_prefill_ms;
-  if (!prefill_ms || *prefill_ms <= 0) return;
-  const double n = std::max(1.0, ms_between(now, *options_.deadline) / (kMargin * *prefill_ms));
+  if (!options_.deadline || is_single_ || prefill_ms_.value_or(0) <= 0) return;
+  const double n = std::max(1.0, ms_between(now, *options_.deadline) / (kMargin * *prefill_ms_));
   const std::size_t before = plan_->n_to_come();
-  if (n < static_cast<double>(before)) {
-    plan_->limit(static_cast<std::size_t>(n));
-    sums_.deadline_hit = sums_.deadline_hit || plan_->n_to_come() < before;
+  if (n >= static_cast<double>(before)) return;
+  plan_->limit(static_cast<std::size_t>(n));
+  sums_.deadline_hit = sums_.deadline_hit || plan_->n_to_come() < before;
+}
+
+// An even share of what is left, but time for a prefill.
+std::optional<Clock::time_point> ListRun::deadline_of_next(Clock::time_point now,
+                                                           std::size_t n_left) const {
+  if (!options_.deadline || *options_.deadline <= now) return options_.deadline;
+  const auto left = *options_.deadline - now;
+  const auto share = left * static_cast<long>(under_way_.size() + 1) /
+                     static_cast<long>(std::max<std::size_t>(n_left, 1));
+  const auto least = std::chrono::duration_cast<Clock::duration>(
+      std::chrono::duration<double, std::milli>(kMargin * prefill_ms_.value_or(0)));
+  return now + std::min(left, std::max(share, least));
+}
+
+// A prefill that was given up takes longer than it had.
+void ListRun::learn(const Share& share, const Outcome& outcome) {
+  if (outcome.prompt_tokens > 0) {
+    const double ms = outcome.timing.prefill_ms;
+    const double n = static_cast<double>(n_prefills_++);
+    prefill_ms_ = n == 0 ? ms : (n * *prefill_ms_ + ms) / (n + 1);
+  } else if (outcome.encodings == 0 && outcome.deadline_hit) {
+    prefill_ms_ = std::max(prefill_ms_.value_or(0), share.ms) * 2;
   }
 }
 
@@ -87,21 +115,20 @@ std::optional<ListRun::Task> ListRun::next(Clock::time_point now) {
     return std::nullopt;
   }
   if (options_.budget && budget_left_ == 0) return std::nullopt;
+  if (options_.budget) plan_->limit(budget_left_);
   limit_to_the_time(now);
   const std::size_t budget = options_.budget ? budget_of_next() : 0;
   const std::size_t n_left = plan_->n_to_come() + under_way_.size();
   auto window = plan_->next();
   if (!window) return std::nullopt;
   budget_left_ -= budget;
-  under_way_.emplace(window->number, budget);
   Task task{.number = window->number,
             .items = window->items,
             .decoding = decoding_of(*window, budget),
-            .deadline = options_.deadline};
-  if (options_.deadline && *options_.deadline > now) {
-    const auto left = *options_.deadline - now;
-    task.deadline = now + left * static_cast<long>(under_way_.size()) / static_cast<long>(n_left);
-  }
+            .deadline = deadline_of_next(now, n_left)};
+  under_way_.emplace(
+      window->number,
+      Share{.budget = budget, .ms = task.deadline ? ms_between(now, *task.deadline) : 0});
   return task;
 }
 
@@ -111,8 +138,7 @@ DecodingOptions ListRun::decoding_of(const Window& window, std::size_t budget) c
   if (is_single_) return decoding;
   decoding.first_proposal.reset();
   decoding.until_placed = window.pivot;
-  const bool is_front = window.wanted == window.items.size();
-  if (decoding.top_n && !is_front) decoding.top_n = window.wanted;
+  if (decoding.top_n && !window.is_last) decoding.top_n = window.wanted;
   if (window.pivot) decoding.top_n.reset();
   return decoding;
 }
@@ -120,17 +146,12 @@ DecodingOptions ListRun::decoding_of(const Window& window, std::size_t budget) c
 void ListRun::absorb(std::size_t number, const Outcome& outcome) {
   const auto task = under_way_.extract(number);
   RSD_CHECK(!task.empty(), "a window that is under way");
-  const std::size_t set_aside = task.mapped();
+  const std::size_t set_aside = task.mapped().budget;
   budget_left_ += set_aside - std::min(set_aside, outcome.encodings);
   add(sums_, outcome);
   ++n_windows_;
-  if (outcome.prompt_tokens > 0) ++n_prefills_;
+  learn(task.mapped(), outcome);
   plan_->absorb(number, outcome.ranking, outcome.verified_prefix);
-}
-
-std::optional<double> ListRun::window_prefill_ms() const {
-  if (n_prefills_ == 0) return std::nullopt;
-  return sums_.timing.prefill_ms / static_cast<double>(n_prefills_);
 }
 
 ListOutcome ListRun::outcome(Clock::time_point now) const {
@@ -139,6 +160,7 @@ ListOutcome ListRun::outcome(Clock::time_point now) const {
   list.outcome.ranking = plan_->order();
   list.outcome.verified_prefix = plan_->verified();
   list.outcome.timing.total_ms = ms_between(start_, now);
+  if (is_late(now) && plan_->n_to_come() > 0) list.outcome.deadline_hit = true;
   return list;
 }
 

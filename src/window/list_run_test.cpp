@@ -146,6 +146,30 @@ TEST(ListRun, LeavesWindowsOutThatThereIsNoTimeFor) {
   EXPECT_TRUE(run.outcome(now).outcome.deadline_hit);
 }
 
+TEST(ListRun, LearnsFromPrefillsThatItsWindowsHadNoTimeFor) {
+  ListOptions options = rsd_options();
+  options.deadline = kStart + milliseconds(1000);
+  ListRun run = list_of(1000, options);  // 99 windows: 10 ms each, where a prefill takes 100
+  auto now = kStart;
+  std::size_t n_given_up = 0;
+  std::size_t n_ranked = 0;
+  while (auto task = run.next(now)) {
+    const auto time = *task->deadline - now;
+    const bool in_time = time >= milliseconds(100);
+    now += in_time ? Clock::duration(milliseconds(100)) : time;
+    Outcome outcome = outcome_of(*task, in_time ? 1 : 0, 100);
+    if (!in_time) {
+      outcome.prompt_tokens = outcome.verified_prefix = 0;
+      outcome.deadline_hit = true;
+      ++n_given_up;
+    }
+    n_ranked += in_time ? 1 : 0;
+    run.absorb(task->number, outcome);
+  }
+  EXPECT_LT(n_given_up, 6U);
+  EXPECT_GE(n_ranked, 4U);
+}
+
 TEST(ListRun, EndsAtTheDeadlineWithTheOrderSoFar) {
   ListOptions options = rsd_options();
   options.deadline = kStart + milliseconds(1000);

@@ -35,8 +35,18 @@ bool SlidingWindows::is_ready(std::size_t pass) const {
   const Pass& own = passes_[pass];
   if (own.begun == n_per_pass() || own.begun > own.done) return false;
   if (pass == 0) return true;
-  const std::size_t overlap = rounded_up(options_.size, options_.stride) - 1;
-  return passes_[pass - 1].done >= std::min(own.begun + overlap + 1, n_per_pass());
+  std::size_t needed = n_per_pass();  // of the pass before: up to the last that reaches into it
+  while (needed > 0 && span_of(needed - 1).end <= span_of(own.begun).begin)
+    --needed;
+  return passes_[pass - 1].done >= needed;
+}
+
+// What the windows in front of it see of it; in passes before the last, all of it is seen again.
+std::size_t SlidingWindows::wanted_of(std::size_t number) const {
+  const std::size_t in_pass = number % n_per_pass();
+  const bool is_front = in_pass + 1 == n_per_pass();
+  if (is_front || number / n_per_pass() + 1 < passes_.size()) return options_.size;
+  return span_of(in_pass + 1).end - span_of(in_pass).begin;
 }
 
 std::optional<Window> SlidingWindows::next() {
@@ -44,13 +54,14 @@ std::optional<Window> SlidingWindows::next() {
     if (!is_ready(pass)) continue;
     const std::size_t in_pass = passes_[pass].begun++;
     const Span span = span_of(in_pass);
-    const bool is_front = span.begin == 0;
-    return Window{.number = pass * n_per_pass() + in_pass,
-                  .items = {order_.begin() + static_cast<std::ptrdiff_t>(span.begin),
-                            order_.begin() + static_cast<std::ptrdiff_t>(span.end)},
-                  .wanted = is_front && pass + 1 == passes_.size()
-                                ? options_.size
-                                : options_.size - options_.stride,
+    const std::size_t number = pass * n_per_pass() + in_pass;
+    const std::vector<ItemId> items(order_.begin() + static_cast<std::ptrdiff_t>(span.begin),
+                                    order_.begin() + static_cast<std::ptrdiff_t>(span.end));
+    under_way_.emplace(number, items);
+    return Window{.number = number,
+                  .items = items,
+                  .wanted = wanted_of(number),
+                  .is_last = span.begin == 0 && pass + 1 == passes_.size(),
                   .pivot = std::nullopt};
   }
   return std::nullopt;
@@ -59,17 +70,14 @@ std::optional<Window> SlidingWindows::next() {
 void SlidingWindows::absorb(std::size_t number, const Ranking& ranking, std::size_t verified) {
   const std::size_t pass = number / n_per_pass();
   const Span span = span_of(number % n_per_pass());
-  RSD_CHECK(ranking.size() == span.end - span.begin, "size of a window's ranking");
+  const auto shown = under_way_.extract(number);
+  RSD_CHECK(!shown.empty(), "a window that is under way");
   ++passes_[pass].done;
-  std::vector<ItemId> ranked;
-  ranked.reserve(ranking.size());
-  for (const ItemId item : ranking.items())
-    ranked.push_back(order_[span.begin + item.slot()]);
-  std::ranges::copy(ranked, order_.begin() + static_cast<std::ptrdiff_t>(span.begin));
+  std::ranges::copy(ranked_items(shown.mapped(), ranking),
+                    order_.begin() + static_cast<std::ptrdiff_t>(span.begin));
   whole_ = whole_ && verified == ranking.size();
-  if (span.begin == 0) confirmed_ = verified;
-  if (span.begin > 0 || pass + 1 < passes_.size())
-    exact_ = exact_ && verified >= options_.size - options_.stride;
+  confirmed_ = span.begin == 0 ? verified : std::min(confirmed_, span.begin);
+  if (span.begin > 0 || pass + 1 < passes_.size()) exact_ = exact_ && verified >= wanted_of(number);
 }
 
 std::size_t SlidingWindows::n_to_come() const {

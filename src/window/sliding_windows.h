@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "merged.h"
 #include "rsd/window/window_plan.h"
 
 namespace rsd {
@@ -34,9 +35,11 @@ class SlidingWindows final : public WindowPlan {
   std::size_t n_per_pass() const;
   Span span_of(std::size_t in_pass) const;
   bool is_ready(std::size_t pass) const;
+  std::size_t wanted_of(std::size_t number) const;
 
   WindowOptions options_;
   std::vector<ItemId> order_;
+  ItemsByWindow under_way_;
   std::vector<Pass> passes_;
   bool exact_ = true;          // every window that ended has told what it was to tell
   bool whole_ = true;          // and the order of its other items

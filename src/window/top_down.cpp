@@ -31,6 +31,7 @@ void TopDown::begin_round(std::vector<ItemId> pool) {
   given_ = false;
   above_.clear();
   below_.clear();
+  untold_.clear();
   const auto cut = pool.begin() + static_cast<std::ptrdiff_t>(std::min(size_, pool.size()));
   first_.assign(pool.begin(), cut);
   rest_.assign(cut, pool.end());
@@ -40,7 +41,11 @@ void TopDown::begin_round(std::vector<ItemId> pool) {
 Window TopDown::give(std::vector<ItemId> items) {
   --most_windows_;
   under_way_.emplace(next_number_, items);
-  return {.number = next_number_++, .items = std::move(items), .wanted = 0, .pivot = std::nullopt};
+  return {.number = next_number_++,
+          .items = std::move(items),
+          .wanted = 0,
+          .is_last = false,
+          .pivot = std::nullopt};
 }
 
 std::optional<Window> TopDown::next() {
@@ -57,7 +62,8 @@ std::optional<Window> TopDown::next() {
   }
   if (std::exchange(given_, true)) return std::nullopt;
   Window window = give(first_);
-  window.wanted = stage_ == Stage::kFirst ? size_ / 2 + 1 : first_.size();
+  window.is_last = stage_ == Stage::kLast;
+  window.wanted = window.is_last ? first_.size() : size_ / 2 + 1;
   return window;
 }
 
@@ -89,12 +95,19 @@ void TopDown::absorb_first(std::size_t number, const std::vector<ItemId>& ranked
   above_.emplace(number, std::vector<ItemId>(ranked.begin(), middle));
   below_.emplace(number, std::vector<ItemId>(middle + 1, ranked.end()));
   exact_ = exact_ && verified > size_ / 2;
+  first_verified_ = verified;
   stage_ = Stage::kCompare;
   if (rest_.empty()) end_round();
 }
 
 void TopDown::absorb_comparison(std::size_t number, const std::vector<ItemId>& ranked,
                                 std::size_t verified) {
+  if (verified == 0) {  // it tells nothing: its items stay behind those of which something is known
+    exact_ = false;
+    untold_.emplace(number, std::vector<ItemId>(ranked.begin() + 1, ranked.end()));
+    if (rest_.empty() && under_way_.empty()) end_round();
+    return;
+  }
   const auto pivot = std::ranges::find(ranked, pivot_);
   above_.emplace(number, std::vector<ItemId>(ranked.begin(), pivot));
   below_.emplace(number, std::vector<ItemId>(pivot + 1, ranked.end()));
@@ -113,6 +126,8 @@ void TopDown::end_round() {
   const bool is_cut = !behind.empty();
   behind.push_back(pivot_);
   append(behind, merged(below_));
+  for (const auto& [number, items] : untold_)
+    append(behind, items);
   append(behind, tail_);
   tail_ = std::move(behind);
   const bool any_came = is_cut || pool.size() > above_.begin()->second.size();
@@ -121,7 +136,7 @@ void TopDown::end_round() {
     return begin_round(std::move(pool));
   }
   first_ = above_.begin()->second;  // nobody came to it: its order is known
-  confirmed_ = first_.size() + 1;
+  confirmed_ = std::min(first_verified_, first_.size() + 1);
   stage_ = Stage::kEnd;
 }
 
@@ -171,6 +186,8 @@ Ranking TopDown::order() const {
     items = merged(above_);
     items.push_back(pivot_);
     append(items, merged(below_));
+    for (const auto& [number, untold] : untold_)
+      append(items, untold);
     for (const auto& [number, window] : under_way_)
       items.insert(items.end(), window.begin() + 1, window.end());
   } else {

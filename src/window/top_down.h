@@ -49,8 +49,10 @@ class TopDown final : public WindowPlan {
   ItemId pivot_;
   ItemsByWindow above_;  // the pivot: by window
   ItemsByWindow below_;
-  std::vector<ItemId> tail_;     // settled behind this round's items
-  bool exact_ = true;            // every window has told what it was to tell
+  ItemsByWindow untold_;            // of windows that were not decoded
+  std::vector<ItemId> tail_;        // settled behind this round's items
+  std::size_t first_verified_ = 0;  // of this round's first window
+  bool exact_ = true;               // every window has told what it was to tell
   std::size_t behind_last_ = 0;  // items whose place behind the last window's is known: the pivot
   std::size_t confirmed_ = 0;
 };

@@ -27,6 +27,11 @@ std::size_t Tournament::n_windows_for(std::size_t n_items) const {
   return n;
 }
 
+// A group's last one never goes on, unless it is the only one.
+std::size_t Tournament::n_advancing(std::size_t group) const {
+  return std::min(advance_, std::max<std::size_t>(group, 2) - 1);
+}
+
 // Items are dealt out in turn, so that each group has its share of those that stand in front.
 void Tournament::begin_round() {
   while (pool_.size() > size_ && n_windows_for(pool_.size()) > most_windows_) {
@@ -47,9 +52,12 @@ std::optional<Window> Tournament::next() {
   if (most_windows_ > 0) --most_windows_;
   under_way_.emplace(next_number_, items);
   const bool is_last = pool_.size() <= size_;
-  const std::size_t wanted = is_last ? items.size() : std::min(advance_, items.size());
-  return Window{
-      .number = next_number_++, .items = std::move(items), .wanted = wanted, .pivot = std::nullopt};
+  const std::size_t wanted = is_last ? items.size() : n_advancing(items.size());
+  return Window{.number = next_number_++,
+                .items = std::move(items),
+                .wanted = wanted,
+                .is_last = is_last,
+                .pivot = std::nullopt};
 }
 
 void Tournament::absorb(std::size_t number, const Ranking& ranking, std::size_t verified) {
@@ -63,7 +71,7 @@ void Tournament::absorb(std::size_t number, const Ranking& ranking, std::size_t 
     return;
   }
   ranked_.emplace(number, std::move(ranked));
-  exact_ = exact_ && verified >= std::min(advance_, ranking.size());
+  exact_ = exact_ && verified >= n_advancing(ranking.size());
   if (groups_.empty() && under_way_.empty()) end_round();
 }
 

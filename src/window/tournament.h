@@ -26,6 +26,7 @@ class Tournament final : public WindowPlan {
   using Items = std::vector<ItemId>;
 
   std::size_t n_windows_for(std::size_t n_items) const;
+  std::size_t n_advancing(std::size_t group) const;
   void begin_round();
   void end_round();
 

@@ -27,6 +27,7 @@ class SingleWindow final : public WindowPlan {
     return Window{.number = 0,
                   .items = {order_.items().begin(), order_.items().end()},
                   .wanted = order_.size(),
+                  .is_last = true,
                   .pivot = std::nullopt};
   }
   void absorb(std::size_t number, const Ranking& ranking, std::size_t verified) override {

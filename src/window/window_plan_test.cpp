@@ -167,6 +167,45 @@ TEST(WindowPlan, ASecondSlidingPassBeginsBeforeTheFirstHasEndedAndChangesNothing
   EXPECT_EQ(first(one_by_one, 30), numbers(30));
 }
 
+// Lists whose front window overlaps the one behind it by more than the others do.
+TEST(WindowPlan, PassesThatOverlapGiveWhatOneAfterTheOtherGivesWhateverTheLength) {
+  for (const std::size_t n_items : {7U, 8U, 9U, 10U, 13U, 35U, 41U}) {
+    SCOPED_TRACE(n_items);
+    const WindowOptions options{.size = 4, .stride = 2, .passes = 3};
+    const auto overlapping = *WindowPlan::create(shuffled(n_items), options);
+    play(*overlapping);
+    Ranking one_by_one = shuffled(n_items);
+    for (int pass = 0; pass < 3; ++pass) {
+      const auto plan = *WindowPlan::create(one_by_one, {.size = 4, .stride = 2});
+      play(*plan);
+      one_by_one = plan->order();
+    }
+    EXPECT_EQ(overlapping->order(), one_by_one);
+  }
+}
+
+TEST(WindowPlan, WhatAWindowIsWantedForIsAllThatOthersSeeOfIt) {
+  const auto plan = *WindowPlan::create(Ranking::identity(35), {});
+  std::vector<std::size_t> wanted;
+  for (const Window& window : play(*plan).windows)
+    wanted.push_back(window.wanted);
+  // [15, 35), [5, 25), and [0, 20), which sees 15 of the one behind it.
+  EXPECT_THAT(wanted, ElementsAre(10, 15, 20));
+  const auto twice = *WindowPlan::create(Ranking::identity(40), {.passes = 2});
+  EXPECT_EQ(twice->next()->wanted, 20U) << "the next pass sees all of it";
+}
+
+TEST(WindowPlan, WindowsThatWereNotDecodedChangeNothing) {
+  for (const auto method : {WindowMethod::kSliding, WindowMethod::kTopDown}) {
+    SCOPED_TRACE(to_string(method));
+    const auto plan = *WindowPlan::create(shuffled(100), {.method = method});
+    while (auto window = plan->next())
+      plan->absorb(window->number, Ranking::identity(window->items.size()), 0);
+    EXPECT_EQ(plan->order(), shuffled(100));
+    EXPECT_EQ(plan->confirmed(), 0U);
+  }
+}
+
 TEST(WindowPlan, TopDownComparesAllOthersWithThePivotAtOnce) {
   const auto plan = *WindowPlan::create(Ranking::identity(100), {.method = WindowMethod::kTopDown});
   const Played played = play(*plan);

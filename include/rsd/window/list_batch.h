@@ -76,6 +76,7 @@ class ListBatch {
   void start_windows();
   bool start_window_of(Entry& entry);
   void tell_left_out();
+  void tell_left_out(std::size_t window, const Outcome& so_far);
   void take(BatchRun::Finished finished);
   void fail(Entry& entry, const Error& error);
   std::vector<Finished> take_finished();
@@ -83,6 +84,7 @@ class ListBatch {
   ScorerOpener opener_;
   std::size_t parallel_;
   std::function<Clock::time_point()> now_;
+  CostModel* costs_;
   BatchRun batch_;
   OnLeftOut on_left_out_;
   std::size_t next_window_ = 0;

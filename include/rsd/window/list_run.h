@@ -60,33 +60,46 @@ class ListRun {
   // Nothing is under way, and nothing is to come.
   bool finished(Clock::time_point now) const;
 
-  std::size_t n_under_way() const noexcept { return under_way_.size(); }
-  const std::optional<Clock::time_point>& deadline() const noexcept { return options_.deadline; }
-  // What the prompts of its windows took on average; nullopt before the first.
-  std::optional<double> window_prefill_ms() const;
+  // Does one window hold all of it?
+  bool is_single() const noexcept { return is_single_; }
+  // Items as many as a window has, for an estimate of what its prompt takes.
+  std::vector<ItemId> sample() const;
+  // What that is expected to be, in place of ListOptions::window_prefill_ms.
+  void expect_prefill(double ms) { prefill_ms_ = ms; }
 
+  const std::optional<Clock::time_point>& deadline() const noexcept { return options_.deadline; }
   ListOutcome outcome(Clock::time_point now) const;
   // The answer so far, with what a window that is under way has told: where it is the only one of
   // the list, its order counts.
   ListOutcome so_far(std::size_t number, const Outcome& window, Clock::time_point now) const;
 
  private:
+  // Of a window that is under way.
+  struct Share {
+    std::size_t budget = 0;  // encodings that are set aside for it
+    double ms = 0;           // until its deadline; 0 = none
+  };
+
   ListRun(std::unique_ptr<WindowPlan> plan, ListOptions options, Clock::time_point start);
 
   void limit_to_the_time(Clock::time_point now);
   std::size_t budget_of_next() const;
+  std::optional<Clock::time_point> deadline_of_next(Clock::time_point now,
+                                                    std::size_t n_left) const;
+  void learn(const Share& share, const Outcome& outcome);
   DecodingOptions decoding_of(const Window& window, std::size_t budget) const;
   bool is_late(Clock::time_point now) const;
 
   ListOptions options_;
   std::unique_ptr<WindowPlan> plan_;
   Clock::time_point start_;
-  std::map<std::size_t, std::size_t> under_way_;  // window: encodings that are set aside for it
-  std::size_t budget_left_ = 0;                   // without what is set aside
+  std::map<std::size_t, Share> under_way_;
+  std::size_t budget_left_ = 0;  // without what is set aside
   bool is_single_ = false;
   Outcome sums_;
   std::size_t n_windows_ = 0;
   std::size_t n_prefills_ = 0;
+  std::optional<double> prefill_ms_;  // expected of a window's prompt; nullopt = unknown
 };
 
 }  // namespace rsd

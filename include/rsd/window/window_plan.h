@@ -75,6 +75,7 @@ struct Window {
   // The plan goes on with this many leading positions of its ranking, and with the items above the
   // `pivot` (an index into `items`), if there is one; the rest matters for the tail only.
   std::size_t wanted = 0;
+  bool is_last = false;  // its order is the list's first places
   std::optional<ItemId> pivot;
 };
 
@@ -94,12 +95,13 @@ class WindowPlan {
   // none now, or none at all any more.
   virtual std::optional<Window> next() = 0;
   // `ranking`: of the window's items, by their index in it. `verified`: how many of its leading
-  // positions are known to be the LLM's own.
+  // positions are known to be the LLM's own; 0 = it was not decoded at all, and tells nothing.
   virtual void absorb(std::size_t number, const Ranking& ranking, std::size_t verified) = 0;
 
   // Windows that next() will still give, as far as can be foreseen; 0 at the end.
   virtual std::size_t n_to_come() const = 0;
-  // No more than `n_windows` (1 or more) from now on: the plan leaves out what matters least for
+  // No more than `n_windows` (1 or more) from now on, as far as what has begun can be ended so: the
+  // plan leaves out what matters least for
   // the first places.
   virtual void limit(std::size_t n_windows) = 0;
 
