@@ -266,8 +266,9 @@ class RankRun {
     batch_.emplace(
         llm,
         ScorerOpener{.has_room = [&llm](const Prompt& next) { return llm.has_room(next); },
-                     .open = [&llm](Prompt next) { return llm.open(std::move(next)); }},
-        options_.engine.parallel, &costs_);
+                     .open = [&llm](Prompt next) { return llm.open(std::move(next)); },
+                     .parallel = options_.engine.parallel},
+        &costs_);
     if (options_.decoder.deadline_ms) {
       if (auto done = learn_costs(*engine_, costs_); !done) return done;
     }

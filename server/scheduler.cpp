@@ -55,8 +55,9 @@ void Scheduler::make_batch() {
   batch_ = std::make_unique<ListBatch>(
       engine_.llm(),
       ScorerOpener{.has_room = [this](const Prompt& prompt) { return engine_.has_room(prompt); },
-                   .open = [this](Prompt prompt) { return engine_.open(std::move(prompt)); }},
-      limits_.parallel, &costs_);
+                   .open = [this](Prompt prompt) { return engine_.open(std::move(prompt)); },
+                   .parallel = limits_.parallel},
+      &costs_);
   batch_->on_left_out([this](std::size_t ticket, const ListOutcome& so_far) {
     const Lock lock(mutex_);
     Job& job = *in_flight_.at(ticket);

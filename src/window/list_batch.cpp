@@ -30,14 +30,10 @@ struct ListBatch::Entry {
   }
 };
 
-ListBatch::ListBatch(BatchScorer& llm, ScorerOpener opener, std::size_t parallel, CostModel* costs,
+ListBatch::ListBatch(BatchScorer& llm, ScorerOpener opener, CostModel* costs,
                      std::function<Clock::time_point()> now)
-    : opener_(std::move(opener)),
-      parallel_(parallel),
-      now_(std::move(now)),
-      costs_(costs),
-      batch_(llm, costs, now_) {
-  RSD_CHECK(parallel > 0, "windows at a time");
+    : opener_(std::move(opener)), now_(std::move(now)), costs_(costs), batch_(llm, costs, now_) {
+  RSD_CHECK(opener_.parallel > 0, "windows at a time");
   batch_.on_left_out(
       [this](std::size_t window, const Outcome& so_far) { tell_left_out(window, so_far); });
 }
@@ -70,7 +66,7 @@ bool ListBatch::has_place() const {
   std::size_t n_without_window = 0;
   for (const auto& entry : lists_)
     n_without_window += entry->windows.empty() ? 1 : 0;
-  return batch_.size() + n_without_window < parallel_;
+  return batch_.size() + n_without_window < opener_.parallel;
 }
 
 std::vector<ListBatch::Finished> ListBatch::step() {
@@ -93,7 +89,7 @@ void ListBatch::start_windows() {
     waiting.push_back(entry.get());
   std::ranges::stable_sort(waiting, {}, &Entry::due);
   for (Entry* entry : waiting) {
-    while (batch_.size() < parallel_ && start_window_of(*entry)) {
+    while (batch_.size() < opener_.parallel && start_window_of(*entry)) {
     }
     if (entry->task) return;
   }

@@ -23,8 +23,9 @@ class Lists {
       : pair_noise_(pair_noise),
         batch_(llm_,
                {.has_room = [this](const Prompt&) { return has_room_; },
-                .open = [this](const Prompt& prompt) { return open(prompt); }},
-               parallel, nullptr, [this] { return llm_.now(); }) {}
+                .open = [this](const Prompt& prompt) { return open(prompt); },
+                .parallel = parallel},
+               nullptr, [this] { return llm_.now(); }) {}
 
   void add(std::size_t ticket, std::size_t n_items, ListOptions options) {
     std::vector<ItemId> backwards;

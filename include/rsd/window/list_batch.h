@@ -19,6 +19,7 @@ namespace rsd {
 struct ScorerOpener {
   std::function<bool(const Prompt&)> has_room;  // beside those that are open
   std::function<Result<std::unique_ptr<PositionScorer>>(Prompt)> open;
+  std::size_t parallel = 1;  // windows at a time, at least 1
 };
 
 // A BatchRun of lists: in each step, one pass of the LLM over the windows under way, of whatever
@@ -26,9 +27,9 @@ struct ScorerOpener {
 // first (Timeliness) gets its windows first. Not thread-safe.
 class ListBatch {
  public:
-  // `parallel`: windows at a time, at least 1. What there is no room for waits until others have
-  // ended. LLM, opener and costs (may be null) outlive it.
-  ListBatch(BatchScorer& llm, ScorerOpener opener, std::size_t parallel, CostModel* costs = nullptr,
+  // What there is no room for waits until others have ended. LLM, what the opener refers to, and
+  // costs (may be null) outlive it.
+  ListBatch(BatchScorer& llm, ScorerOpener opener, CostModel* costs = nullptr,
             std::function<Clock::time_point()> now = &Clock::now);
   ~ListBatch();
   ListBatch(const ListBatch&) = delete;
@@ -82,7 +83,6 @@ class ListBatch {
   std::vector<Finished> take_finished();
 
   ScorerOpener opener_;
-  std::size_t parallel_;
   std::function<Clock::time_point()> now_;
   CostModel* costs_;
   BatchRun batch_;
