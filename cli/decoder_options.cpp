@@ -151,12 +151,12 @@ Result<DecodingOptions> decoding_options(const DecoderOptions& options) {
     spdlog::warn("decoder {} orders by no policy; --policy and --agent are not used",
                  options.decoder);
   }
-  const bool takes_budget = *decoder == DecoderKind::kRsd || *decoder == DecoderKind::kSd;
-  if (options.budget && !takes_budget) {
+  const bool has_budget = takes_budget(*decoder);
+  if (options.budget && !has_budget) {
     spdlog::warn("decoder {} has no budget; --budget is not used", options.decoder);
   }
   DecodingOptions decoding{.decoder = *decoder,
-                           .budget = takes_budget ? options.budget : std::nullopt,
+                           .budget = has_budget ? options.budget : std::nullopt,
                            .draft = draft,
                            .top_n = options.top_n,
                            .policy = policy};

@@ -35,8 +35,6 @@
 namespace rsd::cli {
 namespace {
 
-using WholePrompt = std::optional<Prompt>;
-
 struct RankOptions {
   EngineOptions engine;
   DecoderOptions decoder;
@@ -140,22 +138,13 @@ class RankRun {
     return engine_->prompts().build(request, engine_->llm().context_size());
   }
 
-  // One prompt for all candidates, if that is wanted and possible.
-  Result<std::optional<Prompt>> whole_prompt(const Request& request) const {
-    if (options_.windows.choice.size && request.candidates.size() > windows_.size)
-      return WholePrompt();
-    auto prompt = prompt_of(request);
-    if (prompt) return std::optional(*std::move(prompt));
-    const ErrorCode code = prompt.error().code();
-    const bool is_long = request.candidates.size() > windows_.size &&
-                         (code == ErrorCode::kTooLong || code == ErrorCode::kUnsupported);
-    return is_long ? Result<WholePrompt>(WholePrompt()) : prompt.error();
-  }
-
   Result<void> start(const Request& request) {
-    auto whole = whole_prompt(request);
-    if (!whole) return whole.error();
     const std::size_t n_items = request.candidates.size();
+    const bool is_long = n_items > windows_.size;
+    auto whole = is_long && options_.windows.choice.size
+                     ? Result<std::optional<Prompt>>(std::optional<Prompt>())
+                     : whole_prompt(is_long, prompt_of(request));
+    if (!whole) return whole.error();
     const bool in_windows = !whole->has_value();
     const auto previous = previous_ ? previous_->draft_for(request) : std::nullopt;
     const bool begins_with_it = in_windows && previous;
@@ -165,7 +154,7 @@ class RankRun {
     auto prompt = [this, request,
                    prompt = *std::move(whole)](std::span<const ItemId> items) mutable {
       if (prompt) return Result<Prompt>(*std::exchange(prompt, std::nullopt));
-      return prompt_of(part_of(request, items));
+      return prompt_of(presented(request, items));
     };
     batch_->add(n_tickets_,
                 {.run = *std::move(run), .prompt = std::move(prompt), .arrival = read_at_});
@@ -181,8 +170,7 @@ class RankRun {
     ListOptions list{.windows = windows_,
                      .decoding = decoding_,
                      .budget = options_.decoder.budget,
-                     .deadline = std::nullopt,
-                     .window_prefill_ms = std::nullopt};
+                     .deadline = std::nullopt};
     if (!in_windows) {
       list.windows.size = std::max(list.windows.size, n_items);
       list.decoding.first_proposal = previous;
@@ -193,14 +181,6 @@ class RankRun {
                          std::chrono::duration<double, std::milli>(*options_.decoder.deadline_ms));
     }
     return list;
-  }
-
-  static Request part_of(const Request& request, std::span<const ItemId> items) {
-    std::vector<std::size_t> order;
-    order.reserve(items.size());
-    for (const ItemId item : items)
-      order.push_back(item.slot());
-    return presented(request, order);
   }
 
   // The answers that are there, up to the first that isn't.
@@ -401,7 +381,7 @@ class RankRun {
     std::string lines;
     for (std::size_t n = 0; n < done.finished->windows.size(); ++n) {
       const ListBatch::Decoded& window = done.finished->windows[n];
-      Request part = part_of(done.request, window.items);
+      Request part = presented(done.request, window.items);
       if (done.in_windows) part.id += "/" + std::to_string(n + 1);
       lines += format_trace(trace_of(part, options_.decoder.decoder, window.decoding.history(),
                                      window.outcome.ranking));

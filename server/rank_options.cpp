@@ -86,10 +86,9 @@ Result<DecodingOptions> decoding_options(const RankOptions& options, const RankD
     decoding.draft = *draft;
   }
   if (options.top_n) decoding.top_n = options.top_n;
-  const bool is_rsd = decoding.decoder == DecoderKind::kRsd;
   if (options.budget) decoding.budget = options.budget;
-  if (!is_rsd && decoding.decoder != DecoderKind::kSd) decoding.budget.reset();
-  if (is_rsd && !decoding.budget) decoding.budget = defaults.budget;
+  if (!takes_budget(decoding.decoder)) decoding.budget.reset();
+  if (decoding.decoder == DecoderKind::kRsd && !decoding.budget) decoding.budget = defaults.budget;
   if (!uses_policy(decoding.decoder)) {
     decoding.policy.reset();
   } else if (options.policy || !decoding.policy) {
@@ -120,8 +119,7 @@ Result<RankPlan> rank_plan(const RankOptions& options, const RankDefaults& defau
   return RankPlan{.list = {.windows = *windows,
                            .decoding = *std::move(decoding),
                            .budget = named,
-                           .deadline = std::nullopt,
-                           .window_prefill_ms = std::nullopt},
+                           .deadline = std::nullopt},
                   .always_windows = choice.size.has_value()};
 }
 

@@ -102,20 +102,6 @@ Result<Prompt> Ranker::prompt_of(const Request& request, const RankOptions& opti
                                         " tokens; truncate is false");
 }
 
-// One prompt for all candidates, if that is wanted and possible.
-Result<std::optional<Prompt>> Ranker::whole_prompt(const Request& request,
-                                                   const RankOptions& options,
-                                                   const RankPlan& plan) const {
-  const bool is_long = request.candidates.size() > plan.list.windows.size;
-  if (is_long && plan.always_windows) return std::optional<Prompt>();
-  auto prompt = prompt_of(request, options);
-  if (prompt) return std::optional(*std::move(prompt));
-  const ErrorCode code = prompt.error().code();
-  if (is_long && (code == ErrorCode::kTooLong || code == ErrorCode::kUnsupported))
-    return std::optional<Prompt>();
-  return prompt.error();
-}
-
 Ranker::Prepared Ranker::prepare(Request request, const RankOptions& options,
                                  const RankPlan& plan) const {
   const std::size_t n_items = request.candidates.size();
@@ -129,7 +115,10 @@ Ranker::Prepared Ranker::prepare(Request request, const RankOptions& options,
     ranked.outcome.verified_prefix = 1;
     return prepared;
   }
-  auto whole = whole_prompt(ranked.request, options, plan);
+  const bool is_long = n_items > plan.list.windows.size;
+  auto whole = is_long && plan.always_windows
+                   ? Result<std::optional<Prompt>>(std::optional<Prompt>())
+                   : whole_prompt(is_long, prompt_of(ranked.request, options));
   if (!whole) {
     prepared.failure = failure_of(whole.error());
     return prepared;
@@ -145,11 +134,7 @@ Ranker::Prepared Ranker::prepare(Request request, const RankOptions& options,
     ranked.budget_is_each_windows = !plan.list.budget;
     // The engine's thread asks for prompts that depend on others' rankings.
     prepared.job->prompt = [this, list = ranked.request, options](std::span<const ItemId> items) {
-      std::vector<std::size_t> order;
-      order.reserve(items.size());
-      for (const ItemId item : items)
-        order.push_back(item.slot());
-      return prompt_of(presented(list, order), options);
+      return prompt_of(presented(list, items), options);
     };
   }
   return prepared;

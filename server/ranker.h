@@ -40,8 +40,6 @@ class Ranker {
 
   Prepared prepare(Request request, const RankOptions& options, const RankPlan& plan) const;
   Result<Prompt> prompt_of(const Request& request, const RankOptions& options) const;
-  Result<std::optional<Prompt>> whole_prompt(const Request& request, const RankOptions& options,
-                                             const RankPlan& plan) const;
   std::optional<Failure> submit(std::vector<Prepared>& prepared, const Timeliness& times);
   RankEnd await(Prepared& prepared, const Call& call);
   Failure refused(Refusal why);

@@ -33,8 +33,7 @@ class SchedulerTest : public testing::Test {
             .list = {.windows = {},
                      .decoding = {.decoder = DecoderKind::kExact, .policy = blend_policy()},
                      .budget = std::nullopt,
-                     .deadline = std::nullopt,
-                     .window_prefill_ms = std::nullopt},
+                     .deadline = std::nullopt},
             .prompt = [prompt](std::span<const ItemId>) { return prompt; },
             .times = times};
   }

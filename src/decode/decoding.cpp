@@ -74,16 +74,7 @@ Decoding::Decoding(std::size_t n_items, DecodingOptions options)
     : options_(std::move(options)), history_(n_items) {}
 
 std::optional<std::size_t> Decoding::budget() const noexcept {
-  switch (options_.decoder) {
-    case DecoderKind::kSd:
-    case DecoderKind::kRsd:
-      return options_.budget;
-    case DecoderKind::kAr:
-    case DecoderKind::kStd:
-    case DecoderKind::kExact:
-      break;
-  }
-  return std::nullopt;
+  return takes_budget(options_.decoder) ? options_.budget : std::nullopt;
 }
 
 bool Decoding::verifies_whole_list() const noexcept {

@@ -32,6 +32,15 @@ class Digest {
   std::uint64_t state_ = 0xcbf29ce484222325U;
 };
 
+Request without_candidates(const Request& request) {
+  return {.id = request.id,
+          .task = request.task,
+          .query = request.query,
+          .history = request.history,
+          .candidates = {},
+          .relevance = request.relevance};
+}
+
 // Uniform in [0, limit): what would fall unevenly is drawn again.
 std::uint64_t below(std::uint64_t limit, std::mt19937_64& generator) {
   const std::uint64_t fair = std::numeric_limits<std::uint64_t>::max() / limit * limit;
@@ -68,11 +77,18 @@ std::vector<std::size_t> presentation_order(const Request& request,
 }
 
 Request presented(const Request& request, const std::vector<std::size_t>& order) {
-  Request shown = request;
-  shown.candidates.resize(order.size());
-  for (std::size_t i = 0; i < order.size(); ++i) {
-    shown.candidates[i] = request.candidates[order[i]];
-  }
+  Request shown = without_candidates(request);
+  shown.candidates.reserve(order.size());
+  for (const std::size_t place : order)
+    shown.candidates.push_back(request.candidates[place]);
+  return shown;
+}
+
+Request presented(const Request& request, std::span<const ItemId> order) {
+  Request shown = without_candidates(request);
+  shown.candidates.reserve(order.size());
+  for (const ItemId item : order)
+    shown.candidates.push_back(request.candidates[item.slot()]);
   return shown;
 }
 

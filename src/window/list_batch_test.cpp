@@ -83,8 +83,7 @@ ListOptions options_of(DecoderKind decoder, WindowMethod method) {
   return {.windows = {.method = method},
           .decoding = {.decoder = decoder, .budget = 3, .policy = blend_policy()},
           .budget = std::nullopt,
-          .deadline = std::nullopt,
-          .window_prefill_ms = std::nullopt};
+          .deadline = std::nullopt};
 }
 
 std::vector<int> first_ten(const Ranking& ranking) {

@@ -14,10 +14,6 @@ double ms_between(Clock::time_point from, Clock::time_point to) {
   return std::chrono::duration<double, std::milli>(to - from).count();
 }
 
-bool takes_budget(const DecodingOptions& decoding) {
-  return decoding.decoder == DecoderKind::kRsd || decoding.decoder == DecoderKind::kSd;
-}
-
 void add(Outcome& sums, const Outcome& window) {
   sums.encodings += window.encodings;
   sums.tokens_encoded += window.tokens_encoded;
@@ -34,7 +30,7 @@ void add(Outcome& sums, const Outcome& window) {
 
 Result<ListRun> ListRun::create(const Ranking& order, ListOptions options,
                                 Clock::time_point start) {
-  if (!takes_budget(options.decoding)) options.budget.reset();
+  if (!takes_budget(options.decoding.decoder)) options.budget.reset();
   if (options.budget == 0)
     return Error(ErrorCode::kInvalidArgument, "budget is 0; it must be at least 1");
   DecodingOptions tried = options.decoding;
@@ -52,8 +48,7 @@ ListRun::ListRun(std::unique_ptr<WindowPlan> plan, ListOptions options, Clock::t
     : options_(std::move(options)),
       plan_(std::move(plan)),
       start_(start),
-      budget_left_(options_.budget.value_or(0)),
-      prefill_ms_(options_.window_prefill_ms) {}
+      budget_left_(options_.budget.value_or(0)) {}
 
 bool ListRun::is_late(Clock::time_point now) const {
   return !is_single_ && n_windows_ > 0 && options_.deadline && now >= *options_.deadline;

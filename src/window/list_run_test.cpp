@@ -16,8 +16,7 @@ ListOptions rsd_options(WindowMethod method = WindowMethod::kSliding) {
   return {.windows = {.method = method},
           .decoding = {.decoder = DecoderKind::kRsd, .budget = 3, .policy = blend_policy()},
           .budget = std::nullopt,
-          .deadline = std::nullopt,
-          .window_prefill_ms = std::nullopt};
+          .deadline = std::nullopt};
 }
 
 ListRun list_of(std::size_t n_items, ListOptions options) {
@@ -133,8 +132,8 @@ TEST(ListRun, SharesTheTimeThatIsLeftOutOverTheWindows) {
 TEST(ListRun, LeavesWindowsOutThatThereIsNoTimeFor) {
   ListOptions options = rsd_options();
   options.deadline = kStart + milliseconds(1000);
-  options.window_prefill_ms = 200;
   ListRun run = list_of(100, options);
+  run.expect_prefill(200);
   std::vector<ItemId> fronts;
   auto now = kStart;
   while (auto task = run.next(now)) {

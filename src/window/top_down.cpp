@@ -105,13 +105,12 @@ void TopDown::absorb_comparison(std::size_t number, const std::vector<ItemId>& r
   if (verified == 0) {  // it tells nothing: its items stay behind those of which something is known
     exact_ = false;
     untold_.emplace(number, std::vector<ItemId>(ranked.begin() + 1, ranked.end()));
-    if (rest_.empty() && under_way_.empty()) end_round();
-    return;
+  } else {
+    const auto pivot = std::ranges::find(ranked, pivot_);
+    above_.emplace(number, std::vector<ItemId>(ranked.begin(), pivot));
+    below_.emplace(number, std::vector<ItemId>(pivot + 1, ranked.end()));
+    exact_ = exact_ && verified > above_.at(number).size();
   }
-  const auto pivot = std::ranges::find(ranked, pivot_);
-  above_.emplace(number, std::vector<ItemId>(ranked.begin(), pivot));
-  below_.emplace(number, std::vector<ItemId>(pivot + 1, ranked.end()));
-  exact_ = exact_ && verified > above_.at(number).size();
   if (rest_.empty() && under_way_.empty()) end_round();
 }
 

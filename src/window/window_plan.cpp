@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/names.h"
+#include "merged.h"
 #include "rsd/core/check.h"
 #include "sliding_windows.h"
 #include "top_down.h"
@@ -31,12 +32,9 @@ class SingleWindow final : public WindowPlan {
                   .pivot = std::nullopt};
   }
   void absorb(std::size_t number, const Ranking& ranking, std::size_t verified) override {
-    RSD_CHECK(number == 0 && ranking.size() == order_.size(), "the only window");
-    std::vector<ItemId> items;
-    items.reserve(order_.size());
-    for (const ItemId item : ranking.items())
-      items.push_back(order_.at(Position(item.value())));
-    order_ = *Ranking::create(std::move(items));
+    RSD_CHECK(number == 0, "the only window");
+    order_ =
+        *Ranking::create(ranked_items({order_.items().begin(), order_.items().end()}, ranking));
     verified_ = verified;
   }
   std::size_t n_to_come() const override { return given_ ? 0 : 1; }

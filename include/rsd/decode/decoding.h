@@ -37,6 +37,11 @@ constexpr bool uses_policy(DecoderKind kind) noexcept {
   return kind == DecoderKind::kRsd || kind == DecoderKind::kExact;
 }
 
+// Does a budget end it? rsd's and sd's do.
+constexpr bool takes_budget(DecoderKind kind) noexcept {
+  return kind == DecoderKind::kRsd || kind == DecoderKind::kSd;
+}
+
 // What the first encoding carries behind the prompt (sd, rsd and exact; the others carry nothing).
 enum class Draft {
   kFirstToken,  // nothing: its one row orders the second encoding's proposal

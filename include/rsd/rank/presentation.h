@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <random>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,8 +25,9 @@ void shuffle(std::vector<std::size_t>& order, std::mt19937_64& generator);
 std::vector<std::size_t> presentation_order(const Request& request,
                                             std::optional<std::uint64_t> seed);
 
-// The request with these of its candidates, in that order.
+// The request with these of its candidates, in that order; the others are not copied.
 Request presented(const Request& request, const std::vector<std::size_t>& order);
+Request presented(const Request& request, std::span<const ItemId> order);
 
 // Of everything that a record depends on: id, texts, and the labels in force.
 std::string request_digest(const Request& request);

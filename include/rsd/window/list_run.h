@@ -26,8 +26,6 @@ struct ListOptions {
   // The answer is due then. Each window gets its share of the time that is left; where there isn't
   // time for a prefill each, the plan is limited.
   std::optional<Clock::time_point> deadline;
-  // What the prompt of a window is expected to take, from other lists; nullopt = unknown.
-  std::optional<double> window_prefill_ms;
 };
 
 // The answer to a list. The outcome's figures are sums over the windows, but for these:
@@ -64,7 +62,7 @@ class ListRun {
   bool is_single() const noexcept { return is_single_; }
   // Items as many as a window has, for an estimate of what its prompt takes.
   std::vector<ItemId> sample() const;
-  // What that is expected to be, in place of ListOptions::window_prefill_ms.
+  // What that is expected to be, before any window has told.
   void expect_prefill(double ms) { prefill_ms_ = ms; }
 
   const std::optional<Clock::time_point>& deadline() const noexcept { return options_.deadline; }
