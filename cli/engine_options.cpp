@@ -1,16 +1,21 @@
 #include "engine_options.h"
 
+#include <spdlog/spdlog.h>
+
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
 #include <limits>
 #include <system_error>
 #include <utility>
 
+#include "exit_code.h"
 #include "model_store.h"
 #include "option_checks.h"
 #include "prepared_model.h"
 #include "rsd/llm/load_tokenizer.h"
+#include "rsd/llm/rpc_server.h"
 
 namespace rsd::cli {
 namespace {
@@ -61,7 +66,16 @@ Result<void> check_options(const EngineOptions& options) {
   if (!options.loras.empty())
     return refuse("--lora", "the server applies adapters, under names of --engine-model");
   if (options.gpu_layers != 0) return refuse("--gpu-layers", "the server has its own settings");
+  if (!options.rpc_servers.empty()) return refuse("--rpc", "the server has its own machines");
   return {};
+}
+
+// ggml's only answer to a server that is lost is to end the process. It shall say so and exit as
+// other failures do.
+void exit_with_message(const char* message) {
+  spdlog::critical("an RPC server is lost, or ggml fails: {}", message);
+  spdlog::default_logger()->flush();
+  std::_Exit(kRuntimeFailure);
 }
 
 }  // namespace
@@ -100,10 +114,20 @@ void add_engine_options(CLI::App& command, EngineOptions& options) {
       ->group(group);
   command
       .add_option("--ngl,--gpu-layers,--n-gpu-layers", options.gpu_layers,
-                  "Layers kept on the GPU; -1 = all")
+                  "Layers kept on the GPU, or with --rpc on its machines, where 0 = all, too; "
+                  "-1 = all")
       ->check(whole_number(-1, std::numeric_limits<int>::max()))
       ->capture_default_str()
       ->type_name("N")
+      ->group(group);
+  command
+      .add_option("--rpc", options.rpc_servers,
+                  "Machines that compute the model's layers: addresses of `rsd rpc-server` or "
+                  "ggml-rpc-server. Trusted networks only")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->check(not_empty())
+      ->type_name("HOST:PORT,…")
       ->group(group);
   command
       .add_option(
@@ -162,6 +186,8 @@ Result<Conditions> engine_conditions(const EngineOptions& options) {
   for (const auto& file : options.prompt_templates) {
     told["prompt-template"] += identity_of(file) + "; ";
   }
+  for (const auto& server : options.rpc_servers)  // they may round in another way
+    told["rpc"] += server + "; ";
   if (!options.remote.is_remote()) return told;
   auto served = RemoteEngine::served_model(remote_options(options.remote));
   if (!served) return served.error();
@@ -192,7 +218,9 @@ Result<Engine> Engine::load_local(const EngineOptions& options, const CommonOpti
                            .parallel = options.parallel,
                            .threads = common.threads,
                            .gpu_layers = options.gpu_layers,
+                           .rpc_servers = options.rpc_servers,
                            .log = llama_log_sink()};
+  if (!options.rpc_servers.empty()) on_ggml_abort(&exit_with_message);
   auto llm = LlamaEngine::load(llama);
   if (!llm) return llm.error();
   PromptBuilder prompts((*llm)->tokenizer(), templates);

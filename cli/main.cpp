@@ -20,6 +20,7 @@
 #include "prompt_command.h"
 #include "rank_command.h"
 #include "requests_command.h"
+#include "rpc_server_command.h"
 #include "serve_command.h"
 #include "thread_waiting.h"
 #include "train_command.h"
@@ -44,6 +45,7 @@ void describe(CLI::App& app, Selected& selected) {
   add_model_command(app, selected);
   add_prompt_command(app, selected);
   add_requests_command(app, selected);
+  add_rpc_server_command(app, selected);
 }
 
 // llama.cpp's -ngl has one dash and three letters, which is three flags to most parsers.

@@ -17,6 +17,7 @@
 #include "llm/llama_state.h"
 #include "llm/llama_tokenizer.h"
 #include "llm/log.h"
+#include "llm/rpc_distribution.h"
 #include "rsd/core/check.h"
 
 namespace rsd {
@@ -93,6 +94,13 @@ std::string tokenizer_name(const llama_vocab* vocab) {
 Result<std::shared_ptr<llama_model>> load_model(const LlamaOptions& options) {
   llama_model_params params = llama_model_default_params();
   params.n_gpu_layers = options.gpu_layers;
+  std::optional<RpcDistribution> machines;
+  if (!options.rpc_servers.empty()) {
+    auto reached = RpcDistribution::over(options.rpc_servers, options.model_path);
+    if (!reached) return reached.error();
+    machines = *std::move(reached);
+    machines->apply_to(params);
+  }
   const LlamaErrorCapture errors;
   std::shared_ptr<llama_model> model(llama_model_load_from_file(options.model_path.c_str(), params),
                                      [](llama_model* loaded) {
@@ -137,6 +145,11 @@ Result<double> relative_difference(OutputHead& head, std::span<const float> stat
     }
   }
   return difference;
+}
+
+bool has_gpu() {
+  return ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_GPU) ||
+         ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_IGPU);
 }
 
 bool gives_up(void* data) {
@@ -250,7 +263,8 @@ std::optional<std::string> LlamaEngine::State::cut_head(std::span<const float> l
   const std::string why_not = tap.why_not();
   tap.let_pass();
   // The graph of a pass may be spread over several devices, and only one of its parts be stopped.
-  if (llama_supports_gpu_offload()) return "this build computes on GPUs";
+  // Of RPC servers' passes the last part is here.
+  if (has_gpu()) return "this build computes on GPUs";
   if (!shape) return why_not.empty() ? "no output head is seen" : why_not;
   auto opened = OutputHead::open(info.path, *shape, info.n_vocabulary);
   if (!opened) return opened.error().message();

@@ -46,7 +46,12 @@ struct LlamaOptions {
   std::size_t parallel = 1;
   int threads = 0;     // 0 = one per core
   int gpu_layers = 0;  // layers kept on the GPU, in builds that have one; -1 = all
-  LogSink log;         // rsd's and llama.cpp's; one per process, the engine loaded last sets it
+  // Machines that compute the layers, "HOST:PORT" of RPC servers (rpc_server.h): as many each as
+  // fit its memory, or the last gpu_layers ones where that isn't 0. Trusted networks only. A server
+  // that is lost later ends the process (on_ggml_abort), and a deadline is looked at between passes
+  // only.
+  std::vector<std::string> rpc_servers;
+  LogSink log;  // rsd's and llama.cpp's; one per process, the engine loaded last sets it
 };
 
 struct ModelInfo {
@@ -79,7 +84,7 @@ class LlamaEngine final : public LlmEngine {
   // kInvalidArgument (an option out of range), kNotFound (no such file), kInvalidInput (not a GGUF,
   // truncated, or an adapter for another model), kUnsupported (an embedding or encoder model),
   // kMissingDependency (a CPU without the instructions that this build was made for), kRuntime (out
-  // of memory).
+  // of memory, an RPC server that can't be reached).
   static Result<std::unique_ptr<LlamaEngine>> load(const LlamaOptions& options);
 
   LlamaEngine(const LlamaEngine&) = delete;

@@ -1,0 +1,67 @@
+#include "llm/rpc_distribution.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "llm/gguf_file.h"
+#include "llm/rpc_devices.h"
+
+namespace rsd {
+namespace {
+
+std::size_t layer_count(const GgufFile& model) {
+  const std::string key = model.string("general.architecture").value_or("") + ".block_count";
+  const int64_t at = gguf_find_key(model.metadata(), key.c_str());
+  const bool known = at >= 0 && gguf_get_kv_type(model.metadata(), at) == GGUF_TYPE_UINT32;
+  return known ? gguf_get_val_u32(model.metadata(), at) : 0;
+}
+
+float free_memory(ggml_backend_dev_t device) {
+  std::size_t free = 0;
+  std::size_t total = 0;
+  ggml_backend_dev_memory(device, &free, &total);
+  return static_cast<float>(free);
+}
+
+}  // namespace
+
+Result<RpcDistribution> RpcDistribution::over(const std::vector<std::string>& servers,
+                                              const std::string& model_path) {
+  const auto model = GgufFile::open("model", model_path);
+  if (!model) return model.error();
+  auto devices = rpc_devices(servers);
+  if (!devices) return devices.error();
+  if (devices->size() > llama_max_devices()) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "the RPC servers have " + std::to_string(devices->size()) +
+                     " devices; llama.cpp takes at most " + std::to_string(llama_max_devices()));
+  }
+  RpcDistribution distribution;
+  distribution.n_layers_ = layer_count(*model);
+  distribution.devices_ = *std::move(devices);
+  distribution.shares_.resize(llama_max_devices());  // all of which llama.cpp may read
+  std::ranges::transform(distribution.devices_, distribution.shares_.begin(), free_memory);
+  distribution.devices_.push_back(nullptr);
+  distribution.kept_[0] = {.pattern = "^(output|token_embd)",
+                           .buft = ggml_backend_cpu_buffer_type()};
+  return distribution;
+}
+
+void RpcDistribution::apply_to(llama_model_params& params) {
+  params.devices = devices_.data();
+  params.tensor_buft_overrides = kept_.data();
+  if (params.n_gpu_layers == 0) params.n_gpu_layers = -1;
+  // llama.cpp counts the output head as one layer more, the last machine's: that is kept here, so
+  // that machine gets a layer's share on top.
+  const float memory = std::accumulate(shares_.begin(), shares_.end(), 0.0F);
+  const std::size_t n_there = params.n_gpu_layers < 0
+                                  ? n_layers_
+                                  : std::min<std::size_t>(n_layers_, params.n_gpu_layers - 1);
+  if (memory <= 0 || n_there == 0) return;
+  const std::size_t last = devices_.size() - 2;
+  shares_[last] += memory / static_cast<float>(n_there);
+  params.tensor_split = shares_.data();
+}
+
+}  // namespace rsd

@@ -1,0 +1,64 @@
+#include "rsd/llm/rpc_server.h"
+
+#include <ggml-backend.h>
+#include <ggml-rpc.h>
+#include <ggml.h>
+
+#include <filesystem>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include "llm/backend.h"
+
+namespace rsd {
+namespace {
+
+// As ggml's own server does: the CPU where there is nothing faster.
+std::vector<ggml_backend_dev_t> local_devices() {
+  std::vector<ggml_backend_dev_t> devices;
+  for (std::size_t n = 0; n < ggml_backend_dev_count(); ++n) {
+    const ggml_backend_dev_t device = ggml_backend_dev_get(n);
+    const auto type = ggml_backend_dev_type(device);
+    if (type == GGML_BACKEND_DEVICE_TYPE_GPU || type == GGML_BACKEND_DEVICE_TYPE_IGPU) {
+      devices.push_back(device);
+    }
+  }
+  if (!devices.empty()) return devices;
+  if (const auto cpu = ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU)) return {cpu};
+  return {};
+}
+
+}  // namespace
+
+Result<void> serve_rpc(const RpcServerOptions& options) {
+  std::error_code ignored;
+  if (!options.cache.empty() && !std::filesystem::is_directory(options.cache, ignored)) {
+    return Error(ErrorCode::kNotFound, options.cache + " is no folder");
+  }
+  if (auto started = start_backend(); !started) return started;
+  const ggml_backend_reg_t backend = ggml_backend_reg_by_name("RPC");
+  const auto start_server =
+      backend ? reinterpret_cast<decltype(&ggml_backend_rpc_start_server)>(
+                    ggml_backend_reg_get_proc_address(backend, "ggml_backend_rpc_start_server"))
+              : nullptr;
+  if (!start_server) {
+    return Error(ErrorCode::kUnsupported,
+                 "this build's llama.cpp has no RPC backend (GGML_RPC=ON makes one)");
+  }
+  auto devices = local_devices();
+  if (devices.empty()) return Error(ErrorCode::kUnsupported, "ggml finds no device here");
+  const std::size_t threads = options.threads > 0
+                                  ? static_cast<std::size_t>(options.threads)
+                                  : std::max(1U, std::thread::hardware_concurrency());
+  const std::string endpoint = options.host + ":" + std::to_string(options.port);
+  start_server(endpoint.c_str(), options.cache.empty() ? nullptr : options.cache.c_str(), threads,
+               devices.size(), devices.data());
+  return Error(ErrorCode::kRuntime, "no RPC server at " + endpoint + ": is the port taken?");
+}
+
+void on_ggml_abort(void (*handler)(const char* message)) {
+  ggml_set_abort_callback(handler);
+}
+
+}  // namespace rsd

@@ -1,0 +1,171 @@
+"""One model over several machines at the command line: `--rpc` and `rsd rpc-server`.
+
+Usage: rpc_test.py RSD [unittest's arguments]
+"""
+
+import json
+import pathlib
+import socket
+import subprocess
+import sys
+import threading
+import time
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+MODEL = str(ROOT / "tests" / "models" / "tiny-bpe.gguf")
+EXAMPLES = ROOT / "examples" / "recommendations.jsonl"
+RSD = ""
+
+OK, USAGE, MISSING, RUNTIME = 0, 2, 4, 6
+
+
+def rank(*arguments, requests=EXAMPLES):
+    command = [RSD, "rank", "--requests", requests, "-m", MODEL, *arguments]
+    return subprocess.run([str(word) for word in command], capture_output=True, text=True,
+                          timeout=120)
+
+
+def rankings(done):
+    return [json.loads(line)["ranking"] for line in done.stdout.splitlines()]
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return taken.getsockname()[1]
+
+
+def wait_until(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError
+        time.sleep(0.02)
+
+
+class RpcServer:
+    """`rsd rpc-server` until the end of the `with`."""
+
+    def __enter__(self):
+        self.address = f"127.0.0.1:{free_port()}"
+        port = self.address.rpartition(":")[2]
+        self.process = subprocess.Popen([RSD, "rpc-server", "--port", port, "--threads", "1"],
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_until(self.listens)
+        return self
+
+    def listens(self):
+        try:
+            socket.create_connection(("127.0.0.1", int(self.address.rpartition(":")[2]))).close()
+            return True
+        except OSError:
+            assert self.process.poll() is None, "the server is gone"
+            return False
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait(timeout=30)
+
+
+class OtherServer:
+    """Takes connections and answers them with `answer`, or not at all."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def __enter__(self):
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+        return f"127.0.0.1:{self.socket.getsockname()[1]}"
+
+    def serve(self):
+        connection, _ = self.socket.accept()
+        with connection:
+            connection.recv(1024)
+            connection.sendall(self.answer)
+
+    def __exit__(self, *_):
+        self.thread.join(timeout=30)
+        self.socket.close()
+
+
+class Rpc(unittest.TestCase):
+    def test_two_servers_rank_as_this_machine_alone_does(self):
+        here = rank("--decoder", "exact")
+        with RpcServer() as one, RpcServer() as other:
+            there = rank("--decoder", "exact", "--rpc", f"{one.address},{other.address}",
+                         "--log-level", "debug")
+        self.assertEqual(there.returncode, OK, there.stderr)
+        self.assertEqual(rankings(there), rankings(here))
+        for server in (one, other):
+            self.assertRegex(there.stderr, rf"\[{server.address}\] model buffer size")
+
+    def test_a_server_takes_the_next_client_when_one_is_done(self):
+        with RpcServer() as server:
+            first = rank("--rpc", server.address)
+            second = rank("--rpc", server.address)
+        self.assertEqual(second.returncode, OK, second.stderr)
+        self.assertEqual(rankings(second), rankings(first))
+
+    def test_a_server_that_is_not_there_is_named(self):
+        address = f"127.0.0.1:{free_port()}"
+        done = rank("--rpc", address)
+        self.assertEqual(done.returncode, RUNTIME)
+        self.assertIn(f"RPC server {address}: no connection", done.stderr)
+
+    def test_another_server_behind_the_address_is_no_crash(self):
+        for answer in (b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", b""):
+            with OtherServer(answer) as address:
+                done = rank("--rpc", address)
+            self.assertEqual(done.returncode, RUNTIME)
+            self.assertIn(address, done.stderr)
+            self.assertIn("else listens there", done.stderr)
+
+    def test_a_server_of_another_version_is_told(self):
+        size_of_the_answer = (28).to_bytes(8, "little")
+        with OtherServer(size_of_the_answer + bytes([99, 1, 0, 0]) + bytes(24)) as address:
+            done = rank("--rpc", address)
+        self.assertEqual(done.returncode, RUNTIME)
+        self.assertIn("speaks version 99.1", done.stderr)
+
+    def test_a_server_that_dies_ends_the_program_with_a_message_and_the_code_of_failures(self):
+        with RpcServer() as server:
+            command = [RSD, "rank", "--requests", "-", "-m", MODEL, "--rpc", server.address]
+            running = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                       stderr=subprocess.PIPE, text=True)
+            line = EXAMPLES.read_text().splitlines()[0] + "\n"
+            running.stdin.write(line)
+            running.stdin.flush()
+            time.sleep(1)
+            server.process.kill()
+            server.process.wait(timeout=30)
+            output, errors = running.communicate(line * 3, timeout=60)
+        self.assertEqual(running.returncode, RUNTIME, errors)
+        self.assertIn("an RPC server is lost", errors)
+
+    def test_addresses_are_checked(self):
+        for address, why in (("localhost", "HOST:PORT"), ("localhost:0", "1 to 65535"),
+                             (":7", "HOST:PORT"), ("a:1,a:1", "named twice")):
+            done = rank("--rpc", address)
+            self.assertEqual(done.returncode, USAGE, address)
+            self.assertIn(why, done.stderr)
+
+    def test_it_is_for_local_engines(self):
+        done = rank("--rpc", "localhost:1", "--engine", "vllm", "--engine-url", "http://localhost:1")
+        self.assertEqual(done.returncode, USAGE)
+        self.assertIn("--rpc is for --engine llama", done.stderr)
+
+    def test_a_port_that_is_taken_ends_the_server_with_a_message(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = str(taken.getsockname()[1])
+            done = subprocess.run([RSD, "rpc-server", "--port", port], capture_output=True,
+                                  text=True, timeout=60)
+        self.assertEqual(done.returncode, RUNTIME)
+        self.assertIn(f"127.0.0.1:{port}", done.stderr)
+        self.assertEqual(done.stdout, "")
+
+
+if __name__ == "__main__":
+    RSD = sys.argv.pop(1)
+    unittest.main()
