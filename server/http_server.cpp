@@ -203,7 +203,10 @@ void HttpServer::State::serve_call(const Request& request, Response& response,
   const Connection* connection = Connection::current();
   const Call call{
       .body = request.body,
-      .header_of = [&](const char* name) { return request.get_header_value(name); },
+      .header_of = [&](const char* name) -> std::optional<std::string> {
+        if (!request.has_header(name)) return std::nullopt;
+        return request.get_header_value(name);
+      },
       .hung_up = [connection] { return connection != nullptr && connection->hung_up(); },
       .request_id = t_call.id,
       .arrival = t_call.arrival};

@@ -54,10 +54,9 @@ void read_all_options(Fields& fields, RankOptions& options) {
 
 Result<void> read_option_headers(const HeaderOf& header_of, RankOptions& options) {
   Json told = Json::object();
-  if (const auto text = header_of("X-RSD-Decoder"); !text.empty())
-    told["X-RSD-Decoder"] = printable(text);
+  if (const auto text = header_of("X-RSD-Decoder")) told["X-RSD-Decoder"] = printable(*text);
   for (const char* name : {"X-RSD-Budget", "X-RSD-Deadline-Ms"}) {
-    if (const auto text = header_of(name); !text.empty()) told[name] = number_of(printable(text));
+    if (const auto text = header_of(name)) told[name] = number_of(printable(*text));
   }
   Fields headers(told);
   const auto decoder = headers.optional_text("X-RSD-Decoder");

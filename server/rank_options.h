@@ -28,8 +28,8 @@ struct RankOptions {
   bool refuse_cut = false;                     // rerank's truncate: false
 };
 
-// The value of a request's header; empty where it is absent.
-using HeaderOf = std::function<std::string(const char* name)>;
+// The value of a request's header; nullopt where it is absent.
+using HeaderOf = std::function<std::optional<std::string>(const char* name)>;
 
 // decoder, budget, deadline_ms, top_n, window, stride and window_method, which every shape takes.
 void read_common_options(Fields& fields, RankOptions& options);

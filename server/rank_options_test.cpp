@@ -11,9 +11,10 @@ namespace rsd::server {
 namespace {
 
 HeaderOf headers(std::map<std::string, std::string> values) {
-  return [values = std::move(values)](const char* name) {
+  return [values = std::move(values)](const char* name) -> std::optional<std::string> {
     const auto found = values.find(name);
-    return found == values.end() ? std::string() : found->second;
+    if (found == values.end()) return std::nullopt;
+    return found->second;
   };
 }
 

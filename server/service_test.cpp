@@ -24,9 +24,10 @@ class ServiceTest : public testing::Test {
   Call call(const std::string& body) {
     return {.body = body,
             .header_of =
-                [this](const char* name) {
+                [this](const char* name) -> std::optional<std::string> {
                   const auto found = headers_.find(name);
-                  return found == headers_.end() ? std::string() : found->second;
+                  if (found == headers_.end()) return std::nullopt;
+                  return found->second;
                 },
             .hung_up = [this] { return hung_up_.load(); },
             .request_id = "call-1",
@@ -144,8 +145,10 @@ TEST_F(ServiceTest, FieldsAndHeadersChooseTheDecoding) {
   EXPECT_EQ(header(rerank(R"({"budget":1,)" + documents_of_20 + "}"), "X-RSD-Encodings"), "1");
   const Reply ar = rerank(R"({"decoder":"ar",)" + documents_of_20 + "}");
   EXPECT_EQ(header(ar, "X-RSD-Encodings"), "19");
-  headers_ = {{"X-RSD-Budget", "none"}};
-  expect_refused(rerank("{" + documents_of_20 + "}"), 400, "X-RSD-Budget is ");
+  for (const char* no_number : {"none", ""}) {
+    headers_ = {{"X-RSD-Budget", no_number}};
+    expect_refused(rerank("{" + documents_of_20 + "}"), 400, "X-RSD-Budget is ");
+  }
 }
 
 TEST_F(ServiceTest, BadRerankRequestsAreToldSo) {
