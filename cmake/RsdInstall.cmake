@@ -13,6 +13,7 @@ set(RSD_PACKAGE_OF_spdlog::spdlog "spdlog")
 set(RSD_PACKAGE_OF_OpenSSL::Crypto "OpenSSL COMPONENTS Crypto")
 set(RSD_PACKAGE_OF_Threads::Threads "Threads")
 set(RSD_PACKAGE_OF_CURL::libcurl "CURL")
+set(RSD_PACKAGE_OF_simdjson::simdjson "simdjson")
 
 # Targets of the vendored build, and their names once installed: install(EXPORT) refuses to mention
 # a target of this build that it does not export. `rsd::llama` and `rsd::ggml` are

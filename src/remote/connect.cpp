@@ -16,8 +16,6 @@
 namespace rsd {
 namespace {
 
-using Json = nlohmann::json;
-
 // Of what is asked at the start, which is little.
 constexpr std::chrono::milliseconds kStartTimeout{20'000};
 
@@ -75,14 +73,15 @@ struct Listing {
 
 // {"data": [{"id": …, "max_model_len": …}, …]}
 std::optional<Listing> parse_listing(const std::string& body) {
-  const auto json = Json::parse(body, nullptr, /*allow_exceptions=*/false);
-  const auto* data = member(json, "data");
-  if (!data || !data->is_array()) return std::nullopt;
+  const auto json = JsonAnswer::parse(body);
+  if (!json) return std::nullopt;
+  const auto data = elements(member(json->root(), "data"));
+  if (!data) return std::nullopt;
   Listing listing;
-  for (const Json& entry : *data) {
-    const auto* name = member(entry, "id");
-    if (!name || !name->is_string()) return std::nullopt;
-    listing.names.push_back(name->get<std::string>());
+  for (const JsonValue entry : *data) {
+    const auto name = text(member(entry, "id"));
+    if (!name) return std::nullopt;
+    listing.names.emplace_back(*name);
     if (!listing.context_size) listing.context_size = whole_number(member(entry, "max_model_len"));
   }
   return listing.names.empty() ? std::nullopt : std::optional(std::move(listing));
@@ -90,10 +89,11 @@ std::optional<Listing> parse_listing(const std::string& body) {
 
 // SGLang's older way: {"model_path": …}
 std::optional<Listing> parse_model_info(const std::string& body) {
-  const auto json = Json::parse(body, nullptr, /*allow_exceptions=*/false);
-  const auto* path = member(json, "model_path");
-  if (!path || !path->is_string()) return std::nullopt;
-  return Listing{.names = {path->get<std::string>()}, .context_size = std::nullopt};
+  const auto json = JsonAnswer::parse(body);
+  if (!json) return std::nullopt;
+  const auto path = text(member(json->root(), "model_path"));
+  if (!path) return std::nullopt;
+  return Listing{.names = {std::string(*path)}, .context_size = std::nullopt};
 }
 
 std::vector<HttpReply> get_all(HttpClient& http, const RemoteOptions& options,
@@ -154,11 +154,10 @@ Result<ProbeTokens> probe_tokens(const Tokenizer& tokenizer) {
 // SGLang {"text": …}.
 std::optional<std::string> text_in(const HttpReply& reply) {
   if (kind_of(reply) != ReplyKind::kAnswer) return std::nullopt;
-  const auto json = Json::parse(reply.body, nullptr, /*allow_exceptions=*/false);
-  for (const char* name : {"prompt", "text"}) {
-    const auto* text = member(json, name);
-    if (text && text->is_string()) return text->get<std::string>();
-  }
+  const auto json = JsonAnswer::parse(reply.body);
+  if (!json) return std::nullopt;
+  for (const char* name : {"prompt", "text"})
+    if (const auto told = text(member(json->root(), name))) return std::string(*told);
   return std::nullopt;
 }
 

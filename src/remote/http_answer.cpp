@@ -1,28 +1,24 @@
 #include "remote/http_answer.h"
 
 #include <algorithm>
+#include <optional>
 #include <string_view>
 
-#include "remote/protocol_json.h"
+#include "remote/json_answer.h"
 
 namespace rsd {
 namespace {
 
-using Json = nlohmann::json;
-
 // FastAPI says {"detail": …}, vLLM {"error": {"message": …}}, SGLang either of them, or "message".
 std::string message_in(const std::string& body) {
-  const auto json = Json::parse(body, nullptr, /*allow_exceptions=*/false);
-  if (json.is_discarded()) return body;
-  const auto* error = member(json, "error");
-  for (const Json* where : {error, &json}) {
-    if (!where) continue;
-    for (const char* name : {"message", "detail"}) {
-      const auto* text = member(*where, name);
-      if (text && text->is_string()) return text->get<std::string>();
-    }
+  const auto json = JsonAnswer::parse(body);
+  if (!json) return body;
+  const auto error = member(json->root(), "error");
+  for (const auto where : {error, std::optional(json->root())}) {
+    for (const char* name : {"message", "detail"})
+      if (const auto told = text(member(where, name))) return std::string(*told);
   }
-  return error && error->is_string() ? error->get<std::string>() : body;
+  return std::string(text(error).value_or(body));
 }
 
 // One line of printable ASCII, so that a log stays one, whoever wrote it.

@@ -1,7 +1,7 @@
 #include "remote/protocol.h"
 
 #include <cmath>
-#include <limits>
+#include <nlohmann/json.hpp>
 
 #include "remote/protocol_json.h"
 #include "rsd/core/check.h"
@@ -34,29 +34,18 @@ Error bad_answer(const std::string& what) {
   return {ErrorCode::kRuntime, "the answer " + what};
 }
 
-Result<Json> parse_answer(std::string_view answer) {
-  auto json = Json::parse(answer, nullptr, /*allow_exceptions=*/false);
-  if (json.is_discarded()) return bad_answer("isn't JSON");
-  if (!json.is_object()) return bad_answer("isn't a JSON object");
+Result<JsonAnswer> parse_answer(std::string_view answer) {
+  auto json = JsonAnswer::parse(answer);
+  if (!json) return json;
+  if (!members(json->root())) return bad_answer("isn't a JSON object");
   return json;
 }
 
-const Json* member(const Json& object, const char* name) {
-  if (!object.is_object()) return nullptr;
-  const auto found = object.find(name);
-  return found == object.end() ? nullptr : &*found;
-}
-
-std::optional<std::size_t> whole_number(const Json* value) {
-  if (!value || !value->is_number_unsigned()) return std::nullopt;
-  return value->get<std::size_t>();
-}
-
-std::optional<float> finite_number(const Json* value) {
-  if (!value || !value->is_number()) return std::nullopt;
-  const auto number = value->get<double>();
-  if (!(std::abs(number) <= std::numeric_limits<float>::max())) return std::nullopt;
-  return static_cast<float>(number);
+SlotOf slots_of(std::span<const IdentifierToken> identifiers) {
+  SlotOf slots;
+  for (std::size_t i = 0; i < identifiers.size(); ++i)
+    slots.emplace(identifiers[i].slot(), i);
+  return slots;
 }
 
 Result<void> check_finite(const LogitMatrix& rows) {

@@ -1,13 +1,13 @@
-// What the protocols have in common: numbers into JSON, and strict looks at what comes back.
+// What the protocols have in common: numbers into JSON, and looks at what comes back.
 #pragma once
 
 #include <cstddef>
-#include <nlohmann/json.hpp>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 
+#include "remote/json_answer.h"
 #include "remote/protocol.h"
 #include "rsd/core/index.h"
 #include "rsd/core/result.h"
@@ -29,12 +29,13 @@ std::string json_string(std::string_view text);
 
 // kRuntime: "the answer …".
 Error bad_answer(const std::string& what);
-Result<nlohmann::json> parse_answer(std::string_view answer);
-// The member of that name, where `object` is one that has it; else nullptr.
-const nlohmann::json* member(const nlohmann::json& object, const char* name);
-std::optional<std::size_t> whole_number(const nlohmann::json* value);
-// A finite number that a float can hold.
-std::optional<float> finite_number(const nlohmann::json* value);
+// A JSON object.
+Result<JsonAnswer> parse_answer(std::string_view answer);
+
+// Items by their identifier's token.
+using SlotOf = std::unordered_map<std::size_t, std::size_t>;
+SlotOf slots_of(std::span<const IdentifierToken> identifiers);
+
 Result<void> check_finite(const LogitMatrix& rows);
 
 }  // namespace rsd

@@ -1,6 +1,5 @@
 // SGLang's POST /generate.
 #include <limits>
-#include <unordered_map>
 
 #include "remote/protocol.h"
 #include "remote/protocol_json.h"
@@ -8,9 +7,6 @@
 
 namespace rsd {
 namespace {
-
-using Json = nlohmann::json;
-using SlotOf = std::unordered_map<std::size_t, std::size_t>;  // item by token
 
 constexpr const char* kRows = "input_token_ids_logprobs";
 
@@ -40,23 +36,22 @@ class SglangGenerate final : public Protocol {
                                          const RowQuestion& question) const override {
     const auto json = parse_answer(answer);
     if (!json) return json.error();
-    const auto* meta = member(*json, "meta_info");
+    const auto meta = member(json->root(), "meta_info");
     if (!meta) return bad_answer("has no meta_info");
     const std::size_t n_tokens = question.prompt.size() + question.rows.end;
-    if (auto right = check_prompt_tokens(*meta, n_tokens); !right) return right.error();
-    const auto* rows = member(*meta, kRows);
+    if (auto right = check_prompt_tokens(meta, n_tokens); !right) return right.error();
+    const auto rows = elements(member(meta, kRows));
     const std::size_t n_rows = question.rows.size();
-    if (!rows || !rows->is_array() || rows->size() != n_rows + 1 || !rows->front().is_null()) {
+    if (!rows || rows->size() != n_rows + 1 || !(*rows->begin()).is_null()) {
       return bad_answer(std::string("doesn't have null and ") + std::to_string(n_rows) +
                         " rows as " + kRows);
     }
-    SlotOf slot_of;
-    for (std::size_t i = 0; i < question.identifiers.size(); ++i)
-      slot_of.emplace(question.identifiers[i].slot(), i);
+    const SlotOf slot_of = slots_of(question.identifiers);
     RowAnswer parsed{.rows = LogitMatrix(n_rows, question.identifiers.size()),
-                     .cached_tokens = whole_number(member(*meta, "cached_tokens"))};
+                     .cached_tokens = whole_number(member(meta, "cached_tokens"))};
+    auto row = rows->begin();
     for (std::size_t j = 0; j < n_rows; ++j) {
-      if (auto read = read_row((*rows)[j + 1], slot_of, parsed.rows.row(j)); !read)
+      if (auto read = read_row(*++row, slot_of, parsed.rows.row(j)); !read)
         return read.error().within("row " + std::to_string(j));
     }
     return std::optional(std::move(parsed));
@@ -64,21 +59,23 @@ class SglangGenerate final : public Protocol {
 
  private:
   // [[log-probability, token, text or null], …], in any order.
-  static Result<void> read_row(const Json& entries, const SlotOf& slot_of, std::span<float> row) {
-    if (!entries.is_array() || entries.size() != row.size())
+  static Result<void> read_row(JsonValue value, const SlotOf& slot_of, std::span<float> row) {
+    const auto entries = elements(value);
+    if (!entries || entries->size() != row.size())
       return bad_answer("doesn't have " + std::to_string(row.size()) + " log-probabilities");
     std::vector<bool> seen(row.size(), false);
-    for (const Json& entry : entries) {
-      if (!entry.is_array() || entry.size() < 2)
-        return bad_answer("has a log-probability without its token");
-      const auto token = whole_number(&entry[1]);
+    for (const JsonValue told : *entries) {
+      const auto entry = elements(told);
+      if (!entry || entry->size() < 2) return bad_answer("has a log-probability without its token");
+      auto part = entry->begin();
+      const auto logprob = finite_number(*part);
+      const auto token = whole_number(*++part);
       const auto found = token ? slot_of.find(*token) : slot_of.end();
       if (found == slot_of.end() || seen[found->second])
         return bad_answer("doesn't have each identifier's token once");
-      const auto value = finite_number(&entry[0]);
-      if (!value) return bad_answer("has no finite log-probability of " + std::to_string(*token));
+      if (!logprob) return bad_answer("has no finite log-probability of " + std::to_string(*token));
       seen[found->second] = true;
-      row[found->second] = *value;
+      row[found->second] = *logprob;
     }
     return {};
   }

@@ -1,4 +1,7 @@
 // vLLM's POST /v1/completions: a prompt for each row, all in one request. Any model runner has it.
+#include <charconv>
+#include <optional>
+#include <system_error>
 #include <vector>
 
 #include "remote/protocol.h"
@@ -8,14 +11,23 @@
 namespace rsd {
 namespace {
 
-using Json = nlohmann::json;
+constexpr std::string_view kTokenName = "token_id:";
 
-// The first token's log-probabilities of a choice, by "token_id:N"; nullptr where there are none.
-const Json* first_logprobs(const Json& choice) {
-  const auto* logprobs = member(choice, "logprobs");
-  const auto* top = logprobs ? member(*logprobs, "top_logprobs") : nullptr;
-  if (!top || !top->is_array() || top->size() != 1 || !top->front().is_object()) return nullptr;
-  return &top->front();
+// The first token's log-probabilities of a choice, by "token_id:N"; nullopt where there are none.
+std::optional<simdjson::dom::object> first_logprobs(JsonValue choice) {
+  const auto top = elements(member(member(choice, "logprobs"), "top_logprobs"));
+  if (!top || top->size() != 1) return std::nullopt;
+  return members(*top->begin());
+}
+
+// nullopt: "token_id:N" it isn't.
+std::optional<std::size_t> token_of(std::string_view name) {
+  if (!name.starts_with(kTokenName)) return std::nullopt;
+  name.remove_prefix(kTokenName.size());
+  std::size_t token = 0;
+  const char* const end = name.data() + name.size();
+  const auto [rest, failure] = std::from_chars(name.data(), end, token);
+  return failure == std::errc() && rest == end ? std::optional(token) : std::nullopt;
 }
 
 class VllmCompletions final : public Protocol {
@@ -45,44 +57,51 @@ class VllmCompletions final : public Protocol {
     const auto json = parse_answer(answer);
     if (!json) return json.error();
     const std::size_t n_rows = question.rows.size();
-    const auto* choices = member(*json, "choices");
-    if (!choices || !choices->is_array() || choices->size() != n_rows)
+    const auto choices = elements(member(json->root(), "choices"));
+    if (!choices || choices->size() != n_rows)
       return bad_answer("doesn't have " + std::to_string(n_rows) + " choices");
-    if (auto right = check_usage(*json, question); !right) return right.error();
+    if (auto right = check_usage(json->root(), question); !right) return right.error();
     RowAnswer parsed{.rows = LogitMatrix(n_rows, question.identifiers.size()),
                      .cached_tokens = std::nullopt};
+    const SlotOf slot_of = slots_of(question.identifiers);
     std::vector<bool> seen(n_rows, false);
-    for (const Json& choice : *choices) {
+    for (const JsonValue choice : *choices) {
       const auto index = whole_number(member(choice, "index"));
       if (!index || *index >= n_rows || seen[*index])
         return bad_answer("doesn't have each choice's index once");
       seen[*index] = true;
-      if (auto read = read_row(choice, question, parsed.rows.row(*index)); !read)
+      if (auto read = read_row(choice, slot_of, parsed.rows.row(*index)); !read)
         return read.error().within("choice " + std::to_string(*index));
     }
     return std::optional(std::move(parsed));
   }
 
  private:
-  static Result<void> check_usage(const Json& answer, const RowQuestion& question) {
+  static Result<void> check_usage(JsonValue answer, const RowQuestion& question) {
     std::size_t n_tokens = 0;
     for (std::size_t row = question.rows.first; row < question.rows.end; ++row)
       n_tokens += question.prompt.size() + row;
-    const auto* usage = member(answer, "usage");
-    return usage ? check_prompt_tokens(*usage, n_tokens) : Result<void>();
+    return check_prompt_tokens(member(answer, "usage"), n_tokens);
   }
 
-  static Result<void> read_row(const Json& choice, const RowQuestion& question,
-                               std::span<float> row) {
-    const auto* logprobs = first_logprobs(choice);
+  // There may be more tokens than were asked for.
+  static Result<void> read_row(JsonValue choice, const SlotOf& slot_of, std::span<float> row) {
+    const auto logprobs = first_logprobs(choice);
     if (!logprobs) return bad_answer("has no top_logprobs of one token");
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      const std::string name = "token_id:" + std::to_string(question.identifiers[i].value());
-      const auto* told = member(*logprobs, name.c_str());
-      if (!told) return bad_answer("lacks the log-probability of " + name);
+    std::vector<bool> seen(row.size(), false);
+    for (const auto& [name, told] : *logprobs) {
+      const auto token = token_of(name);
+      const auto found = token ? slot_of.find(*token) : slot_of.end();
+      if (found == slot_of.end()) continue;
       const auto value = finite_number(told);
-      if (!value) return bad_answer("has no finite log-probability of " + name);
-      row[i] = *value;
+      if (!value) return bad_answer("has no finite log-probability of " + std::string(name));
+      seen[found->second] = true;
+      row[found->second] = *value;
+    }
+    for (const auto& [token, slot] : slot_of) {
+      if (seen[slot]) continue;
+      return bad_answer("lacks the log-probability of " + std::string(kTokenName) +
+                        std::to_string(token));
     }
     return {};
   }

@@ -13,14 +13,12 @@ namespace {
 constexpr const char* kRows = "prompt_token_id_logprobs";
 
 // `answer` has one choice, and was made of so many tokens.
-Result<void> check_frame(const nlohmann::json& answer, std::size_t n_tokens) {
-  const auto* choices = member(answer, "choices");
-  if (!choices || !choices->is_array() || choices->size() != 1 ||
-      whole_number(member(choices->front(), "index")) != 0) {
+Result<void> check_frame(JsonValue answer, std::size_t n_tokens) {
+  const auto choices = elements(member(answer, "choices"));
+  if (!choices || choices->size() != 1 || whole_number(member(*choices->begin(), "index")) != 0) {
     return bad_answer("doesn't have one choice with the index 0");
   }
-  const auto* usage = member(answer, "usage");
-  return usage ? check_prompt_tokens(*usage, n_tokens) : Result<void>();
+  return check_prompt_tokens(member(answer, "usage"), n_tokens);
 }
 
 class VllmGenerate final : public Protocol {
@@ -55,18 +53,19 @@ class VllmGenerate final : public Protocol {
     const auto json = parse_answer(answer);
     if (!json) return json.error();
     const std::size_t n_tokens = question.prompt.size() + question.rows.end;
-    if (auto right = check_frame(*json, n_tokens); !right) return right.error();
-    const auto* rows = member(*json, kRows);
+    if (auto right = check_frame(json->root(), n_tokens); !right) return right.error();
+    const auto rows = member(json->root(), kRows);
     if (!rows) return bad_answer(std::string("has no ") + kRows);
     if (rows->is_null()) return std::optional<RowAnswer>();
-    if (!rows->is_string()) return bad_answer(std::string("'s ") + kRows + " isn't a string");
-    const auto file = decode_base64(rows->get_ref<const std::string&>());
+    const auto encoded = text(rows);
+    if (!encoded) return bad_answer(std::string("'s ") + kRows + " isn't a string");
+    const auto file = decode_base64(*encoded);
     if (!file) return file.error().within(std::string("the answer's ") + kRows);
     auto matrix = parse_npy(*file, question.rows.size(), question.identifiers.size());
     if (!matrix) return matrix.error().within(std::string("the answer's ") + kRows);
     if (auto finite = check_finite(*matrix); !finite) return finite.error();
     return std::optional(
-        RowAnswer{.rows = *std::move(matrix), .cached_tokens = vllm_cached_tokens(*json)});
+        RowAnswer{.rows = *std::move(matrix), .cached_tokens = vllm_cached_tokens(json->root())});
   }
 };
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 
@@ -11,17 +10,16 @@
 namespace rsd {
 
 // Where the answer tells how many tokens the prompts had, these are they.
-inline Result<void> check_prompt_tokens(const nlohmann::json& usage, std::size_t expected) {
-  const auto* told = member(usage, "prompt_tokens");
+inline Result<void> check_prompt_tokens(std::optional<JsonValue> usage, std::size_t expected) {
+  const auto told = member(usage, "prompt_tokens");
   if (!told || told->is_null() || whole_number(told) == expected) return {};
-  return bad_answer("is of a prompt of " + told->dump() + " tokens, not of " +
+  return bad_answer("is of a prompt of " + simdjson::minify(*told) + " tokens, not of " +
                     std::to_string(expected));
 }
 
-inline std::optional<std::size_t> vllm_cached_tokens(const nlohmann::json& answer) {
-  const auto* usage = member(answer, "usage");
-  const auto* details = usage ? member(*usage, "prompt_tokens_details") : nullptr;
-  return details ? whole_number(member(*details, "cached_tokens")) : std::nullopt;
+inline std::optional<std::size_t> vllm_cached_tokens(JsonValue answer) {
+  const auto details = member(member(answer, "usage"), "prompt_tokens_details");
+  return whole_number(member(details, "cached_tokens"));
 }
 
 }  // namespace rsd
