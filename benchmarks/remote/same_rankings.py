@@ -28,14 +28,27 @@ def kendall_tau(ranking, other):
     return (2 * concordant - len(pairs)) / len(pairs)
 
 
-def rankings(options, *engine):
+def answers(options, *arguments):
+    """rsd's answers, by the requests' ids."""
     command = [options.rsd, "rank", "--requests", options.requests, "--model", options.model,
-               "--decoder", options.decoder, *engine]
+               "--decoder", options.decoder, *arguments]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
     if done.returncode != 0:
-        sys.exit(f"same_rankings: {' '.join(command)} failed with {done.returncode}")
-    answers = [json.loads(line) for line in done.stdout.splitlines()]
-    return {answer["id"]: answer["ranking"] for answer in answers}
+        sys.exit(f"{' '.join(command)} failed with {done.returncode}")
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    return {answer["id"]: answer for answer in lines}
+
+
+def compare(here, there):
+    """Prints Kendall's tau of each request's two rankings; returns their mean and how many are the same."""
+    taus = {name: kendall_tau(answer["ranking"], there[name]["ranking"])
+            for name, answer in here.items()}
+    for name, tau in taus.items():
+        print(f"{name}: {tau:.3f}")
+    mean = sum(taus.values()) / len(taus)
+    same = sum(answer["ranking"] == there[name]["ranking"] for name, answer in here.items())
+    print(f"mean Kendall tau {mean:.4f}; {same} of {len(taus)} rankings are the same")
+    return mean, same
 
 
 def parse(arguments):
@@ -56,15 +69,8 @@ def main(arguments):
     remote = ["--engine", options.engine, "--engine-url", options.engine_url]
     if options.engine_model:
         remote += ["--engine-model", options.engine_model]
-    there = rankings(options, *remote)
-    here = rankings(options)
-    taus = []
-    for name, ranking in here.items():
-        taus.append(kendall_tau(ranking, there[name]))
-        print(f"{name}: {taus[-1]:.3f}")
-    mean = sum(taus) / len(taus)
-    same = sum(here[name] == there[name] for name in here)
-    print(f"mean Kendall tau {mean:.4f}; {same} of {len(taus)} rankings are the same")
+    there = answers(options, *remote)
+    mean, _ = compare(answers(options), there)
     return 0 if mean >= options.at_least else 1
 
 
