@@ -90,7 +90,7 @@ void add_decoder_options(CLI::App& command, DecoderOptions& options) {
           "--policy", options.policy,
           "What orders the positions that are not known (rsd, exact): agent (the learned one, the "
           "default), " +
-              joined(policy_names()) + "; without any agent: " + std::string(kDefaultPolicy))
+              joined(policy_names()) + "; where no agent is found: " + std::string(kDefaultPolicy))
       ->check(not_empty())
       ->type_name("NAME")
       ->group(group);

@@ -79,8 +79,9 @@ write_basic_package_version_file("${PROJECT_BINARY_DIR}/rsdConfigVersion.cmake"
                                  COMPATIBILITY SameMinorVersion)  # until 1.0
 install(FILES "${PROJECT_BINARY_DIR}/rsdConfig.cmake" "${PROJECT_BINARY_DIR}/rsdConfigVersion.cmake"
         DESTINATION "${RSD_PACKAGE_DIR}")
-# The default model's adapter, and the requests that a prepared model is checked on.
+# The default model's adapter, the agent, and the requests that a prepared model is checked on.
 install(FILES "${PROJECT_SOURCE_DIR}/models/smollm2-135m-rank-lora.gguf"
+              "${PROJECT_SOURCE_DIR}/models/agent.gguf"
         DESTINATION "${CMAKE_INSTALL_DATADIR}/rsd/models")
 install(FILES "${PROJECT_SOURCE_DIR}/examples/passages.jsonl"
               "${PROJECT_SOURCE_DIR}/examples/recommendations.jsonl"
