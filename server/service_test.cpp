@@ -23,12 +23,11 @@ class ServiceTest : public testing::Test {
 
   Call call(const std::string& body) {
     return {.body = body,
-            .header_of =
-                [this](const char* name) -> std::optional<std::string> {
-                  const auto found = headers_.find(name);
-                  if (found == headers_.end()) return std::nullopt;
-                  return found->second;
-                },
+            .header_of = [this](const char* name) -> std::optional<std::string> {
+              const auto found = headers_.find(name);
+              if (found == headers_.end()) return std::nullopt;
+              return found->second;
+            },
             .hung_up = [this] { return hung_up_.load(); },
             .request_id = "call-1",
             .arrival = Clock::now()};

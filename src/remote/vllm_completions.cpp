@@ -1,5 +1,6 @@
 // vLLM's POST /v1/completions: a prompt for each row, all in one request. Any model runner has it.
 #include <charconv>
+#include <memory>
 #include <optional>
 #include <system_error>
 #include <vector>
@@ -25,8 +26,8 @@ std::optional<std::size_t> token_of(std::string_view name) {
   if (!name.starts_with(kTokenName)) return std::nullopt;
   name.remove_prefix(kTokenName.size());
   std::size_t token = 0;
-  const char* const end = name.data() + name.size();
-  const auto [rest, failure] = std::from_chars(name.data(), end, token);
+  const char* const end = std::to_address(name.end());
+  const auto [rest, failure] = std::from_chars(std::to_address(name.begin()), end, token);
   return failure == std::errc() && rest == end ? std::optional(token) : std::nullopt;
 }
 
