@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
+#include <iostream>
 #include <limits>
 #include <system_error>
 #include <utility>
@@ -75,6 +76,7 @@ Result<void> check_options(const EngineOptions& options) {
 void exit_with_message(const char* message) {
   spdlog::critical("an RPC server is lost, or ggml fails: {}", message);
   spdlog::default_logger()->flush();
+  std::cout.flush();
   std::_Exit(kRuntimeFailure);
 }
 
@@ -186,8 +188,6 @@ Result<Conditions> engine_conditions(const EngineOptions& options) {
   for (const auto& file : options.prompt_templates) {
     told["prompt-template"] += identity_of(file) + "; ";
   }
-  for (const auto& server : options.rpc_servers)  // they may round in another way
-    told["rpc"] += server + "; ";
   if (!options.remote.is_remote()) return told;
   auto served = RemoteEngine::served_model(remote_options(options.remote));
   if (!served) return served.error();

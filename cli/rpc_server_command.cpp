@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <memory>
 
 #include "exit_code.h"
@@ -14,13 +15,14 @@ namespace {
 
 ExitCode serve(RpcServerOptions options, const CommonOptions& common) {
   options.threads = common.threads;
-  if (options.host != "127.0.0.1" && options.host != "localhost") {
+  if (!options.host.starts_with("127.")) {
     spdlog::warn(
         "everyone who reaches {}:{} can use this machine's memory, and what goes over the "
         "network can be read: trusted networks only",
         options.host, options.port);
   }
   ::dup2(STDERR_FILENO, STDOUT_FILENO);  // ggml tells who comes and goes on stdout
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);
   const auto stopped = serve_rpc(options);
   return stopped ? kSuccess : static_cast<ExitCode>(fail(stopped.error()));
 }
@@ -32,7 +34,7 @@ void add_rpc_server_command(CLI::App& app, Selected& selected) {
   CLI::App* command =
       add_command(app, selected, "rpc-server",
                   "Compute layers of other machines' models (their --rpc); trusted networks only");
-  command->add_option("-H,--host", options->host, "Address to listen at")
+  command->add_option("-H,--host", options->host, "IPv4 address to listen at")
       ->check(not_empty())
       ->capture_default_str();
   command->add_option("-p,--port", options->port, "Port to listen at")

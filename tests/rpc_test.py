@@ -8,6 +8,7 @@ import pathlib
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import unittest
@@ -51,7 +52,11 @@ class RpcServer:
         port = self.address.rpartition(":")[2]
         self.process = subprocess.Popen([RSD, "rpc-server", "--port", port, "--threads", "1"],
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_until(self.listens)
+        try:
+            wait_until(self.listens)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def listens(self):
@@ -120,29 +125,57 @@ class Rpc(unittest.TestCase):
                 done = rank("--rpc", address)
             self.assertEqual(done.returncode, RUNTIME)
             self.assertIn(address, done.stderr)
-            self.assertIn("else listens there", done.stderr)
+            self.assertIn("something else listens there", done.stderr)
 
     def test_a_server_of_another_version_is_told(self):
         size_of_the_answer = (28).to_bytes(8, "little")
         with OtherServer(size_of_the_answer + bytes([99, 1, 0, 0]) + bytes(24)) as address:
             done = rank("--rpc", address)
         self.assertEqual(done.returncode, RUNTIME)
-        self.assertIn("speaks version 99.1", done.stderr)
+        self.assertIn("speaks version 99.1.0", done.stderr)
 
     def test_a_server_that_dies_ends_the_program_with_a_message_and_the_code_of_failures(self):
         with RpcServer() as server:
             command = [RSD, "rank", "--requests", "-", "-m", MODEL, "--rpc", server.address]
             running = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                        stderr=subprocess.PIPE, text=True)
-            line = EXAMPLES.read_text().splitlines()[0] + "\n"
-            running.stdin.write(line)
+            first, *others = EXAMPLES.read_text().splitlines(keepends=True)
+            running.stdin.write(first)
             running.stdin.flush()
-            time.sleep(1)
+            self.assertIn("ranking", running.stdout.readline())  # so it has what it needs
             server.process.kill()
             server.process.wait(timeout=30)
-            output, errors = running.communicate(line * 3, timeout=60)
+            _, errors = running.communicate("".join(others), timeout=60)
         self.assertEqual(running.returncode, RUNTIME, errors)
         self.assertIn("an RPC server is lost", errors)
+        self.assertNotIn("already", errors)
+
+    def test_a_server_that_is_busy_is_named_and_not_waited_for(self):
+        with RpcServer() as server:
+            command = [RSD, "rank", "--requests", "-", "-m", MODEL, "--rpc", server.address]
+            with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                  text=True) as holder:
+                holder.stdin.write(EXAMPLES.read_text().splitlines(keepends=True)[0])
+                holder.stdin.flush()
+                self.assertIn("ranking", holder.stdout.readline())
+                done = rank("--rpc", server.address)
+                holder.communicate("", timeout=60)
+        self.assertEqual(done.returncode, RUNTIME)
+        self.assertIn(f"RPC server {server.address}: no answer; is it busy", done.stderr)
+
+    def test_two_engines_of_a_process_share_a_server(self):
+        with RpcServer() as server, tempfile.TemporaryDirectory() as folder:
+            command = [RSD, "bench", "--requests", EXAMPLES, "--limit", "1", "-m", MODEL, "--rpc",
+                       server.address, "--out", folder + "/bench"]
+            done = subprocess.run(list(map(str, command)), capture_output=True, text=True,
+                                  timeout=120)
+        self.assertEqual(done.returncode, OK, done.stderr)
+
+    def test_only_the_identifiers_rows_of_the_head_are_computed(self):
+        with RpcServer() as server:
+            command = [RSD, "model", "inspect", "-m", MODEL, "--rpc", server.address]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        self.assertIn("output head: identifiers only", done.stdout)
 
     def test_addresses_are_checked(self):
         for address, why in (("localhost", "HOST:PORT"), ("localhost:0", "1 to 65535"),
@@ -164,6 +197,12 @@ class Rpc(unittest.TestCase):
         self.assertEqual(done.returncode, RUNTIME)
         self.assertIn(f"127.0.0.1:{port}", done.stderr)
         self.assertEqual(done.stdout, "")
+
+    def test_a_server_listens_at_an_address(self):
+        done = subprocess.run([RSD, "rpc-server", "--host", "localhost"], capture_output=True,
+                              text=True, timeout=60)
+        self.assertEqual(done.returncode, USAGE)
+        self.assertIn("no IPv4 address", done.stderr)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@
 #include "llm/llama_state.h"
 #include "llm/llama_tokenizer.h"
 #include "llm/log.h"
-#include "llm/rpc_distribution.h"
 #include "rsd/core/check.h"
 
 namespace rsd {
@@ -91,16 +90,11 @@ std::string tokenizer_name(const llama_vocab* vocab) {
   }
 }
 
-Result<std::shared_ptr<llama_model>> load_model(const LlamaOptions& options) {
+Result<std::shared_ptr<llama_model>> load_model(const LlamaOptions& options,
+                                                RpcDistribution* machines) {
   llama_model_params params = llama_model_default_params();
   params.n_gpu_layers = options.gpu_layers;
-  std::optional<RpcDistribution> machines;
-  if (!options.rpc_servers.empty()) {
-    auto reached = RpcDistribution::over(options.rpc_servers, options.model_path);
-    if (!reached) return reached.error();
-    machines = *std::move(reached);
-    machines->apply_to(params);
-  }
+  if (machines) machines->apply_to(params);
   const LlamaErrorCapture errors;
   std::shared_ptr<llama_model> model(llama_model_load_from_file(options.model_path.c_str(), params),
                                      [](llama_model* loaded) {
@@ -263,8 +257,8 @@ std::optional<std::string> LlamaEngine::State::cut_head(std::span<const float> l
   const std::string why_not = tap.why_not();
   tap.let_pass();
   // The graph of a pass may be spread over several devices, and only one of its parts be stopped.
-  // Of RPC servers' passes the last part is here.
-  if (has_gpu()) return "this build computes on GPUs";
+  // Of RPC servers' passes the last part is here, on the CPU.
+  if (!machines && has_gpu()) return "this build computes on GPUs";
   if (!shape) return why_not.empty() ? "no output head is seen" : why_not;
   auto opened = OutputHead::open(info.path, *shape, info.n_vocabulary);
   if (!opened) return opened.error().message();
@@ -303,7 +297,12 @@ Result<std::unique_ptr<LlamaEngine>> LlamaEngine::load(const LlamaOptions& optio
 
   auto state = std::make_unique<State>();
   state->prompts = PromptCache(options.prompt_cache_bytes);
-  auto model = load_model(options);
+  if (!options.rpc_servers.empty()) {
+    auto reached = RpcDistribution::over(options.rpc_servers, options.model_path);
+    if (!reached) return reached.error();
+    state->machines.emplace(*std::move(reached));
+  }
+  auto model = load_model(options, state->machines ? &*state->machines : nullptr);
   if (!model) return model.error();
   state->model = *std::move(model);
   if (auto done = state->set_up(options); !done) return done.error();

@@ -14,6 +14,7 @@
 #include "llm/graph_tap.h"
 #include "llm/output_head.h"
 #include "llm/prompt_cache.h"
+#include "llm/rpc_distribution.h"
 #include "llm/sequence_pool.h"
 #include "rsd/core/index.h"
 #include "rsd/core/result.h"
@@ -47,7 +48,8 @@ struct Resident {
 };
 
 struct LlamaEngine::State {
-  std::shared_ptr<llama_model> model;  // outlives what is made from it: the members below
+  std::optional<RpcDistribution> machines;  // its connections outlive the model
+  std::shared_ptr<llama_model> model;       // outlives what is made from it: the members below
   std::vector<std::unique_ptr<llama_adapter_lora, LlamaFree>> loras;
   std::vector<float> lora_scales;
   GraphTap tap;                    // outlives the context, which holds its address

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <ggml-rpc.h>
+#include <llama.h>
 #include <netdb.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -13,7 +14,9 @@
 #include <charconv>
 #include <cstdint>
 #include <cstring>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <system_error>
 #include <utility>
@@ -56,6 +59,8 @@ class Socket {
     if (descriptor_ >= 0) ::close(descriptor_);
   }
 
+  explicit operator bool() const { return descriptor_ >= 0; }
+
   // 0, or errno.
   int connect(const addrinfo& to) {
     if (::connect(descriptor_, to.ai_addr, to.ai_addrlen) == 0) return 0;
@@ -76,14 +81,15 @@ class Socket {
     return true;
   }
 
-  bool receive(std::span<std::uint8_t> bytes) {
+  enum class Received { kAll, kClosed, kTimeout };
+  Received receive(std::span<std::uint8_t> bytes) {
     while (!bytes.empty()) {
-      if (!wait(POLLIN)) return false;
+      if (!wait(POLLIN)) return Received::kTimeout;
       const auto received = ::recv(descriptor_, bytes.data(), bytes.size(), 0);
-      if (received <= 0) return false;
+      if (received <= 0) return Received::kClosed;
       bytes = bytes.subspan(static_cast<std::size_t>(received));
     }
-    return true;
+    return Received::kAll;
   }
 
  private:
@@ -113,14 +119,18 @@ Result<Socket> connect(const std::string& server, const Address& address) {
   if (failure != 0) return failed(server, ::gai_strerror(failure));
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owned(found, &::freeaddrinfo);
   Socket socket(::socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!socket) return failed(server, "no socket: " + std::generic_category().message(errno));
   if (const int refused = socket.connect(*found); refused != 0) {
     return failed(server, "no connection: " + std::generic_category().message(refused));
   }
   return socket;
 }
 
-// ggml's first exchange: the number of the command, the size of what follows it (64 bits), and 24
-// bytes on what the connection could do besides TCP; the answer is its size and what is below.
+static_assert(RPC_PROTO_MAJOR_VERSION == 7, "is this still ggml's first exchange?");
+
+// ggml's first exchange, by which it numbers its operations, too: the number of the command, the
+// size of what follows it (64 bits), and 24 bytes on what the connection could do besides TCP; the
+// answer is its size and what is below.
 constexpr std::uint8_t kHello = 14;
 constexpr std::size_t kAbilities = 24;
 struct Welcome {
@@ -138,25 +148,29 @@ Result<void> greet(const std::string& server, const Address& address) {
   const std::uint64_t size_sent = kAbilities;
   std::memcpy(hello.data() + 1, &size_sent, sizeof size_sent);
   std::array<std::uint8_t, sizeof(std::uint64_t) + sizeof(Welcome)> answer{};
-  if (!socket->send(hello) || !socket->receive(answer)) {
-    return failed(
-        server,
-        "it doesn't answer as one. Such a server takes one client at a time; or something "
-        "else listens there");
+  const bool is_sent = socket->send(hello);
+  const auto received = is_sent ? socket->receive(answer) : Socket::Received::kClosed;
+  if (received == Socket::Received::kTimeout) {
+    return failed(server, "no answer; is it busy with another client? It takes one at a time");
+  }
+  if (received == Socket::Received::kClosed) {
+    return failed(server, "something else listens there, or it speaks another version");
   }
   std::uint64_t size = 0;
   std::memcpy(&size, answer.data(), sizeof size);
   if (size != sizeof(Welcome)) return failed(server, "something else listens there");
   Welcome welcome{};
   std::memcpy(&welcome, answer.data() + sizeof size, sizeof welcome);
-  if (welcome.major_version != RPC_PROTO_MAJOR_VERSION ||
-      welcome.minor_version > RPC_PROTO_MINOR_VERSION) {
-    return Error(ErrorCode::kUnsupported, "RPC server " + server + " speaks version " +
-                                              std::to_string(welcome.major_version) + "." +
-                                              std::to_string(welcome.minor_version) +
-                                              "; this build speaks " +
-                                              std::to_string(RPC_PROTO_MAJOR_VERSION) + "." +
-                                              std::to_string(RPC_PROTO_MINOR_VERSION));
+  const auto version = [](int major, int minor, int patch) {
+    return std::to_string(major) + "." + std::to_string(minor) + "." + std::to_string(patch);
+  };
+  const std::string theirs =
+      version(welcome.major_version, welcome.minor_version, welcome.patch_version);
+  const std::string ours =
+      version(RPC_PROTO_MAJOR_VERSION, RPC_PROTO_MINOR_VERSION, RPC_PROTO_PATCH_VERSION);
+  if (theirs != ours) {
+    return Error(ErrorCode::kUnsupported, "RPC server " + server + " speaks version " + theirs +
+                                              "; this build speaks " + ours);
   }
   return {};
 }
@@ -179,9 +193,28 @@ Result<std::vector<Address>> parse_addresses(const std::vector<std::string>& ser
   return addresses;
 }
 
+// Of this process: ggml has one connection to a server, whoever uses it, and closes it behind the
+// last one.
+Result<std::shared_ptr<ggml_backend>> connection_to(
+    const std::string& server, const Address& address,
+    decltype(&ggml_backend_rpc_add_server) add_server) {
+  static std::mutex mutex;
+  static std::map<std::string, std::weak_ptr<ggml_backend>> open;
+  const std::lock_guard lock(mutex);
+  if (auto connection = open[server].lock()) return connection;
+  if (auto there = greet(server, address); !there) return there.error();
+  const ggml_backend_reg_t added = add_server(server.c_str());
+  if (!added || ggml_backend_reg_dev_count(added) == 0) return failed(server, "it has no device");
+  std::shared_ptr<ggml_backend> connection(
+      ggml_backend_dev_init(ggml_backend_reg_dev_get(added, 0), nullptr), &ggml_backend_free);
+  if (!connection) return failed(server, "ggml can't use it");
+  open[server] = connection;
+  return connection;
+}
+
 }  // namespace
 
-Result<std::vector<ggml_backend_dev_t>> rpc_devices(const std::vector<std::string>& servers) {
+Result<RpcMachines> rpc_machines(const std::vector<std::string>& servers) {
   const auto addresses = parse_addresses(servers);
   if (!addresses) return addresses.error();
   const ggml_backend_reg_t backend = ggml_backend_reg_by_name("RPC");
@@ -193,16 +226,23 @@ Result<std::vector<ggml_backend_dev_t>> rpc_devices(const std::vector<std::strin
     return Error(ErrorCode::kUnsupported,
                  "this build's llama.cpp has no RPC backend (GGML_RPC=ON makes one)");
   }
-  std::vector<ggml_backend_dev_t> devices;
+  RpcMachines machines;
   for (std::size_t s = 0; s < servers.size(); ++s) {
-    const std::string& server = servers[s];
-    if (auto there = greet(server, (*addresses)[s]); !there) return there.error();
-    const ggml_backend_reg_t added = add_server(server.c_str());
-    if (!added) return failed(server, "it has no device");
+    auto connection = connection_to(servers[s], (*addresses)[s], add_server);
+    if (!connection) return connection.error();
+    const ggml_backend_reg_t added = add_server(servers[s].c_str());
     for (std::size_t n = 0; n < ggml_backend_reg_dev_count(added); ++n)
-      devices.push_back(ggml_backend_reg_dev_get(added, n));
+      machines.devices.push_back(ggml_backend_reg_dev_get(added, n));
+    machines.connections.push_back(*std::move(connection));
   }
-  return devices;
+  // This machine's CPU is one of the devices that llama.cpp computes on.
+  const std::size_t most = llama_max_devices() - 1;
+  if (machines.devices.size() > most) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "the RPC servers have " + std::to_string(machines.devices.size()) +
+                     " devices; llama.cpp takes at most " + std::to_string(most));
+  }
+  return machines;
 }
 
 }  // namespace rsd

@@ -3,6 +3,7 @@
 
 #include <ggml-backend.h>
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -10,11 +11,18 @@
 
 namespace rsd {
 
-// The devices of `servers`, each "HOST:PORT", in their order. As ggml ends the process where a
-// server is missing or speaks another version, each is asked for its version first, within
-// seconds. kInvalidArgument: an address of another form, twice the same one, or more than ggml
-// takes. kUnsupported: a llama.cpp without that backend, or a server of another version. kRuntime:
-// no connection, or no answer.
-Result<std::vector<ggml_backend_dev_t>> rpc_devices(const std::vector<std::string>& servers);
+struct RpcMachines {
+  std::vector<ggml_backend_dev_t> devices;  // the servers', in their order
+  // While these are held, the servers serve this process, whose engines share them; a server takes
+  // one client at a time.
+  std::vector<std::shared_ptr<ggml_backend>> connections;
+};
+
+// The machines of `servers`, each "HOST:PORT". As ggml ends the process where a server is missing
+// or speaks another version, each is asked for its version first, within seconds; not so where this
+// process has a connection. kInvalidArgument: an address of another form, twice the same one, or
+// more servers or devices than llama.cpp takes. kUnsupported: a llama.cpp without that backend, or
+// a server of another version. kRuntime: no connection, or no answer.
+Result<RpcMachines> rpc_machines(const std::vector<std::string>& servers);
 
 }  // namespace rsd

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "llm/gguf_file.h"
-#include "llm/rpc_devices.h"
 
 namespace rsd {
 namespace {
@@ -30,26 +29,22 @@ Result<RpcDistribution> RpcDistribution::over(const std::vector<std::string>& se
                                               const std::string& model_path) {
   const auto model = GgufFile::open("model", model_path);
   if (!model) return model.error();
-  auto devices = rpc_devices(servers);
-  if (!devices) return devices.error();
-  if (devices->size() > llama_max_devices()) {
-    return Error(ErrorCode::kInvalidArgument,
-                 "the RPC servers have " + std::to_string(devices->size()) +
-                     " devices; llama.cpp takes at most " + std::to_string(llama_max_devices()));
-  }
+  auto machines = rpc_machines(servers);
+  if (!machines) return machines.error();
   RpcDistribution distribution;
   distribution.n_layers_ = layer_count(*model);
-  distribution.devices_ = *std::move(devices);
+  distribution.machines_ = *std::move(machines);
+  auto& devices = distribution.machines_.devices;
   distribution.shares_.resize(llama_max_devices());  // all of which llama.cpp may read
-  std::ranges::transform(distribution.devices_, distribution.shares_.begin(), free_memory);
-  distribution.devices_.push_back(nullptr);
+  std::ranges::transform(devices, distribution.shares_.begin(), free_memory);
+  devices.push_back(nullptr);
   distribution.kept_[0] = {.pattern = "^(output|token_embd)",
                            .buft = ggml_backend_cpu_buffer_type()};
   return distribution;
 }
 
 void RpcDistribution::apply_to(llama_model_params& params) {
-  params.devices = devices_.data();
+  params.devices = machines_.devices.data();
   params.tensor_buft_overrides = kept_.data();
   if (params.n_gpu_layers == 0) params.n_gpu_layers = -1;
   // llama.cpp counts the output head as one layer more, the last machine's: that is kept here, so
@@ -59,7 +54,7 @@ void RpcDistribution::apply_to(llama_model_params& params) {
                                   ? n_layers_
                                   : std::min<std::size_t>(n_layers_, params.n_gpu_layers - 1);
   if (memory <= 0 || n_there == 0) return;
-  const std::size_t last = devices_.size() - 2;
+  const std::size_t last = machines_.devices.size() - 2;
   shares_[last] += memory / static_cast<float>(n_there);
   params.tensor_split = shares_.data();
 }

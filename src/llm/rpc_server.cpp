@@ -1,5 +1,6 @@
 #include "rsd/llm/rpc_server.h"
 
+#include <arpa/inet.h>
 #include <ggml-backend.h>
 #include <ggml-rpc.h>
 #include <ggml.h>
@@ -32,6 +33,10 @@ std::vector<ggml_backend_dev_t> local_devices() {
 }  // namespace
 
 Result<void> serve_rpc(const RpcServerOptions& options) {
+  in_addr address{};
+  if (::inet_pton(AF_INET, options.host.c_str(), &address) != 1) {
+    return Error(ErrorCode::kInvalidArgument, "host '" + options.host + "' is no IPv4 address");
+  }
   std::error_code ignored;
   if (!options.cache.empty() && !std::filesystem::is_directory(options.cache, ignored)) {
     return Error(ErrorCode::kNotFound, options.cache + " is no folder");

@@ -9,8 +9,8 @@ namespace rsd {
 namespace {
 
 // The memory of an answer is used again by the thread's next one: to get fresh pages takes longer
-// than to parse into them. Not that of a giant.
-constexpr std::size_t kMostKept = std::size_t{4} << 20U;
+// than to parse into them. Not that of a giant: a parser takes about 15 bytes for each of the text.
+constexpr std::size_t kMostKept = std::size_t{1} << 20U;
 thread_local std::unique_ptr<simdjson::dom::parser> t_spare;
 
 template <class Wanted>
@@ -23,6 +23,8 @@ std::optional<Wanted> as(std::optional<JsonValue> value) {
 }  // namespace
 
 Result<JsonAnswer> JsonAnswer::parse(std::string_view text) {
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   auto parser = t_spare ? std::move(t_spare) : std::make_unique<simdjson::dom::parser>();
   JsonValue root;
   if (parser->parse(text.data(), text.size()).get(root) != simdjson::SUCCESS)

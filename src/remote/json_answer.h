@@ -20,7 +20,7 @@ using JsonValue = simdjson::dom::element;
 // Owns what its values refer to.
 class JsonAnswer {
  public:
-  // kRuntime: "the answer isn't JSON".
+  // kRuntime: "the answer isn't JSON", nor is one with an integer of more than 64 bits.
   static Result<JsonAnswer> parse(std::string_view text);
 
   JsonAnswer(JsonAnswer&&) noexcept = default;
@@ -37,7 +37,8 @@ class JsonAnswer {
   JsonValue root_;
 };
 
-// Strict looks: nullopt where the value is absent or of another kind. A member of none is none.
+// Strict looks, the first of a name that repeats: nullopt where the value is absent or of another
+// kind. A member of none is none.
 std::optional<JsonValue> member(std::optional<JsonValue> object, std::string_view name);
 std::optional<simdjson::dom::object> members(std::optional<JsonValue> value);
 std::optional<simdjson::dom::array> elements(std::optional<JsonValue> value);

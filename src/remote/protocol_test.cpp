@@ -174,6 +174,10 @@ TEST(VllmCompletions, AnswersOfOtherShapesAreRefused) {
   EXPECT_THAT(changed([&](Json& a) { top(a)["token_id:71"] = nullptr; }), HasSubstr("finite"));
   EXPECT_THAT(changed([&](Json& a) { top(a)["token_id:71"] = 1e300; }), HasSubstr("finite"));
   EXPECT_THAT(changed([](Json& a) { a["usage"]["prompt_tokens"] = 8; }), HasSubstr("not of 7"));
+  std::string repeated = completions_answer().dump();
+  repeated.replace(repeated.find("token_id:71"), 11, "token_id:70");
+  const Small small;
+  EXPECT_THAT(protocol->parse(repeated, small.question()).error().message(), HasSubstr("twice"));
 }
 
 Json sglang_answer() {

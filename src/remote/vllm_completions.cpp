@@ -94,6 +94,7 @@ class VllmCompletions final : public Protocol {
       const auto token = token_of(name);
       const auto found = token ? slot_of.find(*token) : slot_of.end();
       if (found == slot_of.end()) continue;
+      if (seen[found->second]) return bad_answer("has " + std::string(name) + " twice");
       const auto value = finite_number(told);
       if (!value) return bad_answer("has no finite log-probability of " + std::string(name));
       seen[found->second] = true;

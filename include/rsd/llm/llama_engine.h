@@ -46,10 +46,10 @@ struct LlamaOptions {
   std::size_t parallel = 1;
   int threads = 0;     // 0 = one per core
   int gpu_layers = 0;  // layers kept on the GPU, in builds that have one; -1 = all
-  // Machines that compute the layers, "HOST:PORT" of RPC servers (rpc_server.h): as many each as
-  // fit its memory, or the last gpu_layers ones where that isn't 0. Trusted networks only. A server
-  // that is lost later ends the process (on_ggml_abort), and a deadline is looked at between passes
-  // only.
+  // Machines that compute the layers, "HOST:PORT" of RPC servers (rpc_server.h), in proportion to
+  // their free memory; all layers, or the last gpu_layers ones where that isn't 0. Trusted networks
+  // only. A connection that breaks ends the process (on_ggml_abort), and a deadline is looked at
+  // between passes only.
   std::vector<std::string> rpc_servers;
   LogSink log;  // rsd's and llama.cpp's; one per process, the engine loaded last sets it
 };

@@ -12,19 +12,22 @@
 namespace rsd {
 
 struct RpcServerOptions {
-  std::string host = "127.0.0.1";  // an IPv4 address or a name
+  std::string host = "127.0.0.1";  // an IPv4 address
   std::uint16_t port = 50052;
   int threads = 0;    // of the CPU; 0 = one per core
   std::string cache;  // folder that large tensors are kept in, by their hash; empty = none
 };
 
 // Serves one client at a time on the calling thread, with the GPUs of this machine or else its CPU,
-// and returns only where it fails: kNotFound (no such folder), kUnsupported (a llama.cpp without
-// that backend), kRuntime (the address can't be had). ggml reports to stdout.
+// and returns only where it fails: kInvalidArgument (no IPv4 address), kNotFound (no such folder),
+// kUnsupported (a llama.cpp without that backend), kRuntime (the address can't be had). ggml
+// reports to stdout.
 Result<void> serve_rpc(const RpcServerOptions& options);
 
 // ggml ends the process when a server is lost while its client needs it. `handler` is called right
-// before that, on any thread, with what ggml says; it may leave the process in another way.
+// before that, on any thread, with what ggml says; it may leave the process in another way. Holds
+// for connections that break, where the process ignores SIGPIPE: a server that only falls silent is
+// waited for.
 void on_ggml_abort(void (*handler)(const char* message));
 
 }  // namespace rsd
