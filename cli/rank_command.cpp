@@ -359,7 +359,7 @@ class RankRun {
     const Outcome& outcome = list.outcome;
     Answer answer{.ranking = outcome.ranking,
                   .decoder = options_.decoder.decoder,
-                  .budget = decoding_.budget,
+                  .budget = list.budget,
                   .encodings = outcome.encodings,
                   .verified_prefix = outcome.verified_prefix,
                   .tokens_encoded = outcome.tokens_encoded,
@@ -372,7 +372,6 @@ class RankRun {
                   .windows = std::nullopt};
     if (!done.in_windows) return answer;
     answer.windows = {.count = list.n_windows, .confirmed_prefix = list.confirmed_prefix};
-    if (answer.budget && !options_.decoder.budget) *answer.budget *= list.n_windows;
     return answer;
   }
 

@@ -20,7 +20,6 @@ struct Ranked {
   std::optional<Answer::Windows> windows;  // of a list of several
   std::string decoder;
   std::optional<std::size_t> budget;
-  bool budget_is_each_windows = false;  // until the list is ranked
   std::size_t truncated_candidates = 0;
   double queue_ms = 0;
   RelevanceScores scores;

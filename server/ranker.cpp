@@ -33,11 +33,11 @@ void take(Ranked& ranked, JobAnswer answer) {
   if (ranked.windows) {
     *ranked.windows = {.count = answer.list.n_windows,
                        .confirmed_prefix = answer.list.confirmed_prefix};
-    if (ranked.budget && ranked.budget_is_each_windows) *ranked.budget *= answer.list.n_windows;
   } else if (!answer.windows.empty()) {
     ranked.decoding = std::move(answer.windows.front().decoding);
   }
   ranked.outcome = std::move(answer.list.outcome);
+  ranked.budget = answer.list.budget;
   ranked.truncated_candidates = answer.truncated_candidates;
   ranked.queue_ms = answer.queue_ms;
 }
@@ -131,7 +131,6 @@ Ranker::Prepared Ranker::prepare(Request request, const RankOptions& options,
     };
   } else {
     ranked.windows = Answer::Windows();
-    ranked.budget_is_each_windows = !plan.list.budget;
     // The engine's thread asks for prompts that depend on others' rankings.
     prepared.job->prompt = [this, list = ranked.request, options](std::span<const ItemId> items) {
       return prompt_of(presented(list, items), options);

@@ -12,10 +12,6 @@ namespace {
 // How often a waiting client's connection is looked at.
 constexpr std::chrono::milliseconds kLookInterval{20};
 
-double ms_between(Clock::time_point from, Clock::time_point to) {
-  return std::chrono::duration<double, std::milli>(to - from).count();
-}
-
 }  // namespace
 
 struct Scheduler::Job {
@@ -119,7 +115,9 @@ std::optional<JobEnd> Scheduler::answer_at_deadline(const JobHandle& job) {
   JobAnswer answer;
   const auto now = Clock::now();
   if (job->state == Job::State::kQueued) {
-    answer.list.outcome.ranking = Ranking::identity(job->request.n_items);
+    const JobRequest& request = job->request;
+    answer.list.outcome.ranking = Ranking::identity(request.n_items);
+    answer.list.budget = budget_of(request.list, request.n_items, /*n_windows=*/0);
     answer.queue_ms = ms_between(job->arrival, now);
   } else if (job->left_out) {
     answer.list = *job->left_out;

@@ -9,23 +9,15 @@ rankings, their mean, and how many are the same. Exits with 1 where the mean is 
 """
 
 import argparse
-import itertools
 import json
 import pathlib
 import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "benchmarks"))
 
-
-def kendall_tau(ranking, other):
-    """Of two rankings of the same items; 1 for a single item."""
-    place = {item: n for n, item in enumerate(other)}
-    pairs = list(itertools.combinations(ranking, 2))
-    if not pairs:
-        return 1.0
-    concordant = sum(place[a] < place[b] for a, b in pairs)
-    return (2 * concordant - len(pairs)) / len(pairs)
+from report.ranking import agreement  # noqa: E402
 
 
 def answers(options, *arguments):
@@ -41,7 +33,7 @@ def answers(options, *arguments):
 
 def compare(here, there):
     """Prints Kendall's tau of each request's two rankings; returns their mean and how many are the same."""
-    taus = {name: kendall_tau(answer["ranking"], there[name]["ranking"])
+    taus = {name: agreement(answer["ranking"], there[name]["ranking"])["kt"]
             for name, answer in here.items()}
     for name, tau in taus.items():
         print(f"{name}: {tau:.3f}")

@@ -8,10 +8,6 @@
 namespace rsd {
 namespace {
 
-double ms_between(Clock::time_point from, Clock::time_point to) {
-  return std::chrono::duration<double, std::milli>(to - from).count();
-}
-
 // Row 0 came with the prompt; every other row needs a token.
 std::size_t tokens_of(const RowRange& rows) {
   return rows.size() - (rows.first == 0 ? 1 : 0);

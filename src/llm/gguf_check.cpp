@@ -36,14 +36,6 @@ Result<void> check_types(const gguf_context* context, const std::string& subject
   return {};
 }
 
-// The metadata under "<architecture>.<name>", -1 when there is none.
-int64_t find_hyperparameter(const gguf_context* context, const std::string& name) {
-  const int64_t at = gguf_find_key(context, "general.architecture");
-  if (at < 0) return -1;
-  const std::string key = std::string(gguf_get_val_str(context, at)) + "." + name;
-  return gguf_find_key(context, key.c_str());
-}
-
 Result<void> check_hyperparameters(const gguf_context* context, const std::string& subject) {
   constexpr std::uint32_t kMaxLayers = 512;  // LLAMA_MAX_LAYERS
   const int64_t layers = find_hyperparameter(context, "block_count");
@@ -122,6 +114,13 @@ Result<void> check_metadata(const std::string& path, const std::string& subject)
 }
 
 }  // namespace
+
+int64_t find_hyperparameter(const gguf_context* context, const std::string& name) {
+  const int64_t at = gguf_find_key(context, "general.architecture");
+  if (at < 0) return -1;
+  const std::string key = std::string(gguf_get_val_str(context, at)) + "." + name;
+  return gguf_find_key(context, key.c_str());
+}
 
 Result<void> check_gguf(std::string_view what, const std::string& path) {
   const std::string subject = std::string(what) + " " + path;

@@ -1,6 +1,9 @@
 // What can be said of a GGUF file before llama.cpp reads it.
 #pragma once
 
+#include <gguf.h>
+
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -14,5 +17,9 @@ namespace rsd {
 // `what` names the file's role in the message: "model", "LoRA adapter". Cost: one reading of the
 // metadata, no tensor data.
 Result<void> check_gguf(std::string_view what, const std::string& path);
+
+// The place of the metadata "<architecture>.<name>", -1 where there is none. Of a file that
+// check_gguf has seen.
+int64_t find_hyperparameter(const gguf_context* context, const std::string& name);
 
 }  // namespace rsd

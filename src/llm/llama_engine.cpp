@@ -7,7 +7,6 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <thread>
 #include <utility>
 
 #include "llm/backend.h"
@@ -186,12 +185,11 @@ Result<void> LlamaEngine::State::set_up(const LlamaOptions& options) {
   }
   const std::size_t n_sequences = recurrent ? 1 : kMaxLanes + max_scorers;
   sequences = SequencePool(n_sequences);
-  const auto cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   params = llama_context_default_params();
   params.n_seq_max = static_cast<std::uint32_t>(n_sequences);
   params.kv_unified = true;  // sequences share the cells of a common prompt
   params.n_outputs_max = static_cast<std::uint32_t>(std::max(kMaxOutputs, n_sequences));
-  params.n_threads = options.threads != 0 ? options.threads : cores;
+  params.n_threads = thread_count(options.threads);
   params.n_threads_batch = params.n_threads;
   params.cb_eval = &GraphTap::on_node;
   params.cb_eval_user_data = &tap;

@@ -1,7 +1,6 @@
 #include "llm/rpc_devices.h"
 
 #include <fcntl.h>
-#include <ggml-rpc.h>
 #include <llama.h>
 #include <netdb.h>
 #include <poll.h>
@@ -21,10 +20,14 @@
 #include <system_error>
 #include <utility>
 
+#include "llm/rpc_backend.h"
+
 namespace rsd {
 namespace {
 
 constexpr int kPatienceMs = 5000;
+
+using AddServer = decltype(&ggml_backend_rpc_add_server);
 
 struct Address {
   std::string host;
@@ -195,9 +198,8 @@ Result<std::vector<Address>> parse_addresses(const std::vector<std::string>& ser
 
 // Of this process: ggml has one connection to a server, whoever uses it, and closes it behind the
 // last one.
-Result<std::shared_ptr<ggml_backend>> connection_to(
-    const std::string& server, const Address& address,
-    decltype(&ggml_backend_rpc_add_server) add_server) {
+Result<std::shared_ptr<ggml_backend>> connection_to(const std::string& server,
+                                                    const Address& address, AddServer add_server) {
   static std::mutex mutex;
   static std::map<std::string, std::weak_ptr<ggml_backend>> open;
   const std::lock_guard lock(mutex);
@@ -217,15 +219,8 @@ Result<std::shared_ptr<ggml_backend>> connection_to(
 Result<RpcMachines> rpc_machines(const std::vector<std::string>& servers) {
   const auto addresses = parse_addresses(servers);
   if (!addresses) return addresses.error();
-  const ggml_backend_reg_t backend = ggml_backend_reg_by_name("RPC");
-  const auto add_server =
-      backend ? reinterpret_cast<decltype(&ggml_backend_rpc_add_server)>(
-                    ggml_backend_reg_get_proc_address(backend, "ggml_backend_rpc_add_server"))
-              : nullptr;
-  if (!add_server) {
-    return Error(ErrorCode::kUnsupported,
-                 "this build's llama.cpp has no RPC backend (GGML_RPC=ON makes one)");
-  }
+  const auto add_server = rpc_function<AddServer>("ggml_backend_rpc_add_server");
+  if (!add_server) return no_rpc_backend();
   RpcMachines machines;
   for (std::size_t s = 0; s < servers.size(); ++s) {
     auto connection = connection_to(servers[s], (*addresses)[s], add_server);

@@ -4,14 +4,14 @@
 #include <numeric>
 #include <utility>
 
+#include "llm/gguf_check.h"
 #include "llm/gguf_file.h"
 
 namespace rsd {
 namespace {
 
 std::size_t layer_count(const GgufFile& model) {
-  const std::string key = model.string("general.architecture").value_or("") + ".block_count";
-  const int64_t at = gguf_find_key(model.metadata(), key.c_str());
+  const int64_t at = find_hyperparameter(model.metadata(), "block_count");
   const bool known = at >= 0 && gguf_get_kv_type(model.metadata(), at) == GGUF_TYPE_UINT32;
   return known ? gguf_get_val_u32(model.metadata(), at) : 0;
 }

@@ -1,16 +1,14 @@
 #include "rsd/llm/rpc_server.h"
 
 #include <arpa/inet.h>
-#include <ggml-backend.h>
-#include <ggml-rpc.h>
 #include <ggml.h>
 
 #include <filesystem>
 #include <system_error>
-#include <thread>
 #include <vector>
 
 #include "llm/backend.h"
+#include "llm/rpc_backend.h"
 
 namespace rsd {
 namespace {
@@ -42,23 +40,15 @@ Result<void> serve_rpc(const RpcServerOptions& options) {
     return Error(ErrorCode::kNotFound, options.cache + " is no folder");
   }
   if (auto started = start_backend(); !started) return started;
-  const ggml_backend_reg_t backend = ggml_backend_reg_by_name("RPC");
   const auto start_server =
-      backend ? reinterpret_cast<decltype(&ggml_backend_rpc_start_server)>(
-                    ggml_backend_reg_get_proc_address(backend, "ggml_backend_rpc_start_server"))
-              : nullptr;
-  if (!start_server) {
-    return Error(ErrorCode::kUnsupported,
-                 "this build's llama.cpp has no RPC backend (GGML_RPC=ON makes one)");
-  }
+      rpc_function<decltype(&ggml_backend_rpc_start_server)>("ggml_backend_rpc_start_server");
+  if (!start_server) return no_rpc_backend();
   auto devices = local_devices();
   if (devices.empty()) return Error(ErrorCode::kUnsupported, "ggml finds no device here");
-  const std::size_t threads = options.threads > 0
-                                  ? static_cast<std::size_t>(options.threads)
-                                  : std::max(1U, std::thread::hardware_concurrency());
   const std::string endpoint = options.host + ":" + std::to_string(options.port);
-  start_server(endpoint.c_str(), options.cache.empty() ? nullptr : options.cache.c_str(), threads,
-               devices.size(), devices.data());
+  start_server(endpoint.c_str(), options.cache.empty() ? nullptr : options.cache.c_str(),
+               static_cast<std::size_t>(thread_count(options.threads)), devices.size(),
+               devices.data());
   return Error(ErrorCode::kRuntime, "no RPC server at " + endpoint + ": is the port taken?");
 }
 

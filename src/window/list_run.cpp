@@ -10,10 +10,6 @@ namespace {
 
 constexpr double kMargin = 1.25;  // of a window's time that isn't its prefill
 
-double ms_between(Clock::time_point from, Clock::time_point to) {
-  return std::chrono::duration<double, std::milli>(to - from).count();
-}
-
 void add(Outcome& sums, const Outcome& window) {
   sums.encodings += window.encodings;
   sums.tokens_encoded += window.tokens_encoded;
@@ -27,6 +23,14 @@ void add(Outcome& sums, const Outcome& window) {
 }
 
 }  // namespace
+
+std::optional<std::size_t> budget_of(const ListOptions& options, std::size_t n_items,
+                                     std::size_t n_windows) {
+  if (!takes_budget(options.decoding.decoder)) return std::nullopt;
+  if (options.budget || !options.decoding.budget) return options.budget;
+  const bool is_single = n_items <= options.windows.size;
+  return *options.decoding.budget * (is_single ? 1 : n_windows);
+}
 
 Result<ListRun> ListRun::create(const Ranking& order, ListOptions options,
                                 Clock::time_point start) {
@@ -150,9 +154,12 @@ void ListRun::absorb(std::size_t number, const Outcome& outcome) {
 }
 
 ListOutcome ListRun::outcome(Clock::time_point now) const {
-  ListOutcome list{
-      .outcome = sums_, .n_windows = n_windows_, .confirmed_prefix = plan_->confirmed()};
+  ListOutcome list{.outcome = sums_,
+                   .budget = std::nullopt,
+                   .n_windows = n_windows_,
+                   .confirmed_prefix = plan_->confirmed()};
   list.outcome.ranking = plan_->order();
+  list.budget = budget_of(options_, list.outcome.ranking.size(), n_windows_);
   list.outcome.verified_prefix = plan_->verified();
   list.outcome.timing.total_ms = ms_between(start_, now);
   if (is_late(now) && plan_->n_to_come() > 0) list.outcome.deadline_hit = true;

@@ -114,6 +114,14 @@ void TopDown::absorb_comparison(std::size_t number, const std::vector<ItemId>& r
   if (rest_.empty() && under_way_.empty()) end_round();
 }
 
+// The pivot, what is below it, and what nothing is known of.
+void TopDown::append_from_pivot(std::vector<ItemId>& items) const {
+  items.push_back(pivot_);
+  append(items, merged(below_));
+  for (const auto& [number, untold] : untold_)
+    append(items, untold);
+}
+
 void TopDown::end_round() {
   auto pool = merged(above_);
   std::vector<ItemId> behind;
@@ -123,10 +131,7 @@ void TopDown::end_round() {
     pool.erase(cut, pool.end());
   }
   const bool is_cut = !behind.empty();
-  behind.push_back(pivot_);
-  append(behind, merged(below_));
-  for (const auto& [number, items] : untold_)
-    append(behind, items);
+  append_from_pivot(behind);
   append(behind, tail_);
   tail_ = std::move(behind);
   const bool any_came = is_cut || pool.size() > above_.begin()->second.size();
@@ -183,10 +188,7 @@ Ranking TopDown::order() const {
   std::vector<ItemId> items;
   if (stage_ == Stage::kCompare) {
     items = merged(above_);
-    items.push_back(pivot_);
-    append(items, merged(below_));
-    for (const auto& [number, untold] : untold_)
-      append(items, untold);
+    append_from_pivot(items);
     for (const auto& [number, window] : under_way_)
       items.insert(items.end(), window.begin() + 1, window.end());
   } else {

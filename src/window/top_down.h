@@ -33,6 +33,7 @@ class TopDown final : public WindowPlan {
   void absorb_comparison(std::size_t number, const std::vector<ItemId>& ranked,
                          std::size_t verified);
   void end_round();
+  void append_from_pivot(std::vector<ItemId>& items) const;
   void leave_out();
   std::size_t n_needed() const;
   std::size_t n_comparisons_to_come() const;

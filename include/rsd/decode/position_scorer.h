@@ -19,6 +19,10 @@ namespace rsd {
 
 using Clock = std::chrono::steady_clock;
 
+inline double ms_between(Clock::time_point from, Clock::time_point to) {
+  return std::chrono::duration<double, std::milli>(to - from).count();
+}
+
 // The positions whose logits are wanted, half-open: [first, end).
 struct RowRange {
   std::size_t first = 0;

@@ -33,9 +33,15 @@ struct ListOptions {
 // beginning to the end, deadline_hit tells that a window was cut short or left out.
 struct ListOutcome {
   Outcome outcome;
-  std::size_t n_windows = 0;         // that were ranked
-  std::size_t confirmed_prefix = 0;  // WindowPlan::confirmed
+  std::optional<std::size_t> budget;  // budget_of
+  std::size_t n_windows = 0;          // that were ranked
+  std::size_t confirmed_prefix = 0;   // WindowPlan::confirmed
 };
+
+// Encodings that a list of `n_items` may take: its own budget, else that of each of the `n_windows`
+// that were ranked, or of the only one; nullopt = no limit.
+std::optional<std::size_t> budget_of(const ListOptions& options, std::size_t n_items,
+                                     std::size_t n_windows);
 
 // Says which windows can be ranked now, takes in what came of them, and keeps the accounts. Makes
 // no pass itself and opens nothing: ListBatch does. Not thread-safe.

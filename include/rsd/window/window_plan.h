@@ -101,8 +101,7 @@ class WindowPlan {
   // Windows that next() will still give, as far as can be foreseen; 0 at the end.
   virtual std::size_t n_to_come() const = 0;
   // No more than `n_windows` (1 or more) from now on, as far as what has begun can be ended so: the
-  // plan leaves out what matters least for
-  // the first places.
+  // plan leaves out what matters least for the first places.
   virtual void limit(std::size_t n_windows) = 0;
 
   // The best order so far.
