@@ -7,10 +7,9 @@ from pathlib import Path
 
 from figures import METRICS, NAMES, Measured, better, gain, interval, mean, spread_of, stratified_interval
 from report.page import Curve, Plot, Section, Table
-from runs import DATASETS, KINDS, Agent, Runs
+from runs import DATASETS, KINDS, VARIANT_BUDGETS, Agent, Runs
 
 HEURISTICS = ["blend", "mean-logprob", "argmax", "first-disagreement"]
-VARIANT_BUDGETS = [2, 3]  # at which variants of the agent are compared
 BETAS = (0.0, 0.05, 0.2)
 GROUPS = (2, 6, 12)
 BUDGETS = (2, 4, 6)
@@ -146,15 +145,16 @@ def cost(measured: dict[str, dict[str, Measured]]) -> Table:
 # --- variants of the agent ------------------------------------------------------------------------
 
 
-def policy_of(path: Path) -> str:
-    return f"agent:{path.stem}"
+# What is measured of all agents, by data set and setting.
+Comparison = dict[str, dict[str, Measured]]
 
 
-def compare(runs: Runs, name: str, variants: dict[str, list[Agent]]) -> tuple[Table, dict[str, dict[str, Measured]]]:
+def policy_of(agent: Agent) -> str:
+    return f"agent:{agent.name}"
+
+
+def agreement_table(measured: Comparison, variants: dict[str, list[Agent]]) -> Table:
     """Agents side by side; several of one kind are seeds."""
-    paths = {label: [runs.train(agent) for agent in agents] for label, agents in variants.items()}
-    every = list(dict.fromkeys(path for group in paths.values() for path in group))
-    measured = runs.evaluate(name, every, ["agent", "blend"], "ar,std,sd,rsd", VARIANT_BUDGETS)
     columns = [(dataset, t) for dataset in DATASETS for t in VARIANT_BUDGETS]
     table = Table("KT with ar", ["agent", "seeds", *[f"{d}, T = {t}" for d, t in columns], "mean"])
 
@@ -165,22 +165,22 @@ def compare(runs: Runs, name: str, variants: dict[str, list[Agent]]) -> tuple[Ta
         cells = [number(mean(values)) for values in zip(*by_seed, strict=True)]
         return [label, str(len(policies)), *cells, f"{mean(means):.4f}{spread}"]
 
-    for label, group in paths.items():
-        table.rows.append(row(label, [policy_of(path) for path in group]))
+    for label, group in variants.items():
+        table.rows.append(row(label, [policy_of(agent) for agent in group]))
     table.rows.append(row("blend (heuristic)", ["blend"]))
     for label, setting in (("sd", "sd T={}"), ("std", "std")):
         values = [measured[d][setting.format(t)].mean("kt") for d, t in columns]
         table.rows.append([label, "–", *map(number, values), f"{mean(values):.4f}"])
     table.note = f"{len(measured[DATASETS[0]]['ar'].figures['kt'])} requests of each test file. ±: standard deviation of the mean over seeds."
-    return table, measured
+    return table
 
 
-def paired(measured: dict[str, dict[str, Measured]], pairs: dict[str, tuple[list[Agent], list[Agent]]], runs: Runs) -> Table:
+def paired(measured: Comparison, pairs: dict[str, tuple[list[Agent], list[Agent]]]) -> Table:
     """Differences of KT between two kinds of agents, over all requests, seeds as pairs."""
     table = Table("Differences of KT", ["", "mean", "by seed"], note="Mean of the data sets' means, over T and requests; interval: 95 % bootstrap over the requests of each data set. An effect counts when its sign is the same for all seeds and the interval leaves zero out.")
     for label, (ones, others) in pairs.items():
         by_seed = [
-            differences(measured, policy_of(runs.path(one.name)), policy_of(runs.path(other.name)))
+            differences(measured, policy_of(one), policy_of(other))
             for one, other in zip(ones, others, strict=True)
         ]
         of_requests = [[mean(values) for values in zip(*seeds, strict=True)] for seeds in zip(*by_seed, strict=True)]
@@ -190,7 +190,7 @@ def paired(measured: dict[str, dict[str, Measured]], pairs: dict[str, tuple[list
     return table
 
 
-def kt_by_request(measured: dict[str, dict[str, Measured]], policy: str) -> list[list[float]]:
+def kt_by_request(measured: Comparison, policy: str) -> list[list[float]]:
     """By data set: a value for each request, the mean over the budgets, which say much the same."""
     return [
         [mean(values) for values in zip(*(measured[d][f"rsd {policy} T={t}"].figures["kt"] for t in VARIANT_BUDGETS), strict=True)]
@@ -198,36 +198,41 @@ def kt_by_request(measured: dict[str, dict[str, Measured]], policy: str) -> list
     ]
 
 
-def differences(measured: dict[str, dict[str, Measured]], one: str, other: str) -> list[list[float]]:
+def differences(measured: Comparison, one: str, other: str) -> list[list[float]]:
     strata = zip(kt_by_request(measured, one), kt_by_request(measured, other), strict=True)
     return [[a - b for a, b in zip(*pair, strict=True)] for pair in strata]
 
 
-def ablations(runs: Runs, seeds: list[int]) -> Section:
-    variants = {
+def ablation_agents(runs: Runs, seeds: list[int]) -> dict[str, list[Agent]]:
+    return {
         "RSD": [runs.rpo(s) for s in seeds],
         "without RPO (supervised only)": [runs.supervised(s) for s in seeds],
         "without reference advantage (group mean)": [runs.rpo(s, "--advantage", "group", name="group") for s in seeds],
         "without listwise knowledge": [runs.rpo(s, "--no-listwise", name="no-listwise") for s in seeds],
         "without round history": [runs.rpo(s, "--no-history", name="no-history") for s in seeds],
     }
-    table, measured = compare(runs, "ablations", variants)
+
+
+def ablations(runs: Runs, seeds: list[int], measured: Comparison) -> Section:
+    variants = ablation_agents(runs, seeds)
+    table = agreement_table(measured, variants)
     full = variants.pop("RSD")
-    compared = paired(measured, {f"RSD against: {label}": (full, agents) for label, agents in variants.items()}, runs)
+    compared = paired(measured, {f"RSD against: {label}": (full, agents) for label, agents in variants.items()})
     return Section("(b) Ablations", "Each agent is trained like the first one but for one part.", [table, compared])
 
 
 # --- (c) training curves --------------------------------------------------------------------------
 
 
-def curves(runs: Runs, seeds: list[int]) -> Section:
-    kinds = {
+def curve_agents(runs: Runs, seeds: list[int]) -> dict[str, list[Agent]]:
+    return {
         "reference advantage": [runs.rpo(s) for s in seeds],
         "group mean": [runs.rpo(s, "--advantage", "group", name="group") for s in seeds],
     }
-    for agents in kinds.values():
-        for agent in agents:
-            runs.train(agent)
+
+
+def curves(runs: Runs, seeds: list[int]) -> Section:
+    kinds = curve_agents(runs, seeds)
     lead = [Curve(kind, *over_seeds([over_reference(runs, a) for a in agents])) for kind, agents in kinds.items()]
     held_out = [Curve(kind, *over_seeds([held_out_return(runs, a) for a in agents])) for kind, agents in kinds.items()]
     caption = f"Mean over {len(seeds)} seeds; bars: from the lowest to the highest."
@@ -260,24 +265,29 @@ def over_seeds(lines: list[list[tuple[float, float]]]):
 # --- (d) sensitivity ------------------------------------------------------------------------------
 
 
-def sensitivity(runs: Runs, seed: int) -> Section:
-    start = runs.supervised(seed)
-    parts: list[Table | Plot] = []
-    sweeps = {"beta": ("--beta", BETAS), "G": ("--rollouts", GROUPS), "T": ("--budget", BUDGETS)}
-    default = runs.rpo(seed)
-    variants = {
+SWEEPS = {"beta": ("--beta", BETAS), "G": ("--rollouts", GROUPS), "T": ("--budget", BUDGETS)}
+
+
+def sensitivity_agents(runs: Runs, seed: int) -> dict[tuple[str, float], Agent]:
+    """By letter and value; the default is the same agent wherever it stands."""
+    start, default = runs.supervised(seed), runs.rpo(seed)
+    return {
         (letter, value): default
         if value == DEFAULTS[letter]
         else runs.rpo(seed, flag, str(value), name=f"{letter}-{value}", init=start)
-        for letter, (flag, values) in sweeps.items()
+        for letter, (flag, values) in SWEEPS.items()
         for value in values
     }
-    named = {f"{letter} = {value}": [agent] for (letter, value), agent in variants.items() if agent is not default}
-    every = {"supervised": [start], "RSD: beta = 0.05, G = 6, T = 4": [default], **named}
-    table, measured = compare(runs, "sensitivity", every)
-    parts.append(table)
-    for letter, (_, values) in sweeps.items():
-        columns = [kt_by_request(measured, policy_of(runs.path(variants[letter, value].name))) for value in values]
+
+
+def sensitivity(runs: Runs, seed: int, measured: Comparison) -> Section:
+    variants = sensitivity_agents(runs, seed)
+    default = runs.rpo(seed)
+    named = {f"{letter} = {value}": [agent] for (letter, value), agent in variants.items() if agent != default}
+    every = {"supervised": [runs.supervised(seed)], "RSD: beta = 0.05, G = 6, T = 4": [default], **named}
+    parts: list[Table | Plot] = [agreement_table(measured, every)]
+    for letter, (_, values) in SWEEPS.items():
+        columns = [kt_by_request(measured, policy_of(variants[letter, value])) for value in values]
         points = [(float(v), mean(map(mean, c))) for v, c in zip(values, columns, strict=True)]
         ranges = [stratified_interval(c) for c in columns]
         parts.append(Plot(f"Sensitivity to {letter}", letter, "KT with ar", [Curve("rsd", points, ranges)], "Mean over data sets and T; bars: 95 % bootstrap over the requests of each data set."))
@@ -287,19 +297,19 @@ def sensitivity(runs: Runs, seed: int) -> Section:
 # --- (e) transfer ---------------------------------------------------------------------------------
 
 
-def transfer(runs: Runs, seed: int) -> Section:
-    paths = {}
-    for dataset in DATASETS:
-        runs.traces(dataset)  # makes the supervised agent for it
-        start = Agent(f"supervised-{dataset}", ())
-        paths[dataset] = runs.train(runs.rpo(seed, name=f"only-{dataset}", init=start), (dataset,))
-    paths["all four"] = runs.train(runs.rpo(seed))
-    measured = runs.evaluate("transfer", list(paths.values()), ["agent", "blend"], "ar,std,sd,rsd", VARIANT_BUDGETS)
+def transfer_agents(runs: Runs, seed: int) -> dict[str, Agent]:
+    """By what they were trained on."""
+    only = {dataset: runs.rpo(seed, name=f"only-{dataset}", init=runs.collector(dataset)) for dataset in DATASETS}
+    return {**only, "all four": runs.rpo(seed)}
+
+
+def transfer(runs: Runs, seed: int, measured: Comparison) -> Section:
+    agents = transfer_agents(runs, seed)
     tables: list[Table | Plot] = []
     for t in VARIANT_BUDGETS:
         table = Table(f"KT with ar at T = {t}", ["trained on", *[f"{d}-test" for d in DATASETS]])
-        for label, path in paths.items():
-            table.rows.append([label, *[with_interval(measured[d][f"rsd {policy_of(path)} T={t}"].figures["kt"]) for d in DATASETS]])
+        for label, agent in agents.items():
+            table.rows.append([label, *[with_interval(measured[d][f"rsd {policy_of(agent)} T={t}"].figures["kt"]) for d in DATASETS]])
         for label, setting in (("blend (heuristic)", f"rsd blend T={t}"), ("sd", f"sd T={t}"), ("std", "std")):
             table.rows.append([label, *[with_interval(measured[d][setting].figures["kt"]) for d in DATASETS]])
         tables.append(table)

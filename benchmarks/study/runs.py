@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import shlex
 import subprocess
 import sys
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +19,9 @@ from figures import Measured, read_records
 DATASETS = ("quora", "msmarco-dl-bm25", "games", "ml1m")
 KINDS = {"passages": ("quora", "msmarco-dl-bm25"), "recommendation": ("games", "ml1m")}
 
+
+# At which budgets variants of the agent are compared.
+VARIANT_BUDGETS = [2, 3]
 
 # The options that results depend on.
 SIZE = ("data", "model", "agent", "requests", "train_requests", "supervised_steps", "rpo_requests", "rpo_steps", "seeds")
@@ -27,12 +34,14 @@ class Agent:
     name: str
     options: tuple[str, ...]
     init: Agent | None = None  # RPO starts from it; without one the agent learns from traces
+    datasets: tuple[str, ...] = DATASETS  # whose training files it sees
 
 
 class Runs:
     def __init__(self, options: argparse.Namespace):
         self.options = options
         self.out: Path = options.out
+        self.printing = threading.Lock()
         (self.out / "agents").mkdir(parents=True, exist_ok=True)
         self.check_size()
 
@@ -50,8 +59,8 @@ class Runs:
 
     def rsd(self, *arguments: object) -> None:
         command = [str(self.options.rsd), *map(str, arguments)]
-        print(shlex.join(command), file=sys.stderr, flush=True)
-        with (self.out / "commands.txt").open("a", encoding="utf-8") as commands:
+        with self.printing, (self.out / "commands.txt").open("a", encoding="utf-8") as commands:
+            print(shlex.join(command), file=sys.stderr, flush=True)
             print(shlex.join(command), file=commands)
         code = subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode
         if code not in (0, 7):  # 7: some requests are too long for the LLM
@@ -71,16 +80,9 @@ class Runs:
     def file(self, dataset: str, part: str) -> Path:
         return self.options.data / f"{dataset}-{part}.jsonl"
 
-    def traces(self, dataset: str) -> Path:
-        """Traces of a training file, by way of the supervised agent for it."""
-        name = f"supervised-{dataset}"
-        if not self.path(name).exists():
-            self.rsd(
-                "train", "--requests", self.file(dataset, "train"), "--limit", self.options.train_requests,
-                "--supervised-only", "--supervised-steps", self.options.supervised_steps,
-                "--out", self.path(name), *self.engine(),
-            )  # fmt: skip
-        return Path(f"{self.path(name)}.training/traces.jsonl")
+    def collector(self, dataset: str) -> Agent:
+        """The supervised agent of one training file, whose making leaves that file's traces."""
+        return Agent(f"supervised-{dataset}", (), datasets=(dataset,))
 
     def supervised(self, seed: int, *options: str, name: str = "supervised") -> Agent:
         return Agent(f"{name}-s{seed}", ("--seed", str(seed), *options))
@@ -88,29 +90,47 @@ class Runs:
     def rpo(self, seed: int, *options: str, name: str = "rpo", init: Agent | None = None) -> Agent:
         ablation = tuple(o for o in options if o in ("--no-listwise", "--no-history"))
         start = init or self.supervised(seed, *ablation, name="supervised" + "".join(ablation))
-        return Agent(f"{name}-s{seed}", ("--seed", str(seed), *options), start)
+        return Agent(f"{name}-s{seed}", ("--seed", str(seed), *options), start, start.datasets)
 
-    def train(self, agent: Agent, datasets: tuple[str, ...] = DATASETS) -> Path:
-        """An interrupted training goes on."""
-        path = self.path(agent.name)
-        if path.exists():
-            return path
-        if agent.init is None:
-            traces = [self.traces(dataset) for dataset in datasets]
-            self.rsd(
-                "train", "--supervised-only", "--supervised-steps", self.options.supervised_steps,
-                *[part for trace in traces for part in ("--traces", trace)], *agent.options, "--out", path,
-                *self.threads(),
-            )  # fmt: skip
-        else:
-            init = self.train(agent.init, datasets)
-            requests = [self.file(dataset, "train") for dataset in datasets]
-            self.rsd(
-                "train", "--requests", *requests, "--limit", self.options.rpo_requests, "--init", init,
-                "--rpo-steps", self.options.rpo_steps, *agent.options, "--out", path,
-                "--cache-ram", self.options.cache_ram, *self.engine(),
-            )  # fmt: skip
-        return path
+    def train(self, agents: Iterable[Agent]) -> None:
+        """Those that aren't there yet; `--jobs` of them at a time. An interrupted training goes on."""
+        wanted = {agent.name: agent for agent in agents}
+        inits = {agent.init.name: agent.init for agent in wanted.values() if agent.init}
+        learners = [agent for agent in {**inits, **wanted}.values() if not agent.init]
+        collectors = {dataset: self.collector(dataset) for agent in learners for dataset in agent.datasets}
+        collecting = {agent.name for agent in collectors.values()}
+        self.in_parallel(self.collect, collectors.values())
+        self.in_parallel(self.learn, [agent for agent in learners if agent.name not in collecting])
+        self.in_parallel(self.optimise, [agent for agent in wanted.values() if agent.init])
+
+    def in_parallel(self, make: Callable[[Agent], None], agents: Iterable[Agent]) -> None:
+        missing = [agent for agent in agents if not self.path(agent.name).exists()]
+        with ThreadPoolExecutor(max_workers=self.options.jobs) as pool:
+            list(pool.map(make, missing))
+
+    def collect(self, agent: Agent) -> None:
+        requests = [self.file(dataset, "train") for dataset in agent.datasets]
+        self.rsd(
+            "train", "--requests", *requests, "--limit", self.options.train_requests,
+            "--supervised-only", "--supervised-steps", self.options.supervised_steps,
+            "--out", self.path(agent.name), *self.engine(),
+        )  # fmt: skip
+
+    def learn(self, agent: Agent) -> None:
+        traces = [f"{self.path(self.collector(dataset).name)}.training/traces.jsonl" for dataset in agent.datasets]
+        self.rsd(
+            "train", "--supervised-only", "--supervised-steps", self.options.supervised_steps,
+            *[part for trace in traces for part in ("--traces", trace)], *agent.options,
+            "--out", self.path(agent.name), *self.threads(),
+        )  # fmt: skip
+
+    def optimise(self, agent: Agent) -> None:
+        requests = [self.file(dataset, "train") for dataset in agent.datasets]
+        self.rsd(
+            "train", "--requests", *requests, "--limit", self.options.rpo_requests,
+            "--init", self.path(agent.init.name), "--rpo-steps", self.options.rpo_steps, *agent.options,
+            "--out", self.path(agent.name), "--cache-ram", self.options.cache_ram, *self.engine(),
+        )  # fmt: skip
 
     def metrics(self, agent: Agent) -> list[dict]:
         path = Path(f"{self.path(agent.name)}.training/metrics.jsonl")
@@ -132,3 +152,9 @@ class Runs:
             "--out", folder, *(["--resume"] if folder.exists() else []),
         )  # fmt: skip
         return {dataset: read_records(folder / "records" / f"{dataset}-test.jsonl") for dataset in DATASETS}
+
+    def variants(self, agents: Iterable[Agent]) -> dict[str, dict[str, Measured]]:
+        """Several agents side by side. One comparison serves all exhibits that ask for the same agents."""
+        names = sorted({agent.name for agent in agents})
+        name = "variants-" + hashlib.sha256(" ".join(names).encode()).hexdigest()[:8]
+        return self.evaluate(name, [self.path(n) for n in names], ["agent", "blend"], "ar,std,sd,rsd", VARIANT_BUDGETS)

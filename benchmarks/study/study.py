@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import exhibits  # noqa: E402
 from report import page  # noqa: E402
-from runs import Runs  # noqa: E402
+from runs import Agent, Runs  # noqa: E402
 
 EXHIBITS = ("methods", "ablations", "curves", "sensitivity", "transfer")
 
@@ -35,6 +35,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--model", help="GGUF model; without it the default model")
     parser.add_argument("--agent", type=Path, default=ROOT / "models/agent.gguf", help="of the exhibit methods")
     parser.add_argument("--threads", type=int, help="of rsd")
+    parser.add_argument("--jobs", type=int, default=1, help="trainings at a time; each has --threads")
     parser.add_argument("--requests", type=int, default=100, help="of each test file")
     parser.add_argument("--train-requests", type=int, default=150, help="of each training file, for traces")
     parser.add_argument("--supervised-steps", type=int, default=1500)
@@ -61,15 +62,32 @@ def facts(options: argparse.Namespace, runs: Runs) -> list[str]:
     ]
 
 
+def agents_of(exhibit: str, runs: Runs, seeds: list[int]) -> list[Agent]:
+    """What an exhibit compares; the first seed stands for all where one is enough."""
+    if exhibit == "ablations":
+        return sum(exhibits.ablation_agents(runs, seeds).values(), [])
+    if exhibit == "curves":
+        return sum(exhibits.curve_agents(runs, seeds).values(), [])
+    if exhibit == "sensitivity":
+        return [runs.supervised(seeds[0]), *exhibits.sensitivity_agents(runs, seeds[0]).values()]
+    if exhibit == "transfer":
+        return list(exhibits.transfer_agents(runs, seeds[0]).values())
+    return []
+
+
 def main() -> None:
     options = parse_arguments()
     runs = Runs(options)
+    agents = {exhibit: agents_of(exhibit, runs, options.seeds) for exhibit in options.exhibits}
+    runs.train(sum(agents.values(), []))
+    compared = [agent for exhibit, group in agents.items() if exhibit != "curves" for agent in group]
+    measured = runs.variants(compared) if compared else {}
     make = {
         "methods": lambda: exhibits.methods(runs, options.agent),
-        "ablations": lambda: exhibits.ablations(runs, options.seeds),
+        "ablations": lambda: exhibits.ablations(runs, options.seeds, measured),
         "curves": lambda: exhibits.curves(runs, options.seeds),
-        "sensitivity": lambda: exhibits.sensitivity(runs, options.seeds[0]),
-        "transfer": lambda: exhibits.transfer(runs, options.seeds[0]),
+        "sensitivity": lambda: exhibits.sensitivity(runs, options.seeds[0], measured),
+        "transfer": lambda: exhibits.transfer(runs, options.seeds[0], measured),
     }
     kept = options.out / "sections"
     kept.mkdir(exist_ok=True)

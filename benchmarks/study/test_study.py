@@ -104,6 +104,29 @@ class Statistics(unittest.TestCase):
             with self.assertRaisesRegex(SystemExit, "begun with --rpo-steps 1, not 2"):
                 runs.Runs(options)
 
+    def test_agents_are_made_behind_what_they_start_from_and_only_once(self):
+        made = []
+
+        class Noted(runs.Runs):
+            def rsd(self, *arguments):
+                out = Path(arguments[arguments.index("--out") + 1])
+                if "--init" in arguments:
+                    assert Path(arguments[arguments.index("--init") + 1]).exists()
+                out.write_text("")
+                made.append(out.stem)
+
+        with tempfile.TemporaryDirectory() as folder:
+            options = argparse.Namespace(out=Path(folder), data=Path("data"), **dict.fromkeys(runs.SIZE[1:], 1))
+            options.jobs, options.threads, options.cache_ram, options.model = 2, 1, 1, None
+            study = Noted(options)
+            agents = [*exhibits.transfer_agents(study, 1).values(), study.rpo(1, "--no-history", name="no-history")]
+            study.train(agents)
+            self.assertEqual(set(made[:4]), {f"supervised-{dataset}" for dataset in runs.DATASETS})
+            self.assertEqual(set(made[4:6]), {"supervised-s1", "supervised--no-history-s1"})
+            self.assertEqual(set(made[6:]), {agent.name for agent in agents})
+            study.train(agents)
+        self.assertEqual(len(made), 12)
+
     def test_curves_are_means_over_seeds_with_their_range(self):
         points, ranges = exhibits.over_seeds([[(1, 0.0), (2, 1.0)], [(1, 1.0), (2, 2.0)]])
         self.assertEqual(points, [(1, 0.5), (2, 1.5)])
