@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -37,7 +38,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::size_t kMostItems = 128;  // what the agent is made for
+constexpr std::size_t kMostItems = 128;   // what the agent is made for
+constexpr std::size_t kMostHeldOut = 32;  // requests that RPO validates on, each with every budget
 
 // The stages in their order: traces, supervised initialisation, RPO. Each goes on where an earlier
 // run stopped.
@@ -106,10 +108,12 @@ class TrainRun {
   }
 
   Result<void> read_all_requests() {
+    std::map<std::string, int> n_of_name;
     for (const auto& path : options_.requests) {
       auto requests = read_requests(path, options_.limit);
       if (!requests) return requests.error();
-      const std::string set = std::filesystem::path(path).stem().string();
+      std::string set = std::filesystem::path(path).stem().string();
+      if (const int n = ++n_of_name[set]; n > 1) set += "#" + std::to_string(n);
       for (Request& request : *requests) {
         request.id = set + "/" + request.id;          // files may use the same ids
         if (request.candidates.size() < 3) continue;  // nothing to learn
@@ -154,6 +158,7 @@ class TrainRun {
     of["decodings"] = std::to_string(options_.decodings);
     of["supervised-steps"] = std::to_string(options_.supervised_steps);
     of["rpo-steps"] = std::to_string(options_.rpo_steps);
+    of["rpo-learning-rate"] = Json(options_.rpo_learning_rate).dump();
     of["rollouts"] = std::to_string(options_.rollouts);
     of["budget"] = std::to_string(options_.budget);
     of["beta"] = Json(options_.beta).dump();
@@ -386,6 +391,7 @@ class TrainRun {
     options.rollouts = options_.rollouts;
     options.max_budget = options_.budget;
     options.terms.beta = options_.beta;
+    options.learning_rate = options_.rpo_learning_rate;
     options.advantage = options_.advantage == "group" ? Advantage::kGroup : Advantage::kReference;
     options.seed = common_.seed;
     options.threads = threads_;
@@ -394,11 +400,17 @@ class TrainRun {
 
   Result<RelevanceNetwork> optimise(RelevanceNetwork initial) {
     const RpoOptions options = rpo_options();
-    const HoldOut split = hold_out(requests_.size());
+    std::vector<std::string> ids;
+    for (const Request& request : requests_)
+      ids.push_back(request.id);
+    HoldOut split = hold_out(ids);
+    split.held_out.resize(std::min(split.held_out.size(), kMostHeldOut));
+    std::vector<std::size_t> order = std::move(split.training);
+    order.insert(order.end(), split.held_out.begin(), split.held_out.end());
     RpoEnvironment environment{
-        .n_requests = requests_.size(),
-        .n_held_out = split.n_held_out,
-        .open = [&](std::size_t number) { return open(requests_[split.order[number]]); }};
+        .n_requests = order.size(),
+        .n_held_out = split.held_out.size(),
+        .open = [&](std::size_t number) { return open(requests_[order[number]]); }};
     auto created = RpoTraining::create(std::move(initial), std::move(environment), options);
     if (!created) return created.error();
     RpoTraining& training = *created;

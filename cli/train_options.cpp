@@ -51,6 +51,13 @@ void add_training_options(CLI::App& command, TrainOptions& options) {
   count("--rpo-steps", options.rpo_steps, "Updates by RPO");
   count("--rollouts", options.rollouts, "Trajectories of a request, G");
   count("--budget", options.budget, "Encodings of a trajectory, at most, T");
+  command
+      .add_option("--rpo-learning-rate", options.rpo_learning_rate,
+                  "Of RPO; reached after 10 steps, then falling off to a tenth of it")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str()
+      ->type_name("R")
+      ->group(group);
   command.add_option("--beta", options.beta, "Weight of the divergence from the supervised agent")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str()

@@ -24,7 +24,8 @@ struct TrainOptions {
   std::size_t rpo_steps = 300;
   std::size_t rollouts = 6;
   std::size_t budget = 4;
-  double beta = 0.05;
+  double rpo_learning_rate = 3e-4;
+  double beta = 0.002;
   std::string advantage = "reference";
   bool no_listwise = false;
   bool no_history = false;

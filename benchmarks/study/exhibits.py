@@ -9,11 +9,11 @@ from figures import METRICS, NAMES, Measured, better, gain, interval, mean, spre
 from report.page import Curve, Plot, Section, Table
 from runs import DATASETS, KINDS, VARIANT_BUDGETS, Agent, Runs
 
-HEURISTICS = ["blend", "mean-logprob", "argmax", "first-disagreement"]
-BETAS = (0.0, 0.05, 0.2)
+HEURISTICS = ["blend", "pairwise", "mean-logprob", "argmax", "first-row", "first-disagreement"]
+BETAS = (0.0, 0.002, 0.05)
 GROUPS = (2, 6, 12)
 BUDGETS = (2, 4, 6)
-DEFAULTS = {"beta": 0.05, "G": 6, "T": 4}  # of rsd train
+DEFAULTS = {"beta": 0.002, "G": 6, "T": 4}  # of rsd train
 
 
 def number(value: float, low_high: tuple[float, float] | None = None) -> str:
@@ -284,7 +284,7 @@ def sensitivity(runs: Runs, seed: int, measured: Comparison) -> Section:
     variants = sensitivity_agents(runs, seed)
     default = runs.rpo(seed)
     named = {f"{letter} = {value}": [agent] for (letter, value), agent in variants.items() if agent != default}
-    every = {"supervised": [runs.supervised(seed)], "RSD: beta = 0.05, G = 6, T = 4": [default], **named}
+    every = {"supervised": [runs.supervised(seed)], "RSD: " + ", ".join(f"{letter} = {value}" for letter, value in DEFAULTS.items()): [default], **named}
     parts: list[Table | Plot] = [agreement_table(measured, every)]
     for letter, (_, values) in SWEEPS.items():
         columns = [kt_by_request(measured, policy_of(variants[letter, value])) for value in values]

@@ -24,7 +24,7 @@ KINDS = {"passages": ("quora", "msmarco-dl-bm25"), "recommendation": ("games", "
 VARIANT_BUDGETS = [2, 3]
 
 # The options that results depend on.
-SIZE = ("data", "model", "agent", "requests", "train_requests", "supervised_steps", "rpo_requests", "rpo_steps", "seeds")
+SIZE = ("data", "model", "agent", "requests", "train_requests", "supervised_steps", "rpo_requests", "rpo_steps", "rpo_learning_rate", "seeds")
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,8 @@ class Runs:
         requests = [self.file(dataset, "train") for dataset in agent.datasets]
         self.rsd(
             "train", "--requests", *requests, "--limit", self.options.rpo_requests,
-            "--init", self.path(agent.init.name), "--rpo-steps", self.options.rpo_steps, *agent.options,
+            "--init", self.path(agent.init.name), "--rpo-steps", self.options.rpo_steps,
+            "--rpo-learning-rate", self.options.rpo_learning_rate, *agent.options,
             "--out", self.path(agent.name), "--cache-ram", self.options.cache_ram, *self.engine(),
         )  # fmt: skip
 

@@ -41,6 +41,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--supervised-steps", type=int, default=1500)
     parser.add_argument("--rpo-requests", type=int, default=25, help="of each training file, for RPO")
     parser.add_argument("--rpo-steps", type=int, default=100)
+    parser.add_argument("--rpo-learning-rate", type=float, default=1e-3, help="higher than rsd train's: the runs are short")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--cache-ram", type=int, default=4096, help="MiB for encoded prompts in RPO")
     return parser.parse_args()
@@ -56,7 +57,7 @@ def facts(options: argparse.Namespace, runs: Runs) -> list[str]:
     return [
         f"LLM: {model}. Test requests: the first {options.requests} of each file, candidates shuffled with seed 1.",
         f"Agents of (b) to (e): traces of {options.train_requests} requests a training file, {options.supervised_steps} supervised steps at most; "
-        f"RPO on {options.rpo_requests} requests a file, {options.rpo_steps} steps; seeds {', '.join(map(str, options.seeds))}.",
+        f"RPO on {options.rpo_requests} requests a file, {options.rpo_steps} steps, learning rate {options.rpo_learning_rate}; seeds {', '.join(map(str, options.seeds))}.",
         f"Machine: {html.escape(cpu)}, {os.cpu_count()} cores; load average now {os.getloadavg()[0]:.1f}.",
         f"<details><summary>Commands</summary><pre>{commands}</pre></details>",
     ]

@@ -32,6 +32,7 @@ SEED = 1
 RESAMPLES = 2000
 WINDOWS = {
     "sliding": ["--window-method", "sliding"],
+    "sliding, input draft": ["--window-method", "sliding", "--draft", "input"],
     "top-down": ["--window-method", "top-down"],
     "top-down, pool": ["--window-method", "top-down", "--pool", "{pool}"],
     "tournament": ["--window-method", "tournament", "--top-n", "10"],
@@ -61,7 +62,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--limit", type=int, default=20, help="lists")
     parser.add_argument("--pooled", type=int, help="candidates of a list, filled up with those of other queries")
     parser.add_argument("--window", type=int, default=20)
-    parser.add_argument("--pool", type=int, help="of top-down, pool; default: 3/4 of a window")
+    parser.add_argument("--pool", type=int, help="of top-down, pool; default: 3/5 of a window")
     parser.add_argument("--decoders", nargs="+", default=["ar", "rsd"])
     parser.add_argument("--methods", nargs="+", default=[*WINDOWS, SINGLE], choices=[*WINDOWS, SINGLE])
     parser.add_argument("--rsd", type=Path, default=ROOT / "build/release/rsd")
@@ -96,7 +97,7 @@ def rank(options: argparse.Namespace, setting: Setting, requests: Path) -> list[
         if Path(f"{path}.partial").exists():
             arguments.append("--resume")
         if setting.method != SINGLE:
-            pool = options.pool or options.window * 3 // 4
+            pool = options.pool or options.window * 3 // 5
             arguments += ["--window", options.window, *[part.format(pool=pool) for part in WINDOWS[setting.method]]]
         if options.model:
             arguments += ["--model", options.model]

@@ -1,22 +1,26 @@
 #include "rsd/train/hold_out.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <limits>
+
+#include "rsd/rank/presentation.h"
 
 namespace rsd {
 
-HoldOut hold_out(std::size_t n) {
-  constexpr std::size_t kLeast = 8;
-  constexpr std::size_t kMost = 32;
-  HoldOut split{.order = {}, .n_held_out = std::min(std::clamp(n / 10, kLeast, kMost), n / 3)};
-  split.order.reserve(n);
-  std::vector<std::size_t> held_out;
-  held_out.reserve(split.n_held_out);
-  for (std::size_t i = 0; i < n; ++i) {
-    // The k-th of them is the last one of the k-th of n_held_out equal parts.
-    const bool held = (i + 1) * split.n_held_out / n > i * split.n_held_out / n;
-    (held ? held_out : split.order).push_back(i);
+HoldOut hold_out(std::span<const std::string> ids) {
+  HoldOut split;
+  if (ids.empty()) return split;
+  std::vector<std::uint64_t> draws;
+  draws.reserve(ids.size());
+  for (const std::string& id : ids)
+    draws.push_back(request_generator(/*seed=*/0, id)());
+  constexpr std::uint64_t kEighth = std::numeric_limits<std::uint64_t>::max() / 8;
+  const auto [least, most] = std::ranges::minmax(draws);
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    const bool held = draws[i] != most && (draws[i] <= kEighth || draws[i] == least);
+    (held ? split.held_out : split.training).push_back(i);
   }
-  split.order.insert(split.order.end(), held_out.begin(), held_out.end());
   return split;
 }
 

@@ -4,12 +4,12 @@
 #include <cmath>
 #include <limits>
 #include <random>
-#include <set>
 #include <string>
 #include <utility>
 
 #include "rsd/core/check.h"
 #include "rsd/rank/agreement.h"
+#include "rsd/train/hold_out.h"
 #include "rsd/train/plackett_luce.h"
 
 namespace rsd {
@@ -26,26 +26,8 @@ Result<void> check_options(const SupervisedOptions& options) {
   if (options.validate_every == 0) return invalid("validate_every is 0; it must be at least 1");
   if (!(options.learning_rate > 0)) return invalid("learning_rate must be above 0");
   if (!(options.gradient_norm > 0)) return invalid("gradient_norm must be above 0");
-  if (!(options.validation_share > 0 && options.validation_share < 1)) {
-    return invalid("validation_share must be between 0 and 1");
-  }
   if (options.threads < 1) return invalid("threads must be at least 1");
   return {};
-}
-
-// Whole requests, chosen by the seed: at least one, and not all.
-std::set<std::string> held_out(const std::vector<Episode>& episodes, double share,
-                               std::uint64_t seed) {
-  std::set<std::string> ids;
-  for (const Episode& episode : episodes)
-    ids.insert(episode.id);
-  std::vector<std::string> order(ids.begin(), ids.end());
-  std::mt19937_64 random(seed);
-  for (std::size_t i = order.size(); i > 1; --i)
-    std::swap(order[i - 1], order[random() % i]);
-  const auto wanted = static_cast<std::size_t>(share * static_cast<double>(order.size()));
-  order.resize(std::clamp<std::size_t>(wanted, 1, order.size() - 1));
-  return {order.begin(), order.end()};
 }
 
 // Two items whose order is not known after the first round of some episode?
@@ -102,19 +84,21 @@ Result<SupervisedTraining> SupervisedTraining::create(RelevanceNetwork network,
                                                       std::vector<Episode> episodes,
                                                       const SupervisedOptions& options) {
   if (auto checked = check_options(options); !checked) return checked.error();
-  std::set<std::string> ids;
+  std::vector<std::string> ids;
+  ids.reserve(episodes.size());
   for (const Episode& episode : episodes)
-    ids.insert(episode.id);
-  if (ids.size() < 2) {
-    return Error(ErrorCode::kInvalidInput, "there are traces of " + std::to_string(ids.size()) +
+    ids.push_back(episode.id);
+  const HoldOut split = hold_out(ids);
+  if (split.held_out.empty()) {
+    return Error(ErrorCode::kInvalidInput, "there are traces of " +
+                                               std::to_string(ids.empty() ? 0 : 1) +
                                                " requests; training needs at least 2");
   }
   SupervisedTraining training(std::move(network), options);
-  const auto validation = held_out(episodes, options.validation_share, options.seed);
-  for (Episode& episode : episodes) {
-    const bool hold = validation.contains(episode.id);
-    (hold ? training.validation_ : training.training_).push_back(std::move(episode));
-  }
+  for (const std::size_t i : split.training)
+    training.training_.push_back(std::move(episodes[i]));
+  for (const std::size_t i : split.held_out)
+    training.validation_.push_back(std::move(episodes[i]));
   if (!leaves_something(training.training_) || !leaves_something(training.validation_)) {
     return Error(ErrorCode::kInvalidInput,
                  "there is nothing to learn: all is known after the first round");

@@ -31,7 +31,6 @@ const SupervisedOptions kOptions{.steps = 150,
                                  .batch = 8,
                                  .learning_rate = 5e-3,
                                  .warm_up = 10,
-                                 .validation_share = 0.25,
                                  .validate_every = 50,
                                  .patience = 100};
 

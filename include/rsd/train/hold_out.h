@@ -2,17 +2,22 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
+#include <string>
 #include <vector>
 
 namespace rsd {
 
+// Places in what was split, ascending.
 struct HoldOut {
-  std::vector<std::size_t> order;  // a permutation of 0..n-1: those that are held out come last
-  std::size_t n_held_out = 0;
+  std::vector<std::size_t> training;
+  std::vector<std::size_t> held_out;
 };
 
-// A tenth of n requests, at least 8 and at most 32 of them but never more than a third, spread
-// evenly, so that each of several files that stand one behind the other has its share.
-HoldOut hold_out(std::size_t n);
+// An eighth of the requests, by their ids alone: the two stages of a training hold out the same
+// ones, whatever files, limits and seeds they are given, so what RPO validates on, the supervised
+// initialisation has not seen either. Equal ids go together. Of two ids or more at least one is
+// held out and one is not; a single one is trained on.
+HoldOut hold_out(std::span<const std::string> ids);
 
 }  // namespace rsd

@@ -24,7 +24,6 @@ struct SupervisedOptions {
   double learning_rate = 1e-3;
   std::size_t warm_up = 100;
   double gradient_norm = 1;          // larger gradients are scaled down to it
-  double validation_share = 0.1;     // of the requests; their episodes are never trained on
   std::size_t validate_every = 100;  // steps
   std::size_t patience = 8;          // validations without a better one end the training
   std::uint64_t seed = 1;
@@ -32,7 +31,7 @@ struct SupervisedOptions {
   AdamWOptions adamw;  // but for its learning rate, which follows the schedule
 };
 
-// On the requests that are held out.
+// On the requests that are held out (hold_out.h).
 struct Validation {
   double loss = 0;
   // Of the whole ranking, what is known included, with the target; what the best is chosen by.
