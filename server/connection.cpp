@@ -16,8 +16,7 @@ namespace rsd::server {
 namespace {
 
 constexpr std::size_t kBlock = std::size_t{16} * 1024;
-constexpr std::size_t kHeaderBytes =
-    std::size_t{64} * 1024;  // what a request's line and headers may take
+constexpr std::size_t kHeadBytes = std::size_t{64} * 1024;  // of a request's line and headers
 constexpr std::chrono::milliseconds kLookInterval{50};
 
 thread_local Connection* t_current = nullptr;
@@ -87,6 +86,8 @@ bool Connection::wait_for_request(const std::function<bool()>& stop) {
 void Connection::begin_request() {
   read_until_ = Clock::now() + limits_.request;
   n_taken_ = 0;
+  head_.clear();
+  head_is_whole_ = false;
 }
 
 bool Connection::wait_for(short events, Clock::time_point until) const {
@@ -134,19 +135,32 @@ ssize_t Connection::receive() {
   return n;
 }
 
+bool Connection::has_room() {
+  over_head_ = !head_is_whole_ && head_.size() >= kHeadBytes;
+  over_length_ = n_taken_ >= kHeadBytes + limits_.max_body_bytes;
+  closes_ = closes_ || over_head_ || over_length_;
+  return !over_head_ && !over_length_;
+}
+
+// The head ends where httplib sees its end: with an empty line, whatever ended the line above it.
+void Connection::note(std::string_view bytes) {
+  n_taken_ += bytes.size();
+  for (std::size_t i = 0; i < bytes.size() && !head_is_whole_; ++i) {
+    head_ += bytes[i];
+    head_is_whole_ = head_.ends_with("\n\r\n");
+  }
+}
+
 ssize_t Connection::read(char* ptr, size_t size) {
   if (!out_.empty() && !flush()) return -1;  // "100 Continue" is waited for
-  if (n_taken_ >= kHeaderBytes + limits_.max_body_bytes) {
-    over_length_ = closes_ = true;
-    return -1;
-  }
+  if (!has_room()) return -1;
   if (in_begin_ == in_end_) {
     if (const ssize_t n = receive(); n <= 0) return n;
   }
   const std::size_t n = std::min(size, in_end_ - in_begin_);
   std::memcpy(ptr, in_.data() + in_begin_, n);
   in_begin_ += n;
-  n_taken_ += n;
+  note({ptr, n});
   return static_cast<ssize_t>(n);
 }
 

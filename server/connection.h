@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "rsd/decode/position_scorer.h"
@@ -45,7 +46,10 @@ class Connection final : public httplib::Stream {
 
   // Has the client closed the connection, or its writing half?
   bool hung_up() const;
-  // The request was too long, or too slow.
+  // The request's line and headers as they came, once all of them have been read.
+  std::string_view head() const noexcept { return head_; }
+  // The head was too long, or the whole request, or it was too slow.
+  bool is_over_head() const noexcept { return over_head_; }
   bool is_over_length() const noexcept { return over_length_; }
   bool is_over_time() const noexcept { return over_time_; }
   // There may be more of the request: no other can follow.
@@ -64,6 +68,8 @@ class Connection final : public httplib::Stream {
   bool wait_for(short events, Clock::time_point until) const;
   bool wait_for_more() const;
   ssize_t receive();
+  bool has_room();
+  void note(std::string_view bytes);
   void linger();
 
   const int socket_;
@@ -75,6 +81,9 @@ class Connection final : public httplib::Stream {
   std::size_t in_end_ = 0;
   std::size_t n_taken_ = 0;  // bytes of the request
   std::string out_;
+  std::string head_;
+  bool head_is_whole_ = false;
+  bool over_head_ = false;
   bool over_length_ = false;
   bool over_time_ = false;
   bool closes_ = false;

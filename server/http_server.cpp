@@ -1,6 +1,7 @@
 #include "http_server.h"
 
 #include <chrono>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <set>
@@ -10,6 +11,7 @@
 #include "connection_server.h"
 #include "failure.h"
 #include "page_files.h"
+#include "request_head.h"
 
 namespace rsd::server {
 namespace {
@@ -22,7 +24,7 @@ struct CurrentCall {
   std::string id;
   Clock::time_point arrival;  // of its headers, then of its body
   std::string route = "other";
-  CallNotes notes;
+  CallNotes notes = {};
 };
 thread_local CurrentCall t_call;
 
@@ -41,20 +43,15 @@ void close_behind_response() {
   if (Connection* connection = Connection::current()) connection->close_behind_response();
 }
 
-bool announces_body(const Request& request) {
-  const std::string length = request.get_header_value("Content-Length");
-  return (!length.empty() && length != "0") || request.has_header("Transfer-Encoding");
-}
+constexpr const char* kContinue = "100-continue";
 
-// httplib would take forms apart, and a range out of an answer. A body is JSON here, whatever it is
-// called.
-void begin_call(Request& request) {
-  // The body of another method is left unread; it must not pass for the next request.
+// May what is left of a request pass for the next one? The body of most methods isn't read, and
+// httplib takes more for the size of a chunk than others do.
+bool leaves_doubt_about_the_next(const Request& request) {
   static const std::set<std::string_view> kReadsBody = {"POST", "PUT", "PATCH"};
-  if (announces_body(request) && !kReadsBody.contains(request.method)) close_behind_response();
-  t_call = {.id = request_id(request.get_header_value("X-Request-Id")), .arrival = Clock::now()};
-  request.ranges.clear();
-  request.headers.erase("Content-Type");
+  if (request.has_header("Transfer-Encoding")) return true;
+  const std::string length = request.get_header_value("Content-Length");
+  return !length.empty() && length != "0" && !kReadsBody.contains(request.method);
 }
 
 void apply(Reply reply, Response& response) {
@@ -108,9 +105,8 @@ struct HttpServer::State {
   using Handler = std::function<Reply(const Call&)>;
   enum class Access { kOpen, kWithKey };
   struct Route {
-    std::string path;
-    Access access;
-    Handler handler;
+    Access access = Access::kWithKey;
+    std::set<std::string> methods;
   };
 
   void add_routes();
@@ -119,8 +115,10 @@ struct HttpServer::State {
   void add_hooks();
   void get(const std::string& path, Access access, Handler handler);
   void post(const std::string& path, Handler handler);
-  void serve_call(const Request& request, Response& response, const Route& route) const;
-  std::optional<Failure> refusal_of(const Request& request, Access access) const;
+  void begin_call(Request& request) const;
+  std::optional<Failure> refusal_of(const Request& request) const;
+  bool refuse(const Request& request, Response& response) const;
+  void serve_call(const Request& request, Response& response, const Handler& handler) const;
   void complete_error(const Request& request, Response& response);
   void finish_headers(Response& response) const;
   void log_call(const Request& request, const Response& response);
@@ -128,25 +126,25 @@ struct HttpServer::State {
   Service& service;
   const HttpOptions options;
   ConnectionServer http;
-  std::map<std::string, std::set<std::string>, std::less<>> methods;  // by path
+  std::map<std::string, Route, std::less<>> routes;  // by path
 };
 
 // ---- Routes -----------------------------------------------------------------------------------
 
 void HttpServer::State::get(const std::string& path, Access access, Handler handler) {
-  methods[path].insert({"GET", "HEAD"});
-  http.Get(pattern_of(path), [this, route = Route{path, access, std::move(handler)}](
-                                 const Request& request, Response& response) {
-    serve_call(request, response, route);
-  });
+  routes[path] = {.access = access, .methods = {"GET", "HEAD"}};
+  http.Get(pattern_of(path),
+           [this, handler = std::move(handler)](const Request& request, Response& response) {
+             serve_call(request, response, handler);
+           });
 }
 
 void HttpServer::State::post(const std::string& path, Handler handler) {
-  methods[path].insert("POST");
-  http.Post(pattern_of(path), [this, route = Route{path, Access::kWithKey, std::move(handler)}](
-                                  const Request& request, Response& response) {
-    serve_call(request, response, route);
-  });
+  routes[path] = {.access = Access::kWithKey, .methods = {"POST"}};
+  http.Post(pattern_of(path),
+            [this, handler = std::move(handler)](const Request& request, Response& response) {
+              serve_call(request, response, handler);
+            });
 }
 
 void HttpServer::State::add_routes() {
@@ -162,12 +160,12 @@ void HttpServer::State::add_routes() {
 }
 
 void HttpServer::State::add_rerank_routes() {
-  const std::initializer_list<std::pair<const char*, RerankRoute>> routes = {
+  const std::initializer_list<std::pair<const char*, RerankRoute>> paths = {
       {"/v1/rerank", RerankRoute::kV1},    {"/v1/reranking", RerankRoute::kV1},
       {"/v2/rerank", RerankRoute::kV2},    {"/rerank", RerankRoute::kPlain},
       {"/reranking", RerankRoute::kPlain},
   };
-  for (const auto& [path, route] : routes)
+  for (const auto& [path, route] : paths)
     post(path, [this, route = route](const Call& call) { return service.rerank(call, route); });
 }
 
@@ -185,21 +183,62 @@ void HttpServer::State::add_page() {
 
 // ---- One call ---------------------------------------------------------------------------------
 
-std::optional<Failure> HttpServer::State::refusal_of(const Request& request, Access access) const {
-  if (access == Access::kWithKey && !options.keys.empty() &&
+// httplib would take forms apart, and a range out of an answer, and read a body without a length
+// until the client hangs up. A body is JSON here, whatever it is called.
+void HttpServer::State::begin_call(Request& request) const {
+  const auto route = routes.find(path_of(request));
+  t_call = {.id = request_id(request.get_header_value("X-Request-Id")),
+            .arrival = Clock::now(),
+            .route = route == routes.end() ? "other" : route->first};
+  if (leaves_doubt_about_the_next(request)) close_behind_response();
+  if (!request.has_header("Content-Length") && !request.has_header("Transfer-Encoding"))
+    request.set_header("Content-Length", "0");
+  if (same_word(request.get_header_value("Expect"), kContinue)) {
+    request.headers.erase("Expect");
+    request.set_header("Expect", kContinue);
+  }
+  request.ranges.clear();
+  request.headers.erase("Content-Type");
+}
+
+// What there is to say against a request before its body is read. A path that isn't known is as
+// secret as any.
+std::optional<Failure> HttpServer::State::refusal_of(const Request& request) const {
+  if (const Connection* connection = Connection::current()) {
+    if (auto fault = framing_fault(connection->head())) return fault;
+  }
+  const auto route = routes.find(path_of(request));
+  const bool is_open = route != routes.end() && route->second.access == Access::kOpen;
+  if (!is_open && !options.keys.empty() &&
       !options.keys.accept(request.get_header_value("Authorization"))) {
     return Failure{.status = 401, .message = "the API key is missing or wrong"};
   }
-  if (request.body.size() > options.max_body_bytes) return too_large(options.max_body_bytes);
+  // It could unfold to any size.
+  if (const auto encoding = request.get_header_value("Content-Encoding");
+      !encoding.empty() && encoding != "identity") {
+    return Failure{.status = 415, .message = "the body must not be compressed"};
+  }
+  if (request.get_header_value<std::uint64_t>("Content-Length") > options.max_body_bytes)
+    return too_large(options.max_body_bytes);
   return std::nullopt;
 }
 
+// The body that may follow is not read.
+bool HttpServer::State::refuse(const Request& request, Response& response) const {
+  const auto failure = refusal_of(request);
+  if (!failure) return false;
+  close_behind_response();
+  apply(error_reply(*failure, dialect_of(path_of(request))), response);
+  return true;
+}
+
 void HttpServer::State::serve_call(const Request& request, Response& response,
-                                   const Route& route) const {
+                                   const Handler& handler) const {
   t_call.arrival = Clock::now();
-  t_call.route = route.path;
-  if (const auto failure = refusal_of(request, route.access))
-    return apply(error_reply(*failure, dialect_of(route.path)), response);
+  if (request.body.size() > options.max_body_bytes) {  // in chunks
+    const Failure failure = too_large(options.max_body_bytes);
+    return apply(error_reply(failure, dialect_of(path_of(request))), response);
+  }
   const Connection* connection = Connection::current();
   const Call call{
       .body = request.body,
@@ -210,34 +249,36 @@ void HttpServer::State::serve_call(const Request& request, Response& response,
       .hung_up = [connection] { return connection != nullptr && connection->hung_up(); },
       .request_id = t_call.id,
       .arrival = t_call.arrival};
-  apply(route.handler(call), response);
+  apply(handler(call), response);
 }
 
 // What httplib itself has refused gets a body, and the status that it deserves.
 void HttpServer::State::complete_error(const Request& request, Response& response) {
   if (!response.body.empty()) return;
   // Where a request that was not understood ends, nobody knows.
-  if (response.status == 400) close_behind_response();
+  if (response.status == 400 || t_call.id.empty()) close_behind_response();
   const Connection* connection = Connection::current();
   Failure failure{.status = response.status, .message = "the request is malformed"};
   const std::string path = path_of(request);
-  const auto known = methods.find(path);
-  if (connection != nullptr && (connection->is_over_length() || response.status == 413)) {
+  const auto route = routes.find(path);
+  if (connection != nullptr && connection->is_over_head()) {
+    failure = {.status = 431, .message = "the request's line and headers are too long"};
+  } else if (connection != nullptr && connection->is_over_length()) {
     failure = too_large(options.max_body_bytes);
   } else if (connection != nullptr && connection->is_over_time()) {
     failure.status = 408;
     failure.message = "the request did not arrive in time";
-  } else if (known != methods.end() && !known->second.contains(request.method)) {
+  } else if (route != routes.end() && !route->second.methods.contains(request.method)) {
     failure.status = 405;
     failure.message = "the method is not allowed here";
     std::string allowed;
-    for (const std::string& method : known->second)
+    for (const std::string& method : route->second.methods)
       allowed += (allowed.empty() ? "" : ", ") + method;
     response.set_header("Allow", allowed);
   } else if (response.status == 404) {
     failure.message = "there is nothing at this path";
-  } else if (response.status == 415) {
-    failure.message = "the body must not be compressed";
+  } else if (response.status == 414) {
+    failure.message = "the path is too long";
   } else if (response.status >= 500) {
     failure.message = "the server failed; its log says why";
   }
@@ -279,16 +320,15 @@ void HttpServer::State::log_call(const Request& request, const Response& respons
 }
 
 void HttpServer::State::add_hooks() {
-  http.on_headers(&begin_call);
+  http.on_headers([this](Request& request) { begin_call(request); });
   http.set_refusal(refusal());
-  // A compressed body could unfold to any size.
-  http.set_pre_routing_handler([](const Request& request, Response& response) {
-    const auto encoding = request.get_header_value("Content-Encoding");
-    if (encoding.empty() || encoding == "identity")
-      return httplib::Server::HandlerResponse::Unhandled;
-    response.status = 415;
-    close_behind_response();
-    return httplib::Server::HandlerResponse::Handled;
+  http.set_expect_100_continue_handler([this](const Request& request, Response& response) {
+    constexpr int kGoOn = 100;
+    return refuse(request, response) ? response.status : kGoOn;
+  });
+  http.set_pre_routing_handler([this](const Request& request, Response& response) {
+    return refuse(request, response) ? httplib::Server::HandlerResponse::Handled
+                                     : httplib::Server::HandlerResponse::Unhandled;
   });
   http.set_exception_handler([](const Request&, Response& response, std::exception_ptr thrown) {
     response.status = 500;

@@ -36,6 +36,11 @@ class RawClient {
   ~RawClient() { close(); }
   void write(const std::string& text) { ::send(socket_, text.data(), text.size(), MSG_NOSIGNAL); }
   void end_writing() { ::shutdown(socket_, SHUT_WR); }
+  std::string read_some() {
+    char block[4096];
+    const ssize_t n = ::recv(socket_, block, sizeof(block), 0);
+    return n > 0 ? std::string(block, static_cast<std::size_t>(n)) : "";
+  }
   // All until the server closes.
   std::string read_all() {
     std::string text;
@@ -216,6 +221,84 @@ TEST_F(HttpServerTest, TooLargeABodyIsRefusedWhetherItsLengthIsTold) {
     chunked.write("1000\r\n" + std::string(4096, 'x') + "\r\n");
   EXPECT_THAT(chunked.read_all(), HasSubstr("HTTP/1.1 413"));
   EXPECT_EQ(client().Post("/v1/rerank", kBody, kJson)->status, 200);
+}
+
+TEST_F(HttpServerTest, HeadersThatAreTooLongAreRefusedBeforeTheyAreKept) {
+  start();
+  RawClient endless(port_);
+  endless.write("GET /health HTTP/1.1\r\nHost: x\r\n");
+  std::string lines;
+  for (int i = 0; i < 20'000; ++i)
+    lines += "X-" + std::to_string(i) + ": y\r\n";
+  endless.write(lines);
+  EXPECT_THAT(endless.read_all(), HasSubstr("HTTP/1.1 431"));
+  EXPECT_EQ(client().Get("/health")->status, 200);
+}
+
+TEST_F(HttpServerTest, ARequestWhoseEndIsInDoubtIsRefusedAndNothingBehindItIsServed) {
+  start();
+  const std::string hidden = "GET /v1/models HTTP/1.1\r\nHost: x\r\n\r\n";
+  const std::string post = "POST /v1/rerank HTTP/1.1\r\nHost: x\r\n";
+  const std::pair<std::string, std::string> doubtful[] = {
+      {post + "Content-Length: abc\r\n\r\n", "HTTP/1.1 400"},
+      {post + "Content-Length: 0x10\r\n\r\n", "HTTP/1.1 400"},
+      {post + "Content-Length: 0\r\nContent-Length: 40\r\n\r\n", "HTTP/1.1 400"},
+      {post + "Content-Length : 40\r\n\r\n", "HTTP/1.1 400"},
+      {post + "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "HTTP/1.1 400"},
+      {post + "Transfer-Encoding: gzip\r\n\r\n", "HTTP/1.1 501"},
+      {"GET /" + std::string(9000, 'x') + " HTTP/1.1\r\nContent-Length: 9\r\n\r\n", "HTTP/1.1 414"},
+      {"GET /health HTTP/1.1\r\nRange: x\r\nContent-Length: 9\r\n\r\n", "HTTP/1.1 416"},
+      {post + "Transfer-Encoding: chunked\r\n\r\n0x2\r\n{}\r\n0\r\n\r\n", "HTTP/1.1 400"},
+  };
+  for (const auto& [request, answer] : doubtful) {
+    RawClient smuggler(port_);
+    smuggler.write(request + hidden);
+    const std::string responses = smuggler.read_all();
+    EXPECT_THAT(responses, HasSubstr(answer)) << request.substr(0, 200);
+    EXPECT_THAT(responses, HasSubstr("Connection: close"));
+    EXPECT_EQ(responses.find("HTTP/1.1", 1), std::string::npos) << responses;
+  }
+}
+
+TEST_F(HttpServerTest, NoLengthIsAnEmptyBody) {
+  start();
+  RawClient raw(port_);
+  raw.write("POST /v1/rerank HTTP/1.1\r\nHost: x\r\n\r\n");
+  raw.write(post("/v1/rerank", kBody, "Connection: close\r\n"));
+  const std::string responses = raw.read_all();
+  EXPECT_THAT(responses, HasSubstr("broken JSON at byte 0"));
+  EXPECT_THAT(responses, HasSubstr("HTTP/1.1 200"));
+}
+
+TEST_F(HttpServerTest, WhatIsRefusedIsRefusedBeforeItsBodyComes) {
+  HttpOptions options;
+  options.keys = ApiKeys({"secret"});
+  options.max_body_bytes = 1000;
+  start(std::move(options));
+  const std::string key = "Authorization: Bearer secret\r\n";
+  const std::string post = "POST /v1/rerank HTTP/1.1\r\nHost: x\r\n";
+  for (const char* expect : {"", "Expect: 100-continue\r\n"}) {
+    RawClient stranger(port_);
+    stranger.write(post + expect + "Content-Length: 100\r\n\r\n");
+    EXPECT_THAT(stranger.read_all(), HasSubstr("HTTP/1.1 401")) << expect;
+    RawClient large(port_);
+    large.write(post + key + expect + "Content-Length: 1001\r\n\r\n");
+    const std::string refused = large.read_all();
+    EXPECT_THAT(refused, HasSubstr("HTTP/1.1 413")) << expect;
+    EXPECT_THAT(refused, Not(HasSubstr("HTTP/1.1 100"))) << expect;
+  }
+}
+
+TEST_F(HttpServerTest, AClientThatWaitsForAContinueGetsIt) {
+  start();
+  RawClient raw(port_);
+  raw.write(
+      "POST /v1/rerank HTTP/1.1\r\nHost: x\r\nExpect: 100-Continue\r\nConnection: close\r\n"
+      "Content-Length: " +
+      std::to_string(std::string(kBody).size()) + "\r\n\r\n");
+  EXPECT_THAT(raw.read_some(), HasSubstr("HTTP/1.1 100 Continue"));
+  raw.write(kBody);
+  EXPECT_THAT(raw.read_all(), HasSubstr("HTTP/1.1 200"));
 }
 
 TEST_F(HttpServerTest, CompressedBodiesAreRefused) {

@@ -137,6 +137,20 @@ TEST_F(SchedulerTest, WhoIsDueFirstGoesFirstAndNobodyStarves) {
   answer(held);
 }
 
+TEST_F(SchedulerTest, ADeadlineFarAwayIsNoReasonToStarve) {
+  start(10, 1);
+  const auto held = hold("held");
+  const auto now = Clock::now();
+  const auto later = submit("later", {.arrival = now});
+  const auto first = submit("first", {.deadline = now + 4 * kPatience, .arrival = now - kPatience});
+  gate_.open();
+  const double later_ms = answer(later).queue_ms;
+  const double first_ms =
+      answer(first).queue_ms - std::chrono::duration<double, std::milli>(kPatience).count();
+  EXPECT_LT(first_ms, later_ms);
+  answer(held);
+}
+
 TEST_F(SchedulerTest, AClientThatHangsUpFreesItsPlaceInTheQueue) {
   start(1, 1);
   const auto held = hold("held");

@@ -1,6 +1,7 @@
 // Several requests at once on one LLM.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <functional>
@@ -18,7 +19,7 @@
 
 namespace rsd {
 
-// How long a request without a deadline may be passed over by others with deadlines.
+// How long a request may be passed over by others that are more urgent.
 inline constexpr std::chrono::seconds kPatience{5};
 
 struct Timeliness {
@@ -27,7 +28,8 @@ struct Timeliness {
 
   // When it is its turn; `now` stands for an arrival that is not told.
   Clock::time_point due(Clock::time_point now) const {
-    return deadline ? *deadline : arrival.value_or(now) + kPatience;
+    const auto patience_ends = arrival.value_or(now) + kPatience;
+    return deadline ? std::min(*deadline, patience_ends) : patience_ends;
   }
 };
 
@@ -35,10 +37,10 @@ struct Timeliness {
 // whatever round each is in. They may come and go between steps.
 //
 // A pass takes longer the more requests are in it. Those that are due first are in it first, and
-// others only as far as the deadlines of those in it are expected to hold. A request without a
-// deadline is due kPatience after its arrival, so that those with deadlines can't keep it waiting
-// for ever. A pass that runs into a deadline all the same is given up; the requests whose time is
-// over end with what they have, the others' work is done again.
+// others only as far as the deadlines of those in it are expected to hold. Every request is due
+// kPatience after its arrival at the latest, so that no others can keep it waiting for ever. A pass
+// that runs into a deadline all the same is given up; the requests whose time is over end with what
+// they have, the others' work is done again.
 //
 // Where the LLM has a PartQueue, requests don't wait for each other: each has its own part under
 // way, and a deadline ends that part only.
