@@ -13,8 +13,8 @@ namespace rsd::cli {
 Result<FileLock> FileLock::acquire(const std::string& path, const std::string& what) {
   const int file = ::open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0644);
   if (file < 0) {
-    return Error(ErrorCode::kRuntime, "can't write to the cache folder: " + path + ": " +
-                                          std::generic_category().message(errno));
+    return Error(ErrorCode::kRuntime,
+                 "can't write " + path + ": " + std::generic_category().message(errno));
   }
   FileLock lock(file);
   if (::flock(file, LOCK_EX | LOCK_NB) != 0) {

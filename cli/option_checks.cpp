@@ -48,6 +48,15 @@ CLI::Validator positive_number(double max) {
   });
 }
 
+CLI::Validator number_up_to(double max) {
+  std::ostringstream allowed;
+  allowed << "a number from 0 to " << max;
+  return check(allowed.str(), [max](const std::string& text) {
+    double number = 0;
+    return parse(text, number) && number >= 0 && number <= max;
+  });
+}
+
 CLI::Validator not_empty() {
   return check("a path", [](const std::string& text) { return !text.empty(); });
 }

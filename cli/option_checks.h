@@ -13,6 +13,8 @@ namespace rsd::cli {
 CLI::Validator whole_number(std::int64_t min, std::uint64_t max);
 // A finite number above 0, at most `max`.
 CLI::Validator positive_number(double max);
+// A number from 0 to `max`.
+CLI::Validator number_up_to(double max);
 // A path that a script left empty is an error, not the default.
 CLI::Validator not_empty();
 CLI::Validator one_of(const std::vector<std::string>& names);

@@ -32,12 +32,14 @@
 #include "rsd/train/supervised.h"
 #include "train_options.h"
 #include "training_folder.h"
+#include "training_notes.h"
 
 namespace rsd::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr std::size_t kLeastItems = 3;    // with two, the first row tells all
 constexpr std::size_t kMostItems = 128;   // what the agent is made for
 constexpr std::size_t kMostHeldOut = 32;  // requests that RPO validates on, each with every budget
 
@@ -60,7 +62,8 @@ class TrainRun {
       if (!trained) return trained.error();
       network = *std::move(trained);
     }
-    const AgentFile agent{.network = std::move(network), .notes = notes()};
+    const AgentFile agent{.network = std::move(network),
+                          .notes = notes().on_top_of(notes_of_init_)};
     if (auto done = write_file_atomically(options_.out, serialised(agent)); !done) {
       return done.error();
     }
@@ -78,6 +81,11 @@ class TrainRun {
     if (options_.requests.empty() && !(options_.supervised_only && !options_.traces.empty())) {
       return Error(ErrorCode::kInvalidArgument,
                    "--requests is missing: only --supervised-only with --traces goes without");
+    }
+    if (!supervises() && !options_.traces.empty()) {
+      return Error(ErrorCode::kInvalidArgument,
+                   "--traces is not used: RPO starts from the agent of --init as it is; "
+                   "--supervised-only goes on from it with traces");
     }
     if (std::filesystem::is_directory(options_.out)) {
       return Error(ErrorCode::kInvalidArgument, "--out " + options_.out + " is a folder");
@@ -109,24 +117,34 @@ class TrainRun {
 
   Result<void> read_all_requests() {
     std::map<std::string, int> n_of_name;
+    std::size_t n_unfit = 0;
     for (const auto& path : options_.requests) {
       auto requests = read_requests(path, options_.limit);
       if (!requests) return requests.error();
       std::string set = std::filesystem::path(path).stem().string();
       if (const int n = ++n_of_name[set]; n > 1) set += "#" + std::to_string(n);
       for (Request& request : *requests) {
-        request.id = set + "/" + request.id;          // files may use the same ids
-        if (request.candidates.size() < 3) continue;  // nothing to learn
+        request.id = set + "/" + request.id;  // files may use the same ids
+        const std::size_t n = request.candidates.size();
+        if (n < kLeastItems || n > kMostItems) {
+          ++n_unfit;
+          continue;
+        }
         requests_.push_back(varied(request, common_.seed));
       }
     }
+    const std::string range =
+        std::to_string(kLeastItems) + " to " + std::to_string(kMostItems) + " candidates";
     if (!options_.requests.empty() && requests_.empty()) {
-      return Error(ErrorCode::kInvalidInput, "no request has 3 candidates or more");
+      return Error(ErrorCode::kInvalidInput, "no request has " + range);
+    }
+    if (n_unfit > 0) {
+      spdlog::warn("{} requests are not used: an agent learns from {}", n_unfit, range);
     }
     return {};
   }
 
-  Result<RelevanceNetwork> starting_network() const {
+  Result<RelevanceNetwork> starting_network() {
     NetworkShape shape;
     shape.input.listwise = !options_.no_listwise;
     shape.input.round_history = !options_.no_history;
@@ -139,6 +157,7 @@ class TrainRun {
       return Error(ErrorCode::kInvalidArgument, "--no-listwise and --no-history must be as agent " +
                                                     options_.init + " was made with");
     }
+    notes_of_init_ = std::move(agent->notes);
     return std::move(agent->network);
   }
 
@@ -171,26 +190,20 @@ class TrainRun {
   // Does it learn from traces, or begin with the agent that is given as it is?
   bool supervises() const { return options_.init.empty() || options_.supervised_only; }
 
+  // Of the LLM that is used, or that the traces are of.
   std::string name_of_model() const {
+    if (requests_.empty()) return model_of_traces_;
     if (engine_ && !engine_->local_llm()) return engine_->llm().model_name();
     return options_.engine.model.empty()
                ? "the default model"
                : std::filesystem::path(options_.engine.model).filename().string();
   }
 
-  AgentNotes notes() const {
-    AgentNotes notes{{"rsd", RSD_VERSION},
-                     {"seed", std::to_string(common_.seed)},
-                     {"advantage", options_.advantage},
-                     {"beta", Json(options_.beta).dump()},
-                     {"rollouts", std::to_string(options_.rollouts)},
-                     {"budget", std::to_string(options_.budget)}};
-    notes["stages"] = supervises() ? "supervised" : "";
-    if (!options_.supervised_only) notes["stages"] += supervises() ? ", rpo" : "rpo";
-    notes["model"] = name_of_model();
-    for (const auto& path : options_.requests)
-      notes["requests"] += std::filesystem::path(path).filename().string() + " ";
-    return notes;
+  TrainingNotes notes() const {
+    return {.options = options_,
+            .seed = common_.seed,
+            .supervised = supervises(),
+            .model = name_of_model()};
   }
 
   // The LLM, loaded when it is first needed: a training from traces can do without.
@@ -243,6 +256,9 @@ class TrainRun {
   Result<void> read_episodes(const std::string& path) {
     const auto traces = read_traces(path);
     if (!traces) return traces.error();
+    if (auto model = read_trace_model(path); model && model_of_traces_.empty()) {
+      model_of_traces_ = std::filesystem::path(*model).filename().string();
+    }
     std::size_t n_useless = 0;
     for (const Trace& trace : *traces) {
       auto episode = trace.n_items <= kMostItems ? episode_of(trace)
@@ -401,6 +417,7 @@ class TrainRun {
   Result<RelevanceNetwork> optimise(RelevanceNetwork initial) {
     const RpoOptions options = rpo_options();
     std::vector<std::string> ids;
+    ids.reserve(requests_.size());
     for (const Request& request : requests_)
       ids.push_back(request.id);
     HoldOut split = hold_out(ids);
@@ -490,6 +507,8 @@ class TrainRun {
   std::optional<TrainingFolder> folder_;
   Checkpoint checkpoint_;
   std::optional<Engine> engine_;
+  AgentNotes notes_of_init_;
+  std::string model_of_traces_;  // as their first file names it
   bool some_failed_ = false;
 };
 

@@ -8,6 +8,7 @@ namespace rsd::cli {
 namespace {
 
 constexpr std::uint64_t kMaxCount = 1'000'000;
+constexpr double kMaxBeta = 1000;
 
 void add_data_options(CLI::App& command, TrainOptions& options) {
   command.add_option("--requests", options.requests, "Request files, a JSON object a line")
@@ -54,12 +55,12 @@ void add_training_options(CLI::App& command, TrainOptions& options) {
   command
       .add_option("--rpo-learning-rate", options.rpo_learning_rate,
                   "Of RPO; reached after 10 steps, then falling off to a tenth of it")
-      ->check(CLI::PositiveNumber)
+      ->check(positive_number(1))
       ->capture_default_str()
       ->type_name("R")
       ->group(group);
   command.add_option("--beta", options.beta, "Weight of the divergence from the supervised agent")
-      ->check(CLI::NonNegativeNumber)
+      ->check(number_up_to(kMaxBeta))
       ->capture_default_str()
       ->type_name("B")
       ->group(group);
@@ -78,11 +79,20 @@ void add_training_options(CLI::App& command, TrainOptions& options) {
       ->group(group);
 }
 
+// Options that would be ignored are errors.
+void exclude_unused(CLI::App& command) {
+  CLI::Option* supervised_only = command.get_option("--supervised-only");
+  for (const char* flag :
+       {"--rpo-steps", "--rpo-learning-rate", "--rollouts", "--beta", "--advantage"})
+    command.get_option(flag)->excludes(supervised_only);
+}
+
 }  // namespace
 
 void add_train_options(CLI::App& command, TrainOptions& options) {
   add_data_options(command, options);
   add_training_options(command, options);
+  exclude_unused(command);
   add_engine_options(command, options.engine);
   add_remote_options(command, options.engine.remote);
   options.engine.cache_ram = 1024;                        // RPO comes back to every prompt

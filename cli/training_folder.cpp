@@ -78,7 +78,7 @@ std::vector<TrainingFigure> figures_of(const std::vector<Json>& metrics) {
        .curves = {curve_of(metrics, "agent, sampled", "rpo", "return"),
                   curve_of(metrics, "reference", "rpo", "reference_return")}},
       {.title = "RPO: return on requests that are held out",
-       .caption = "Of the greedy agent, with budgets from 2 on; the best one is kept.",
+       .caption = "Of the greedy agent, mean over budgets; the best one is kept.",
        .unit = "R",
        .curves = {curve_of(metrics, "agent, greedy", "rpo-validation", "return")}},
       {.title = "RPO: divergence from the initial agent",

@@ -1144,29 +1144,70 @@ class Training(CliTest):
             [answer["ranking"] for answer in answers(other)],
         )
 
-    def test_killed_in_the_middle_it_goes_on_to_the_same_agent(self):
-        steps = ["--supervised-steps", "20", "--rpo-steps", "60", "--rollouts", "2", "--budget", "2"]
-        self.good(self.train(*steps))
-        whole, whole_metrics = self.agent.read_bytes(), self.metrics()
-        self.agent = self.folder / "other.gguf"
-        self.kept = self.folder / "other.gguf.training"
+    def kill_when(self, is_time, *arguments):
+        """Starts the training, and ends it the hard way in the middle of what `is_time` waits for."""
         command = [RSD, "train", "-m", MODEL, "-t", "1", "--requests", self.requests]
-        process = subprocess.Popen([*command, "--out", str(self.agent), *steps])
+        process = subprocess.Popen([*command, "--out", str(self.agent), *arguments])
         deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and process.poll() is None:
-            path = self.kept / "metrics.jsonl"
-            if path.exists() and path.read_text().count('"rpo"') >= 3:
-                break
+        while time.monotonic() < deadline and process.poll() is None and not is_time():
+            time.sleep(0.001)
         process.send_signal(signal.SIGKILL)
         self.assertEqual(process.wait(), -signal.SIGKILL)
         self.assertFalse(self.agent.exists())
+
+    def lines_of(self, name, text=""):
+        path = self.kept / name
+        return path.read_text().count(text or "\n") if path.exists() else 0
+
+    def test_killed_in_any_stage_it_goes_on_to_the_same_agent(self):
+        self.requests = self.write("requests.jsonl", requests(30, 8))
+        steps = ["--supervised-steps", "300", "--rpo-steps", "60", "--rollouts", "2", "--budget", "2"]
         self.good(self.train(*steps))
-        self.assertEqual(self.agent.read_bytes(), whole)
-        self.assertEqual(self.metrics(), whole_metrics)
+        whole, whole_metrics = self.agent.read_bytes(), self.metrics()
+        traces = (self.kept / "traces.jsonl").read_text()
+        stages = {
+            "traces": lambda: self.lines_of("traces.jsonl.partial") >= 20,
+            "supervised": lambda: self.lines_of("metrics.jsonl", '"supervised"') >= 100,
+            "rpo": lambda: self.lines_of("metrics.jsonl", '"rpo"') >= 3,
+        }
+        for stage, is_time in stages.items():
+            with self.subTest(stage=stage):
+                self.agent = self.folder / f"{stage}.gguf"
+                self.kept = self.folder / f"{stage}.gguf.training"
+                self.kill_when(is_time, *steps)
+                self.good(self.train(*steps))
+                self.assertEqual((self.kept / "traces.jsonl").read_text(), traces)
+                self.assertEqual(self.agent.read_bytes(), whole)
+                self.assertEqual(self.metrics(), whole_metrics)
+
+    def test_files_of_one_name_keep_their_requests_apart(self):
+        (self.folder / "other").mkdir()
+        twin = self.write("other/requests.jsonl", requests(4, 8))
+        self.good(self.train("--requests", twin, *self.SMALL))
+        ids = {trace["id"] for trace in answers((self.kept / "traces.jsonl").read_text())[1:]}
+        self.assertEqual(len(ids), 8, ids)
+
+    def test_options_that_would_be_ignored_are_errors(self):
+        for option in [("--beta", 1), ("--rollouts", 3), ("--rpo-steps", 3), ("--advantage", "group")]:
+            with self.subTest(option=option):
+                self.check(self.train("--supervised-only", *option), USAGE, "--supervised-only")
+        self.good(self.train(*self.SMALL))
+        kept = self.kept / "traces.jsonl"
+        again = on_model("train", "--requests", self.requests, "--init", self.agent, "--traces", kept,
+                         "--out", self.folder / "b.gguf")  # fmt: skip
+        self.check(again, USAGE, "--traces is not used")
+
+    def test_numbers_out_of_range_are_told_with_the_limits(self):
+        for flag, value, allowed in [
+            ("--beta", -1, "from 0 to 1000"), ("--rollouts", 0, "from 1 to"), ("--budget", 0, "from 1 to"),
+            ("--rpo-learning-rate", 0, "above 0, at most 1"),
+        ]:  # fmt: skip
+            with self.subTest(flag=flag):
+                self.check(self.train(flag, value), USAGE, allowed)
 
     def test_going_on_under_other_conditions_is_an_error(self):
         self.good(self.train(*self.SMALL))
-        self.check(self.train(*self.SMALL, "--beta", "0.5"), USAGE, "was begun with beta \"0.05\"")
+        self.check(self.train(*self.SMALL, "--beta", "0.5"), USAGE, "was begun with beta \"0.002\"")
 
     def test_supervised_only_needs_no_llm_when_there_are_traces(self):
         traces = self.folder / "traces.jsonl"

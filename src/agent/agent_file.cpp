@@ -4,13 +4,13 @@
 #include <gguf.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <fstream>
 #include <memory>
 #include <optional>
 #include <span>
-#include <sstream>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -190,10 +190,12 @@ Result<void> read_weights(const gguf_context* file, std::string_view content, co
 Result<std::string> content_of(const std::string& path, const std::string& subject) {
   std::ifstream file(path, std::ios::binary);
   if (!file) return Error(ErrorCode::kNotFound, subject + " can't be opened");
-  std::ostringstream content;
-  content << file.rdbuf();
-  if (!file) return Error(ErrorCode::kNotFound, subject + " can't be read");
-  return std::move(content).str();
+  std::string content;
+  std::array<char, 1U << 16U> block{};
+  while (file.read(block.data(), block.size()) || file.gcount() > 0)
+    content.append(block.data(), static_cast<std::size_t>(file.gcount()));
+  if (file.bad()) return Error(ErrorCode::kNotFound, subject + " can't be read");
+  return content;
 }
 
 }  // namespace

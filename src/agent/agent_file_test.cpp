@@ -61,6 +61,8 @@ TEST_F(AgentFileTest, IsReadBackToTheBit) {
 
 TEST_F(AgentFileTest, WhatIsNoAgentIsTold) {
   EXPECT_EQ(load_agent("none.gguf").error().code(), ErrorCode::kNotFound);
+  EXPECT_EQ(load_agent(::testing::TempDir()).error().code(), ErrorCode::kNotFound) << "a folder";
+  EXPECT_EQ(load("").error().code(), ErrorCode::kInvalidInput);
   EXPECT_THAT(load("{}").error().message(), HasSubstr("is no GGUF file"));
   std::ifstream model("tests/models/tiny-bpe.gguf", std::ios::binary);
   const std::string content{std::istreambuf_iterator<char>(model), {}};

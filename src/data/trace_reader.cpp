@@ -105,13 +105,13 @@ Trace trace_from(const Json& json) {
   return trace;
 }
 
-Result<void> check_header(const std::string& line) {
+Result<Json> header_from(const std::string& line) {
   const Json header = Json::parse(line, nullptr, /*allow_exceptions=*/false);
   const auto format = header.is_object() ? header.value("format", Json()) : Json();
   if (format != kTraceFormat)
     return Error(ErrorCode::kInvalidInput, "this is no trace file of rsd");
   const auto version = header.value("version", Json());
-  if (version == kTraceVersion) return {};
+  if (version == kTraceVersion) return header;
   return Error(ErrorCode::kInvalidInput, "it is of version " + version.dump() +
                                              "; this rsd reads version " +
                                              std::to_string(kTraceVersion));
@@ -134,7 +134,7 @@ Result<std::vector<Trace>> read_traces(const std::string& path) {
   std::string line;
   if (!file) return Error(ErrorCode::kNotFound, path + " can't be opened");
   std::getline(file, line);
-  if (auto checked = check_header(line); !checked) return checked.error().within(path + ":1");
+  if (auto header = header_from(line); !header) return header.error().within(path + ":1");
   std::vector<Trace> traces;
   for (std::size_t number = 2; std::getline(file, line); ++number) {
     auto trace = parse_trace(line);
@@ -143,6 +143,17 @@ Result<std::vector<Trace>> read_traces(const std::string& path) {
   }
   if (traces.empty()) return Error(ErrorCode::kInvalidInput, path + " has no traces");
   return traces;
+}
+
+Result<std::string> read_trace_model(const std::string& path) {
+  std::ifstream file(path);
+  std::string line;
+  if (!file) return Error(ErrorCode::kNotFound, path + " can't be opened");
+  std::getline(file, line);
+  const auto header = header_from(line);
+  if (!header) return header.error().within(path + ":1");
+  const auto model = header->value("model", Json());
+  return model.is_string() ? model.get<std::string>() : std::string();
 }
 
 }  // namespace rsd

@@ -107,6 +107,7 @@ TEST(TraceFile, IsReadWholeOrToldByLine) {
   EXPECT_EQ(read(header + format_trace(example()) + format_trace(example()))->size(), 2U);
   EXPECT_EQ(read(header + format_trace(example()) + "{}\n").error().message(),
             path + ":3: id is missing");
+  EXPECT_EQ(read_trace_model(path).value(), "m.gguf");
   EXPECT_EQ(read(header).error().message(), path + " has no traces");
   EXPECT_EQ(read("{}\n").error().message(), path + ":1: this is no trace file of rsd");
   EXPECT_EQ(read(R"({"format":"rsd.trace","version":2})").error().message(),

@@ -42,6 +42,11 @@ Result<void> check_options(const RpoOptions& options) {
   return {};
 }
 
+// All small ones, and fewer and fewer of the large ones, which differ less: 1, 2, 3, 4, 6, 9, 13, …
+std::size_t next_budget(std::size_t budget) {
+  return std::max(budget + 1, budget * 3 / 2);
+}
+
 }  // namespace
 
 // The actions of one step, and how their trajectories ended.
@@ -102,6 +107,11 @@ Result<const Ranking*> RpoTraining::target_of(std::size_t request, PositionScore
   return &targets_.at(request);
 }
 
+// With as many as there are items but one, all is known.
+std::size_t RpoTraining::most_encodings(const PositionScorer& scorer) const {
+  return std::clamp<std::size_t>(scorer.n_items() - 1, 1, options_.max_budget);
+}
+
 Result<double> RpoTraining::validate() {
   RSD_CHECK(environment_.n_held_out > 0, "requests to validate on");
   double sum = 0;
@@ -113,8 +123,8 @@ Result<double> RpoTraining::validate() {
     if (!scorer) return scorer.error();
     const auto target = target_of(n, **scorer);
     if (!target) return target.error();
-    for (std::size_t budget = std::min<std::size_t>(2, options_.max_budget);
-         budget <= options_.max_budget; ++budget) {
+    const std::size_t most = most_encodings(**scorer);
+    for (std::size_t budget = 1; budget <= most; budget = next_budget(budget)) {
       const RolloutOptions rollout{.budget = budget,
                                    .draft = default_draft(DecoderKind::kRsd, budget),
                                    .threads = options_.threads};
@@ -141,7 +151,8 @@ Result<void> RpoTraining::play(std::size_t request, std::uint64_t seed, Batch& b
   const Ranking& target = **told;
 
   std::mt19937_64 random(seed);
-  RolloutOptions rollout{.budget = 1 + random() % options_.max_budget, .threads = options_.threads};
+  RolloutOptions rollout{.budget = 1 + random() % most_encodings(scorer),
+                         .threads = options_.threads};
   rollout.draft = default_draft(DecoderKind::kRsd, rollout.budget);
   std::vector<Actor> actors(options_.rollouts, {.agent = &network_, .random = &random});
   actors.push_back({.agent = &reference_});

@@ -53,4 +53,7 @@ Result<Trace> parse_trace(std::string_view line);
 // line as above, or none.
 Result<std::vector<Trace>> read_traces(const std::string& path);
 
+// The LLM that the file's header names; empty where it names none. Errors as above.
+Result<std::string> read_trace_model(const std::string& path);
+
 }  // namespace rsd

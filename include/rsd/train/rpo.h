@@ -25,7 +25,7 @@ struct RpoOptions {
   std::size_t steps = 200;
   std::size_t requests_per_step = 2;  // at least 1
   std::size_t rollouts = 6;           // G, trajectories of a request; at least 1, kGroup needs 2
-  std::size_t max_budget = 4;         // each request draws its T from 1 to this
+  std::size_t max_budget = 4;         // each request draws its T from 1 to this, or its items - 1
   std::size_t passes = 2;             // updates on the trajectories of one step; at least 1
   double learning_rate = 3e-4;
   std::size_t warm_up = 10;
@@ -72,10 +72,11 @@ class RpoTraining {
   // that it starts from is one of those compared when it was validated before the first step.
   RelevanceNetwork best() const;
 
-  // Means over the step's trajectories and, below, their actions.
+  // Means over the step's trajectories, or over their actions.
   struct Step {
     double mean_return = 0;
     double reference_return = 0;  // of the frozen agent, greedy, on the same requests
+    // As they were before the last one of the step's updates:
     double loss = 0;
     double kl = 0;       // per action, before beta
     double entropy = 0;  // per action, in nats
@@ -89,9 +90,9 @@ class RpoTraining {
   Result<Step> step();
 
   bool is_validation_due() const noexcept;
-  // The mean return of the greedy agent on the requests that are held out, with budgets of 2 up to
-  // max_budget (1 where that is 1). Keeps the weights when they are the best so far. Cost: as of a
-  // step over these requests with one rollout.
+  // The mean return of the greedy agent on the requests that are held out, with budgets of 1 up to
+  // max_budget, all of the small ones and some of the large ones. Keeps the weights when they are
+  // the best so far. Cost: as of a step over these requests with one rollout.
   Result<double> validate();
 
  private:
@@ -99,6 +100,7 @@ class RpoTraining {
 
   struct Batch;
   Result<void> play(std::size_t request, std::uint64_t seed, Batch& batch);
+  std::size_t most_encodings(const PositionScorer& scorer) const;
   Result<const Ranking*> target_of(std::size_t request, PositionScorer& scorer);
   Result<void> update(const Batch& batch, Step& step);
 

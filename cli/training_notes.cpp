@@ -1,0 +1,51 @@
+#include "training_notes.h"
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+namespace rsd::cli {
+namespace {
+
+std::string decimal(double value) {
+  return nlohmann::json(value).dump();
+}
+
+void append(std::string& list, const std::string& entry) {
+  list += (list.empty() ? "" : ", ") + entry;
+}
+
+void append_names(std::string& list, const std::vector<std::string>& paths) {
+  for (const std::string& path : paths)
+    append(list, std::filesystem::path(path).filename().string());
+}
+
+}  // namespace
+
+AgentNotes TrainingNotes::on_top_of(AgentNotes before) const {
+  AgentNotes notes = std::move(before);
+  notes["rsd"] = RSD_VERSION;
+  notes["seed"] = std::to_string(seed);
+  if (!model.empty()) notes["model"] = model;
+  append_names(notes["requests"], options.requests);
+  if (options.limit) notes["limit"] = std::to_string(*options.limit);
+  if (supervised) {
+    append(notes["stages"], "supervised");
+    notes["supervised_steps"] = std::to_string(options.supervised_steps);
+    if (!options.requests.empty()) notes["decodings"] = std::to_string(options.decodings);
+    append_names(notes["traces"], options.traces);
+  }
+  if (!options.supervised_only) {
+    append(notes["stages"], "rpo");
+    notes["rpo_steps"] = std::to_string(options.rpo_steps);
+    notes["rpo_learning_rate"] = decimal(options.rpo_learning_rate);
+    notes["rollouts"] = std::to_string(options.rollouts);
+    notes["budget"] = std::to_string(options.budget);
+    notes["beta"] = decimal(options.beta);
+    notes["advantage"] = options.advantage;
+  }
+  std::erase_if(notes, [](const auto& note) { return note.second.empty(); });
+  return notes;
+}
+
+}  // namespace rsd::cli
