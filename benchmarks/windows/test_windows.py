@@ -58,6 +58,32 @@ class Figures(unittest.TestCase):
         self.assertEqual((told["windows"], told["s"]), ([1], [0.5]))
         self.assertAlmostEqual(told["ndcg@10"][0], 0.6309, 4)
 
+    def test_differences_are_list_by_list_whatever_order_the_answers_come_in(self):
+        def answer(name: str, ranking: str) -> dict:
+            return {"id": name, "ranking": list(ranking), "encodings": 1, "tokens_encoded": 1, "verified_prefix": 1, "timing_ms": {"total": 1}}
+
+        requests = {name: {"relevance": {"x": 1}} for name in "ab"} | {"none": {"relevance": {}}}
+        one = [answer("b", "xy"), answer("a", "yx"), answer("none", "xy")]
+        target = [answer("a", "xy"), answer("none", "yx"), answer("b", "xy")]
+        told = windows.figures(one, target, requests)
+        self.assertEqual([round(value, 4) for value in told["ndcg@10 less ar's"]], [-0.3691, 0.0])
+        self.assertEqual(windows.difference([0.1, 0.1]), "+0.100 (+0.100 to +0.100)")
+
+
+class Kept(unittest.TestCase):
+    def test_answers_of_another_command_are_not_taken(self):
+        with tempfile.TemporaryDirectory() as folder:
+            options = argparse.Namespace(out=Path(folder), rsd="true", window=20, pool=None, model=None, threads=1)
+            setting = windows.Setting("top-down, pool", "rsd")
+            (options.out / setting.file).write_text("{}\n", encoding="utf-8")
+            (options.out / setting.file).with_suffix(".command").write_text(
+                " ".join(windows.command_of(options, setting, Path("r"))), encoding="utf-8"
+            )
+            self.assertEqual(windows.rank(options, setting, Path("r")), [{}])
+            options.pool = 15
+            with self.assertRaisesRegex(SystemExit, "was made by another command"):
+                windows.rank(options, setting, Path("r"))
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -5,8 +5,8 @@
 
 ranks the same lists by every method with `ar` and with `rsd`, and as one prompt whose texts are cut to fit, and
 writes OUT/report.html and OUT/table.md: nDCG@10, Kendall's tau to `ar` over the same windows, encodings, tokens,
-time. `--pooled 1000` fills each list up with other queries' candidates. Answers stay under --out: what is there is
-not run again, and an interrupted run goes on. Seeds are fixed. No Python packages; gnuplot isn't needed.
+time. `--pooled 1000` fills each list up with other queries' candidates; they don't fit one prompt. Answers stay under
+--out: what is there is not run again, and an interrupted run goes on. Seeds are fixed. No Python packages.
 """
 
 from __future__ import annotations
@@ -89,25 +89,30 @@ def lists_of(options: argparse.Namespace) -> list[dict]:
     return chosen
 
 
+def command_of(options: argparse.Namespace, setting: Setting, requests: Path) -> list[str]:
+    arguments: list[object] = [options.rsd, "rank", "--requests", requests, "--decoder", setting.decoder]
+    if setting.method != SINGLE:
+        pool = options.pool or options.window * 3 // 5
+        arguments += ["--window", options.window, *[part.format(pool=pool) for part in WINDOWS[setting.method]]]
+    if options.model:
+        arguments += ["--model", options.model]
+    if options.threads:
+        arguments += ["--threads", options.threads]
+    return [*map(str, arguments), "--output", str(options.out / setting.file)]
+
+
 def rank(options: argparse.Namespace, setting: Setting, requests: Path) -> list[dict]:
-    """The answers of a setting, from its file if it is there."""
+    """The answers of a setting, from its file if it is there and was made by the same command."""
     path = options.out / setting.file
+    command = command_of(options, setting, requests)
+    made_by = path.with_suffix(".command")
+    if made_by.exists() and made_by.read_text(encoding="utf-8") != shlex.join(command):
+        raise SystemExit(f"windows: {path} was made by another command ({made_by}); choose another --out")
     if not path.exists():
-        arguments = ["rank", "--requests", requests, "--decoder", setting.decoder, "--output", path]
-        if Path(f"{path}.partial").exists():
-            arguments.append("--resume")
-        if setting.method != SINGLE:
-            pool = options.pool or options.window * 3 // 5
-            arguments += ["--window", options.window, *[part.format(pool=pool) for part in WINDOWS[setting.method]]]
-        if options.model:
-            arguments += ["--model", options.model]
-        if options.threads:
-            arguments += ["--threads", options.threads]
-        command = [str(options.rsd), *map(str, arguments)]
+        page.replace(made_by, shlex.join(command))
         print(shlex.join(command), file=sys.stderr, flush=True)
-        with (options.out / "commands.txt").open("a", encoding="utf-8") as commands:
-            print(shlex.join(command), file=commands)
-        subprocess.run(command, check=True)
+        resume = ["--resume"] if Path(f"{path}.partial").exists() else []
+        subprocess.run([*command, *resume], check=True)
     with path.open(encoding="utf-8") as lines:
         return [json.loads(line) for line in lines]
 
@@ -126,9 +131,9 @@ def interval(values: list[float]) -> tuple[float, float]:
 def figures(answers: list[dict], target: list[dict] | None, requests: dict[str, dict]) -> dict[str, list[float]]:
     """By list; nDCG of those that have something relevant."""
     by_id = {answer["id"]: answer for answer in target or []}
-    ndcg = [ndcg_at(10, answer["ranking"], requests[answer["id"]]["relevance"]) for answer in answers]
+    ndcg = ndcg_of(answers, requests)
     told: dict[str, list[float]] = {
-        "ndcg@10": [value for value in ndcg if value is not None],
+        "ndcg@10": ndcg,
         "encodings": [answer["encodings"] for answer in answers],
         "tokens": [answer["tokens_encoded"] for answer in answers],
         "windows": [answer.get("windows", {"count": 1})["count"] for answer in answers],
@@ -139,7 +144,14 @@ def figures(answers: list[dict], target: list[dict] | None, requests: dict[str, 
         pairs = [(answer["ranking"], by_id[answer["id"]]["ranking"]) for answer in answers]
         told["kt"] = [agreement(ranking, goal)["kt"] for ranking, goal in pairs]
         told["kt@10"] = [top_agreement(ranking, goal) for ranking, goal in pairs]
+        told["ndcg@10 less ar's"] = [a - b for a, b in zip(ndcg, ndcg_of(list(by_id.values()), requests), strict=True)]
     return told
+
+
+def ndcg_of(answers: list[dict], requests: dict[str, dict]) -> list[float]:
+    """Of the lists that have something relevant, in the order of their ids."""
+    values = [ndcg_at(10, a["ranking"], requests[a["id"]]["relevance"]) for a in sorted(answers, key=lambda a: a["id"])]
+    return [value for value in values if value is not None]
 
 
 def top_agreement(ranking: list[str], target: list[str], n: int = 10) -> float:
@@ -148,26 +160,37 @@ def top_agreement(ranking: list[str], target: list[str], n: int = 10) -> float:
     return agreement([i for i in ranking if i in items], [i for i in target if i in items])["kt"]
 
 
+def difference(values: list[float] | None) -> str:
+    if values is None:
+        return "–"
+    low, high = interval(values)
+    return f"{mean(values):+.3f} ({low:+.3f} to {high:+.3f})"
+
+
 def report(options: argparse.Namespace, measured: dict[Setting, dict[str, list[float]]], n_lists: int, length: int) -> None:
     table = page.Table(
         f"{n_lists} lists of {length}",
-        ["method", "decoder", "nDCG@10", "95 %", "KT to ar", "KT of the first 10", "windows", "encodings", "tokens", "of sliding", "verified", "s"],
-        note="KT: Kendall's tau to ar over the same windows. Tokens that went through the LLM, prompts included; "
+        ["method", "decoder", "nDCG@10", "95 %", "less ar's", "less sliding's", "KT to ar", "KT of the first 10", "windows", "encodings", "tokens", "of sliding", "verified", "s"],
+        note="nDCG@10, and by how much it is above that of ar over the same windows, and of sliding with the same "
+        "decoder, list by list; intervals: 95 % bootstrap over lists. KT: Kendall's tau to ar over the same windows. Tokens that went through the LLM, prompts included; "
         "their share of what sliding takes with the same decoder. Times are those of this machine under its load.",
     )
     for setting, told in measured.items():
         base = measured.get(Setting(BASE, setting.decoder))
         low, high = interval(told["ndcg@10"])
+        to_base = [a - b for a, b in zip(told["ndcg@10"], base["ndcg@10"], strict=True)] if base and base is not told else None
         table.rows.append([
             setting.method, setting.decoder, f"{mean(told['ndcg@10']):.3f}", f"{low:.3f} – {high:.3f}",
+            difference(told.get("ndcg@10 less ar's")), difference(to_base),
             f"{mean(told['kt']):.3f}" if "kt" in told else "–", f"{mean(told['kt@10']):.3f}" if "kt@10" in told else "–",
             f"{mean(told['windows']):.1f}", f"{mean(told['encodings']):.1f}", f"{mean(told['tokens']):.0f}",
             f"{mean(told['tokens']) / mean(base['tokens']):.2f}" if base else "–", f"{mean(told['verified']):.1f}", f"{mean(told['s']):.1f}",
         ])  # fmt: skip
+    commands = "\n".join((options.out / setting.file).with_suffix(".command").read_text(encoding="utf-8") for setting in measured)
     facts = [
         f"{html.escape(str(options.requests.name))}, windows of {options.window}; the input order's nDCG@10 is {options.input_ndcg:.3f}.",
         f"{os.cpu_count()} cores; load average at the end {os.getloadavg()[0]:.1f}.",
-        f"<details><summary>Commands</summary><pre>{html.escape((options.out / 'commands.txt').read_text(encoding='utf-8'))}</pre></details>",
+        f"<details><summary>Commands</summary><pre>{html.escape(commands)}</pre></details>",
     ]
     section = page.Section("Long lists", "", [table])
     page.write(options.out / "report.html", "Windows over long lists", facts, [page.section_html(section)])
@@ -190,9 +213,14 @@ def main() -> None:
     options.input_ndcg = mean([value for value in input_ndcg if value is not None])
     measured: dict[Setting, dict[str, list[float]]] = {}
     for method in options.methods:
+        if method == SINGLE and options.pooled:
+            continue
         target = None
         for decoder in options.decoders:
             answers = rank(options, Setting(method, decoder), requests)
+            if method == SINGLE and any("windows" in answer for answer in answers):
+                print("windows: the lists don't fit one prompt, which is left out", file=sys.stderr)
+                break
             target = answers if decoder == "ar" else target
             measured[Setting(method, decoder)] = figures(answers, target if decoder != "ar" else None, by_id)
             report(options, measured, len(lists), len(lists[0]["candidates"]))
