@@ -83,6 +83,16 @@ def middle(drawn: list[float], share: float) -> tuple[float, float]:
     return drawn[int(tail * len(drawn))], drawn[min(len(drawn) - 1, int((1 - tail) * len(drawn)))]
 
 
+def resampled(settings: dict[str, Measured], generator: random.Random) -> dict[str, Measured]:
+    """The same settings on requests that are drawn anew, the same ones for all of them."""
+    n = len(next(iter(settings.values())).figures[METRICS[0]])
+    rows = generator.choices(range(n), k=n)
+    return {
+        name: Measured({metric: [one.figures[metric][row] for row in rows] for metric in METRICS})
+        for name, one in settings.items()
+    }
+
+
 def gain(value: float, baseline: float, metric: str) -> float | None:
     """Relative improvement: (x - b) / b for KT and SR, (b - x) / b for FD and KD."""
     if baseline <= 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import random
 import shutil
 import sys
 import tempfile
@@ -82,6 +83,19 @@ class Statistics(unittest.TestCase):
         gains = exhibits.mean_gain(settings, 2)
         self.assertAlmostEqual(gains["kt"], 0.5)
         self.assertAlmostEqual(gains["kd"], 0.5)
+
+    def test_the_overall_gain_has_an_interval_that_holds_it(self):
+        chance = random.Random(1)
+        base = [chance.uniform(0.3, 0.7) for _ in range(40)]
+        settings = {
+            "std": measured(base),
+            "sd T=2": measured(base),
+            "rsd agent T=2": measured([value + chance.uniform(0.1, 0.2) for value in base]),
+        }
+        both = {"quora": settings, "games": settings}
+        whole = exhibits.overall_gain(both, ("quora", "games"), [2])
+        low, high = exhibits.gain_interval(both, ("quora", "games"), [2])
+        self.assertTrue(0.1 < low < whole < high < 0.6, (low, whole, high))
 
     def test_what_is_removed_of_a_distance(self):
         self.assertTrue(exhibits.removed([[0.1, 0.1], [0.2, 0.2]]).startswith("+50.0 %"))
