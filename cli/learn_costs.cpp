@@ -8,23 +8,34 @@
 #include <utility>
 #include <vector>
 
+#include "rsd/rank/ranking.h"
+
 namespace rsd::cli {
 namespace {
 
 constexpr std::size_t kSteps = 4;
+constexpr std::size_t kPromptTokens = 64;
 
-std::vector<TokenId> short_prompt(const LlmEngine& llm) {
-  constexpr std::size_t kPromptTokens = 64;
-  std::string text;
-  for (std::size_t n = 0; n < kPromptTokens; ++n)
+// A question with a prompt, and one about rows behind it.
+struct Probe {
+  std::size_t prompt_tokens;
+  std::size_t n_rows;
+};
+// Of several sizes: a round trip takes its time however little is asked.
+constexpr std::array<Probe, 3> kProbes{{{kPromptTokens, 1}, {512, 2}, {1024, 19}}};
+
+// Of a text that nobody has seen before: what a server remembers costs it too little.
+std::vector<TokenId> new_prompt(const LlmEngine& llm, std::size_t n_tokens) {
+  std::string text = std::to_string(Clock::now().time_since_epoch().count());
+  for (std::size_t n = 0; n < n_tokens; ++n)
     text += " and";
   auto tokens = llm.tokenizer()->encode_text(text);
-  tokens.resize(std::min({kPromptTokens, tokens.size(), llm.context_size() - kSteps}));
+  tokens.resize(std::min({n_tokens, tokens.size(), llm.context_size() / 2}));
   return tokens;
 }
 
 Result<void> learn_locally(LlamaEngine& llm, CostModel& costs) {
-  const auto tokens = short_prompt(llm);
+  const auto tokens = new_prompt(llm, kPromptTokens);
   const std::size_t n_steps = std::min(kSteps, tokens.size());
   const auto times = llm.time_generation(tokens, std::span(tokens).first(n_steps));
   if (!times) return times.error().within("learning what encodings cost");
@@ -33,18 +44,18 @@ Result<void> learn_locally(LlamaEngine& llm, CostModel& costs) {
   return {};
 }
 
-// The prompt with its first row, then one row more.
-Result<void> learn_remotely(Engine& engine, CostModel& costs) {
-  Prompt prompt{.tokens = short_prompt(engine.llm())};
+Result<void> learn_remotely(Engine& engine, const Probe& probe, CostModel& costs) {
+  Prompt prompt{.tokens = new_prompt(engine.llm(), probe.prompt_tokens)};
   prompt.identifiers = engine.prompts().identifiers(Task::kPassage).tokens;
-  if (prompt.identifiers.size() < 2) return {};
-  prompt.identifiers.resize(2);
+  const std::size_t n_items = std::min(prompt.identifiers.size(), probe.n_rows + 1);
+  if (n_items < 2) return {};
+  prompt.identifiers.resize(n_items);
+  const Ranking proposal = Ranking::identity(n_items);
   auto scorer = engine.llm().open(std::move(prompt));
   if (!scorer) return scorer.error();
   const auto first = (*scorer)->encode({.proposal = {}, .rows = {0, 1}});
   if (!first) return first.error();
-  const std::array proposal{ItemId(0), ItemId(1)};
-  const auto second = (*scorer)->encode({.proposal = proposal, .rows = {1, 2}});
+  const auto second = (*scorer)->encode({.proposal = proposal.items(), .rows = {1, n_items}});
   if (!second) return second.error();
   costs.observe_prefill(first->n_tokens, first->ms);
   costs.observe_encoding(second->n_tokens, second->ms);
@@ -55,7 +66,9 @@ Result<void> learn_remotely(Engine& engine, CostModel& costs) {
 
 Result<void> learn_costs(Engine& engine, CostModel& costs) {
   if (LlamaEngine* local = engine.local_llm()) return learn_locally(*local, costs);
-  return learn_remotely(engine, costs);
+  for (const Probe& probe : kProbes)
+    if (auto done = learn_remotely(engine, probe, costs); !done) return done;
+  return {};
 }
 
 }  // namespace rsd::cli

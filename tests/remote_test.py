@@ -38,6 +38,16 @@ def rankings(done):
     return [json.loads(line)["ranking"] for line in done.stdout.splitlines()]
 
 
+def request_of(n_candidates):
+    """Of the shape of EXAMPLES' lines, with as many candidates as it takes."""
+    request = json.loads(EXAMPLES_TEXT.splitlines()[0])
+    candidates = request["candidates"]
+    request["candidates"] = [
+        {**candidates[n % len(candidates)], "id": f"c{n}"} for n in range(n_candidates)
+    ]
+    return request
+
+
 class FakeEngine:
     """The server, until the end of the `with`."""
 
@@ -85,6 +95,26 @@ class RemoteRank(unittest.TestCase):
             done = rank("--engine", "vllm", "--engine-url", url, "--deadline-ms", 100)
         self.assertEqual(done.returncode, OK, done.stderr)
         self.assertTrue(all(json.loads(line)["deadline_hit"] for line in done.stdout.splitlines()))
+
+    def test_a_round_trip_is_not_taken_for_the_price_of_a_token(self):
+        # A prompt of 64 tokens takes as long as one of 500: there is time for several rounds.
+        with FakeEngine("--slow-ms", "300") as url:
+            done = rank("--engine", "vllm", "--engine-url", url, "--deadline-ms", 1800,
+                        "--budget", 3)
+        self.assertEqual(done.returncode, OK, done.stderr)
+        answers = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertGreaterEqual(min(answer["encodings"] for answer in answers), 2, done.stdout)
+
+    def test_a_long_list_has_time_for_all_of_its_windows(self):
+        with tempfile.TemporaryDirectory() as folder, FakeEngine("--slow-ms", "100") as url:
+            requests = pathlib.Path(folder) / "requests.jsonl"
+            requests.write_text(json.dumps(request_of(60)))
+            done = run("rank", "--requests", requests, "-m", MODEL, "--engine", "vllm",
+                       "--engine-url", url, "--window", 20, "--deadline-ms", 3500, "--budget", 5)
+        self.assertEqual(done.returncode, OK, done.stderr)
+        answer = json.loads(done.stdout)
+        self.assertEqual(answer["windows"]["count"], 5)
+        self.assertFalse(answer["deadline_hit"])
 
     def test_the_key_comes_from_the_environment(self):
         with FakeEngine("--key", "s3cret") as url:

@@ -169,6 +169,13 @@ TEST_F(SideBySide, WithoutARowInTimeTheAnswerIsTheInputOrder) {
   EXPECT_EQ(llm_.n_cancelled(), 1U);
 }
 
+TEST_F(SideBySide, AnEstimateKeepsNoFirstQuestionBack) {
+  costs_.observe_prefill(100, 10'000);
+  add(1, {.n_items = 5, .ms_per_encoding = 50}, 500);
+  run();
+  EXPECT_GE(outcomes_.at(1).encodings, 1U);
+}
+
 TEST_F(SideBySide, ThoseWithThePromptAreLearnedApartAndOneByOne) {
   for (std::size_t ticket = 1; ticket <= 8; ++ticket)
     add(ticket, {.n_items = 20, .ms_per_encoding = 50, .ms_per_token = 0});

@@ -98,13 +98,15 @@ Result<std::optional<PassPart>> RequestRun::next_encoding() {
     const auto ms = with_prompt ? costs->prefill_ms(n_tokens_) : costs->encoding_ms(n_tokens_);
     expected_ms_ = ms.value_or(0);
   }
-  if (expect_in_time()) {
+  // Without the prompt's encoding there is nothing but the input order, so no estimate keeps it
+  // back: where an encoding brings the prompt, it can be given up at any time.
+  const bool is_in_time = expect_in_time();
+  if (is_in_time || (with_prompt && part_start_ < *options_.deadline)) {
     return std::optional(PassPart{
         .scorer = &scorer_,
         .query = EncodingQuery{
             .proposal = step_->proposal, .rows = step_->rows, .give_up_at = options_.deadline}});
   }
-  if (costs && with_prompt) costs->doubt_prefill();
   if (costs && !with_prompt) costs->doubt_encoding();
   if (auto ended = end_without_time(); !ended) return ended.error();
   return std::optional<PassPart>();

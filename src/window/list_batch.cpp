@@ -40,7 +40,11 @@ struct ListBatch::Entry {
 
 ListBatch::ListBatch(BatchScorer& llm, ScorerOpener opener, CostModel* costs,
                      std::function<Clock::time_point()> now)
-    : opener_(std::move(opener)), now_(std::move(now)), costs_(costs), batch_(llm, costs, now_) {
+    : opener_(std::move(opener)),
+      now_(std::move(now)),
+      costs_(costs),
+      n_side_by_side_(llm.queue() ? opener_.parallel : 1),
+      batch_(llm, costs, now_) {
   RSD_CHECK(opener_.parallel > 0, "windows at a time");
   batch_.on_left_out(
       [this](std::size_t window, const Outcome& so_far) { tell_left_out(window, so_far); });
@@ -55,6 +59,7 @@ void ListBatch::add(std::size_t ticket, List list) {
     const auto ms = prompt ? costs_->prefill_ms(prompt->tokens.size()) : std::nullopt;
     if (ms) list.run.expect_prefill(*ms);
   }
+  list.run.expect_side_by_side(n_side_by_side_);
   const Timeliness times{.deadline = list.run.deadline(), .arrival = list.arrival};
   const auto due = times.due(now_());
   lists_.push_back(
@@ -158,7 +163,7 @@ void ListBatch::take(BatchRun::Finished finished) {
   Entry& entry = **found;
   Entry::UnderWay window = std::move(entry.windows.extract(finished.ticket).mapped());
   if (!finished.outcome) return fail(entry, finished.outcome.error());
-  entry.list.run.absorb(window.number, *finished.outcome);
+  entry.list.run.absorb(window.number, *finished.outcome, now_());
   entry.decoded.push_back({.items = std::move(window.items),
                            .decoding = std::move(finished.decoding),
                            .outcome = *std::move(finished.outcome)});

@@ -1,6 +1,7 @@
 #include "rsd/window/list_run.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "rsd/core/check.h"
@@ -20,6 +21,14 @@ void add(Outcome& sums, const Outcome& window) {
   sums.timing.decode_ms += window.timing.decode_ms;
   sums.timing.agent_ms += window.timing.agent_ms;
   sums.round_ms.insert(sums.round_ms.end(), window.round_ms.begin(), window.round_ms.end());
+}
+
+// What a window's prompt took, with its first encoding where it has no pass of its own; nullopt: it
+// didn't come to its end.
+std::optional<double> prompt_ms(const Outcome& window) {
+  if (window.prompt_tokens == 0) return std::nullopt;
+  if (window.timing.prefill_ms > 0) return window.timing.prefill_ms;
+  return window.round_ms.empty() ? std::nullopt : std::optional(window.round_ms.front());
 }
 
 }  // namespace
@@ -71,16 +80,26 @@ std::vector<ItemId> ListRun::sample() const {
 }
 
 // Rather fewer encodings a window than fewer windows: a prefill each is the least.
-void ListRun::limit_to_the_time(Clock::time_point now) {
-  if (!options_.deadline || is_single_ || prefill_ms_.value_or(0) <= 0) return;
-  const double n = std::max(1.0, ms_between(now, *options_.deadline) / (kMargin * *prefill_ms_));
-  const std::size_t before = plan_->n_to_come();
-  if (n >= static_cast<double>(before)) return;
-  plan_->limit(static_cast<std::size_t>(n));
-  sums_.deadline_hit = sums_.deadline_hit || plan_->n_to_come() < before;
+std::size_t ListRun::n_in_time(Clock::time_point now) const {
+  constexpr double kMost = 1e6;
+  if (!options_.deadline || prefill_ms_.value_or(0) <= 0)
+    return std::numeric_limits<std::size_t>::max();
+  const double n_rounds = ms_between(now, *options_.deadline) / (kMargin * *prefill_ms_);
+  return plan_->n_within(static_cast<std::size_t>(std::clamp(n_rounds, 1.0, kMost)), at_once_);
 }
 
-// An even share of what is left, but time for a prefill.
+// To what there are encodings and time for, as far as is known now.
+void ListRun::limit(Clock::time_point now) {
+  if (is_single_ || (!options_.budget && !options_.deadline)) return;
+  const std::size_t in_time = n_in_time(now);
+  const std::size_t before = plan_->n_to_come();
+  plan_->limit(options_.budget ? std::min(budget_left_, in_time) : in_time);
+  const std::size_t after = plan_->n_to_come();
+  if (after < before && in_time < before) leaves_out_ = true;
+  if (after > before && in_time > after) leaves_out_ = false;
+}
+
+// An even share of what is left, but time for a prefill, and no more than leaves that to others.
 std::optional<Clock::time_point> ListRun::deadline_of_next(Clock::time_point now,
                                                            std::size_t n_left) const {
   if (!options_.deadline || *options_.deadline <= now) return options_.deadline;
@@ -89,15 +108,16 @@ std::optional<Clock::time_point> ListRun::deadline_of_next(Clock::time_point now
                      static_cast<long>(std::max<std::size_t>(n_left, 1));
   const auto least = std::chrono::duration_cast<Clock::duration>(
       std::chrono::duration<double, std::milli>(kMargin * prefill_ms_.value_or(0)));
-  return now + std::min(left, std::max(share, least));
+  const bool is_last = n_left <= under_way_.size() + 1;
+  const auto most = is_last ? left : std::max(least, left - least);
+  return now + std::min({left, most, std::max(share, least)});
 }
 
-// A prefill that was given up takes longer than it had.
+// A prompt that was given up takes longer than it had.
 void ListRun::learn(const Share& share, const Outcome& outcome) {
-  if (outcome.prompt_tokens > 0) {
-    const double ms = outcome.timing.prefill_ms;
+  if (const auto ms = prompt_ms(outcome)) {
     const double n = static_cast<double>(n_prefills_++);
-    prefill_ms_ = n == 0 ? ms : (n * *prefill_ms_ + ms) / (n + 1);
+    prefill_ms_ = n == 0 ? *ms : (n * *prefill_ms_ + *ms) / (n + 1);
   } else if (outcome.encodings == 0 && outcome.deadline_hit) {
     prefill_ms_ = std::max(prefill_ms_.value_or(0), share.ms) * 2;
   }
@@ -114,8 +134,7 @@ std::optional<ListRun::Task> ListRun::next(Clock::time_point now) {
     return std::nullopt;
   }
   if (options_.budget && budget_left_ == 0) return std::nullopt;
-  if (options_.budget) plan_->limit(budget_left_);
-  limit_to_the_time(now);
+  limit(now);
   const std::size_t budget = options_.budget ? budget_of_next() : 0;
   const std::size_t n_left = plan_->n_to_come() + under_way_.size();
   auto window = plan_->next();
@@ -142,7 +161,7 @@ DecodingOptions ListRun::decoding_of(const Window& window, std::size_t budget) c
   return decoding;
 }
 
-void ListRun::absorb(std::size_t number, const Outcome& outcome) {
+void ListRun::absorb(std::size_t number, const Outcome& outcome, Clock::time_point now) {
   const auto task = under_way_.extract(number);
   RSD_CHECK(!task.empty(), "a window that is under way");
   const std::size_t set_aside = task.mapped().budget;
@@ -151,6 +170,7 @@ void ListRun::absorb(std::size_t number, const Outcome& outcome) {
   ++n_windows_;
   learn(task.mapped(), outcome);
   plan_->absorb(number, outcome.ranking, outcome.verified_prefix);
+  limit(now);
 }
 
 ListOutcome ListRun::outcome(Clock::time_point now) const {
@@ -162,7 +182,7 @@ ListOutcome ListRun::outcome(Clock::time_point now) const {
   list.budget = budget_of(options_, list.outcome.ranking.size(), n_windows_);
   list.outcome.verified_prefix = plan_->verified();
   list.outcome.timing.total_ms = ms_between(start_, now);
-  if (is_late(now) && plan_->n_to_come() > 0) list.outcome.deadline_hit = true;
+  if (leaves_out_ || (is_late(now) && plan_->n_to_come() > 0)) list.outcome.deadline_hit = true;
   return list;
 }
 

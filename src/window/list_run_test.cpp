@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+#include <vector>
+
 #include "rsd/decode/policies.h"
 
 namespace rsd {
@@ -41,7 +44,7 @@ TEST(ListRun, GivesEachWindowTheBudgetOfAWindow) {
   std::size_t n = 0;
   while (auto task = run.next(kStart)) {
     EXPECT_EQ(task->decoding.budget, 3U);
-    run.absorb(task->number, outcome_of(*task, 3));
+    run.absorb(task->number, outcome_of(*task, 3), kStart);
     ++n;
   }
   EXPECT_TRUE(run.finished(kStart));
@@ -63,7 +66,7 @@ TEST(ListRun, SharesOneBudgetOutOverTheWindows) {
   std::vector<std::size_t> budgets;
   while (auto task = run.next(kStart)) {
     budgets.push_back(*task->decoding.budget);
-    run.absorb(task->number, outcome_of(*task, *task->decoding.budget));
+    run.absorb(task->number, outcome_of(*task, *task->decoding.budget), kStart);
   }
   EXPECT_THAT(budgets, testing::ElementsAre(2, 2, 3, 3, 3, 3, 3, 3, 3));
 }
@@ -78,7 +81,7 @@ TEST(ListRun, LeavesWhatAWindowDidNotNeedToThoseBehindIt) {
     last = *task->decoding.budget;
     const std::size_t used = spent == 0 ? 1 : last;
     spent += used;
-    run.absorb(task->number, outcome_of(*task, used));
+    run.absorb(task->number, outcome_of(*task, used), kStart);
   }
   EXPECT_EQ(spent, 18U);
   EXPECT_EQ(last, 3U);
@@ -98,7 +101,7 @@ TEST(ListRun, NeverSpendsMoreThanTheBudget) {
           ready.push_back(*task);
         ASSERT_FALSE(ready.empty());
         for (const auto& task : ready)
-          run.absorb(task.number, outcome_of(task, *task.decoding.budget));
+          run.absorb(task.number, outcome_of(task, *task.decoding.budget), kStart);
         ready.clear();
       }
       EXPECT_LE(run.outcome(kStart).outcome.encodings, budget);
@@ -113,7 +116,7 @@ TEST(ListRun, ASmallBudgetIsSpentOnTheFront) {
   ListRun run = list_of(100, options);
   const auto lower = *run.next(kStart);
   EXPECT_EQ(lower.items.front(), ItemId(10));
-  run.absorb(lower.number, outcome_of(lower, 1));
+  run.absorb(lower.number, outcome_of(lower, 1), kStart);
   EXPECT_EQ(run.next(kStart)->items.front(), ItemId(0));
 }
 
@@ -123,7 +126,7 @@ TEST(ListRun, SharesTheTimeThatIsLeftOutOverTheWindows) {
   ListRun run = list_of(100, options);
   const auto first = *run.next(kStart);
   EXPECT_EQ(first.deadline, kStart + milliseconds(100));
-  run.absorb(first.number, outcome_of(first, 3, 1));
+  run.absorb(first.number, outcome_of(first, 3, 1), kStart + milliseconds(50));
   // It took half of its time: the other eight have more.
   EXPECT_EQ(run.next(kStart + milliseconds(50))->deadline,
             kStart + milliseconds(50) + std::chrono::microseconds(106'250));
@@ -139,7 +142,7 @@ TEST(ListRun, LeavesWindowsOutThatThereIsNoTimeFor) {
   while (auto task = run.next(now)) {
     fronts.push_back(task->items.front());
     now += milliseconds(220);
-    run.absorb(task->number, outcome_of(*task, 1, 200));
+    run.absorb(task->number, outcome_of(*task, 1, 200), now);
   }
   EXPECT_THAT(fronts, testing::ElementsAre(ItemId(30), ItemId(20), ItemId(10), ItemId(0)));
   EXPECT_TRUE(run.outcome(now).outcome.deadline_hit);
@@ -163,10 +166,102 @@ TEST(ListRun, LearnsFromPrefillsThatItsWindowsHadNoTimeFor) {
       ++n_given_up;
     }
     n_ranked += in_time ? 1 : 0;
-    run.absorb(task->number, outcome);
+    run.absorb(task->number, outcome, now);
   }
   EXPECT_LT(n_given_up, 6U);
   EXPECT_GE(n_ranked, 4U);
+}
+
+// Until the deadline, one window after the other: those that were ranked.
+std::vector<ListRun::Task> played_in_time(ListRun& run, double prefill_ms) {
+  std::vector<ListRun::Task> tasks;
+  auto now = kStart;
+  while (auto task = run.next(now)) {
+    now += std::chrono::microseconds(static_cast<long>(1000 * prefill_ms));
+    run.absorb(task->number, outcome_of(*task, 1, prefill_ms), now);
+    tasks.push_back(*task);
+  }
+  return tasks;
+}
+
+TEST(ListRun, WindowsThatWereLeftOutComeBackWhenOthersTakeLessThanWasExpected) {
+  for (const auto method : {WindowMethod::kSliding, WindowMethod::kTopDown}) {
+    SCOPED_TRACE(to_string(method));
+    ListOptions options = rsd_options(method);
+    options.deadline = kStart + milliseconds(4000);
+    ListRun run = list_of(100, options);
+    run.expect_prefill(1600);  // there is time for two
+    const auto tasks = played_in_time(run, 100);
+    std::set<int> seen;
+    for (const auto& task : tasks)
+      for (const ItemId item : task.items)
+        seen.insert(item.value());
+    EXPECT_EQ(seen.size(), 100U);
+    EXPECT_LE(tasks.size(), 10U);
+    EXPECT_FALSE(run.outcome(kStart + milliseconds(1000)).outcome.deadline_hit);
+  }
+}
+
+TEST(ListRun, WhereThePromptHasNoPassOfItsOwnTheFirstRoundTellsWhatItTakes) {
+  ListOptions options = rsd_options();
+  options.deadline = kStart + milliseconds(1000);
+  ListRun run = list_of(100, options);
+  std::vector<ItemId> fronts;
+  auto now = kStart;
+  while (auto task = run.next(now)) {
+    fronts.push_back(task->items.front());
+    now += milliseconds(220);
+    Outcome outcome = outcome_of(*task, 1, 0);
+    outcome.round_ms = {200};
+    run.absorb(task->number, outcome, now);
+  }
+  // Nothing is known before the first: behind it there is time for three.
+  EXPECT_THAT(fronts, testing::ElementsAre(ItemId(80), ItemId(20), ItemId(10), ItemId(0)));
+}
+
+TEST(ListRun, WindowsThatDontSlowEachOtherDownNeedTimeForTheirRoundsOnly) {
+  ListOptions options = rsd_options(WindowMethod::kTopDown);
+  options.deadline = kStart + milliseconds(1000);
+  ListRun run = list_of(1000, options);  // 53 windows in three rounds
+  run.expect_prefill(200);
+  run.expect_side_by_side(64);
+  const auto first = *run.next(kStart);
+  auto now = kStart + milliseconds(200);
+  run.absorb(first.number, outcome_of(first, 1, 200), now);
+  std::size_t n_comparisons = 0;
+  while (run.next(now))
+    ++n_comparisons;
+  EXPECT_EQ(n_comparisons, 52U);
+}
+
+TEST(ListRun, TimeForAPrefillIsKeptForTheWindowsToCome) {
+  ListOptions options = rsd_options(WindowMethod::kTopDown);
+  options.deadline = kStart + milliseconds(600);
+  ListRun run = list_of(38, options);  // a first window, a comparison and a last one
+  run.expect_prefill(200);
+  const auto first = *run.next(kStart);
+  const auto now = kStart + milliseconds(250);
+  run.absorb(first.number, outcome_of(first, 1, 100), now);
+  const auto comparison = *run.next(now);
+  EXPECT_LE(comparison.deadline, kStart + milliseconds(600 - 125));
+}
+
+TEST(ListRun, TopDownSpendsAllOfASmallBudget) {
+  for (const std::size_t budget : {1U, 2U, 3U}) {
+    ListOptions options = rsd_options(WindowMethod::kTopDown);
+    options.budget = budget;
+    ListRun run = list_of(100, options);
+    while (auto task = run.next(kStart)) {
+      Outcome outcome = outcome_of(*task, *task->decoding.budget);
+      std::vector<ItemId> backwards;  // all beat the pivot
+      for (std::size_t i = task->items.size(); i-- > 0;)
+        backwards.emplace_back(i);
+      outcome.ranking = *Ranking::create(backwards);
+      run.absorb(task->number, outcome, kStart);
+    }
+    EXPECT_TRUE(run.finished(kStart));
+    EXPECT_EQ(run.outcome(kStart).outcome.encodings, budget);
+  }
 }
 
 TEST(ListRun, EndsAtTheDeadlineWithTheOrderSoFar) {
@@ -174,7 +269,7 @@ TEST(ListRun, EndsAtTheDeadlineWithTheOrderSoFar) {
   options.deadline = kStart + milliseconds(1000);
   ListRun run = list_of(100, options);
   const auto task = *run.next(kStart);
-  run.absorb(task.number, outcome_of(task, 1, 1));
+  run.absorb(task.number, outcome_of(task, 1, 1), kStart);
   const auto late = kStart + milliseconds(1001);
   EXPECT_FALSE(run.next(late));
   EXPECT_TRUE(run.finished(late));
@@ -194,7 +289,7 @@ TEST(ListRun, AListOfOneWindowIsDecodedAsItIs) {
   EXPECT_EQ(task.decoding.top_n, 5U);
   EXPECT_EQ(task.deadline, options.deadline);
   EXPECT_FALSE(run.next(kStart));
-  run.absorb(task.number, outcome_of(task, 2));
+  run.absorb(task.number, outcome_of(task, 2), kStart);
   EXPECT_TRUE(run.finished(kStart));
   EXPECT_EQ(run.outcome(kStart).outcome.verified_prefix, 2U);
 }
@@ -205,7 +300,7 @@ TEST(ListRun, WindowsOnTheWayStopWhereWhatGoesOnIsKnown) {
   ListRun run = list_of(100, options);
   const auto first = *run.next(kStart);
   EXPECT_EQ(first.decoding.top_n, 11U) << "the pivot and those above it";
-  run.absorb(first.number, outcome_of(first, 3));
+  run.absorb(first.number, outcome_of(first, 3), kStart);
   const auto comparison = *run.next(kStart);
   EXPECT_EQ(comparison.decoding.until_placed, ItemId(0));
   EXPECT_FALSE(comparison.decoding.top_n);

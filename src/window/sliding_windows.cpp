@@ -42,11 +42,18 @@ bool SlidingWindows::is_ready(std::size_t pass) const {
 }
 
 // What the windows in front of it see of it; in passes before the last, all of it is seen again.
-std::size_t SlidingWindows::wanted_of(std::size_t number) const {
+std::size_t SlidingWindows::seen_of(std::size_t number) const {
   const std::size_t in_pass = number % n_per_pass();
   const bool is_front = in_pass + 1 == n_per_pass();
   if (is_front || number / n_per_pass() + 1 < passes_.size()) return options_.size;
   return span_of(in_pass + 1).end - span_of(in_pass).begin;
+}
+
+// And what it settles of the list's first places.
+std::size_t SlidingWindows::wanted_of(std::size_t number) const {
+  const std::size_t begin = span_of(number % n_per_pass()).begin;
+  const std::size_t top_n = options_.top_n.value_or(0);
+  return std::max(seen_of(number), std::min(options_.size, top_n - std::min(top_n, begin)));
 }
 
 std::optional<Window> SlidingWindows::next() {
@@ -73,11 +80,17 @@ void SlidingWindows::absorb(std::size_t number, const Ranking& ranking, std::siz
   const auto shown = under_way_.extract(number);
   RSD_CHECK(!shown.empty(), "a window that is under way");
   ++passes_[pass].done;
+  std::size_t& end = passes_[pass].confirmed_end;
+  end = verified == ranking.size() ? std::max(end, span.end) : span.begin + verified;
   std::ranges::copy(ranked_items(shown.mapped(), ranking),
                     order_.begin() + static_cast<std::ptrdiff_t>(span.begin));
-  whole_ = whole_ && verified == ranking.size();
-  confirmed_ = span.begin == 0 ? verified : std::min(confirmed_, span.begin);
-  if (span.begin > 0 || pass + 1 < passes_.size()) exact_ = exact_ && verified >= wanted_of(number);
+  const bool is_last_pass = pass + 1 == passes_.size();
+  if (span.begin > 0 || !is_last_pass) exact_ = exact_ && verified >= seen_of(number);
+  if (span.begin > 0) {
+    confirmed_ = std::min(confirmed_, span.begin);
+  } else {
+    confirmed_ = is_last_pass ? end : verified;  // later passes have begun behind it
+  }
 }
 
 std::size_t SlidingWindows::n_to_come() const {
@@ -87,8 +100,18 @@ std::size_t SlidingWindows::n_to_come() const {
   return n;
 }
 
+// What was left out could change what was ranked since: that is ranked again.
+void SlidingWindows::begin_further_back(std::size_t n_windows) {
+  if (passes_.size() > 1 || passes_.front().begun > passes_.front().done) return;
+  const std::size_t begin = n_per_pass() - std::min(n_windows, n_per_pass());
+  if (begin >= left_out_end_) return;
+  passes_.front() = {.begun = begin, .done = begin};
+  left_out_end_ = begin;
+}
+
 // Whole passes go first, then windows at the end of the list.
 void SlidingWindows::limit(std::size_t n_windows) {
+  begin_further_back(n_windows);
   while (passes_.size() > 1 && passes_.back().begun == 0 && n_to_come() > n_windows)
     passes_.pop_back();
   for (auto pass = passes_.rbegin(); pass != passes_.rend() && n_to_come() > n_windows; ++pass) {
@@ -98,6 +121,7 @@ void SlidingWindows::limit(std::size_t n_windows) {
     if (n_left_out == 0) continue;
     pass->begun += n_left_out;
     pass->done += n_left_out;
+    left_out_end_ = pass->begun;
   }
 }
 
@@ -107,8 +131,7 @@ Ranking SlidingWindows::order() const {
 
 std::size_t SlidingWindows::verified() const {
   const bool ended = passes_.back().done == n_per_pass();
-  if (!ended || !exact_) return 0;
-  return whole_ ? order_.size() : confirmed_;
+  return ended && exact_ ? confirmed_ : 0;
 }
 
 std::size_t SlidingWindows::confirmed() const {

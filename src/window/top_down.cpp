@@ -35,7 +35,6 @@ void TopDown::begin_round(std::vector<ItemId> pool) {
   const auto cut = pool.begin() + static_cast<std::ptrdiff_t>(std::min(size_, pool.size()));
   first_.assign(pool.begin(), cut);
   rest_.assign(cut, pool.end());
-  leave_out();
 }
 
 Window TopDown::give(std::vector<ItemId> items) {
@@ -49,9 +48,10 @@ Window TopDown::give(std::vector<ItemId> items) {
 }
 
 std::optional<Window> TopDown::next() {
+  end_round_if_due();
   if (stage_ == Stage::kEnd) return std::nullopt;
   if (stage_ == Stage::kCompare) {
-    if (rest_.empty()) return std::nullopt;
+    if (n_comparisons_to_come() == 0) return std::nullopt;
     std::vector<ItemId> items{pivot_};
     const auto cut = rest_.begin() + static_cast<std::ptrdiff_t>(std::min(size_ - 1, rest_.size()));
     items.insert(items.end(), rest_.begin(), cut);
@@ -94,7 +94,6 @@ void TopDown::absorb_first(std::size_t number, const std::vector<ItemId>& ranked
   pivot_ = *middle;
   above_.emplace(number, std::vector<ItemId>(ranked.begin(), middle));
   below_.emplace(number, std::vector<ItemId>(middle + 1, ranked.end()));
-  exact_ = exact_ && verified > size_ / 2;
   first_verified_ = verified;
   stage_ = Stage::kCompare;
   if (rest_.empty()) end_round();
@@ -102,6 +101,7 @@ void TopDown::absorb_first(std::size_t number, const std::vector<ItemId>& ranked
 
 void TopDown::absorb_comparison(std::size_t number, const std::vector<ItemId>& ranked,
                                 std::size_t verified) {
+  exact_ = exact_ && first_verified_ > size_ / 2;  // it is the pivot that others are compared with
   if (verified == 0) {  // it tells nothing: its items stay behind those of which something is known
     exact_ = false;
     untold_.emplace(number, std::vector<ItemId>(ranked.begin() + 1, ranked.end()));
@@ -132,6 +132,7 @@ void TopDown::end_round() {
   }
   const bool is_cut = !behind.empty();
   append_from_pivot(behind);
+  append(behind, std::exchange(rest_, {}));
   append(behind, tail_);
   tail_ = std::move(behind);
   const bool any_came = is_cut || pool.size() > above_.begin()->second.size();
@@ -140,48 +141,49 @@ void TopDown::end_round() {
     return begin_round(std::move(pool));
   }
   first_ = above_.begin()->second;  // nobody came to it: its order is known
-  confirmed_ = std::min(first_verified_, first_.size() + 1);
+  confirmed_ = has_compared() ? std::min(first_verified_, first_.size() + 1) : first_verified_;
   stage_ = Stage::kEnd;
 }
 
-std::size_t TopDown::n_comparisons_to_come() const {
-  return (rest_.size() + size_ - 2) / (size_ - 1);
+void TopDown::end_round_if_due() {
+  if (stage_ == Stage::kCompare && under_way_.empty() && n_comparisons_to_come() == 0) end_round();
 }
 
-// As if there were no limit.
-std::size_t TopDown::n_needed() const {
-  switch (stage_) {
-    case Stage::kFirst:
-      return (given_ ? 0 : 1) + n_comparisons_to_come() + 1;
-    case Stage::kCompare:
-      return n_comparisons_to_come() + 1;
-    case Stage::kLast:
-      return given_ ? 0 : 1;
-    case Stage::kEnd:
-      break;
-  }
-  return 0;
+bool TopDown::has_compared() const {
+  return stage_ == Stage::kCompare && (!under_way_.empty() || above_.size() + untold_.size() > 1);
+}
+
+// Those that there are windows for. What beats the pivot needs a window more, so that one is kept
+// back, but for the first comparison: without it there would be nothing to keep it for.
+std::size_t TopDown::n_comparisons_to_come() const {
+  if (stage_ != Stage::kFirst && stage_ != Stage::kCompare) return 0;
+  const std::size_t needed = (rest_.size() + size_ - 2) / (size_ - 1);
+  const bool first_is_to_come = stage_ == Stage::kFirst && !given_;
+  std::size_t left = most_windows_;
+  if (first_is_to_come && left > 0) --left;
+  if (left > 1 || (left > 0 && has_compared())) --left;
+  return std::min(needed, left);
 }
 
 std::size_t TopDown::n_to_come() const {
-  return std::min(n_needed(), most_windows_);
+  if (stage_ == Stage::kEnd) return 0;
+  if (stage_ == Stage::kLast) return given_ ? 0 : std::min<std::size_t>(1, most_windows_);
+  const std::size_t n_comparisons = n_comparisons_to_come();
+  const std::size_t n_first = stage_ == Stage::kFirst && !given_ ? 1 : 0;
+  const std::size_t n_last = n_comparisons > 0 || has_compared() ? 1 : 0;
+  return std::min(n_first + n_comparisons + n_last, most_windows_);
 }
 
 // The last items of the list aren't compared: they stay behind those that are.
-void TopDown::leave_out() {
-  if (n_needed() <= most_windows_ || rest_.empty()) return;
-  const std::size_t others = n_needed() - n_comparisons_to_come();
-  const std::size_t n_comparisons = most_windows_ > others ? most_windows_ - others : 0;
-  const std::size_t n_kept = std::min(rest_.size(), n_comparisons * (size_ - 1));
-  const auto cut = rest_.begin() + static_cast<std::ptrdiff_t>(n_kept);
-  tail_.insert(tail_.begin(), cut, rest_.end());
-  rest_.erase(cut, rest_.end());
+void TopDown::limit(std::size_t n_windows) {
+  most_windows_ = n_windows;
+  end_round_if_due();
 }
 
-void TopDown::limit(std::size_t n_windows) {
-  most_windows_ = std::min(most_windows_, n_windows);
-  leave_out();
-  if (stage_ == Stage::kCompare && rest_.empty() && under_way_.empty()) end_round();
+std::size_t TopDown::n_within(std::size_t n_rounds, std::size_t at_once) const {
+  const std::size_t n_alone = stage_ == Stage::kFirst && !given_ ? 2 : 1;  // the first, the last
+  if (stage_ == Stage::kLast || n_rounds <= n_alone) return n_rounds;
+  return n_alone + (n_rounds - n_alone) * at_once;
 }
 
 Ranking TopDown::order() const {

@@ -20,6 +20,7 @@ class TopDown final : public WindowPlan {
   void absorb(std::size_t number, const Ranking& ranking, std::size_t verified) override;
   std::size_t n_to_come() const override;
   void limit(std::size_t n_windows) override;
+  std::size_t n_within(std::size_t n_rounds, std::size_t at_once) const override;
   Ranking order() const override;
   std::size_t verified() const override;
   std::size_t confirmed() const override;
@@ -34,8 +35,8 @@ class TopDown final : public WindowPlan {
                          std::size_t verified);
   void end_round();
   void append_from_pivot(std::vector<ItemId>& items) const;
-  void leave_out();
-  std::size_t n_needed() const;
+  void end_round_if_due();
+  bool has_compared() const;
   std::size_t n_comparisons_to_come() const;
 
   std::size_t size_;
@@ -46,7 +47,7 @@ class TopDown final : public WindowPlan {
   std::size_t most_windows_ = std::numeric_limits<std::size_t>::max();  // from now on
   ItemsByWindow under_way_;
   std::vector<ItemId> first_;  // of this round: the first window, ranked once it is there
-  std::vector<ItemId> rest_;   // not compared yet
+  std::vector<ItemId> rest_;   // not compared, for want of time or windows perhaps never
   ItemId pivot_;
   ItemsByWindow above_;  // the pivot: by window
   ItemsByWindow below_;

@@ -21,10 +21,15 @@ std::size_t Tournament::n_windows_for(std::size_t n_items) const {
   while (n_items > size_) {
     const std::size_t n_groups = (n_items + size_ - 1) / size_;
     n += n_groups;
-    n_items =
-        std::min(n_items - n_groups, n_groups * advance_);  // a group's last one never goes on
+    n_items = n_advancing_of(n_items);
   }
   return n;
+}
+
+// From a round of so many; a group's last one never goes on.
+std::size_t Tournament::n_advancing_of(std::size_t n_items) const {
+  const std::size_t n_groups = (n_items + size_ - 1) / size_;
+  return std::min(n_items - n_groups, n_groups * advance_);
 }
 
 // A group's last one never goes on, unless it is the only one.
@@ -99,8 +104,17 @@ std::size_t Tournament::n_to_come() const {
 
 // A round that has begun is played to its end.
 void Tournament::limit(std::size_t n_windows) {
-  most_windows_ = std::min(most_windows_, n_windows);
+  most_windows_ = n_windows;
   if (!ended_ && under_way_.empty() && ranked_.empty()) begin_round();
+}
+
+// Each round takes one; what is left goes to the widest.
+std::size_t Tournament::n_within(std::size_t n_rounds, std::size_t at_once) const {
+  std::size_t n_needed = 1;
+  for (std::size_t n = pool_.size(); n > size_; ++n_needed)
+    n = n_advancing_of(n);
+  if (n_rounds < n_needed) return n_rounds;
+  return n_needed - 1 + (n_rounds - n_needed + 1) * at_once;
 }
 
 Ranking Tournament::order() const {

@@ -18,6 +18,7 @@ class Tournament final : public WindowPlan {
   void absorb(std::size_t number, const Ranking& ranking, std::size_t verified) override;
   std::size_t n_to_come() const override;
   void limit(std::size_t n_windows) override;
+  std::size_t n_within(std::size_t n_rounds, std::size_t at_once) const override;
   Ranking order() const override;
   std::size_t verified() const override;
   std::size_t confirmed() const override;
@@ -26,6 +27,7 @@ class Tournament final : public WindowPlan {
   using Items = std::vector<ItemId>;
 
   std::size_t n_windows_for(std::size_t n_items) const;
+  std::size_t n_advancing_of(std::size_t n_items) const;
   std::size_t n_advancing(std::size_t group) const;
   void begin_round();
   void end_round();

@@ -111,6 +111,7 @@ Result<WindowOptions> window_options(const WindowChoice& choice, std::optional<s
   options.stride = choice.stride.value_or(options.size / 2);
   options.passes = choice.passes.value_or(options.passes);
   options.pool = choice.pool;
+  options.top_n = top_n;
   options.advance =
       choice.advance.value_or(std::min(top_n.value_or(options.advance), options.size / 2));
   if (auto sensible = check(options); !sensible) return sensible.error();

@@ -266,6 +266,65 @@ TEST(WindowPlan, ALimitOnTheWayGoesToTheFrontAtOnce) {
   EXPECT_EQ(plan->n_to_come(), 0U);
 }
 
+TEST(WindowPlan, AHigherLimitTakesInAgainWhatWasLeftOut) {
+  for (const auto method : {WindowMethod::kSliding, WindowMethod::kTopDown}) {
+    SCOPED_TRACE(to_string(method));
+    const auto plan = *WindowPlan::create(best_last(100), {.method = method}, 2);
+    const Window first_window = *plan->next();
+    plan->absorb(first_window.number, ranked(first_window), first_window.items.size());
+    plan->limit(100);
+    EXPECT_GE(plan->n_to_come(), 6U);
+    play(*plan);
+    EXPECT_EQ(plan->order().at(Position(0)), ItemId(0));
+    EXPECT_GE(plan->verified(), 1U);
+  }
+}
+
+TEST(WindowPlan, ALimitThatIsRaisedALittleRepeatsNothing) {
+  const auto plan = *WindowPlan::create(Ranking::identity(100), {}, 3);
+  const Window first_window = *plan->next();
+  plan->absorb(first_window.number, ranked(first_window), 20);
+  plan->limit(3);  // as many as are left, and one that couldn't begin further back
+  EXPECT_EQ(plan->n_to_come(), 2U);
+}
+
+TEST(WindowPlan, TopDownKeepsNoWindowForWhatNothingIsComparedWith) {
+  const auto plan =
+      *WindowPlan::create(Ranking::identity(100), {.method = WindowMethod::kTopDown}, 1);
+  EXPECT_EQ(plan->n_to_come(), 1U);
+  plan->limit(2);
+  EXPECT_EQ(play(*plan).windows.size(), 2U) << "the first, and a comparison";
+  EXPECT_EQ(first(plan->order(), 11), numbers(11));
+}
+
+TEST(WindowPlan, WhereOneWindowIsAllThatIsRankedItsVerifiedPositionsAreTheLists) {
+  for (const auto method :
+       {WindowMethod::kSliding, WindowMethod::kTopDown, WindowMethod::kTournament}) {
+    SCOPED_TRACE(to_string(method));
+    for (const std::size_t verified : {1U, 14U}) {
+      const auto plan = *WindowPlan::create(shuffled(100), {.method = method}, 1);
+      const Window only = *plan->next();
+      plan->absorb(only.number, ranked(only), verified);
+      EXPECT_FALSE(plan->next());
+      EXPECT_EQ(plan->verified(), verified);
+      EXPECT_EQ(plan->confirmed(), verified);
+    }
+  }
+}
+
+TEST(WindowPlan, FirstPlacesBehindTheFrontWindowAreSettledByThoseBehindIt) {
+  const auto plan = *WindowPlan::create(shuffled(100), {.top_n = 35});
+  std::vector<std::size_t> wanted;
+  while (auto window = plan->next()) {
+    wanted.push_back(window->wanted);
+    plan->absorb(window->number, ranked(*window), window->wanted);
+  }
+  // [80, 100) … [30, 50), [20, 40), [10, 30), [0, 20): the last three settle places among the
+  // first 35.
+  EXPECT_THAT(wanted, ElementsAre(10, 10, 10, 10, 10, 10, 15, 20, 20));
+  EXPECT_EQ(plan->verified(), 35U);
+}
+
 TEST(WindowPlan, IsVerifiedOnlyWhereAllWindowsOnTheWayAre) {
   for (const auto method :
        {WindowMethod::kSliding, WindowMethod::kTopDown, WindowMethod::kTournament}) {

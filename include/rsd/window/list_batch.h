@@ -90,6 +90,7 @@ class ListBatch {
   ScorerOpener opener_;
   std::function<Clock::time_point()> now_;
   CostModel* costs_;
+  std::size_t n_side_by_side_;  // windows that don't slow each other down
   BatchRun batch_;
   OnLeftOut on_left_out_;
   std::size_t next_window_ = 0;

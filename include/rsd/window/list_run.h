@@ -24,7 +24,7 @@ struct ListOptions {
   // the first items are ranked as it is enough for.
   std::optional<std::size_t> budget;
   // The answer is due then. Each window gets its share of the time that is left; where there isn't
-  // time for a prefill each, the plan is limited.
+  // time for a prefill each, the plan is limited, until windows turn out to take less.
   std::optional<Clock::time_point> deadline;
 };
 
@@ -60,7 +60,7 @@ class ListRun {
   // A window to rank; nullopt: there is none now.
   std::optional<Task> next(Clock::time_point now);
   // What came of the task. Its outcome's ranking is of the task's items, by index.
-  void absorb(std::size_t number, const Outcome& outcome);
+  void absorb(std::size_t number, const Outcome& outcome, Clock::time_point now);
   // Nothing is under way, and nothing is to come.
   bool finished(Clock::time_point now) const;
 
@@ -70,6 +70,8 @@ class ListRun {
   std::vector<ItemId> sample() const;
   // What that is expected to be, before any window has told.
   void expect_prefill(double ms) { prefill_ms_ = ms; }
+  // So many windows take no longer together than one does.
+  void expect_side_by_side(std::size_t n_windows) { at_once_ = n_windows; }
 
   const std::optional<Clock::time_point>& deadline() const noexcept { return options_.deadline; }
   ListOutcome outcome(Clock::time_point now) const;
@@ -86,7 +88,8 @@ class ListRun {
 
   ListRun(std::unique_ptr<WindowPlan> plan, ListOptions options, Clock::time_point start);
 
-  void limit_to_the_time(Clock::time_point now);
+  void limit(Clock::time_point now);
+  std::size_t n_in_time(Clock::time_point now) const;
   std::size_t budget_of_next() const;
   std::optional<Clock::time_point> deadline_of_next(Clock::time_point now,
                                                     std::size_t n_left) const;
@@ -100,6 +103,8 @@ class ListRun {
   std::map<std::size_t, Share> under_way_;
   std::size_t budget_left_ = 0;  // without what is set aside
   bool is_single_ = false;
+  std::size_t at_once_ = 1;
+  bool leaves_out_ = false;  // windows, for want of time
   Outcome sums_;
   std::size_t n_windows_ = 0;
   std::size_t n_prefills_ = 0;

@@ -42,6 +42,9 @@ struct WindowOptions {
   // top-down: how many of those that beat the pivot are ranked again, at least 2; the others stay
   // behind them. nullopt = all, in further rounds where they are more than a window.
   std::optional<std::size_t> pool;
+  // sliding: leading positions of the list that are wanted of it, at least 1; nullopt = all. What a
+  // window on the way settles of them is wanted of it, too.
+  std::optional<std::size_t> top_n;
   // tournament: how many of a group go on, 1 to size / 2. Whoever is among the first n of the list
   // is among the first n of its group, so n loses nobody that an LLM without contradictions wants.
   std::size_t advance = 10;
@@ -91,8 +94,8 @@ class WindowPlan {
       std::optional<std::size_t> most_windows = std::nullopt);
   virtual ~WindowPlan() = default;
 
-  // A window that depends on no ranking that isn't there yet; each is given once. nullopt: there is
-  // none now, or none at all any more.
+  // A window that depends on no ranking that isn't there yet. nullopt: there is none now, or none
+  // at all any more.
   virtual std::optional<Window> next() = 0;
   // `ranking`: of the window's items, by their index in it. `verified`: how many of its leading
   // positions are known to be the LLM's own; 0 = it was not decoded at all, and tells nothing.
@@ -100,9 +103,14 @@ class WindowPlan {
 
   // Windows that next() will still give, as far as can be foreseen; 0 at the end.
   virtual std::size_t n_to_come() const = 0;
-  // No more than `n_windows` (1 or more) from now on, as far as what has begun can be ended so: the
-  // plan leaves out what matters least for the first places.
+  // No more than `n_windows` from now on, as far as what has begun can be ended so: the plan leaves
+  // out what matters least for the first places. A later limit takes the place of an earlier one;
+  // with a higher one what was left out comes back where it still can.
   virtual void limit(std::size_t n_windows) = 0;
+  // How many windows go into so many rounds, each of at most `at_once` windows side by side.
+  virtual std::size_t n_within(std::size_t n_rounds, std::size_t /*at_once*/) const {
+    return n_rounds;
+  }
 
   // The best order so far.
   virtual Ranking order() const = 0;
