@@ -79,7 +79,10 @@ class ServeRun {
     auto port = http_->bind();
     if (!port) return port.error();
     if (auto told = tell_port(*port); !told) return told.error();
-    std::thread serving([this] { http_->serve(); });
+    std::thread serving([this] {
+      http_->serve();
+      served_ = true;
+    });
     std::thread loading([this] { load(); });
     bool stop = false;
     while (!stop && !loaded_)
@@ -89,15 +92,15 @@ class ServeRun {
       std::_Exit(kSuccess);  // loading can't be interrupted, and nothing else was begun
     }
     loading.join();
+    auto end = end_of_stopping();
     if (!load_error_) {
       spdlog::info("ready: model {}, {} requests at a time", model_name_, options_.engine.parallel);
       while (!stop)
         stop = signals_.wait_for(kLookInterval);
-      drain();
+      end = drain();
     }
     service_->stop();
-    http_->stop();
-    serving.join();
+    stop_serving(serving, end);
     if (load_error_) return *load_error_;
     spdlog::info("stopped");
     return kSuccess;
@@ -130,12 +133,12 @@ class ServeRun {
     return {};
   }
 
-  // The file's, else those of the environment.
+  // The file's, else those of the environment. One that is set but blank is a mistake, and not a
+  // server that is open to everybody.
   Result<std::vector<std::string>> api_keys() const {
     if (!options_.api_key_file.empty()) return server::ApiKeys::read_file(options_.api_key_file);
     for (const char* name : {"RSD_API_KEY", "LLAMA_API_KEY"}) {
-      const char* key = std::getenv(name);
-      if (key != nullptr && *key != '\0') return std::vector<std::string>{key};
+      if (const char* key = std::getenv(name)) return server::ApiKeys::parse(key, name);
     }
     return std::vector<std::string>();
   }
@@ -168,17 +171,32 @@ class ServeRun {
     return Error(ErrorCode::kRuntime, defect.what());
   }
 
-  // What was accepted is finished; a second signal ends the waiting.
-  void drain() {
+  Clock::time_point end_of_stopping() const {
+    return Clock::now() + std::chrono::duration_cast<Clock::duration>(
+                              std::chrono::duration<double>(options_.drain_timeout_s));
+  }
+
+  // What was accepted is finished; a second signal ends the waiting. Gives when the answers have to
+  // be sent.
+  Clock::time_point drain() {
     spdlog::info("stopping: requests that were accepted are finished first");
-    const auto end = Clock::now() + std::chrono::duration_cast<Clock::duration>(
-                                        std::chrono::duration<double>(options_.drain_timeout_s));
+    auto end = end_of_stopping();
     while (!service_->drain(std::min(Clock::now() + kLookInterval, end))) {
-      const bool again = signals_.wait_for(std::chrono::milliseconds(0));
-      if (!again && Clock::now() < end) continue;
+      if (signals_.wait_for(std::chrono::milliseconds(0))) end = Clock::now();
+      if (Clock::now() < end) continue;
       spdlog::warn("some requests are not finished; they are told that the server stops");
-      return;
+      break;
     }
+    return end;
+  }
+
+  // A signal ends the waiting for clients that don't take their answers, too.
+  void stop_serving(std::thread& serving, Clock::time_point end) {
+    http_->stop(end);
+    while (!served_) {
+      if (signals_.wait_for(kLookInterval)) http_->stop(Clock::now());
+    }
+    serving.join();
   }
 
   const ServeOptions& options_;
@@ -189,6 +207,7 @@ class ServeRun {
   std::string model_name_;                  // set before loaded_
   std::optional<Error> load_error_;         // set before loaded_
   std::atomic<bool> loaded_{false};
+  std::atomic<bool> served_{false};
 };
 
 void add_http_options(CLI::App& command, ServeOptions& options) {

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cctype>
 #include <fstream>
+#include <iterator>
+#include <sstream>
 
 #include "rsd/core/check.h"
 
@@ -47,15 +49,21 @@ ApiKeys::ApiKeys(const std::vector<std::string>& keys) {
   }
 }
 
+Result<std::vector<std::string>> ApiKeys::parse(const std::string& text,
+                                                const std::string& source) {
+  std::vector<std::string> keys;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    if (const auto key = trimmed(line); !key.empty()) keys.emplace_back(key);
+  }
+  if (keys.empty()) return Error(ErrorCode::kInvalidInput, source + " holds no API key");
+  return keys;
+}
+
 Result<std::vector<std::string>> ApiKeys::read_file(const std::string& path) {
   std::ifstream file(path);
   if (!file) return Error(ErrorCode::kNotFound, "can't read the API keys in " + path);
-  std::vector<std::string> keys;
-  for (std::string line; std::getline(file, line);) {
-    if (const auto key = trimmed(line); !key.empty()) keys.emplace_back(key);
-  }
-  if (keys.empty()) return Error(ErrorCode::kInvalidInput, path + " holds no API key");
-  return keys;
+  return parse({std::istreambuf_iterator<char>(file), {}}, path);
 }
 
 bool ApiKeys::accept(std::string_view authorization) const {

@@ -18,8 +18,10 @@ class ApiKeys {
   // A key may not be empty.
   explicit ApiKeys(const std::vector<std::string>& keys);
 
-  // One key a line, white space around it and blank lines don't count. kNotFound when it can't be
-  // read, kInvalidInput when there is none in it.
+  // One key a line, white space around it and blank lines don't count. kInvalidInput, which names
+  // the `source`, when there is none in it.
+  static Result<std::vector<std::string>> parse(const std::string& text, const std::string& source);
+  // Those of a file; kNotFound when it can't be read.
   static Result<std::vector<std::string>> read_file(const std::string& path);
 
   bool empty() const noexcept { return digests_.empty(); }

@@ -22,6 +22,8 @@ TEST(ApiKeys, AreReadFromLines) {
   const std::string path = testing::TempDir() + "rsd_api_keys_test.txt";
   std::ofstream(path) << "one\n\n  two \r\n";
   EXPECT_EQ(ApiKeys::read_file(path).value(), (std::vector<std::string>{"one", "two"}));
+  EXPECT_EQ(ApiKeys::parse(" three\n", "X").value(), std::vector<std::string>{"three"});
+  EXPECT_EQ(ApiKeys::parse("", "X").error().message(), "X holds no API key");
   std::ofstream(path) << "\n \n";
   EXPECT_EQ(ApiKeys::read_file(path).error().code(), ErrorCode::kInvalidInput);
   std::remove(path.c_str());

@@ -40,7 +40,7 @@ void tell_address(Ask ask, int socket, std::string& ip, int& port) {
 
 }  // namespace
 
-Connection::Connection(int socket, const ConnectionLimits& limits, const std::atomic<bool>& ending)
+Connection::Connection(int socket, const ConnectionLimits& limits, const Ending& ending)
     : socket_(socket), limits_(limits), ending_(ending), in_(kBlock) {
   t_current = this;
 }
@@ -111,12 +111,22 @@ bool Connection::is_readable() const {
 }
 
 bool Connection::wait_for_more() const {
-  while (!ending_) {
+  while (!ending_.has_begun) {
     const auto now = Clock::now();
     if (wait_for(POLLIN, std::min(read_until_, now + kLookInterval))) return true;
     if (now >= read_until_) return false;
   }
   return wait_for(POLLIN, Clock::now());  // what is there already
+}
+
+// The end may begin, or come nearer, while it waits.
+bool Connection::wait_for_room(Clock::time_point until) const {
+  while (true) {
+    const auto now = Clock::now();
+    const auto end = std::min(until, ending_.limit.load());
+    if (wait_for(POLLOUT, std::min(end, now + kLookInterval))) return true;
+    if (now >= end) return false;
+  }
 }
 
 bool Connection::is_writable() const {
@@ -177,7 +187,7 @@ bool Connection::flush() {
         ::send(socket_, out_.data() + n_sent, out_.size() - n_sent, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (n > 0) {
       n_sent += static_cast<std::size_t>(n);
-    } else if ((errno != EAGAIN && errno != EINTR) || !wait_for(POLLOUT, until)) {
+    } else if ((errno != EAGAIN && errno != EINTR) || !wait_for_room(until)) {
       break;
     }
   }

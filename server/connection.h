@@ -22,13 +22,20 @@ struct ConnectionLimits {
   std::size_t max_body_bytes = 4u << 20;
 };
 
+// The end of a server, as its connections see it.
+struct Ending {
+  std::atomic<bool> has_begun{false};  // no more of a request is waited for
+  // So long may clients take their responses.
+  std::atomic<Clock::time_point> limit{Clock::time_point::max()};
+};
+
 // Unlike httplib's own stream it holds a client to a time for the whole of a request, however
 // slowly it comes, and to a number of bytes; it writes a response at once, and knows whether the
 // client is still there. Owns the socket. For one thread.
 class Connection final : public httplib::Stream {
  public:
-  // `ending` outlives it: once it is true, no more of a request is waited for.
-  Connection(int socket, const ConnectionLimits& limits, const std::atomic<bool>& ending);
+  // `ending` outlives it.
+  Connection(int socket, const ConnectionLimits& limits, const Ending& ending);
   ~Connection() override;
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -41,7 +48,7 @@ class Connection final : public httplib::Stream {
   bool wait_for_request(const std::function<bool()>& stop);
   // Its limits count from here.
   void begin_request();
-  // Sends what was written. False: it can't be sent.
+  // Sends what was written. False: it can't be sent, or the client doesn't take it in time.
   bool flush();
 
   // Has the client closed the connection, or its writing half?
@@ -67,6 +74,7 @@ class Connection final : public httplib::Stream {
  private:
   bool wait_for(short events, Clock::time_point until) const;
   bool wait_for_more() const;
+  bool wait_for_room(Clock::time_point until) const;
   ssize_t receive();
   bool has_room();
   void note(std::string_view bytes);
@@ -74,7 +82,7 @@ class Connection final : public httplib::Stream {
 
   const int socket_;
   const ConnectionLimits limits_;
-  const std::atomic<bool>& ending_;
+  const Ending& ending_;
   Clock::time_point read_until_;
   std::vector<char> in_;
   std::size_t in_begin_ = 0;

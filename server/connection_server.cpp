@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <chrono>
 #include <exception>
 #include <thread>
@@ -40,12 +41,13 @@ int ConnectionServer::bind(const std::string& host, int port) {
 }
 
 void ConnectionServer::serve() {
-  if (!ending_) listen_after_bind();
+  if (!ending_.has_begun) listen_after_bind();
   served_ = true;
 }
 
-void ConnectionServer::end() {
-  if (ending_.exchange(true)) return;
+void ConnectionServer::end(Clock::time_point limit) {
+  ending_.limit = std::min(ending_.limit.load(), limit);
+  if (ending_.has_begun.exchange(true)) return;
   // httplib stops only what runs already.
   constexpr std::chrono::milliseconds kLookInterval{1};
   while (!served_ && !is_running())
@@ -57,24 +59,33 @@ bool ConnectionServer::process_and_close_socket(socket_t socket) {
   Connection connection(socket, limits_, ending_);
   try {
     if (ConnectionPool::refuses()) {
-      connection.close_behind_response();
-      connection.write(refusal_.data(), refusal_.size());
-      return connection.flush();
+      refuse_connection(connection);
+    } else {
+      serve_connection(connection);
     }
-    serve_connection(connection);
   } catch (const std::exception&) {
     return false;  // no memory: this client goes without an answer
   }
   return true;
 }
 
+void ConnectionServer::refuse_connection(Connection& connection) const {
+  std::string client;
+  int port = 0;
+  connection.get_remote_ip_and_port(client, port);
+  const std::string response = on_no_room_(client);
+  connection.close_behind_response();
+  connection.write(response.data(), response.size());
+  connection.flush();
+}
+
 void ConnectionServer::serve_connection(Connection& connection) {
   std::size_t n_requests = 0;
-  const auto stop = [&] { return ending_ || (n_requests > 0 && pool_->n_waiting > 0); };
+  const auto stop = [&] { return ending_.has_begun || (n_requests > 0 && pool_->n_waiting > 0); };
   for (bool open = true; open && connection.wait_for_request(stop); ++n_requests) {
     connection.begin_request();
     bool closing = false;
-    const bool is_last = n_requests + 1 == kMaxRequests || ending_;
+    const bool is_last = n_requests + 1 == kMaxRequests || ending_.has_begun;
     const bool served = process_request(connection, is_last, closing, on_headers_);
     const bool sent = connection.flush();
     open = served && sent && !closing && !is_last && !connection.closes();

@@ -23,23 +23,28 @@ class ConnectionServer final : public httplib::Server {
   void on_headers(std::function<void(httplib::Request&)> callback) {
     on_headers_ = std::move(callback);
   }
-  // The whole answer, headers included, for whoever finds no room.
-  void set_refusal(std::string response) { refusal_ = std::move(response); }
+  // Gives the whole answer, headers included, for a client that finds no room, by its address.
+  void on_no_room(std::function<std::string(const std::string& client)> callback) {
+    on_no_room_ = std::move(callback);
+  }
 
   // The port; -1 where the address can't be had.
   int bind(const std::string& host, int port);
   void serve();
-  void end();
+  // Clients may take what is being served until `limit`. Another call can only bring that nearer.
+  // From one thread at a time.
+  void end(Clock::time_point limit);
 
  private:
   bool process_and_close_socket(socket_t socket) override;
   void serve_connection(Connection& connection);
+  void refuse_connection(Connection& connection) const;
 
   const ConnectionLimits limits_;
   std::shared_ptr<PoolState> pool_ = std::make_shared<PoolState>();
   std::function<void(httplib::Request&)> on_headers_;
-  std::string refusal_;
-  std::atomic<bool> ending_{false};
+  std::function<std::string(const std::string& client)> on_no_room_;
+  Ending ending_;
   std::atomic<bool> served_{false};
 };
 

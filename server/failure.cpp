@@ -26,6 +26,8 @@ const char* tei_type_of(int status) {
   switch (status) {
     case 401:
       return "authentication";
+    case 424:
+      return "backend";
     case 429:
       return "overloaded";
     case 503:
@@ -64,6 +66,12 @@ Failure failure_of(const Error& error) {
             .log = error.message()};
   }
   return {.status = status, .message = error.message()};
+}
+
+Failure as_tei(Failure failure) {
+  if (failure.status == 400 && !failure.is_empty_list) failure.status = 422;
+  if (failure.status == 500) failure.status = 424;
+  return failure;
 }
 
 OutJson error_body(const Failure& failure, Dialect dialect) {

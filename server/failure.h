@@ -22,6 +22,9 @@ struct Failure {
 // rest.
 Failure failure_of(const Error& error);
 
+// With the status that TEI has for it: 422 for what is not valid, 424 where the LLM failed.
+Failure as_tei(Failure failure);
+
 // Whose error body is wanted.
 enum class Dialect {
   kRerank,  // {"message", "detail", "error": {"code", "message", "type"}}: what the clients of

@@ -63,7 +63,8 @@ void apply(Reply reply, Response& response) {
 }
 
 Dialect dialect_of(const std::string& path) {
-  return path == "/rerank" ? Dialect::kTei : Dialect::kRerank;
+  static const std::set<std::string_view> kTei = {"/rerank", "/reranking", "/v1/reranking"};
+  return kTei.contains(path) ? Dialect::kTei : Dialect::kRerank;
 }
 
 // httplib takes paths for regular expressions.
@@ -83,15 +84,6 @@ Failure too_large(std::size_t max_bytes) {
   return {.status = 413,
           .message = "the body has more than " + std::to_string(max_bytes) +
                      " bytes, which is what this server takes"};
-}
-
-// A connection that has no room: the only answer that is written by hand.
-std::string refusal() {
-  const std::string body =
-      error_reply({.status = 503, .message = "too many connections"}, Dialect::kRerank).body;
-  return "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 1\r\n"
-         "Connection: close\r\nContent-Length: " +
-         std::to_string(body.size()) + "\r\n\r\n" + body;
 }
 
 }  // namespace
@@ -120,6 +112,7 @@ struct HttpServer::State {
   bool refuse(const Request& request, Response& response) const;
   void serve_call(const Request& request, Response& response, const Handler& handler) const;
   void complete_error(const Request& request, Response& response);
+  std::string refuse_connection(const std::string& client) const;
   void finish_headers(Response& response) const;
   void log_call(const Request& request, const Response& response);
 
@@ -161,9 +154,11 @@ void HttpServer::State::add_routes() {
 
 void HttpServer::State::add_rerank_routes() {
   const std::initializer_list<std::pair<const char*, RerankRoute>> paths = {
-      {"/v1/rerank", RerankRoute::kV1},    {"/v1/reranking", RerankRoute::kV1},
-      {"/v2/rerank", RerankRoute::kV2},    {"/rerank", RerankRoute::kPlain},
-      {"/reranking", RerankRoute::kPlain},
+      {"/v1/rerank", RerankRoute::kV1},
+      {"/v2/rerank", RerankRoute::kV2},
+      {"/rerank", RerankRoute::kPlain},
+      {"/reranking", RerankRoute::kLlamaServer},
+      {"/v1/reranking", RerankRoute::kLlamaServer},
   };
   for (const auto& [path, route] : paths)
     post(path, [this, route = route](const Call& call) { return service.rerank(call, route); });
@@ -212,6 +207,11 @@ std::optional<Failure> HttpServer::State::refusal_of(const Request& request) con
   if (!is_open && !options.keys.empty() &&
       !options.keys.accept(request.get_header_value("Authorization"))) {
     return Failure{.status = 401, .message = "the API key is missing or wrong"};
+  }
+  // A page of another site may make the browser of somebody who can reach this server call it.
+  if (!is_open && options.keys.empty() &&
+      same_word(request.get_header_value("Sec-Fetch-Site"), "cross-site")) {
+    return Failure{.status = 403, .message = "pages of other sites may not call this server"};
   }
   // It could unfold to any size.
   if (const auto encoding = request.get_header_value("Content-Encoding");
@@ -299,6 +299,29 @@ void HttpServer::State::finish_headers(Response& response) const {
   }
 }
 
+// A connection that has no room: the only answer that is written by hand. What is asked there,
+// nobody reads.
+std::string HttpServer::State::refuse_connection(const std::string& client) const {
+  const Reply reply = error_reply(
+      {.status = 503, .message = "too many connections", .retry_after_s = 1}, Dialect::kRerank);
+  const std::string id = request_id("");
+  service.metrics().count_refused("connections");
+  if (options.log) {
+    options.log({.request_id = id,
+                 .client = client,
+                 .method = "-",
+                 .path = "-",
+                 .status = reply.status,
+                 .bytes_out = reply.body.size(),
+                 .notes = reply.notes});
+  }
+  std::string head = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n";
+  head += "Content-Type: " + reply.content_type + "\r\nX-Request-Id: " + id + "\r\n";
+  for (const auto& [name, value] : reply.headers)
+    head += name + ": " + value + "\r\n";
+  return head + "Content-Length: " + std::to_string(reply.body.size()) + "\r\n\r\n" + reply.body;
+}
+
 void HttpServer::State::log_call(const Request& request, const Response& response) {
   const double ms =
       t_call.arrival == Clock::time_point()
@@ -321,7 +344,7 @@ void HttpServer::State::log_call(const Request& request, const Response& respons
 
 void HttpServer::State::add_hooks() {
   http.on_headers([this](Request& request) { begin_call(request); });
-  http.set_refusal(refusal());
+  http.on_no_room([this](const std::string& client) { return refuse_connection(client); });
   http.set_expect_100_continue_handler([this](const Request& request, Response& response) {
     constexpr int kGoOn = 100;
     return refuse(request, response) ? response.status : kGoOn;
@@ -372,8 +395,8 @@ void HttpServer::serve() {
   state_->http.serve();
 }
 
-void HttpServer::stop() {
-  state_->http.end();
+void HttpServer::stop(Clock::time_point limit) {
+  state_->http.end(limit);
 }
 
 }  // namespace rsd::server

@@ -35,8 +35,9 @@ class HttpServer {
   Result<int> bind();
   // Serves until stop(); then what is being served is finished first.
   void serve();
-  // From any thread.
-  void stop();
+  // Clients have until `limit` to take what is being served; another call can only bring that
+  // nearer. From one thread at a time.
+  void stop(Clock::time_point limit);
 
  private:
   struct State;

@@ -79,7 +79,7 @@ class HttpServerTest : public testing::Test {
   void TearDown() override {
     gate_.open();
     service_.stop();
-    http_->stop();
+    http_->stop(Clock::time_point::max());
     thread_.join();
   }
   httplib::Client client() const { return httplib::Client("127.0.0.1", port_); }
@@ -194,6 +194,14 @@ TEST_F(HttpServerTest, KeysAreAskedForButForLifeAndPage) {
   EXPECT_EQ(refused->get_header_value("WWW-Authenticate"), "Bearer");
   EXPECT_EQ(to.Post("/rerank", {{"Authorization", "Bearer wrong"}}, kBody, kJson)->status, 401);
   EXPECT_EQ(to.Post("/rerank", {{"Authorization", "Bearer secret"}}, kBody, kJson)->status, 200);
+}
+
+TEST_F(HttpServerTest, RoutesThatTakeTeisShapeTellErrorsAsItDoes) {
+  HttpOptions options;
+  options.keys = ApiKeys({"secret"});
+  start(std::move(options));
+  for (const char* path : {"/rerank", "/reranking", "/v1/reranking"})
+    EXPECT_THAT(client().Post(path, kBody, kJson)->body, HasSubstr("error_type")) << path;
 }
 
 TEST_F(HttpServerTest, ABodyIsJsonWhateverItIsCalled) {
@@ -379,6 +387,12 @@ TEST_F(HttpServerTest, ConnectionsBeyondWhatIsServedAreToldSo) {
   const std::string refused = third.read_all();
   EXPECT_THAT(refused, HasSubstr("HTTP/1.1 503"));
   EXPECT_THAT(refused, HasSubstr("Retry-After: 1"));
+  ASSERT_EQ(log().size(), 1U);
+  EXPECT_EQ(log().front().status, 503);
+  EXPECT_EQ(log().front().client, "127.0.0.1");
+  EXPECT_THAT(refused, HasSubstr("X-Request-Id: " + log().front().request_id));
+  EXPECT_THAT(service_.metrics_text().body,
+              HasSubstr("rsd_refused_total{reason=\"connections\"} 1"));
   gate_.open();
   EXPECT_THAT(served.read_all(), HasSubstr("HTTP/1.1 200"));
   EXPECT_THAT(waits.read_all(), HasSubstr("HTTP/1.1 200"));
@@ -390,9 +404,39 @@ TEST_F(HttpServerTest, WhatIsBeingServedIsFinishedWhenItStops) {
   auto response = std::async(std::launch::async,
                              [this] { return client().Post("/v1/rerank", kBody, kJson)->status; });
   gate_.wait_for_passes(1);
-  auto stopped = std::async(std::launch::async, [this] { http_->stop(); });
+  auto stopped = std::async(std::launch::async, [this] { http_->stop(Clock::time_point::max()); });
   gate_.open();
   EXPECT_EQ(response.get(), 200);
+}
+
+TEST_F(HttpServerTest, AClientThatTakesNothingIsWaitedForUntilTheLimitOfItsEnd) {
+  HttpOptions options;
+  options.request_timeout_s = 3600;
+  start(std::move(options));
+  RawClient idle(port_);
+  std::string requests;
+  for (int i = 0; i < 300; ++i)
+    requests += "GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n";
+  idle.write(requests);
+  for (std::size_t n = 0; n == 0 || n != log().size();) {  // until no more fits into the socket
+    n = log().size();
+    std::this_thread::sleep_for(100ms);
+  }
+  http_->stop(Clock::time_point::max());
+  http_->stop(Clock::now());
+  thread_.join();
+  thread_ = std::thread([] {});
+}
+
+TEST_F(HttpServerTest, PagesOfOtherSitesMayNotCallAServerWithoutAKey) {
+  start();
+  auto to = client();
+  const auto status_of = [&](const char* site) {
+    return to.Post("/v1/rerank", {{"Sec-Fetch-Site", site}}, kBody, kJson)->status;
+  };
+  EXPECT_EQ(status_of("cross-site"), 403);
+  EXPECT_EQ(status_of("same-origin"), 200);
+  EXPECT_EQ(to.Get("/", {{"Sec-Fetch-Site", "cross-site"}})->status, 200);  // a link to the page
 }
 
 TEST_F(HttpServerTest, APortThatIsTakenIsAnError) {

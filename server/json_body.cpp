@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "rsd/core/utf8.h"
 
@@ -43,6 +44,26 @@ std::string shown(const Json& value) {
   return text.substr(0, end) + "…";
 }
 
+// Looks at an object's keys as they come: the parser itself keeps one of those that are the same.
+class RepeatedKey {
+ public:
+  bool operator()(int /*depth*/, Json::parse_event_t event, Json& parsed) {
+    if (event == Json::parse_event_t::object_start) {
+      keys_.emplace_back();
+    } else if (event == Json::parse_event_t::object_end) {
+      keys_.pop_back();
+    } else if (event == Json::parse_event_t::key && !found_) {
+      if (!keys_.back().insert(parsed.get<std::string>()).second) found_ = shown(parsed);
+    }
+    return true;
+  }
+  const std::optional<std::string>& found() const noexcept { return found_; }
+
+ private:
+  std::vector<std::set<std::string>> keys_;  // of the objects that are open
+  std::optional<std::string> found_;
+};
+
 }  // namespace
 
 Result<Json> parse_body(std::string_view body, std::size_t max_depth) {
@@ -54,7 +75,9 @@ Result<Json> parse_body(std::string_view body, std::size_t max_depth) {
                    " levels at byte " + std::to_string(*at));
   }
   try {
-    Json json = Json::parse(body);
+    RepeatedKey repeated;
+    Json json = Json::parse(body, std::ref(repeated));
+    if (repeated.found()) return invalid("the key " + *repeated.found() + " is repeated");
     if (!json.is_object()) return invalid("the body must be a JSON object");
     return json;
   } catch (const Json::parse_error& error) {
@@ -105,15 +128,20 @@ std::optional<bool> Fields::flag(const char* name) {
   return false;
 }
 
-std::optional<std::size_t> Fields::whole_number(const char* name, std::size_t max) {
+std::optional<std::size_t> Fields::whole_number(const char* name, std::size_t max,
+                                                std::size_t min) {
   const Json* value = any(name);
   if (value == nullptr) return std::nullopt;
-  if (value->is_number_unsigned()) {
-    const auto number = value->get<std::uint64_t>();
-    if (number >= 1 && number <= max) return number;
+  if (value->is_number()) {
+    const auto number = value->get<double>();
+    if (number == std::floor(number) && number >= static_cast<double>(min) &&
+        number <= static_cast<double>(max)) {
+      return static_cast<std::size_t>(number);
+    }
   }
-  fail(wrong_value(name, *value, "a whole number from 1 to " + std::to_string(max)));
-  return 1;
+  fail(wrong_value(name, *value,
+                   "a whole number from " + std::to_string(min) + " to " + std::to_string(max)));
+  return min;
 }
 
 std::optional<double> Fields::positive_number(const char* name, double max) {

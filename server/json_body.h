@@ -20,7 +20,7 @@ using Json = nlohmann::json;
 using OutJson = nlohmann::ordered_json;
 
 // kInvalidInput, which names the place: broken JSON, invalid UTF-8, JSON that nests deeper than
-// `max_depth` levels, no object.
+// `max_depth` levels, no object, a key twice in one object.
 Result<Json> parse_body(std::string_view body, std::size_t max_depth);
 
 // "<field> is <value>; it must be <expected>".
@@ -37,7 +37,8 @@ class Fields {
   std::string text(const char* name);
   std::optional<std::string> optional_text(const char* name);
   std::optional<bool> flag(const char* name);
-  std::optional<std::size_t> whole_number(const char* name, std::size_t max);  // 1 to max
+  // min to max; 3.0 is whole, too.
+  std::optional<std::size_t> whole_number(const char* name, std::size_t max, std::size_t min = 1);
   std::optional<double> positive_number(const char* name, double max);
   // Of any type; null where it is absent.
   const Json* any(const char* name);

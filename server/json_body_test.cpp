@@ -22,6 +22,12 @@ TEST(JsonBody, TellsWhatIsWrongAndWhere) {
   EXPECT_THAT(message_of("{\"a\": 1e999}"), HasSubstr("number that is too large"));
 }
 
+TEST(JsonBody, AKeyStandsOnceInAnObject) {
+  EXPECT_EQ(message_of(R"({"a": {"b": 1}, "b": [{"a": 1}, {"a": 2}]})"), "");
+  EXPECT_EQ(message_of(R"({"a": 1, "b": 2, "a": 3})"), "the key \"a\" is repeated");
+  EXPECT_EQ(message_of(R"({"a": [{"b": 1, "\u0062": 2}]})"), "the key \"b\" is repeated");
+}
+
 TEST(JsonBody, DepthIsLimitedAndBracketsInStringsDoNotCount) {
   const auto nested = [](std::size_t depth) {
     return R"({"a":)" + std::string(depth - 1, '[') + std::string(depth - 1, ']') + "}";
@@ -62,8 +68,10 @@ TEST(Fields, NumbersAreHeldToTheirRange) {
     fields.positive_number("x", 100);
     EXPECT_FALSE(fields.finish()) << bad;
   }
-  const Json object = Json::parse(R"({"n": null, "x": 0.5})");
+  const Json object = Json::parse(R"({"n": null, "x": 0.5, "whole": 3.0, "none": 0})");
   Fields fields(object);
+  EXPECT_EQ(fields.whole_number("whole", 10), 3U);
+  EXPECT_EQ(fields.whole_number("none", 10, 0), 0U);
   EXPECT_EQ(fields.whole_number("n", 10), std::nullopt);
   EXPECT_EQ(fields.positive_number("x", 100), 0.5);
   EXPECT_TRUE(fields.finish());

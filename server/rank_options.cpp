@@ -7,7 +7,6 @@
 namespace rsd::server {
 namespace {
 
-constexpr std::size_t kMaxCount = 1'000'000;
 constexpr double kMaxDeadlineMs = 1e9;  // eleven days; a clock can add it
 
 // A header's number as JSON has it, so that fields and headers are held to the same; text that is
@@ -40,7 +39,6 @@ void read_common_options(Fields& fields, RankOptions& options) {
   options.decoder = fields.optional_text("decoder");
   options.budget = fields.whole_number("budget", kMaxCount);
   options.deadline_ms = fields.positive_number("deadline_ms", kMaxDeadlineMs);
-  options.top_n = fields.whole_number("top_n", kMaxCount);
   options.window = fields.whole_number("window", kMaxCount);
   options.stride = fields.whole_number("stride", kMaxCount);
   options.window_method = fields.optional_text("window_method");
@@ -48,6 +46,7 @@ void read_common_options(Fields& fields, RankOptions& options) {
 
 void read_all_options(Fields& fields, RankOptions& options) {
   read_common_options(fields, options);
+  options.top_n = fields.whole_number("top_n", kMaxCount);
   options.draft = fields.optional_text("draft");
   options.policy = fields.optional_text("policy");
 }

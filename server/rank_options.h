@@ -31,9 +31,11 @@ struct RankOptions {
 // The value of a request's header; nullopt where it is absent.
 using HeaderOf = std::function<std::optional<std::string>(const char* name)>;
 
-// decoder, budget, deadline_ms, top_n, window, stride and window_method, which every shape takes.
+inline constexpr std::size_t kMaxCount = 1'000'000;  // of anything that a call chooses
+
+// decoder, budget, deadline_ms, window, stride and window_method, which every shape takes.
 void read_common_options(Fields& fields, RankOptions& options);
-// draft and policy, too.
+// top_n, draft and policy, too.
 void read_all_options(Fields& fields, RankOptions& options);
 // X-RSD-Decoder, X-RSD-Budget and X-RSD-Deadline-Ms, for what no field has told. kInvalidInput as
 // for the fields.

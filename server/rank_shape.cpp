@@ -1,5 +1,6 @@
 #include "rank_shape.h"
 
+#include <set>
 #include <utility>
 
 #include "rsd/data/answer_writer.h"
@@ -43,6 +44,17 @@ Failure invalid(const std::string& message) {
   return {.status = 400, .message = message};
 }
 
+// Options stand beside the list: they are the same for all of it.
+std::variant<Request, Failure> parse_list_item(const Json& item, const std::string& id,
+                                               std::size_t max_candidates) {
+  if (item.is_object()) {
+    Fields fields(item);
+    fields.ignore(kRequestFields);
+    if (const auto known = fields.finish(); !known) return failure_of(known.error());
+  }
+  return parse_item(item, id, max_candidates);
+}
+
 std::optional<Failure> read_list(const Json& list, const RankLimits& limits, RankCall& call) {
   if (!list.is_array()) return invalid(wrong_value("requests", list, "an array").message());
   if (list.empty()) return invalid("requests is empty");
@@ -53,9 +65,14 @@ std::optional<Failure> read_list(const Json& list, const RankLimits& limits, Ran
                               std::to_string(limits.max_requests) + " at a time"};
   }
   call.items.reserve(list.size());
+  std::set<std::string> ids;
   for (const Json& item : list) {
     const std::string id = id_of(item, std::to_string(call.items.size()));
-    call.items.push_back({.id = id, .request = parse_item(item, id, limits.max_candidates)});
+    if (!ids.insert(id).second) {
+      call.items.push_back({.id = id, .request = invalid("the id " + id + " is repeated")});
+    } else {
+      call.items.push_back({.id = id, .request = parse_list_item(item, id, limits.max_candidates)});
+    }
   }
   return std::nullopt;
 }

@@ -74,12 +74,17 @@ std::variant<std::vector<RankEnd>, Failure> Ranker::rank(std::vector<Request> re
                                                          const Call& call) {
   const auto plan = rank_plan(options, defaults_, *engine_);
   if (!plan) return failure_of(plan.error());
+  const auto n_jobs = static_cast<std::size_t>(std::ranges::count_if(
+      requests, [](const Request& request) { return request.candidates.size() > 1; }));
+  // Prompts take time, which a server that is full doesn't have.
+  if (const auto why = scheduler_->refusal_of(n_jobs)) return refused(*why);
+  const Timeliness times =
+      timeliness(call, options.deadline_ms ? options.deadline_ms : defaults_.deadline_ms);
   std::vector<Prepared> prepared;
   prepared.reserve(requests.size());
   for (Request& request : requests)
-    prepared.push_back(prepare(std::move(request), options, *plan));
-  const auto deadline_ms = options.deadline_ms ? options.deadline_ms : defaults_.deadline_ms;
-  if (auto refusal = submit(prepared, timeliness(call, deadline_ms))) return *std::move(refusal);
+    prepared.push_back(prepare(std::move(request), options, *plan, times));
+  if (auto refusal = submit(prepared, times)) return *std::move(refusal);
   std::vector<RankEnd> ends;
   ends.reserve(prepared.size());
   for (Prepared& one : prepared) {
@@ -102,8 +107,8 @@ Result<Prompt> Ranker::prompt_of(const Request& request, const RankOptions& opti
                                         " tokens; truncate is false");
 }
 
-Ranker::Prepared Ranker::prepare(Request request, const RankOptions& options,
-                                 const RankPlan& plan) const {
+Ranker::Prepared Ranker::prepare(Request request, const RankOptions& options, const RankPlan& plan,
+                                 const Timeliness& times) const {
   const std::size_t n_items = request.candidates.size();
   Prepared prepared;
   Ranked& ranked = prepared.ranked;
@@ -113,6 +118,12 @@ Ranker::Prepared Ranker::prepare(Request request, const RankOptions& options,
   if (n_items == 1) {
     ranked.outcome.ranking = Ranking::identity(1);
     ranked.outcome.verified_prefix = 1;
+    return prepared;
+  }
+  if (const auto now = Clock::now(); times.deadline && now >= *times.deadline) {
+    ranked.outcome.ranking = Ranking::identity(n_items);
+    ranked.outcome.deadline_hit = true;
+    ranked.outcome.timing.total_ms = ms_between(*times.arrival, now);
     return prepared;
   }
   const bool is_long = n_items > plan.list.windows.size;
@@ -167,6 +178,8 @@ RankEnd Ranker::await(Prepared& prepared, const Call& call) {
     if (std::holds_alternative<HungUp>(end))
       return Failure{.status = kClientClosedRequest, .message = "the client hung up"};
     take(ranked, std::get<JobAnswer>(std::move(end)));
+  } else {
+    metrics_.observe_answer(ranked.outcome);
   }
   add_scores(ranked);
   return std::move(ranked);

@@ -28,7 +28,8 @@ class Ranker {
   ~Ranker();
 
   // One end a request, in order. They go to the scheduler together, so that all of them are refused
-  // where it has no room (Failure). A single candidate needs no LLM.
+  // where it has no room (Failure), before their prompts are built if that is known already. A
+  // single candidate needs no LLM.
   std::variant<std::vector<RankEnd>, Failure> rank(std::vector<Request> requests,
                                                    const RankOptions& options, const Call& call);
 
@@ -38,7 +39,8 @@ class Ranker {
  private:
   struct Prepared;
 
-  Prepared prepare(Request request, const RankOptions& options, const RankPlan& plan) const;
+  Prepared prepare(Request request, const RankOptions& options, const RankPlan& plan,
+                   const Timeliness& times) const;
   Result<Prompt> prompt_of(const Request& request, const RankOptions& options) const;
   std::optional<Failure> submit(std::vector<Prepared>& prepared, const Timeliness& times);
   RankEnd await(Prepared& prepared, const Call& call);

@@ -38,18 +38,19 @@ void read_texts(Fields& fields, const Json& list, const std::string& name, Reran
   }
 }
 
-// Fields that clients send and that change nothing here: of Cohere's, Jina's, vLLM's, SGLang's and
-// infinity's APIs.
+// Fields that clients send and that change nothing here.
 void ignore_foreign(Fields& fields) {
-  fields.ignore({"model", "user", "priority", "rank_fields", "max_chunks_per_doc", "normalized",
-                 "truncation", "truncate_prompt_tokens", "additional_data", "mm_processor_kwargs",
-                 "activation", "softmax", "use_activation", "encoding_format", "task", "id"});
+  // Cohere, Jina, infinity
+  fields.ignore({"model", "user", "id", "rank_fields", "max_chunks_per_doc", "return_embeddings",
+                 "normalized", "truncation", "encoding_format", "task", "additional_data"});
+  // vLLM, SGLang
+  fields.ignore({"priority", "request_id", "cache_salt", "truncate_prompt_tokens",
+                 "truncation_side", "mm_processor_kwargs", "activation", "use_activation",
+                 "softmax", "chat_template", "instruction", "instruct"});
 }
 
 void read_truncation(Fields& fields, RerankCall& call) {
-  const Json* truncate = fields.any("truncate");
-  if (truncate != nullptr && truncate->is_boolean())
-    call.options.refuse_cut = !truncate->get<bool>();
+  call.options.refuse_cut = !fields.flag("truncate").value_or(true);
   const auto direction = fields.optional_text("truncation_direction").value_or("Right");
   if (direction != "Right" && direction != "right") {
     fields.fail(wrong_value("truncation_direction", Json(direction),
@@ -57,15 +58,24 @@ void read_truncation(Fields& fields, RerankCall& call) {
   }
 }
 
+// As the server has it whose route it is: Jina and vLLM tell the texts, Cohere's second API,
+// llama-server and TEI don't.
+bool returns_documents(RerankRoute route, bool is_tei) {
+  return !is_tei && (route == RerankRoute::kV1 || route == RerankRoute::kPlain);
+}
+
 void read_options(Fields& fields, RerankCall& call) {
   read_common_options(fields, call.options);
+  // What vLLM's clients send for all.
+  if (const auto top_n = fields.whole_number("top_n", kMaxCount, 0); top_n != 0)
+    call.options.top_n = top_n;
   call.options.max_text_tokens = fields.whole_number("max_tokens_per_doc", kMaxTextTokens);
   if (const auto limit = fields.whole_number("max_doc_length", kMaxTextTokens);
       limit && !call.options.max_text_tokens) {
     call.options.max_text_tokens = limit;
   }
   call.raw_scores = fields.flag("raw_scores").value_or(false);
-  const bool text = fields.flag("return_text").value_or(false);
+  const bool text = fields.flag("return_text").value_or(call.return_documents);
   call.return_documents = fields.flag("return_documents").value_or(text);
   read_truncation(fields, call);
   ignore_foreign(fields);
@@ -114,27 +124,31 @@ OutJson results_of(const RerankAnswer& answer) {
 
 }  // namespace
 
+bool takes_tei(RerankRoute route) {
+  return route == RerankRoute::kPlain || route == RerankRoute::kLlamaServer;
+}
+
 ParsedRerank parse_rerank(const Json& body, RerankRoute route, std::size_t max_documents) {
   ParsedRerank parsed;
   RerankCall call;
   Fields fields(body);
   const Json* documents = fields.any("documents");
   const Json* texts = fields.any("texts");
-  call.is_tei = texts != nullptr && documents == nullptr && route == RerankRoute::kPlain;
+  call.is_tei = texts != nullptr && documents == nullptr && takes_tei(route);
+  call.return_documents = returns_documents(route, call.is_tei);
   parsed.dialect = call.is_tei ? Dialect::kTei : Dialect::kRerank;
   const auto refused = [&](int status, const std::string& message) {
     parsed.failure = Failure{.status = status, .message = message};
     return parsed;
   };
-  const int invalid_status = call.is_tei ? 422 : 400;
   const std::string name = documents != nullptr || texts == nullptr ? "documents" : "texts";
   const Json* list = documents != nullptr ? documents : texts;
-  if (list == nullptr) return refused(invalid_status, name + " is missing");
+  if (list == nullptr) return refused(400, name + " is missing");
   if (documents != nullptr && texts != nullptr) {
-    return refused(invalid_status, "documents and texts are both there; one of them is enough");
+    return refused(400, "documents and texts are both there; one of them is enough");
   }
   if (!list->is_array()) {
-    return refused(invalid_status, wrong_value(name, *list, "an array").message());
+    return refused(400, wrong_value(name, *list, "an array").message());
   }
   if (list->empty()) {
     parsed.failure = Failure{.status = 400, .message = name + " is empty", .is_empty_list = true};
@@ -147,8 +161,7 @@ ParsedRerank parse_rerank(const Json& body, RerankRoute route, std::size_t max_d
   call.query = fields.text("query");
   read_texts(fields, *list, name, call);
   read_options(fields, call);
-  if (const auto done = fields.finish(); !done)
-    return refused(invalid_status, done.error().message());
+  if (const auto done = fields.finish(); !done) return refused(400, done.error().message());
   parsed.call = std::move(call);
   return parsed;
 }

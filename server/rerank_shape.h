@@ -24,10 +24,12 @@ struct RerankCall {
 };
 
 // Which API's route was called: they differ in their answers' small print.
-enum class RerankRoute { kV1, kV2, kPlain };
+enum class RerankRoute { kV1, kV2, kPlain, kLlamaServer };
 
-// `texts` in place of `documents` is TEI's shape on kPlain, and another name for it elsewhere.
-// A Failure of 400 or 422: a field that is missing, unknown or of the wrong type, no documents;
+// `texts` in place of `documents` is TEI's shape there, and another name for it elsewhere.
+bool takes_tei(RerankRoute route);
+
+// A Failure of 400: a field that is missing, unknown or of the wrong type, no documents;
 // of 413: more than `max_documents`.
 struct ParsedRerank {
   std::optional<RerankCall> call;

@@ -64,14 +64,24 @@ void Scheduler::make_batch() {
 
 // ---- The clients' side ------------------------------------------------------------------------
 
+std::optional<Refusal> Scheduler::refusal_of(std::size_t n_jobs) const {
+  const Lock lock(mutex_);
+  return refusal_under_lock(n_jobs);
+}
+
+std::optional<Refusal> Scheduler::refusal_under_lock(std::size_t n_jobs) const {
+  if (draining_) return Refusal::kDraining;
+  if (queue_.size() + n_jobs > limits_.queue) return Refusal::kFull;
+  return std::nullopt;
+}
+
 std::variant<std::vector<Scheduler::JobHandle>, Refusal> Scheduler::submit(
     std::vector<JobRequest> requests) {
   std::vector<JobHandle> jobs;
   jobs.reserve(requests.size());
   {
     const Lock lock(mutex_);
-    if (draining_) return Refusal::kDraining;
-    if (queue_.size() + requests.size() > limits_.queue) return Refusal::kFull;
+    if (const auto refusal = refusal_under_lock(requests.size())) return *refusal;
     const auto now = Clock::now();
     for (JobRequest& request : requests) {
       auto job = std::make_shared<Job>();

@@ -62,6 +62,9 @@ class Scheduler {
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
 
+  // Would so many be refused now? For what is done before they are submitted.
+  std::optional<Refusal> refusal_of(std::size_t n_jobs) const;
+
   // All of them or none. Each must be waited for or cancelled.
   std::variant<std::vector<JobHandle>, Refusal> submit(std::vector<JobRequest> requests);
 
@@ -87,6 +90,7 @@ class Scheduler {
  private:
   using Lock = std::unique_lock<std::mutex>;
 
+  std::optional<Refusal> refusal_under_lock(std::size_t n_jobs) const;
   void work();
   bool wait_for_work();
   void drop_cancelled();

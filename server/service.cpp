@@ -94,9 +94,9 @@ void Service::stop() {
   if (started_) ranker_->scheduler().stop();
 }
 
-std::optional<Failure> Service::unavailable() const {
+std::optional<Failure> Service::unavailable(Phase phase) {
   constexpr long kRetrySeconds = 5;
-  switch (phase()) {
+  switch (phase) {
     case Phase::kReady:
       return std::nullopt;
     case Phase::kLoading:
@@ -109,13 +109,23 @@ std::optional<Failure> Service::unavailable() const {
   return std::nullopt;
 }
 
+// Nothing where ranking calls are taken.
+std::optional<Failure> Service::refuse_ranking() {
+  const Phase now = phase();
+  if (now != Phase::kReady) metrics_.count_refused(now == Phase::kLoading ? "loading" : "draining");
+  return unavailable(now);
+}
+
 Reply Service::rerank(const Call& call, RerankRoute route) {
-  const Dialect unread = route == RerankRoute::kPlain ? Dialect::kTei : Dialect::kRerank;
-  if (const auto failure = unavailable()) return error_reply(*failure, unread);
+  const Dialect unread = takes_tei(route) ? Dialect::kTei : Dialect::kRerank;
+  if (const auto failure = refuse_ranking()) return error_reply(*failure, unread);
   const auto body = parse_body(call.body, limits_.max_depth);
   if (!body) return error_reply(failure_of(body.error()), unread);
   ParsedRerank parsed = parse_rerank(*body, route, limits_.max_candidates);
-  const auto refuse = [&](const Failure& failure) { return error_reply(failure, parsed.dialect); };
+  const auto refuse = [&](const Failure& failure) {
+    const bool is_tei = parsed.dialect == Dialect::kTei;
+    return error_reply(is_tei ? as_tei(failure) : failure, parsed.dialect);
+  };
   if (parsed.failure) return refuse(*parsed.failure);
   RerankCall& wanted = *parsed.call;
   if (auto read = read_option_headers(call.header_of, wanted.options); !read)
@@ -134,7 +144,7 @@ Reply Service::rerank(const Call& call, RerankRoute route) {
 
 Reply Service::rank(const Call& call) {
   const auto refuse = [](const Failure& failure) { return error_reply(failure, Dialect::kRerank); };
-  if (const auto failure = unavailable()) return refuse(*failure);
+  if (const auto failure = refuse_ranking()) return refuse(*failure);
   const auto body = parse_body(call.body, limits_.max_depth);
   if (!body) return refuse(failure_of(body.error()));
   auto parsed =
@@ -161,12 +171,12 @@ Reply Service::health() const {
 }
 
 Reply Service::ready() const {
-  if (const auto failure = unavailable()) return error_reply(*failure, Dialect::kRerank);
+  if (const auto failure = unavailable(phase())) return error_reply(*failure, Dialect::kRerank);
   return json_reply({{"status", "ready"}});
 }
 
 Reply Service::models() const {
-  if (const auto failure = unavailable()) return error_reply(*failure, Dialect::kRerank);
+  if (const auto failure = unavailable(phase())) return error_reply(*failure, Dialect::kRerank);
   const RankingEngine& engine = ranker_->engine();
   const auto max_candidates = [&](Task task) {
     return std::min(engine.max_candidates(task), limits_.max_candidates);

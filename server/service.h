@@ -53,7 +53,8 @@ class Service {
     if (draining_) return Phase::kDraining;
     return started_ ? Phase::kReady : Phase::kLoading;
   }
-  std::optional<Failure> unavailable() const;
+  static std::optional<Failure> unavailable(Phase phase);
+  std::optional<Failure> refuse_ranking();
 
   const ServiceLimits limits_;
   const RankDefaults defaults_;

@@ -18,7 +18,11 @@ using testing::HasSubstr;
 
 class ServiceTest : public testing::Test {
  protected:
-  ServiceTest() { service_.start(std::make_unique<SyntheticEngine>(gate_), CostModel()); }
+  ServiceTest() {
+    auto engine = std::make_unique<SyntheticEngine>(gate_);
+    engine_ = engine.get();
+    service_.start(std::move(engine), CostModel());
+  }
   void TearDown() override { gate_.open(); }
 
   Call call(const std::string& body) {
@@ -82,6 +86,7 @@ class ServiceTest : public testing::Test {
   }
 
   Gate gate_;
+  SyntheticEngine* engine_ = nullptr;  // the service's
   std::map<std::string, std::string> headers_;
   std::atomic<bool> hung_up_{false};
   Service service_{{.max_candidates = 50, .jobs = {.queue = 3, .parallel = 1}},
@@ -94,7 +99,8 @@ class ServiceTest : public testing::Test {
 // ---- rerank -----------------------------------------------------------------------------------
 
 TEST_F(ServiceTest, RerankIsSortedAndScoredAndCounted) {
-  const Reply reply = rerank(R"({"model":"any","query":"q","documents":)" + documents(8) + "}");
+  const Reply reply = rerank(R"({"model":"any","query":"q","return_documents":false,"documents":)" +
+                             documents(8) + "}");
   ASSERT_EQ(reply.status, 200) << reply.body;
   const Json body = json_of(reply);
   EXPECT_EQ(indices(body["results"]), target("q", 8));
@@ -137,6 +143,38 @@ TEST_F(ServiceTest, TopNMayBeLargerThanTheList) {
   EXPECT_EQ(body["results"].size(), 2U);
 }
 
+TEST_F(ServiceTest, ATopNOf0IsAll) {
+  const Json body = json_of(rerank(R"({"query":"q","documents":["a","b"],"top_n":0})"));
+  EXPECT_EQ(body["results"].size(), 2U);
+  EXPECT_EQ(body["usage"]["verified_prefix"], 2);
+}
+
+TEST_F(ServiceTest, DocumentsAreToldAsTheRoutesOwnServerTellsThem) {
+  const auto has_text = [&](RerankRoute route, const std::string& list, const std::string& more) {
+    const Json body =
+        json_of(rerank("{\"query\":\"q\",\"" + list + R"(":["a","b"])" + more + "}", route));
+    const Json& first = body.is_array() ? body[0] : body["results"][0];
+    return first.contains("document") || first.contains("text");
+  };
+  EXPECT_TRUE(has_text(RerankRoute::kV1, "documents", ""));
+  EXPECT_TRUE(has_text(RerankRoute::kPlain, "documents", ""));
+  EXPECT_FALSE(has_text(RerankRoute::kPlain, "documents", R"(,"return_documents":false)"));
+  EXPECT_FALSE(has_text(RerankRoute::kPlain, "texts", ""));
+  EXPECT_TRUE(has_text(RerankRoute::kPlain, "texts", R"(,"return_text":true)"));
+  for (const RerankRoute route : {RerankRoute::kV2, RerankRoute::kLlamaServer}) {
+    EXPECT_FALSE(has_text(route, "documents", ""));
+    EXPECT_TRUE(has_text(route, "documents", R"(,"return_documents":true)"));
+  }
+}
+
+TEST_F(ServiceTest, FieldsOfOtherServersThatChangeNothingAreTaken) {
+  const Reply reply = rerank(
+      R"({"query":"q","documents":["a","b"],"truncation_side":"left","request_id":"x",
+          "cache_salt":"x","instruction":"x","chat_template":"x","instruct":"x",
+          "return_embeddings":false,"priority":0,"user":"x"})");
+  EXPECT_EQ(reply.status, 200) << reply.body;
+}
+
 TEST_F(ServiceTest, FieldsAndHeadersChooseTheDecoding) {
   headers_ = {{"X-RSD-Decoder", "rsd"}, {"X-RSD-Budget", "2"}};
   const std::string documents_of_20 = R"("query":"q","documents":)" + documents(20);
@@ -167,7 +205,9 @@ TEST_F(ServiceTest, BadRerankRequestsAreToldSo) {
       {R"({"query":"q","documents":["a"," "]})", 400, "documents[1] is empty"},
       {R"({"query":" ","documents":["a"]})", 400, "query is empty"},
       {R"({"query":5,"documents":["a"]})", 400, "query is 5"},
-      {R"({"query":"q","documents":["a"],"top_n":0})", 400, "top_n is 0"},
+      {R"({"query":"q","documents":["a"],"top_n":-1})", 400, "top_n is -1"},
+      {R"({"query":"q","documents":["a"],"truncate":"yes"})", 400, "truncate is"},
+      {R"({"query":"q","documents":["a"],"query":"p"})", 400, "query"},
       {R"({"query":"q","documents":["a","b"],"decoder":"best"})", 400, "decoder"},
       {R"({"query":"q","documents":["a"],"topn":1})", 400, "topn"},
       {R"({"query":"q","documents":["a"],"truncation_direction":"Left"})", 400, "Left"},
@@ -224,6 +264,7 @@ TEST_F(ServiceTest, OneDocumentNeedsNoLlm) {
   EXPECT_EQ(indices(json_of(reply)["results"]), std::vector<std::size_t>{0});
   EXPECT_EQ(header(reply, "X-RSD-Encodings"), "0");
   EXPECT_EQ(gate_.n_passes(), 0U);
+  EXPECT_THAT(service_.metrics_text().body, HasSubstr("rsd_rankings_total 1"));
 }
 
 TEST_F(ServiceTest, TeisShapeIsABareArray) {
@@ -250,6 +291,28 @@ TEST_F(ServiceTest, TeisErrorsAreItsOwn) {
   refused(R"({"query":"q","texts":[]})", 400, "empty");
   refused(R"({"query":"q","texts":[5]})", 422, "validation");
   refused(R"({"query":"q","texts":["a"],"truncation_direction":"Left"})", 422, "validation");
+  refused(R"({"query":"q","texts":["a"],"truncate":"yes"})", 422, "validation");
+  refused(R"({"query":"q","texts":["a"],"decoder":"best"})", 422, "validation");
+  headers_ = {{"X-RSD-Budget", "none"}};
+  refused(R"({"query":"q","texts":["a"]})", 422, "validation");
+}
+
+TEST(Service, TellsOfAFailedLlmAsTheShapesOwnServerDoes) {
+  Gate gate;
+  Service service({}, {.decoding = {.decoder = DecoderKind::kAr}});
+  auto engine = std::make_unique<SyntheticEngine>(gate);
+  engine->failing_encoding = 0;
+  service.start(std::move(engine), CostModel());
+  const auto status_of = [&](const char* body) {
+    const Call call{.body = body,
+                    .header_of = [](const char*) { return std::nullopt; },
+                    .hung_up = [] { return false; },
+                    .request_id = "call-1",
+                    .arrival = Clock::now()};
+    return service.rerank(call, RerankRoute::kPlain).status;
+  };
+  EXPECT_EQ(status_of(R"({"query":"q","documents":["a","b"]})"), 500);
+  EXPECT_EQ(status_of(R"({"query":"q","texts":["a","b"]})"), 424);
 }
 
 TEST_F(ServiceTest, DocumentsOnThePlainRouteGetTheObject) {
@@ -313,6 +376,15 @@ TEST_F(ServiceTest, AListKeepsItsOrderAndAnItemThatFailsTakesNoOtherAlong) {
   EXPECT_EQ(answers[2]["ranking"], Json::array({"c"}));
 }
 
+TEST_F(ServiceTest, AListsItemsHaveIdsOfTheirOwnAndNoOptions) {
+  const std::string list = R"(,"query":"q","candidates":[{"id":"c","text":"1"}])";
+  const Json answers = json_of(rank(R"({"requests":[{"id":"a")" + list + R"(},{"id":"a")" + list +
+                                    R"(},{"id":"b")" + list + R"(,"budget":1}]})"))["answers"];
+  EXPECT_TRUE(answers[0].contains("ranking"));
+  EXPECT_EQ(answers[1]["error"]["message"], "the id a is repeated");
+  EXPECT_EQ(answers[2]["error"]["message"], "the field \"budget\" is unknown");
+}
+
 TEST_F(ServiceTest, BadRankRequestsAreToldSo) {
   expect_refused(rank("{}"), 400, "query or history is missing");
   expect_refused(rank(R"({"query":"q"})"), 400, "candidates is missing");
@@ -346,6 +418,7 @@ TEST_F(ServiceTest, AFullQueueIs429WithRetryAfter) {
   EXPECT_EQ(refused.status, 429);
   EXPECT_GE(std::stoi(header(refused, "Retry-After")), 1);
   EXPECT_EQ(json_of(refused)["error"]["type"], "overloaded_error");
+  EXPECT_EQ(engine_->n_prompts, 4U) << "none for who is refused";
   gate_.open();
   for (auto& call : calls)
     EXPECT_EQ(call.get().status, 200);
@@ -358,6 +431,17 @@ TEST_F(ServiceTest, ADeadlineGivesTheBestOrderSoFarAndNoError) {
   EXPECT_EQ(indices(json_of(reply)["results"]), (std::vector<std::size_t>{0, 1, 2}));
   EXPECT_EQ(header(reply, "X-RSD-Deadline-Hit"), "true");
   EXPECT_EQ(header(reply, "X-RSD-Encodings"), "0");
+}
+
+TEST_F(ServiceTest, ADeadlineThatIsOverNeedsNoPrompt) {
+  const std::string body = R"({"query":"q","documents":["a","b","c"],"deadline_ms":20})";
+  Call late = call(body);
+  late.arrival -= 1s;
+  const Reply reply = service_.rerank(late, RerankRoute::kV1);
+  EXPECT_EQ(indices(json_of(reply)["results"]), (std::vector<std::size_t>{0, 1, 2}));
+  EXPECT_EQ(header(reply, "X-RSD-Deadline-Hit"), "true");
+  EXPECT_EQ(engine_->n_prompts, 0U);
+  EXPECT_THAT(service_.metrics_text().body, HasSubstr("rsd_deadline_hits_total 1"));
 }
 
 TEST_F(ServiceTest, AClientThatHangsUpIsCancelled) {
@@ -377,6 +461,7 @@ TEST_F(ServiceTest, DrainingRefusesAndFinishes) {
   const Reply reply = rerank(R"({"query":"q","documents":["a","b"]})");
   expect_refused(reply, 503, "shutting down");
   EXPECT_NE(header(reply, "Retry-After"), "");
+  EXPECT_THAT(service_.metrics_text().body, HasSubstr("rsd_refused_total{reason=\"draining\"} 1"));
 }
 
 TEST(Service, IsNotReadyBeforeTheModelIsThere) {
@@ -386,6 +471,7 @@ TEST(Service, IsNotReadyBeforeTheModelIsThere) {
   EXPECT_EQ(service.models().status, 503);
   EXPECT_EQ(service.rerank({}, RerankRoute::kV2).status, 503);
   EXPECT_THAT(service.metrics_text().body, HasSubstr("rsd_ready 0"));
+  EXPECT_THAT(service.metrics_text().body, HasSubstr("rsd_refused_total{reason=\"loading\"} 1"));
 }
 
 TEST_F(ServiceTest, MetricsTellWhatWasDone) {

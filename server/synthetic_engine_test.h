@@ -1,6 +1,7 @@
 // An engine on made-up logits, for the server's tests: a pass can be held until the test lets go.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <functional>
@@ -72,6 +73,7 @@ class SyntheticEngine final : public RankingEngine, public BatchScorer {
   std::size_t max_candidates(Task /*task*/) const override { return kMaxCandidates; }
   Result<Prompt> prompt(const Request& request,
                         std::optional<std::size_t> max_text_tokens) const override {
+    ++n_prompts;
     const std::size_t n_items = request.candidates.size();
     if (n_items > kMaxCandidates) return Error(ErrorCode::kUnsupported, "too many candidates");
     Prompt prompt;
@@ -120,6 +122,7 @@ class SyntheticEngine final : public RankingEngine, public BatchScorer {
   }
 
   std::optional<std::size_t> failing_encoding;
+  mutable std::atomic<std::size_t> n_prompts{0};  // that were built
 
  private:
   Gate& gate_;

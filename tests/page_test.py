@@ -5,7 +5,8 @@ Usage: page_test.py RSD [unittest's arguments]
 The same flows run against a stand-in server (tests/support/page_server.py), which can also be made
 to refuse, and against `rsd serve`: on a tiny random model and, where it is there, the default one.
 Needs chromium and chromedriver (Debian: chromium, chromium-driver) and the Python package selenium;
-without them every test is skipped. Speaks to 127.0.0.1 only.
+without them these tests are skipped. Speaks to 127.0.0.1 only. What the page says of answers that no
+small server gives at will is tested in node, where that is installed.
 """
 
 import json
@@ -17,6 +18,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import unittest
 import urllib.error
@@ -535,6 +537,34 @@ class OnDefaultModel(PageCase):
         firsts = [column.find_element(By.TAG_NAME, "li").get_attribute("data-item")
                   for column in self.all(".ranking")]  # fmt: skip
         self.assertEqual(len(set(firsts)), 1)
+
+
+@unittest.skipUnless(shutil.which("node"), "not installed: node")
+class Sentences(unittest.TestCase):
+    def of_the_answer(self, **answer):
+        request = {"candidates": [{"id": id, "text": "x"} for id in "abc"]}
+        answer = {"ranking": ["b", "a", "c"], "verified_prefix": 0, "rounds": [], **answer}
+        with tempfile.TemporaryDirectory() as folder:
+            page = pathlib.Path(folder)
+            for name in ["trajectory.js", "ranking.js"]:
+                shutil.copy(ROOT / "server" / "page" / name, page / name)
+            (page / "package.json").write_text('{"type": "module"}')
+            (page / "say.js").write_text(
+                "import { describe, trajectory } from './trajectory.js';"
+                f"const run = trajectory({json.dumps(request)}, {json.dumps(answer)});"
+                "console.log(describe(run, run.steps.length - 1));")
+            return subprocess.run(["node", page / "say.js"], check=True, capture_output=True,
+                                  text=True, timeout=PATIENCE).stdout.strip()
+
+    def test_an_answer_without_encodings_is_the_input_order(self):
+        self.assertIn("No encoding was made", self.of_the_answer(encodings=0))
+        self.assertIn("No encoding was made", self.of_the_answer(encodings=0, windows={"count": 0}))
+
+    def test_a_list_of_windows_has_no_rounds_but_encodings(self):
+        said = self.of_the_answer(encodings=15, verified_prefix=1,
+                                  windows={"count": 9, "confirmed_prefix": 1})
+        self.assertEqual(said, "The answer, of 9 windows: 1 of 3 verified. The rounds within "
+                               "windows aren’t shown.")
 
 
 if __name__ == "__main__":

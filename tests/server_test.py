@@ -207,6 +207,12 @@ class Limits(unittest.TestCase):
             self.assertEqual(server.get("/v1/models").status, 401)
             headers = {"Authorization": "Bearer k"}
             self.assertEqual(server.get("/v1/models", headers).status, 200)
+        with serve(env={**os.environ, "RSD_API_KEY": " k\n"}) as server:
+            self.assertEqual(server.get("/v1/models", headers).status, 200)
+        blank = subprocess.run([RSD, "serve", "--port", "0", "-m", MODEL], capture_output=True,
+                               env={**os.environ, "RSD_API_KEY": ""}, timeout=60)
+        self.assertEqual(blank.returncode, 5)
+        self.assertIn(b"RSD_API_KEY holds no API key", blank.stderr)
 
     def test_a_deadline_gives_an_order_not_an_error(self):
         with serve() as server:
@@ -257,6 +263,29 @@ class Limits(unittest.TestCase):
             self.assertEqual(server.get("/health").status, 200)
             one.close()
             self.assertEqual(server.stop(), 0)
+
+    def reader_that_stops_reading(self, server):
+        one = socket.create_connection(("127.0.0.1", server.port))
+        one.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 300)
+        name = 'rsd_http_requests_total{route="/openapi.json",status="200"}'
+        served = None  # until no more fits into the socket
+        while served is None or served != server.metric(name):
+            served = server.metric(name)
+            time.sleep(0.2)
+        return one
+
+    def test_a_reader_that_stops_reading_keeps_the_server_no_longer_than_the_drain(self):
+        with serve("--request-timeout", 3600, "--drain-timeout", 1) as server:
+            with self.reader_that_stops_reading(server):
+                self.assertEqual(server.stop(), 0)
+
+    def test_a_second_signal_does_not_wait_for_readers(self):
+        with serve("--request-timeout", 3600, "--drain-timeout", 3600) as server:
+            with self.reader_that_stops_reading(server):
+                server.process.send_signal(signal.SIGTERM)
+                time.sleep(0.5)  # signals that come together are one
+                self.assertIsNone(server.process.poll())
+                self.assertEqual(server.stop(), 0)
 
 
 class Life(unittest.TestCase):

@@ -112,10 +112,10 @@ function timesOf(rounds, timing) {
 }
 
 // What happened at a step, in a sentence or two.
-export function describe({ steps, k }, index) {
+export function describe({ steps, k, answer }, index) {
   const step = steps[index];
   if (step.kind === 'input') return 'The input order. Nothing is encoded yet.';
-  if (step.kind === 'answer') return describeAnswer(step, steps.length - 2, k);
+  if (step.kind === 'answer') return describeAnswer(step, answer, k);
   const known = `${step.known.length} of ${k} known.`;
   const round = `Round ${step.encodings}: `;
   if (step.proposed === 0) {
@@ -133,9 +133,13 @@ export function describe({ steps, k }, index) {
   return `${round}${step.proposed} proposed, the LLM agrees with all of them${next}. ${known}`;
 }
 
-function describeAnswer(step, rounds, k) {
+function describeAnswer(step, { encodings, windows }, k) {
   const verified = step.known.length;
-  if (rounds === 0) return 'The answer. No encoding was made: this is the input order.';
+  if (encodings === 0) return 'The answer. No encoding was made: this is the input order.';
   if (verified === k) return 'The answer: the LLM’s own ranking, every position verified.';
+  if (windows) {
+    return `The answer, of ${windows.count} windows: ${verified} of ${k} verified. ` +
+      'The rounds within windows aren’t shown.';
+  }
   return `The answer: ${verified} of ${k} verified; the rest is in the policy’s order.`;
 }
