@@ -2,6 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <chrono>
+#include <cstdint>
 #include <cstdlib>
 
 #include "option_checks.h"
@@ -54,6 +56,14 @@ void add_remote_options(CLI::App& command, RemoteEngineOptions& options) {
       ->check(not_empty())
       ->type_name("NAME")
       ->group(group);
+  constexpr std::uint64_t kDay = 86'400'000;
+  command
+      .add_option("--engine-timeout-ms", options.timeout_ms,
+                  "How long an answer of the server may take; then the question goes to another "
+                  "one. Without it 60000")
+      ->check(whole_number(1, kDay))
+      ->type_name("MS")
+      ->group(group);
 }
 
 Result<void> check_remote_options(const RemoteEngineOptions& options) {
@@ -66,6 +76,8 @@ Result<void> check_remote_options(const RemoteEngineOptions& options) {
     return refuse("--engine-url is for --engine vllm or sglang");
   if (!options.is_remote() && !options.model.empty())
     return refuse("--engine-model is for --engine vllm or sglang");
+  if (!options.is_remote() && options.timeout_ms)
+    return refuse("--engine-timeout-ms is for --engine vllm or sglang");
   return {};
 }
 
@@ -75,6 +87,8 @@ RemoteOptions remote_options(const RemoteEngineOptions& options) {
   remote.urls = options.urls;
   remote.model = options.model;
   if (const char* key = std::getenv(kKeyVariable)) remote.api_key = key;
+  if (options.timeout_ms)
+    remote.patience.answer_timeout = std::chrono::milliseconds(*options.timeout_ms);
   remote.log = remote_log_sink();
   return remote;
 }

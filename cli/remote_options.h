@@ -2,6 +2,8 @@
 #pragma once
 
 #include <CLI/App.hpp>
+#include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,11 +18,12 @@ struct RemoteEngineOptions {
   std::string engine = kLocalEngine;
   std::vector<std::string> urls;
   std::string model;  // empty = what the server says
+  std::optional<std::size_t> timeout_ms;
 
   bool is_remote() const { return engine != kLocalEngine; }
 };
 
-// --engine, --engine-url, --engine-model.
+// --engine, --engine-url, --engine-model, --engine-timeout-ms.
 void add_remote_options(CLI::App& command, RemoteEngineOptions& options);
 
 // kInvalidArgument: options that contradict each other.

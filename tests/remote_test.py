@@ -3,9 +3,11 @@
 Usage: remote_test.py RSD FAKE_ENGINE [unittest's arguments]
 """
 
+import contextlib
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
@@ -164,6 +166,32 @@ class RemoteRank(unittest.TestCase):
             self.assertEqual(same.returncode, OK, same.stderr)
 
 
+class RemoteReplicas(unittest.TestCase):
+    def test_those_that_hang_lose_no_request(self):
+        lines = [json.dumps({**request_of(8), "id": f"q{n}"}) + "\n" for n in range(20)]
+        engines = [FakeEngine() for _ in range(3)]
+        with contextlib.ExitStack() as stack:
+            urls = [stack.enter_context(engine) for engine in engines]
+            arguments = [argument for url in urls for argument in ("--engine-url", url)]
+            process = stack.enter_context(subprocess.Popen(
+                [RSD, "rank", "--requests", "-", "-m", MODEL, "--engine", "vllm", *arguments,
+                 "--engine-timeout-ms", "1500", "--parallel", "6"],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                env={**os.environ, "no_proxy": "127.0.0.1"}))
+            process.stdin.write(lines[0])
+            process.stdin.flush()
+            first = process.stdout.readline()
+            for engine in engines[:2]:
+                engine.process.send_signal(signal.SIGSTOP)
+                stack.callback(engine.process.send_signal, signal.SIGCONT)
+            rest, log = process.communicate("".join(lines[1:]), timeout=120)
+        self.assertEqual(process.returncode, OK, log)
+        answers = [json.loads(line) for line in (first + rest).splitlines()]
+        self.assertEqual([answer["id"] for answer in answers], [f"q{n}" for n in range(20)])
+        self.assertTrue(all(answer["encodings"] > 0 for answer in answers))
+        self.assertIn("is left alone", log)
+
+
 class RemoteEval(unittest.TestCase):
     def test_evaluates(self):
         with tempfile.TemporaryDirectory() as folder, FakeEngine() as url:
@@ -214,12 +242,17 @@ class RemoteOptions(unittest.TestCase):
         self.assert_refused("needs --engine-url", "--engine", "vllm")
         self.assert_refused("--engine-url is for", *url)
         self.assert_refused("--engine-model is for", "--engine-model", "m")
+        self.assert_refused("--engine-timeout-ms is for", "--engine-timeout-ms", "100")
         self.assert_refused("--lora is for", "--engine", "vllm", *url, "--lora", "x.gguf")
         self.assert_refused("--gpu-layers is for", "--engine", "sglang", *url, "-ngl", "3")
 
     def test_unknown_engines_and_addresses_are_refused(self):
         self.assert_refused("vllm", "--engine", "tgi")
         self.assert_refused("http://", "--engine", "vllm", "--engine-url", "127.0.0.1:8000")
+        self.assert_refused("port", "--engine", "vllm", "--engine-url", "http://127.0.0.1:99999")
+        self.assert_refused("host", "--engine", "vllm", "--engine-url", "http://a,http://b")
+        self.assert_refused("0", "--engine", "vllm", "--engine-url", "http://127.0.0.1:1",
+                            "--engine-timeout-ms", "0")
 
     def test_commands_that_need_the_llm_itself_take_no_remote_one(self):
         done = run("bench", "--requests", EXAMPLES, "-m", MODEL, "--out", "x", "--engine", "vllm")

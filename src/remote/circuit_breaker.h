@@ -8,9 +8,10 @@
 
 namespace rsd {
 
-// Closed: questions go out. Open, after some failures in a row: none does, for a while. Then one
-// may try: its success closes the circuit, its failure opens it for twice as long. Has no clock of
-// its own. Not thread-safe.
+// Closed: questions go out. Open, after some failures in a row or one that is enough: none does,
+// for a while. Then it is looked whether the replica is there, at no question's expense, and if so
+// one question may try: its success closes the circuit. A failure of either opens it for twice as
+// long. Has no clock of its own. Not thread-safe.
 class CircuitBreaker {
  public:
   struct Limits {
@@ -21,47 +22,69 @@ class CircuitBreaker {
 
   explicit CircuitBreaker(const Limits& limits) : limits_(limits), open_time_(limits.open_time) {}
 
-  bool allows(Clock::time_point now) const {
-    return !is_open_ || (!is_trying_ && now >= open_until_);
+  bool allows() const { return state_ == State::kClosed || state_ == State::kReady; }
+  bool is_open() const { return state_ != State::kClosed; }
+  bool wants_check(Clock::time_point now) const {
+    return state_ == State::kOpen && now >= open_until_;
   }
-  // When it may allow a question; the past, where it does now. While one tries, its outcome
-  // decides.
-  Clock::time_point next_try() const { return is_open_ ? open_until_ : Clock::time_point::min(); }
-  bool is_open() const { return is_open_; }
+  // A check or a question is under way that will tell.
+  bool is_on_trial() const { return state_ == State::kChecking || state_ == State::kTrying; }
+  // When a check may be made; the past, where none is to be waited for.
+  Clock::time_point next_check() const {
+    return state_ == State::kOpen ? open_until_ : Clock::time_point::min();
+  }
+
+  void note_check_start() { state_ = State::kChecking; }
+  void note_check(Clock::time_point now, bool is_there) {
+    if (state_ != State::kChecking) return;  // an older question has told meanwhile
+    if (is_there) {
+      state_ = State::kReady;
+    } else {
+      open_for_longer(now);
+    }
+  }
 
   // A question that was allowed goes out. True: it is the one that tries.
   bool note_start() {
-    is_trying_ = is_open_;
-    return is_trying_;
+    const bool tries = state_ == State::kReady;
+    if (tries) state_ = State::kTrying;
+    return tries;
   }
   void note_success() {
-    is_open_ = is_trying_ = false;
+    state_ = State::kClosed;
     n_failures_ = 0;
     open_time_ = limits_.open_time;
   }
   // `tried`: as note_start() said of the question. One that went out before the circuit opened and
   // fails behind that tells nothing new.
   void note_failure(Clock::time_point now, bool tried) {
-    ++n_failures_;
-    if (tried) open_time_ = std::min(2 * open_time_, limits_.max_open_time);
-    if (tried || (!is_open_ && n_failures_ >= limits_.failures_to_open)) open(now);
+    if (tried || ++n_failures_ >= limits_.failures_to_open) trip(now, tried);
+  }
+  // The same, of a failure that is enough by itself.
+  void trip(Clock::time_point now, bool tried) {
+    if (tried) return open_for_longer(now);
+    if (state_ == State::kClosed) open(now);
   }
   // A question was given up: nothing is known of what would have become of it.
   void note_cancelled(bool tried) {
-    if (tried) is_trying_ = false;
+    if (tried) state_ = State::kReady;
   }
 
  private:
+  enum class State { kClosed, kOpen, kChecking, kReady, kTrying };
+
   void open(Clock::time_point now) {
-    is_open_ = true;
-    is_trying_ = false;
+    state_ = State::kOpen;
     open_until_ = now + open_time_;
+  }
+  void open_for_longer(Clock::time_point now) {
+    open_time_ = std::min(2 * open_time_, limits_.max_open_time);
+    open(now);
   }
 
   Limits limits_;
   Clock::duration open_time_;
-  bool is_open_ = false;
-  bool is_trying_ = false;
+  State state_ = State::kClosed;
   std::size_t n_failures_ = 0;
   Clock::time_point open_until_;
 };

@@ -20,6 +20,11 @@ class Breaker : public testing::Test {
       fail(kStart);
   }
 
+  void look(Clock::time_point now, bool is_there) {
+    breaker_.note_check_start();
+    breaker_.note_check(now, is_there);
+  }
+
   CircuitBreaker breaker_{
       {.failures_to_open = 3, .open_time = seconds(1), .max_open_time = seconds(3)}};
 };
@@ -30,25 +35,37 @@ TEST_F(Breaker, OpensAfterFailuresInARowOnly) {
   breaker_.note_success();
   fail(kStart);
   fail(kStart);
-  EXPECT_TRUE(breaker_.allows(kStart));
+  EXPECT_TRUE(breaker_.allows());
   fail(kStart);
-  EXPECT_FALSE(breaker_.allows(kStart));
+  EXPECT_FALSE(breaker_.allows());
 }
 
-TEST_F(Breaker, LetsOneQuestionTryAfterAWhile) {
+TEST_F(Breaker, OneFailureThatIsEnoughOpensIt) {
+  breaker_.trip(kStart, breaker_.note_start());
+  EXPECT_FALSE(breaker_.allows());
+  EXPECT_TRUE(breaker_.wants_check(kStart + seconds(1)));
+}
+
+TEST_F(Breaker, LetsOneQuestionTryAfterAWhileAndACheck) {
   open();
-  EXPECT_FALSE(breaker_.allows(kStart + milliseconds(999)));
-  const auto later = kStart + seconds(1);
-  EXPECT_TRUE(breaker_.allows(later));
+  EXPECT_FALSE(breaker_.wants_check(kStart + milliseconds(999)));
+  EXPECT_TRUE(breaker_.wants_check(kStart + seconds(1)));
+  EXPECT_FALSE(breaker_.allows()) << "nobody has looked yet";
+  breaker_.note_check_start();
+  EXPECT_TRUE(breaker_.is_on_trial());
+  EXPECT_FALSE(breaker_.wants_check(kStart + seconds(2)));
+  breaker_.note_check(kStart + seconds(2), true);
+  EXPECT_TRUE(breaker_.allows());
   EXPECT_TRUE(breaker_.note_start());
-  EXPECT_FALSE(breaker_.allows(later));
+  EXPECT_FALSE(breaker_.allows());
 }
 
 TEST_F(Breaker, ASuccessfulTryClosesIt) {
   open();
+  look(kStart + seconds(1), true);
   breaker_.note_start();
   breaker_.note_success();
-  EXPECT_TRUE(breaker_.allows(kStart));
+  EXPECT_TRUE(breaker_.allows());
   EXPECT_FALSE(breaker_.note_start());
 }
 
@@ -56,24 +73,40 @@ TEST_F(Breaker, StaysOpenTwiceAsLongAfterEachFailedTryUpToALimit) {
   open();
   auto now = kStart + seconds(1);
   for (const auto open_time : {seconds(2), seconds(3), seconds(3)}) {
+    look(now, true);
     fail(now);
-    EXPECT_FALSE(breaker_.allows(now + open_time - milliseconds(1)));
+    EXPECT_FALSE(breaker_.wants_check(now + open_time - milliseconds(1)));
     now += open_time;
-    EXPECT_TRUE(breaker_.allows(now));
+    EXPECT_TRUE(breaker_.wants_check(now));
   }
+}
+
+TEST_F(Breaker, AFailedCheckIsAFailedTry) {
+  open();
+  look(kStart + seconds(1), false);
+  EXPECT_FALSE(breaker_.allows());
+  EXPECT_EQ(breaker_.next_check(), kStart + seconds(3));
+}
+
+TEST_F(Breaker, ACheckThatAnOlderQuestionWasFasterThanTellsNothing) {
+  open();
+  breaker_.note_check_start();
+  breaker_.note_success();
+  breaker_.note_check(kStart + seconds(1), false);
+  EXPECT_TRUE(breaker_.allows());
 }
 
 TEST_F(Breaker, FailuresOfQuestionsFromBeforeItOpenedDontKeepItOpen) {
   open();
   breaker_.note_failure(kStart + milliseconds(900), /*tried=*/false);
-  EXPECT_TRUE(breaker_.allows(kStart + seconds(1)));
+  EXPECT_TRUE(breaker_.wants_check(kStart + seconds(1)));
 }
 
 TEST_F(Breaker, ATryThatIsGivenUpLeavesTheNextOneItsChance) {
   open();
-  const auto later = kStart + seconds(1);
+  look(kStart + seconds(1), true);
   breaker_.note_cancelled(breaker_.note_start());
-  EXPECT_TRUE(breaker_.allows(later));
+  EXPECT_TRUE(breaker_.allows());
 }
 
 TEST(Backoff, DoublesUpToItsLimitLessUpToAHalf) {

@@ -17,7 +17,10 @@ namespace rsd {
 namespace {
 
 // Of what is asked at the start, which is little.
-constexpr std::chrono::milliseconds kStartTimeout{20'000};
+std::chrono::milliseconds start_timeout(const RemoteOptions& options) {
+  constexpr std::chrono::milliseconds kLongest{20'000};
+  return std::min(kLongest, options.patience.answer_timeout);
+}
 
 Error invalid(const std::string& message) {
   return {ErrorCode::kInvalidArgument, message};
@@ -33,6 +36,13 @@ std::vector<HttpCall> calls_to(const std::vector<std::string>& urls, const HttpC
   for (std::size_t n = 0; n < urls.size(); ++n)
     calls[n].url = urls[n] + call.url;
   return calls;
+}
+
+// May another try end otherwise? Where others answer, who isn't there is not waited for.
+bool may_pass(const HttpReply& reply, bool others_answer) {
+  if (others_answer && reply.failure == HttpFailure::kConnect) return false;
+  const ReplyKind kind = kind_of(reply);
+  return kind == ReplyKind::kTransient || kind == ReplyKind::kBusy;
 }
 
 // Makes all calls at once; those that fail for a reason that may pass are made again, a few times.
@@ -55,13 +65,15 @@ std::vector<HttpReply> ask_all(HttpClient& http, const std::vector<HttpCall>& ca
       for (auto& ended : http.wait(Clock::time_point::max())) {
         const auto found =
             std::ranges::find(started, ended.ticket, &decltype(started)::value_type::first);
-        const ReplyKind kind = kind_of(ended.reply);
-        const bool may_pass = kind == ReplyKind::kTransient || kind == ReplyKind::kBusy;
-        if (may_pass && n_failed < patience.retries) missing.push_back(found->second);
         replies[found->second] = std::move(ended.reply);
         --left;
       }
     }
+    if (n_failed == patience.retries) break;
+    const bool any_answer =
+        std::ranges::find(replies, HttpFailure::kNone, &HttpReply::failure) != replies.end();
+    for (const auto& [ticket, n] : started)
+      if (may_pass(replies[n], any_answer)) missing.push_back(n);
   }
   return replies;
 }
@@ -98,7 +110,7 @@ std::optional<Listing> parse_model_info(const std::string& body) {
 
 std::vector<HttpReply> get_all(HttpClient& http, const RemoteOptions& options,
                                const std::string& path) {
-  const HttpCall call{.url = path, .body = std::nullopt, .timeout = kStartTimeout};
+  const HttpCall call{.url = path, .body = std::nullopt, .timeout = start_timeout(options)};
   return ask_all(http, calls_to(options.urls, call), options.patience);
 }
 
@@ -170,17 +182,48 @@ std::string_view without_spaces_around(std::string_view text) {
   return text;
 }
 
-// What is wrong with the replies of the servers; nullopt where all understood the question.
-std::optional<std::string> objection(const std::vector<HttpReply>& replies,
-                                     const std::vector<std::string>& urls, const Protocol& protocol,
-                                     const RowQuestion& question) {
-  for (std::size_t n = 0; n < replies.size(); ++n) {
-    if (kind_of(replies[n]) != ReplyKind::kAnswer)
-      return "engine " + urls[n] + ": " + describe(replies[n]);
-    const auto parsed = protocol.parse(replies[n].body, question);
-    if (!parsed) return "engine " + urls[n] + ": " + parsed.error().message();
+// What a replica's reply to a question of a protocol says about the protocol.
+struct Verdict {
+  enum class Kind { kUnderstood, kNotUnderstood, kUntold } kind = Kind::kUntold;
+  std::string why_not;
+};
+
+// Only what comes of the question itself speaks against the protocol: a replica that is overloaded,
+// or not there, may understand it all the same.
+Verdict verdict_of(const HttpReply& reply, const Protocol& protocol, const RowQuestion& question) {
+  if (kind_of(reply) == ReplyKind::kAnswer) {
+    const auto parsed = protocol.parse(reply.body, question);
+    if (parsed) return {.kind = Verdict::Kind::kUnderstood, .why_not = {}};
+    return {.kind = Verdict::Kind::kNotUnderstood, .why_not = parsed.error().message()};
   }
-  return std::nullopt;
+  constexpr std::array kRejections{400, 404, 405, 422, 501};
+  const bool rejects = reply.failure == HttpFailure::kTooLong ||
+                       (reply.failure == HttpFailure::kNone &&
+                        std::ranges::find(kRejections, reply.status) != kRejections.end());
+  return {.kind = rejects ? Verdict::Kind::kNotUnderstood : Verdict::Kind::kUntold,
+          .why_not = describe(reply)};
+}
+
+// Of all replicas together.
+struct Verdicts {
+  bool any_understood = false;
+  std::string objections;  // empty: nobody has any
+  std::string untold;      // whose opinion isn't known, and why
+};
+
+Verdicts verdicts_of(const std::vector<HttpReply>& replies, const std::vector<std::string>& urls,
+                     const Protocol& protocol, const RowQuestion& question) {
+  Verdicts all;
+  for (std::size_t n = 0; n < replies.size(); ++n) {
+    const Verdict verdict = verdict_of(replies[n], protocol, question);
+    if (verdict.kind == Verdict::Kind::kUnderstood) {
+      all.any_understood = true;
+      continue;
+    }
+    std::string& where = verdict.kind == Verdict::Kind::kUntold ? all.untold : all.objections;
+    where += (where.empty() ? "" : "; ") + urls[n] + ": " + verdict.why_not;
+  }
+  return all;
 }
 
 Result<void> check_times(const RemotePatience& patience) {
@@ -252,7 +295,7 @@ Result<void> check_vocabulary(HttpClient& http, const RemoteOptions& options,
   const auto tokens = options.tokenizer->encode_text(text);
   std::string body = "{\"model\":" + json_string(model.name) + ",\"tokens\":";
   append_numbers(body, std::span(tokens));
-  const HttpCall call{.url = "/detokenize", .body = body + "}", .timeout = kStartTimeout};
+  const HttpCall call{.url = "/detokenize", .body = body + "}", .timeout = start_timeout(options)};
   const auto replies = ask_all(http, calls_to(model.reached, call), options.patience);
   for (std::size_t n = 0; n < replies.size(); ++n) {
     const auto read = text_in(replies[n]);
@@ -284,15 +327,19 @@ Result<std::shared_ptr<const Protocol>> find_protocol(HttpClient& http,
                         .body = protocol->body(probe->question(), model.name, CacheUse::kRead),
                         .timeout = options.patience.answer_timeout};
     const auto replies = ask_all(http, calls_to(model.reached, call), options.patience);
-    const auto why_not = objection(replies, model.reached, *protocol, probe->question());
-    if (!why_not) {
-      tell(options, LogLevel::kInfo,
+    const auto verdicts = verdicts_of(replies, model.reached, *protocol, probe->question());
+    if (!verdicts.untold.empty())
+      tell(options, LogLevel::kWarning, "some engines don't answer: " + verdicts.untold);
+    if (verdicts.objections.empty() && !verdicts.any_understood)
+      return Error(ErrorCode::kRuntime, "no engine answers: " + verdicts.untold);
+    if (verdicts.objections.empty()) {
+      tell(options, objections.empty() ? LogLevel::kInfo : LogLevel::kWarning,
            "model " + model.name + " is asked by " + std::string(protocol->name()) +
                (objections.empty() ? "" : ", since " + objections));
       return std::move(protocol);
     }
-    objections +=
-        (objections.empty() ? "" : "; ") + std::string(protocol->name()) + ": " + *why_not;
+    objections += (objections.empty() ? "" : "; ") + std::string(protocol->name()) + ": " +
+                  verdicts.objections;
   }
   return Error(ErrorCode::kUnsupported, "no way of asking is understood: " + objections);
 }

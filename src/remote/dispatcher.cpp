@@ -1,5 +1,6 @@
 #include "remote/dispatcher.h"
 
+#include <algorithm>
 #include <random>
 #include <utility>
 
@@ -7,6 +8,11 @@
 #include "rsd/core/check.h"
 
 namespace rsd {
+namespace {
+
+constexpr std::chrono::milliseconds kCheckTimeout{5000};
+
+}  // namespace
 
 struct Dispatcher::Job {
   RowQuestion question;
@@ -55,19 +61,23 @@ Dispatcher::Id Dispatcher::ask(const RowQuestion& question, std::optional<std::s
 void Dispatcher::cancel(Id id) {
   const auto found = jobs_.find(id);
   if (found == jobs_.end()) return;
-  const Job& job = *found->second;
-  if (job.replica) {
-    http_->cancel(job.ticket);
-    under_way_.erase(job.ticket);
-    --replicas_[*job.replica].n_under_way;
-    replicas_[*job.replica].breaker.note_cancelled(job.on_trial);
-  }
+  if (found->second->replica) withdraw(*found->second);
   jobs_.erase(found);
+}
+
+// It is nowhere then.
+void Dispatcher::withdraw(Job& job) {
+  http_->cancel(job.ticket);
+  under_way_.erase(job.ticket);
+  Replica& replica = replicas_[*std::exchange(job.replica, std::nullopt)];
+  --replica.n_under_way;
+  replica.breaker.note_cancelled(std::exchange(job.on_trial, false));
 }
 
 std::vector<Dispatcher::Answered> Dispatcher::wait(Clock::time_point until) {
   while (true) {
     const auto now = Clock::now();
+    start_checks(now);
     start_what_is_due(now);
     if (!answered_.empty() || now >= until || jobs_.empty()) return std::exchange(answered_, {});
     for (const auto& ended : http_->wait(next_start(until)))
@@ -75,10 +85,31 @@ std::vector<Dispatcher::Answered> Dispatcher::wait(Clock::time_point until) {
   }
 }
 
+// What wasn't due when that was last looked at; it may be by now.
 Clock::time_point Dispatcher::next_start(Clock::time_point until) const {
   for (const auto& [id, job] : jobs_)
-    if (!job->replica && job->not_before > Clock::now()) until = std::min(until, job->not_before);
+    if (!job->replica) until = std::min(until, job->not_before);
   return until;
+}
+
+void Dispatcher::start_checks(Clock::time_point now) {
+  for (std::size_t n = 0; n < replicas_.size(); ++n) {
+    if (!replicas_[n].breaker.wants_check(now)) continue;
+    replicas_[n].breaker.note_check_start();
+    checks_.emplace(http_->start({.url = replicas_[n].url + "/health",
+                                  .body = std::nullopt,
+                                  .timeout = std::min(kCheckTimeout, patience_.answer_timeout)}),
+                    n);
+  }
+}
+
+// Any answer tells that it is there, but one that says that it isn't well.
+bool Dispatcher::take_check(const HttpClient::Ended& ended) {
+  const auto check = checks_.extract(ended.ticket);
+  if (check.empty()) return false;
+  const bool is_there = ended.reply.failure == HttpFailure::kNone && ended.reply.status < 500;
+  replicas_[check.mapped()].breaker.note_check(Clock::now(), is_there);
+  return true;
 }
 
 void Dispatcher::start_what_is_due(Clock::time_point now) {
@@ -92,9 +123,9 @@ void Dispatcher::start_what_is_due(Clock::time_point now) {
       start(id, job, *replica);
       continue;
     }
-    bool waits_for_trial = false;  // of another question, which will tell
+    bool waits_for_trial = false;  // which will tell
     for (std::size_t n = 0; n < replicas_.size(); ++n)
-      waits_for_trial |= may(n) && replicas_[n].is_on_trial(now);
+      waits_for_trial |= may(n) && replicas_[n].breaker.is_on_trial();
     if (waits_for_trial) {
       job.not_before = now + patience_.backoff;
     } else {
@@ -117,6 +148,7 @@ void Dispatcher::start(Id id, Job& job, std::size_t replica) {
 }
 
 void Dispatcher::take(const HttpClient::Ended& ended) {
+  if (take_check(ended)) return;
   const auto found = under_way_.find(ended.ticket);
   if (found == under_way_.end()) return;
   const Id id = found->second;
@@ -134,7 +166,6 @@ void Dispatcher::take(const HttpClient::Ended& ended) {
     return take_answer(id, job, replica, ended.reply);
   }
   note_failure(job, replica, ended.reply, on_trial);
-  if (job.n_timeouts > 1) end(id, all_failed(job), std::nullopt);
 }
 
 void Dispatcher::take_answer(Id id, Job& job, std::size_t replica, const HttpReply& reply) {
@@ -173,17 +204,42 @@ void Dispatcher::note_failure(Job& job, std::size_t replica, const HttpReply& re
   }
   if (kind == ReplyKind::kBusy) return failed.breaker.note_success();
   const bool was_open = failed.breaker.is_open();
-  failed.breaker.note_failure(now, on_trial);
+  const bool is_enough = kind == ReplyKind::kTimeout || kind == ReplyKind::kUnusable;
+  if (is_enough) {
+    failed.breaker.trip(now, on_trial);
+  } else {
+    failed.breaker.note_failure(now, on_trial);
+  }
   if (!was_open && failed.breaker.is_open())
     tell(LogLevel::kWarning, "engine " + failed.url + " is left alone: " + failed.last_failure);
+  if (kind == ReplyKind::kTimeout) move_others(replica, now);
+}
+
+// Where one question had no answer in all its time, the others would wait for theirs in vain.
+void Dispatcher::move_others(std::size_t replica, Clock::time_point now) {
+  for (const auto& [id, job] : jobs_) {
+    if (job->replica != replica) continue;
+    const auto may = [&job = *job, replica](std::size_t n) {
+      return n != replica && job.may_go_to(n);
+    };
+    if (!replicas_.pick(now, std::nullopt, may)) continue;
+    withdraw(*job);
+    job->tried[replica] = true;
+    job->reasons[replica] = replicas_[replica].last_failure;
+  }
 }
 
 // None of the replicas is left that it could go to now.
 void Dispatcher::begin_anew(Id id, Job& job, Clock::time_point now) {
   auto available = Clock::time_point::max();
-  for (std::size_t n = 0; n < replicas_.size(); ++n)
+  bool all_tried = true;
+  for (std::size_t n = 0; n < replicas_.size(); ++n) {
     if (!job.excluded[n]) available = std::min(available, replicas_[n].available_at());
-  if (++job.n_beginnings > patience_.retries || available == Clock::time_point::max())
+    all_tried = all_tried && !job.may_go_to(n);
+  }
+  const bool has_waited_enough = job.n_timeouts > 1 && all_tried;
+  if (has_waited_enough || ++job.n_beginnings > patience_.retries ||
+      available == Clock::time_point::max())
     return end(id, all_failed(job), std::nullopt);
   job.tried.assign(replicas_.size(), false);
   job.not_before = std::max(now + backoff_.delay(job.n_beginnings), available);

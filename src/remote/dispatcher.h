@@ -18,8 +18,11 @@
 namespace rsd {
 
 // Each question goes to one replica at a time: the preferred one, else the least loaded. A failure
-// that may pass moves it on to the others, one after the other; when none of them is left it waits,
-// and begins anew, as often as RemotePatience says. Not thread-safe; everything happens in wait().
+// that is the replica's moves it on to the others, one after the other; when none of them is left
+// it waits, and begins anew, as often as RemotePatience says. A replica that leaves a question
+// without an answer loses its other questions, too, as far as others can take them. One that was
+// left alone is looked at by GET /health before a question is risked on it. Not thread-safe;
+// everything happens in wait().
 class Dispatcher {
  public:
   using Id = std::size_t;
@@ -54,11 +57,15 @@ class Dispatcher {
  private:
   struct Job;
 
+  void start_checks(Clock::time_point now);
   void start_what_is_due(Clock::time_point now);
   void start(Id id, Job& job, std::size_t replica);
   void take(const HttpClient::Ended& ended);
+  bool take_check(const HttpClient::Ended& ended);
   void take_answer(Id id, Job& job, std::size_t replica, const HttpReply& reply);
   void note_failure(Job& job, std::size_t replica, const HttpReply& reply, bool on_trial);
+  void withdraw(Job& job);
+  void move_others(std::size_t replica, Clock::time_point now);
   void begin_anew(Id id, Job& job, Clock::time_point now);
   void end(Id id, Result<RowAnswer> answer, std::optional<std::size_t> replica);
   Error all_failed(const Job& job) const;
@@ -74,6 +81,7 @@ class Dispatcher {
   Backoff backoff_;
   std::map<Id, std::unique_ptr<Job>> jobs_;
   std::map<HttpClient::Ticket, Id> under_way_;
+  std::map<HttpClient::Ticket, std::size_t> checks_;  // of replicas
   std::vector<Answered> answered_;
   RemoteTraffic traffic_;
   Id next_id_ = 1;

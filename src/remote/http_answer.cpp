@@ -58,8 +58,12 @@ ReplyKind kind_of(const HttpReply& reply) {
     case 503:
     case 504:
       return ReplyKind::kTransient;
-    default:
+    case 400:
+    case 413:
+    case 422:
       return ReplyKind::kRefused;
+    default:
+      return ReplyKind::kUnusable;
   }
 }
 

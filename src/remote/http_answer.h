@@ -13,7 +13,7 @@ enum class ReplyKind {
   kTransient,  // another try may end otherwise
   kBusy,       // the server has too much to do, and is well
   kRefused,    // the question, by a server that is well: no other replica would take it
-  kUnusable,   // this replica can't be asked: its certificate, its address
+  kUnusable,   // this replica can't be asked so: its certificate, its key, what it serves
 };
 
 ReplyKind kind_of(const HttpReply& reply);

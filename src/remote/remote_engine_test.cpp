@@ -324,8 +324,10 @@ TEST_F(Remote, RetriesStopAndTheErrorNamesTheServerAndWhatItSaid) {
 }
 
 TEST_F(Remote, WhatIsRefusedIsNotAskedAgain) {
-  const auto engine = connected(options());
-  for (const int status : {400, 403, 404, 422, 501}) {
+  auto options = this->options();
+  options.patience.open_time = milliseconds(1);
+  const auto engine = connected(options);
+  for (const int status : {400, 413, 422, 401, 403, 404, 501}) {
     server_.set_faults(always({.kind = Kind::kStatus, .status = status}));
     const auto answer = ask(*engine, prompt(status, 5));
     ASSERT_FALSE(answer);
@@ -609,6 +611,114 @@ TEST_F(Replicas, OneThatKeepsFailingIsLeftAlone) {
   for (int number = 0; number < 20; ++number)
     EXPECT_TRUE(ask(*engine, prompt(number, 5)));
   EXPECT_EQ(one_.n_questions(), 3U);
+}
+
+TEST_F(Replicas, OneThatRefusesToBeAskedIsDoneWithout) {
+  auto options = this->options();
+  options.patience.open_time = options.patience.max_open_time = hours(1);
+  for (const int status : {401, 403, 404, 405, 501}) {
+    const auto engine = connected(options);
+    one_.set_faults(always({.kind = Kind::kStatus, .status = status}));
+    for (int number = 0; number < 5; ++number)
+      EXPECT_TRUE(ask(*engine, prompt(number, 5))) << status;
+    EXPECT_EQ(one_.n_questions(), 1U) << status;
+    one_.set_faults({});
+  }
+}
+
+TEST_F(Replicas, AQuestionThatIsRefusedIsNotTakenToTheOther) {
+  const auto engine = connected(options());
+  for (const int status : {400, 413, 422}) {
+    one_.set_faults(always({.kind = Kind::kStatus, .status = status}));
+    other_.set_faults({});
+    EXPECT_FALSE(ask(*engine, prompt(status, 5)));
+    EXPECT_EQ(other_.n_questions(), 0U) << status;
+  }
+}
+
+TEST_F(Replicas, ThoseThatHangLoseNoQuestionAndAreNotRiskedAgain) {
+  const FakeEngineServer third;
+  auto options = options_for({one_.url(), other_.url(), third.url()});
+  options.patience.answer_timeout = milliseconds(1000);
+  const auto engine = connected(options);
+  for (FakeEngineServer* hung : {&one_, &other_}) {
+    hung->set_faults(always({.kind = Kind::kSlow, .slow_ms = 60'000}));
+    hung->set_well(false);
+  }
+  const ManyRequests requests(*engine, 12);
+  const auto results = engine->encode_parts(requests.parts, std::nullopt);
+  ASSERT_TRUE(results) << results.error().message();
+  requests.expect_own_rows(*results);
+  EXPECT_EQ(one_.n_questions(), 4U);
+  EXPECT_EQ(other_.n_questions(), 4U);
+  for (int number = 100; number < 110; ++number)
+    EXPECT_TRUE(ask(*engine, prompt(number, 5)));
+  EXPECT_EQ(one_.n_questions() + other_.n_questions(), 8U);
+}
+
+// Some milliseconds pass while the questions are sent; who was to begin in them is not forgotten.
+TEST_F(Replicas, AQuestionThatBecomesDueWhileOthersAreSentBeginsAtOnce) {
+  auto options = options_for({one_.url()});
+  options.patience.backoff = options.patience.max_backoff = milliseconds(20);
+  const auto engine = connected(options);
+  PartQueue& queue = *engine->queue();
+  one_.set_faults([](std::size_t question) {
+    if (question == 0) return FakeFault{.kind = Kind::kStatus, .status = 500};
+    return FakeFault{.kind = Kind::kSlow, .slow_ms = 60'000};
+  });
+  const std::size_t n_items = 100;
+  const WholeList list(n_items);
+  const auto failing = *engine->open(prompt(0, 5));
+  const WholeList short_list(5);
+  queue.start({.scorer = failing.get(), .query = short_list.query()});
+  const std::size_t received = engine->traffic().received_bytes;
+  while (engine->traffic().received_bytes == received)
+    ASSERT_TRUE(queue.wait(Clock::now() + milliseconds(1)).empty());
+  std::vector<std::unique_ptr<PositionScorer>> scorers;
+  for (int number = 1; number <= 200; ++number) {
+    scorers.push_back(*engine->open(prompt(number, n_items)));
+    queue.start({.scorer = scorers.back().get(), .query = list.query()});
+  }
+  EXPECT_TRUE(queue.wait(Clock::now() + std::chrono::seconds(3)).empty());
+  EXPECT_EQ(engine->traffic().n_tries, 1U + 200U + 1U);
+}
+
+TEST_F(Replicas, OneThatIsOverloadedAtTheStartChangesNoWayOfAsking) {
+  auto options = this->options();
+  std::string log;
+  options.log = [&log](LogLevel level, std::string_view line) {
+    if (level == LogLevel::kWarning) log += line;
+  };
+  for (const int status : {401, 429, 500, 503}) {
+    log.clear();
+    one_.set_faults(always({.kind = Kind::kStatus, .status = status}));
+    const auto engine = connected(options);
+    EXPECT_EQ(engine->protocol(), "vLLM /inference/v1/generate") << status;
+    EXPECT_THAT(log, AllOf(HasSubstr(one_.url()), HasSubstr(std::to_string(status))));
+  }
+  other_.kill();
+  EXPECT_EQ(RemoteEngine::connect(options).error().code(), ErrorCode::kRuntime);
+}
+
+TEST_F(Replicas, AnotherWayOfAskingThanTheBestIsWarnedOf) {
+  const FakeEngineServer old({.has_generate = false});
+  auto options = options_for({one_.url(), old.url()});
+  std::string log;
+  options.log = [&log](LogLevel level, std::string_view line) {
+    if (level == LogLevel::kWarning) log += line;
+  };
+  EXPECT_EQ(connected(options)->protocol(), "vLLM /v1/completions");
+  EXPECT_THAT(log,
+              AllOf(HasSubstr("is asked by vLLM /v1/completions, since"), HasSubstr(old.url())));
+}
+
+TEST_F(Replicas, OneThatIsNotThereAtTheStartIsNotWaitedForWhereAnotherAnswers) {
+  auto options = this->options();
+  options.patience.backoff = options.patience.max_backoff = std::chrono::seconds(60);
+  one_.kill();
+  const auto start = Clock::now();
+  EXPECT_TRUE(ask(*connected(options), prompt(1, 5)));
+  EXPECT_LT(Clock::now() - start, std::chrono::seconds(30));  // half of the shortest pause
 }
 
 TEST_F(Replicas, OneThatWasLeftAloneIsAskedAgainWhenItHasRecovered) {

@@ -23,18 +23,14 @@ struct Replica {
   std::size_t n_answered = 0;
   std::string last_failure;
 
-  bool is_available(Clock::time_point now) const {
-    return breaker.allows(now) && now >= busy_until;
-  }
-  Clock::time_point available_at() const { return std::max(busy_until, breaker.next_try()); }
-  bool is_on_trial(Clock::time_point now) const {
-    return breaker.is_open() && !breaker.allows(now) && now >= breaker.next_try();
-  }
+  bool is_available(Clock::time_point now) const { return breaker.allows() && now >= busy_until; }
+  Clock::time_point available_at() const { return std::max(busy_until, breaker.next_check()); }
   std::size_t load() const { return n_under_way + n_bound; }
 };
 
-// The URL as it is used: without slashes or "/v1" at its end. kInvalidArgument: it isn't one of a
-// server, or holds what doesn't belong into one: a password, a query.
+// The URL as it is used: its scheme in small letters, without slashes or "/v1" at its end.
+// kInvalidArgument: it isn't one of a server, or holds what doesn't belong into one: a password, a
+// query.
 Result<std::string> parse_replica_url(const std::string& text);
 
 class ReplicaSet {

@@ -20,11 +20,31 @@ TEST(ReplicaUrl, IsTakenWithoutWhatStandsForThePathsOfTheServer) {
        {"http://h:8000", "http://h:8000/", "http://h:8000/v1", "http://h:8000/v1/"})
     EXPECT_EQ(*parse_replica_url(text), "http://h:8000") << text;
   EXPECT_EQ(*parse_replica_url("https://h/llm/v1"), "https://h/llm");
+  EXPECT_EQ(*parse_replica_url("HTTP://Host-1.example:65535"), "http://Host-1.example:65535");
+  EXPECT_EQ(*parse_replica_url("http://[::1]:8000"), "http://[::1]:8000");
 }
 
 TEST(ReplicaUrl, IsRefusedWhereItIsNone) {
-  for (const char* text : {"", "h:8000", "ftp://h", "http://", "http://:80", "http:///v1",
-                           "http://h/a b", "http://h/?x=1", "http://h/#x", "http://h\n"}) {
+  for (const char* text : {"",
+                           "h:8000",
+                           "ftp://h",
+                           "http://",
+                           "http://:80",
+                           "http:///v1",
+                           "http://h/a b",
+                           "http://h/?x=1",
+                           "http://h/#x",
+                           "http://h\n",
+                           "http://h:99999",
+                           "http://h:0",
+                           "http://h:abc",
+                           "http://h:",
+                           "http://h:80:81",
+                           "http://https://h",
+                           "http://h,http://g",
+                           "http://h:1,http://g:2",
+                           "http://[]:80",
+                           "http://[::1"}) {
     EXPECT_EQ(parse_replica_url(text).error().code(), ErrorCode::kInvalidArgument) << text;
   }
 }

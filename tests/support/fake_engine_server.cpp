@@ -132,6 +132,7 @@ struct FakeEngineServer::State {
   int port = 0;
   std::thread thread;
   std::atomic<bool> is_dead{false};
+  std::atomic<bool> is_well{true};
 
   mutable std::mutex mutex;  // of what follows
   Faults faults;
@@ -291,6 +292,9 @@ void FakeEngineServer::State::add_routes() {
     const Json body{{"data", {{{"id", options.model}, {"max_model_len", options.max_model_len}}}}};
     response.set_content(body.dump(), "application/json");
   });
+  http.Get("/health", [this](const httplib::Request&, httplib::Response& response) {
+    response.status = is_well ? 200 : 503;
+  });
   if (!options.detokenized.empty()) {
     http.Post("/detokenize", [this](const httplib::Request&, httplib::Response& response) {
       response.set_content(Json{{"prompt", options.detokenized}}.dump(), "application/json");
@@ -351,6 +355,9 @@ void FakeEngineServer::set_faults(Faults faults) {
   state_->faults = std::move(faults);
   state_->n_questions = 0;
   state_->bodies.clear();
+}
+void FakeEngineServer::set_well(bool is_well) {
+  state_->is_well = is_well;
 }
 std::size_t FakeEngineServer::n_questions() const {
   const std::lock_guard lock(state_->mutex);

@@ -65,6 +65,8 @@ class FakeEngineServer {
 
   // From the next question on, which gets the number 0.
   void set_faults(Faults faults);
+  // Whether it says so, at /health.
+  void set_well(bool is_well);
   std::size_t n_questions() const;          // since set_faults, or the start
   std::size_t most_at_once() const;         // questions
   std::vector<std::string> bodies() const;  // of the questions since then, in order

@@ -31,7 +31,8 @@ enum class RemoteServer {
 // change nothing: any may be repeated.
 struct RemotePatience {
   std::chrono::milliseconds connect_timeout{2000};
-  std::chrono::milliseconds answer_timeout{60'000};  // of one try; it may time out twice
+  // Of one try. A question has a second where no other replica is left.
+  std::chrono::milliseconds answer_timeout{60'000};
   // Tries of a question beyond the first with each replica, 0 to 20. Between them is waited:
   // backoff, twice that, … at most max_backoff, each less up to half of it by chance.
   std::size_t retries = 4;
@@ -39,8 +40,9 @@ struct RemotePatience {
   std::chrono::milliseconds max_backoff{2000};
   // The longest Retry-After that is waited for; a question that is told to wait longer fails.
   std::chrono::milliseconds max_retry_after{30'000};
-  // A replica that fails so many times in a row is left alone for open_time, then tried by one
-  // question; each time that fails it is left alone twice as long, up to max_open_time.
+  // A replica that fails so many times in a row, leaves a question without an answer or refuses to
+  // be asked is left alone for open_time, then looked at (GET /health) and tried by one question;
+  // each time that fails it is left alone twice as long, up to max_open_time.
   std::size_t failures_to_open = 5;
   std::chrono::milliseconds open_time{500};
   std::chrono::milliseconds max_open_time{10'000};
