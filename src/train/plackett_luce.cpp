@@ -40,26 +40,18 @@ double gumbel_noise(std::mt19937_64& random) {
   return -std::log(-std::log(uniform));
 }
 
-ValueAndGradient weighted_log_likelihood(std::span<const double> scores,
-                                         std::span<const std::size_t> ranking,
-                                         std::span<const double> weights) {
+ValueAndGradient log_likelihood(std::span<const double> scores,
+                                std::span<const std::size_t> ranking) {
   check_permutation(scores, ranking);
-  RSD_CHECK(weights.size() == ranking.size(), "one weight a stage");
   const auto normaliser = normalisers(scores, ranking);
   ValueAndGradient result{.gradient = std::vector<double>(scores.size(), 0.0)};
   for (std::size_t j = 0; j < ranking.size(); ++j) {
-    result.value += weights[j] * (scores[ranking[j]] - normaliser[j]);
-    result.gradient[ranking[j]] += weights[j];
-    for (std::size_t l = j; l < ranking.size(); ++l) {
-      result.gradient[ranking[l]] -= weights[j] * std::exp(scores[ranking[l]] - normaliser[j]);
-    }
+    result.value += scores[ranking[j]] - normaliser[j];
+    result.gradient[ranking[j]] += 1;
+    for (const std::size_t item : ranking.subspan(j))
+      result.gradient[item] -= std::exp(scores[item] - normaliser[j]);
   }
   return result;
-}
-
-ValueAndGradient log_likelihood(std::span<const double> scores,
-                                std::span<const std::size_t> ranking) {
-  return weighted_log_likelihood(scores, ranking, std::vector<double>(ranking.size(), 1.0));
 }
 
 ValueAndGradient stagewise_kl(std::span<const double> scores, std::span<const double> reference,

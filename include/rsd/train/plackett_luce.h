@@ -25,12 +25,6 @@ struct ValueAndGradient {
 ValueAndGradient log_likelihood(std::span<const double> scores,
                                 std::span<const std::size_t> ranking);
 
-// sum_j weights[j] * log P(stage j | scores): with weights that fall, the top matters more.
-// `weights` has one entry a stage. O(n^2).
-ValueAndGradient weighted_log_likelihood(std::span<const double> scores,
-                                         std::span<const std::size_t> ranking,
-                                         std::span<const double> weights);
-
 // sum_j KL(P(stage j | scores) || P(stage j | reference)) along `ranking`, at least 0: each stage's
 // categorical divergence is exact, the full one over n! rankings is intractable. Its gradient is
 // with respect to `scores`. O(n^2).

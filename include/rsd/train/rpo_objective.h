@@ -38,7 +38,7 @@ Surrogate clipped_surrogate(double log_probability, double old_log_probability, 
                             double clip);
 
 struct RpoTerms {
-  double clip = 0.2;   // eps
+  double clip = 0.2;  // eps
   // Weight of the divergence from the frozen agent. Advantages are differences of returns, some
   // thousandths where the LLM ranks well, and the optimum tilts the policy by exp(A / beta): a
   // weight much above them holds the agent where it began.
