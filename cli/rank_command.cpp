@@ -143,7 +143,7 @@ class RankRun {
     const bool is_long = n_items > windows_.size;
     auto whole = is_long && options_.windows.choice.size
                      ? Result<std::optional<Prompt>>(std::optional<Prompt>())
-                     : whole_prompt(is_long, prompt_of(request));
+                     : whole_prompt(is_long, prompt_of(request), engine_->llm().max_items());
     if (!whole) return whole.error();
     const bool in_windows = !whole->has_value();
     const auto previous = previous_ ? previous_->draft_for(request) : std::nullopt;
@@ -198,6 +198,7 @@ class RankRun {
   }
 
   std::string subject(const std::string& id, std::size_t line) const {
+    if (options_.requests.empty()) return options_.trec.run + ": topic \"" + id + "\"";
     return reader_->source() + ":" + std::to_string(line) + ": request \"" + id + "\"";
   }
 
@@ -267,7 +268,8 @@ class RankRun {
       auto lines = trec_request_lines(options_.trec);
       if (!lines) return lines.error();
       n_requests_ = static_cast<std::size_t>(std::ranges::count(*lines, '\n'));
-      reader_.emplace(std::make_unique<std::istringstream>(*std::move(lines)), options_.trec.run);
+      reader_.emplace(std::make_unique<std::istringstream>(*std::move(lines)),
+                      options_.trec.run + " as requests");
       return {};
     }
     n_requests_ = count_lines(options_.requests);

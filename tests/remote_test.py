@@ -22,7 +22,7 @@ EXAMPLES = str(ROOT / "examples" / "recommendations.jsonl")
 EXAMPLES_TEXT = pathlib.Path(EXAMPLES).read_text()
 RSD = FAKE_ENGINE = ""
 
-OK, USAGE, INVALID, RUNTIME = 0, 2, 5, 6
+OK, USAGE, INVALID, RUNTIME, SOME_FAILED = 0, 2, 5, 6, 7
 
 
 def run(*arguments, **environment):
@@ -117,6 +117,28 @@ class RemoteRank(unittest.TestCase):
         answer = json.loads(done.stdout)
         self.assertEqual(answer["windows"]["count"], 5)
         self.assertFalse(answer["deadline_hit"])
+
+    def test_more_candidates_than_the_server_takes_are_ranked_in_windows(self):
+        with tempfile.TemporaryDirectory() as folder, FakeEngine("--no-generate") as url:
+            requests = pathlib.Path(folder) / "requests.jsonl"
+            requests.write_text(json.dumps(request_of(130)))
+            done = run("rank", "--requests", requests, "-m", MODEL, "--engine", "vllm",
+                       "--engine-url", url)
+        self.assertEqual(done.returncode, OK, done.stderr)
+        self.assertGreater(json.loads(done.stdout)["windows"]["count"], 1)
+
+    def test_a_topic_that_fails_is_named(self):
+        with tempfile.TemporaryDirectory() as folder, FakeEngine() as url:
+            files = pathlib.Path(folder)
+            (files / "run").write_text("q1 Q0 d1 1 2 t\nq1 Q0 d2 2 1 t\n"
+                                       "q2 Q0 d1 1 2 t\nq2 Q0 d2 2 1 t\n")
+            (files / "topics").write_text("q1\tpeas\nq2\t" + "war and " * 400 + "\n")
+            (files / "corpus").write_text("d1\tone\nd2\t\n")
+            done = run("rank", "--run", files / "run", "--topics", files / "topics", "--corpus",
+                       files / "corpus", "-m", MODEL, "--engine", "vllm", "--engine-url", url,
+                       "--ctx-size", 300)
+        self.assertEqual(done.returncode, SOME_FAILED, done.stderr)
+        self.assertIn('run: topic "q2": the prompt', done.stderr)
 
     def test_the_key_comes_from_the_environment(self):
         with FakeEngine("--key", "s3cret") as url:

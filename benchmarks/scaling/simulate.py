@@ -8,7 +8,8 @@ Discrete events, no LLM: what a pass costs is an assumption, of which every figu
 shape of the requests and the fleet. What is simulated: Poisson arrivals; a request makes its rounds one after the
 other; a replica makes a pass over what waits, up to a number of tokens, first come first (continuous batching with whole
 prompts; a further round comes anew); it keeps the prompts it has seen, up to a number of tokens, least recently used out; a replica that
-dies loses its cache, and what it had is asked again elsewhere. Seeds are fixed. No Python packages.
+dies loses its cache, and what it had is asked again elsewhere, at once and without exception: none is lost by
+construction. Seeds are fixed. No Python packages.
 """
 
 from __future__ import annotations

@@ -25,7 +25,9 @@ Error invalid(const std::string& message) {
 template <class Number>
 Result<Number> parse_number(const char* what, std::string_view text) {
   Number number{};
-  const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
+  const bool has_plus = text.starts_with('+') && !text.starts_with("+-");  // from_chars takes none
+  const auto read =
+      std::from_chars(text.data() + (has_plus ? 1 : 0), text.data() + text.size(), number);
   if (read.ec != std::errc() || read.ptr != text.data() + text.size() ||
       !std::isfinite(static_cast<double>(number)))
     return invalid(std::string(what) + " " + in_quotes(text) + " is no number");
@@ -95,6 +97,10 @@ std::string trimmed(std::string_view text) {
   return single_line(text);
 }
 
+bool is_blank(const Json& text) {
+  return trimmed(text.get_ref<const std::string&>()).empty();
+}
+
 Result<std::string> id_in(const Json& line, std::initializer_list<const char*> keys) {
   for (const char* key : keys) {
     const auto id = line.find(key);
@@ -128,14 +134,19 @@ Result<Entry> parse_row(std::string_view line) {
 }
 
 Result<Entry> parse_topic(std::string_view line) {
-  if (!line.starts_with('{')) return parse_row(line);
+  if (!line.starts_with('{')) {
+    auto row = parse_row(line);
+    if (row && is_blank(row->text)) return invalid("topic " + in_quotes(row->id) + " has no text");
+    return row;
+  }
   const auto object = parse_object(line);
   if (!object) return object.error();
   auto id = id_in(*object, {"_id", "id", "qid"});
   if (!id) return id.error();
   for (const char* key : {"text", "query", "title"}) {
     const auto text = object->find(key);
-    if (text != object->end() && text->is_string()) return Entry{.id = *id, .text = *text};
+    if (text != object->end() && text->is_string() && !is_blank(*text))
+      return Entry{.id = *id, .text = *text};
   }
   return invalid("topic " + in_quotes(*id) + " has no text: none of text, query, title is there");
 }
@@ -149,9 +160,34 @@ Result<Entry> parse_document(std::string_view line) {
   return Entry{.id = *std::move(id), .text = *std::move(object)};
 }
 
+// Corpora hold documents without a text, and runs retrieve them all the same: they keep their place
+// among the candidates. A document whose text has another name isn't one of them.
+Json text_or_placeholder(const Json& document) {
+  constexpr const char* kPlaceholder = "(empty)";
+  if (document.is_string()) return is_blank(document) ? Json(kPlaceholder) : document;
+  bool any = false;
+  for (const char* key : {"title", "text", "segment", "contents", "content", "body", "passage"}) {
+    const auto part = document.find(key);
+    if (part == document.end() || part->is_null()) continue;
+    if (!part->is_string() || !is_blank(*part)) return document;
+    any = true;
+  }
+  return any ? Json(kPlaceholder) : document;
+}
+
+// Where `tag`, in small letters, stands in letters of any size.
+std::size_t find_tag(std::string_view text, std::string_view tag, std::size_t from = 0) {
+  const auto small = [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  };
+  const auto found = std::ranges::search(text.substr(from), tag, {}, small);
+  return found.empty() ? std::string_view::npos
+                       : static_cast<std::size_t>(found.begin() - text.begin());
+}
+
 // The text behind an element's tag, up to the next tag or the end of what is there.
 std::string element(std::string_view top, std::string_view tag, std::string_view label) {
-  const std::size_t at = top.find(tag);
+  const std::size_t at = find_tag(top, tag);
   if (at == std::string_view::npos) return "";
   std::string_view text = top.substr(at + tag.size());
   text = text.substr(0, text.find('<'));
@@ -168,14 +204,18 @@ Result<void> add(Texts& texts, Entry entry, const char* what) {
   return invalid(std::string(what) + " " + in_quotes(place->first) + " stands twice");
 }
 
-// TREC's <top> elements, of a file that is small enough to be held.
+// TREC's <top> elements, of a file that is small enough to be held. What stands around them, such
+// as an XML declaration, is passed over.
 class TopElements {
  public:
   Result<void> take(std::string_view line, Texts& topics) {
     constexpr std::string_view kEnd = "</top>";
     text_ += std::string(line) + "\n";
-    for (std::size_t end = text_.find(kEnd); end != std::string::npos; end = text_.find(kEnd)) {
-      const std::string top = text_.substr(0, end);
+    while (true) {
+      const std::size_t begin = find_tag(text_, kBegin);
+      const std::size_t end = begin == std::string::npos ? begin : find_tag(text_, kEnd, begin);
+      if (end == std::string::npos) break;
+      const std::string top = text_.substr(begin, end - begin);
       text_.erase(0, end + kEnd.size());
       const std::string id = element(top, "<num>", "Number:");
       const std::string title = element(top, "<title>", "Topic:");
@@ -186,9 +226,10 @@ class TopElements {
     return {};
   }
   // Is a topic left that didn't end?
-  bool is_open() const { return text_.find("<top>") != std::string::npos; }
+  bool is_open() const { return find_tag(text_, kBegin) != std::string::npos; }
 
  private:
+  static constexpr std::string_view kBegin = "<top>";
   std::string text_;
 };
 
@@ -197,8 +238,7 @@ Result<Texts> read_topics(const std::string& path) {
   std::optional<TopElements> elements;
   bool is_first = true;
   auto read = for_each_line(path, [&](std::string_view line) -> Result<void> {
-    if (std::exchange(is_first, false) && line.find("<top>") != std::string_view::npos)
-      elements.emplace();
+    if (std::exchange(is_first, false) && trimmed(line).starts_with('<')) elements.emplace();
     if (elements) return elements->take(line, topics);
     auto topic = parse_topic(line);
     if (!topic) return topic.error();
@@ -206,6 +246,7 @@ Result<Texts> read_topics(const std::string& path) {
   });
   if (!read) return read.error();
   if (elements && elements->is_open()) return invalid(path + ": the last <top> has no </top>");
+  if (elements && topics.empty()) return invalid(path + ": has no <top>");
   return topics;
 }
 
@@ -249,8 +290,9 @@ Result<std::string> trec_request_lines(const TrecFiles& files) {
         return invalid(files.run + ": document " + in_quotes(retrieved.document) + " of topic " +
                        in_quotes(topic.id) + " is not in the corpus");
       }
-      candidates.push_back(
-          {{"docid", retrieved.document}, {"score", retrieved.score}, {"doc", document->second}});
+      candidates.push_back({{"docid", retrieved.document},
+                            {"score", retrieved.score},
+                            {"doc", text_or_placeholder(document->second)}});
     }
     const Json request{{"query", {{"text", query->second}, {"qid", topic.id}}},
                        {"candidates", std::move(candidates)}};

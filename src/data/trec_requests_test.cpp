@@ -100,6 +100,35 @@ TEST_F(TrecRequests, ReadsTrecsTopElements) {
   EXPECT_EQ(requests[1].query, "split peas");
 }
 
+TEST_F(TrecRequests, TopElementsMayBeInCapitalsAndBehindAnXmlDeclaration) {
+  const std::string topics =
+      "<?xml version=\"1.0\"?>\n<!-- <title> no </title> -->\n<topics>\n"
+      "<TOP>\n<NUM>Number: q1</NUM>\n<TITLE>split peas</TITLE>\n</TOP>\n"
+      "<top><num>q2</num><title>war</title></top>\n</topics>\n";
+  const auto requests = parsed(*lines(kRun, topics, kCorpus));
+  EXPECT_EQ(requests[0].query, "war");
+  EXPECT_EQ(requests[1].query, "split peas");
+  EXPECT_THAT(message(lines(kRun, "<TOP>\n<NUM>q1\n", kCorpus)), HasSubstr("no </top>"));
+  EXPECT_THAT(message(lines(kRun, "<topics>\n</topics>\n", kCorpus)), HasSubstr("no <top>"));
+}
+
+TEST_F(TrecRequests, ScoresMayHaveASign) {
+  const auto requests = parsed(*lines("q1 Q0 d1 1 +3.5 t\nq1 Q0 d2 2 -1e1 t\n", kTopics, kCorpus));
+  EXPECT_EQ(requests[0].candidates[0].first_stage_score, 3.5);
+  EXPECT_EQ(requests[0].candidates[1].first_stage_score, -10);
+  EXPECT_FALSE(lines("q1 Q0 d1 1 +-3 t\n", kTopics, kCorpus));
+}
+
+TEST_F(TrecRequests, DocumentsWithoutATextKeepTheirPlace) {
+  const auto requests =
+      parsed(*lines("q1 Q0 a 1 3 t\nq1 Q0 b 2 2 t\nq1 Q0 c 3 1 t\n", kTopics,
+                    "{\"_id\":\"a\",\"title\":\"\",\"text\":\" \"}\nb\t\nc\tpeas\n"));
+  ASSERT_EQ(requests.size(), 1U);
+  EXPECT_EQ(requests[0].candidates[0].text, "(empty)");
+  EXPECT_EQ(requests[0].candidates[1].text, "(empty)");
+  EXPECT_EQ(requests[0].candidates[2].text, "peas");
+}
+
 TEST_F(TrecRequests, FaultsAreNamedWithFileAndLine) {
   EXPECT_THAT(message(lines("q1 Q0 d1 1 2\n", kTopics, kCorpus)), HasSubstr("run:1: "));
   EXPECT_THAT(message(lines("q1 Q0 d1 1 high t\n", kTopics, kCorpus)),
@@ -115,6 +144,8 @@ TEST_F(TrecRequests, FaultsAreNamedWithFileAndLine) {
   EXPECT_THAT(message(lines(kRun, kTopics, "d1\turl\ttext\n")), HasSubstr("two columns"));
   EXPECT_THAT(message(lines("\x1F\x8B\x08", kTopics, kCorpus)), HasSubstr("compressed"));
   EXPECT_THAT(message(lines("\n", kTopics, kCorpus)), HasSubstr("no lines"));
+  EXPECT_THAT(message(lines(kRun, "q1\tpeas\nq2\t \n", kCorpus)),
+              HasSubstr("topics:2: topic \"q2\" has no text"));
   EXPECT_EQ(trec_request_lines({.run = folder_ + "/none"}).error().code(), ErrorCode::kNotFound);
 }
 

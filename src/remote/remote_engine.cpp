@@ -67,6 +67,9 @@ std::size_t RemoteEngine::context_size() const noexcept {
 std::shared_ptr<const Tokenizer> RemoteEngine::tokenizer() const noexcept {
   return state_->tokenizer;
 }
+std::size_t RemoteEngine::max_items() const noexcept {
+  return state_->dispatcher->protocol().max_identifiers();
+}
 PromptReuse RemoteEngine::prompt_reuse() const noexcept {
   return state_->reuse;
 }
@@ -85,12 +88,10 @@ Result<std::unique_ptr<PositionScorer>> RemoteEngine::open(Prompt prompt) {
                                           " tokens; the context has " +
                                           std::to_string(state_->context_size));
   }
-  const Protocol& protocol = state_->dispatcher->protocol();
-  if (prompt.identifiers.size() > protocol.max_identifiers()) {
-    return Error(ErrorCode::kUnsupported, std::to_string(prompt.identifiers.size()) +
-                                              " candidates; by " + std::string(protocol.name()) +
-                                              " the engine can be asked for " +
-                                              std::to_string(protocol.max_identifiers()));
+  if (prompt.identifiers.size() > max_items()) {
+    return Error(ErrorCode::kUnsupported,
+                 std::to_string(prompt.identifiers.size()) + " candidates; by " + protocol() +
+                     " the engine can be asked for " + std::to_string(max_items()));
   }
   return std::unique_ptr<PositionScorer>(new Scorer(*state_, std::move(prompt)));
 }

@@ -501,6 +501,7 @@ TEST(RemoteVocabulary, ATokenizerThatIsNotTheModelsIsRefused) {
 TEST(RemoteCompletions, TakeNoMoreThan128Identifiers) {
   const FakeEngineServer server({.has_generate = false});
   const auto engine = connected(options_for({server.url()}));
+  EXPECT_EQ(engine->max_items(), 128U);
   EXPECT_TRUE(engine->open(prompt(1, 128)));
   EXPECT_EQ(engine->open(prompt(1, 129)).error().code(), ErrorCode::kUnsupported);
 }

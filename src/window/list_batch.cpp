@@ -8,7 +8,9 @@
 
 namespace rsd {
 
-Result<std::optional<Prompt>> whole_prompt(bool is_long, Result<Prompt> built) {
+Result<std::optional<Prompt>> whole_prompt(bool is_long, Result<Prompt> built,
+                                           std::size_t max_items) {
+  if (built && is_long && built->identifiers.size() > max_items) return std::optional<Prompt>();
   if (built) return std::optional(*std::move(built));
   const ErrorCode code = built.error().code();
   const bool has_no_room = code == ErrorCode::kTooLong || code == ErrorCode::kUnsupported;

@@ -17,11 +17,12 @@ struct TrecFiles {
   // scores, as trec_eval has it, ties by rank.
   std::string run;
   // Lines of `qid<tab>text`; or JSON lines with an id (_id, id, qid) and a text (text, query,
-  // title); or TREC's <top> elements, of which <num> and <title> count.
+  // title); or, where the first line begins with '<', TREC's <top> elements, of which <num> and
+  // <title> count.
   std::string topics;
   // Lines of `docid<tab>text`; or JSON lines with an id (_id, id, docid) and a document as
   // data/request_reader.h has it (text, contents, …, and a title). Read once, line by line; what
-  // the run doesn't name is not kept.
+  // the run doesn't name is not kept. A document whose text is empty is shown as "(empty)".
   std::vector<std::string> corpus;
   std::optional<std::size_t> depth;  // only a topic's first so many documents
 };

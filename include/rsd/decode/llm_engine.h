@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <limits>
 #include <memory>
 #include <string>
 
@@ -38,9 +39,12 @@ class LlmEngine : public BatchScorer {
   virtual std::shared_ptr<const Tokenizer> tokenizer() const noexcept = 0;
   virtual PromptReuse prompt_reuse() const noexcept = 0;
 
+  // Candidates that a prompt may have, at most, whatever their texts.
+  virtual std::size_t max_items() const noexcept { return std::numeric_limits<std::size_t>::max(); }
+
   // A scorer for one prompt; nothing is encoded yet. The engine must outlive its scorers. kTooLong
   // when prompt and ranking exceed the context, kUnsupported when there are more identifiers than
-  // the engine can be asked for.
+  // max_items().
   virtual Result<std::unique_ptr<PositionScorer>> open(Prompt prompt) = 0;
   // May it be opened beside those that are?
   virtual bool has_room(const Prompt& prompt) const noexcept = 0;

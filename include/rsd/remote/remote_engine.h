@@ -91,13 +91,14 @@ class RemoteEngine final : public LlmEngine {
   std::string model_name() const override;
   std::size_t context_size() const noexcept override;
   std::shared_ptr<const Tokenizer> tokenizer() const noexcept override;
+  std::size_t max_items() const noexcept override;  // that the way of asking takes
   // As the servers tell it; those that don't count as having encoded all.
   PromptReuse prompt_reuse() const noexcept override;
   // The way that questions are asked: "vLLM /inference/v1/generate".
   std::string protocol() const;
   RemoteTraffic traffic() const;
 
-  // Any number may be open. kUnsupported: more identifiers than the way of asking takes.
+  // Any number may be open. kUnsupported: more identifiers than max_items().
   Result<std::unique_ptr<PositionScorer>> open(Prompt prompt) override;
   bool has_room(const Prompt& prompt) const noexcept override;
 
