@@ -96,7 +96,10 @@ class RemoteRank(unittest.TestCase):
         with FakeEngine("--slow-ms", "300") as url:
             done = rank("--engine", "vllm", "--engine-url", url, "--deadline-ms", 100)
         self.assertEqual(done.returncode, OK, done.stderr)
-        self.assertTrue(all(json.loads(line)["deadline_hit"] for line in done.stdout.splitlines()))
+        answers = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertTrue(all(answer["deadline_hit"] for answer in answers))
+        self.assertTrue(all(answer["encodings"] == 0 for answer in answers))
+        self.assertTrue(all(answer["timing_ms"]["decode"] > 0 for answer in answers))
 
     def test_a_round_trip_is_not_taken_for_the_price_of_a_token(self):
         # A prompt of 64 tokens takes as long as one of 500: there is time for several rounds.
