@@ -657,6 +657,26 @@ TEST_F(Replicas, ThoseThatHangLoseNoQuestionAndAreNotRiskedAgain) {
   EXPECT_EQ(one_.n_questions() + other_.n_questions(), 8U);
 }
 
+TEST_F(Replicas, OneThatLeavesAQuestionWithoutAnswerLosesItsOthersAtOnce) {
+  auto options = this->options();
+  options.patience.answer_timeout = milliseconds(1500);
+  const auto engine = connected(options);
+  one_.set_faults(always({.kind = Kind::kSlow, .slow_ms = 60'000}));
+  one_.set_well(false);
+  other_.set_faults(first_n(1, {.kind = Kind::kSlow, .slow_ms = 1000}));
+  const ManyRequests requests(*engine, 3);
+  PartQueue& queue = *engine->queue();
+  const auto first = queue.start(requests.parts[0]);  // to the one that hangs
+  queue.start(requests.parts[1]);                     // to the other
+  EXPECT_TRUE(queue.wait(Clock::now() + milliseconds(300)).empty());
+  queue.start(requests.parts[2]);  // again to the one that hangs, with time left
+  for (bool ended = false; !ended;)
+    for (const auto& end : queue.wait(Clock::now() + std::chrono::seconds(10)))
+      ended = ended || end.ticket == first;
+  EXPECT_EQ(one_.n_questions(), 2U);
+  EXPECT_EQ(engine->traffic().n_tries, 3U + 2U) << "the first and the third were asked elsewhere";
+}
+
 // Some milliseconds pass while the questions are sent; who was to begin in them is not forgotten.
 TEST_F(Replicas, AQuestionThatBecomesDueWhileOthersAreSentBeginsAtOnce) {
   auto options = options_for({one_.url()});
