@@ -32,6 +32,7 @@
 #include "rsd/train/supervised.h"
 #include "train_options.h"
 #include "training_folder.h"
+#include "training_metrics.h"
 #include "training_notes.h"
 
 namespace rsd::cli {
@@ -384,11 +385,11 @@ class TrainRun {
       if (!begins) {
         const auto step = training.step();
         if (!step) return step.error();
-        record(*step, training.state().step);
+        folder_->record(metrics_of(*step, training.state().step));
       }
       if (training.is_validation_due()) {
         const Validation validation = training.validate();
-        record(validation, training.state().step);
+        folder_->record(metrics_of(validation, training.state().step));
         progress.note("KT " + fixed(validation.kendall_tau) + " (heuristic " +
                       fixed(validation.heuristic_kendall_tau) + ")");
         checkpoint_.supervised = training.state();
@@ -443,16 +444,14 @@ class TrainRun {
       if (!begins) {
         const auto step = training.step();
         if (!step) return step.error();
-        record(*step, training.state().step);
+        folder_->record(metrics_of(*step, training.state().step));
         progress.note("return " + fixed(step->mean_return) + " (reference " +
                       fixed(step->reference_return) + ")" + validated);
       }
       if (training.is_validation_due()) {
         const auto held_out_return = training.validate();
         if (!held_out_return) return held_out_return.error();
-        folder_->record(Json{{"stage", "rpo-validation"},
-                             {"step", training.state().step},
-                             {"return", *held_out_return}});
+        folder_->record(metrics_of_rpo_validation(*held_out_return, training.state().step));
         validated = ", held out " + fixed(*held_out_return);
       }
       checkpoint_.rpo = training.state();
@@ -467,35 +466,6 @@ class TrainRun {
     char text[32];
     std::snprintf(text, sizeof text, "%.4f", value);
     return text;
-  }
-
-  void record(const SupervisedTraining::Step& step, std::size_t number) {
-    folder_->record(Json{{"stage", "supervised"},
-                         {"step", number},
-                         {"loss", step.loss},
-                         {"gradient_norm", step.gradient_norm},
-                         {"learning_rate", step.learning_rate}});
-  }
-
-  void record(const Validation& validation, std::size_t number) {
-    folder_->record(Json{{"stage", "validation"},
-                         {"step", number},
-                         {"loss", validation.loss},
-                         {"kendall_tau", validation.kendall_tau},
-                         {"heuristic_kendall_tau", validation.heuristic_kendall_tau}});
-  }
-
-  void record(const RpoTraining::Step& step, std::size_t number) {
-    folder_->record(Json{{"stage", "rpo"},
-                         {"step", number},
-                         {"return", step.mean_return},
-                         {"reference_return", step.reference_return},
-                         {"loss", step.loss},
-                         {"kl", step.kl},
-                         {"entropy", step.entropy},
-                         {"clipped", step.clipped},
-                         {"gradient_norm", step.gradient_norm},
-                         {"learning_rate", step.learning_rate}});
   }
 
   const TrainOptions& options_;
