@@ -1,6 +1,7 @@
 // The server's engine: an LLM with its prompts and policies.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <string>
 
@@ -19,7 +20,7 @@ class LlmRankingEngine final : public server::RankingEngine {
   std::string model_name() const override { return name_; }
   std::size_t context_size() const override { return engine_.llm().context_size(); }
   std::size_t max_candidates(Task task) const override {
-    return engine_.prompts().identifiers(task).size();
+    return std::min(engine_.prompts().identifiers(task).size(), engine_.llm().max_items());
   }
   Result<Prompt> prompt(const Request& request,
                         std::optional<std::size_t> max_text_tokens) const override {

@@ -129,7 +129,8 @@ Ranker::Prepared Ranker::prepare(Request request, const RankOptions& options, co
   const bool is_long = n_items > plan.list.windows.size;
   auto whole = is_long && plan.always_windows
                    ? Result<std::optional<Prompt>>(std::optional<Prompt>())
-                   : whole_prompt(is_long, prompt_of(ranked.request, options));
+                   : whole_prompt(is_long, prompt_of(ranked.request, options),
+                                  engine_->max_candidates(ranked.request.task));
   if (!whole) {
     prepared.failure = failure_of(whole.error());
     return prepared;

@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <functional>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -26,9 +25,8 @@ struct ScorerOpener {
 // One prompt for all of a list, `built` for it, or none where there can't be one: a list that
 // `is_long`, more than a window, goes without where it has too many tokens or candidates, or more
 // than the `max_items` of its engine. Other errors stay.
-Result<std::optional<Prompt>> whole_prompt(
-    bool is_long, Result<Prompt> built,
-    std::size_t max_items = std::numeric_limits<std::size_t>::max());
+Result<std::optional<Prompt>> whole_prompt(bool is_long, Result<Prompt> built,
+                                           std::size_t max_items);
 
 // A BatchRun of lists: in each step, one pass of the LLM over the windows under way, of whatever
 // list. Windows of one list that don't depend on each other are under way together. Who is due
