@@ -36,8 +36,9 @@ const std::string kLora = "tests/models/tiny-lora.gguf";
 const std::string kHeadLora = "tests/models/tiny-lora-head.gguf";
 
 // Rounding only, for F32 weights where the same kernels run on the same cells of the cache.
-// Measured: below 1e-5.
-constexpr double kTinyTolerance = 1e-4;
+// Measured: below 1e-5 with AVX2; with AVX-512 4e-4, where a value of the F16 cache rounds the
+// other way.
+constexpr double kTinyTolerance = 2e-3;
 // llama.cpp's flash attention accumulates in F16, in the order of the cells: those of a dropped end
 // are used again. Measured: 7e-4. (Without flash attention and with an F32 cache all of these tests
 // hold to 1.1e-5.)
