@@ -4,12 +4,12 @@
 #include <openssl/evp.h>
 
 #include <algorithm>
-#include <cctype>
 #include <fstream>
 #include <iterator>
 #include <sstream>
 
 #include "rsd/core/check.h"
+#include "words.h"
 
 namespace rsd::server {
 namespace {
@@ -17,17 +17,8 @@ namespace {
 constexpr std::string_view kScheme = "bearer ";
 constexpr std::string_view kSpace = " \t\r";
 
-std::string_view trimmed(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(kSpace);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
-}
-
 bool begins_with_scheme(std::string_view header) {
-  return header.size() > kScheme.size() &&
-         std::ranges::equal(header.substr(0, kScheme.size()), kScheme, [](char a, char b) {
-           return std::tolower(static_cast<unsigned char>(a)) == b;
-         });
+  return header.size() > kScheme.size() && same_word(header.substr(0, kScheme.size()), kScheme);
 }
 
 }  // namespace
@@ -54,7 +45,7 @@ Result<std::vector<std::string>> ApiKeys::parse(const std::string& text,
   std::vector<std::string> keys;
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
-    if (const auto key = trimmed(line); !key.empty()) keys.emplace_back(key);
+    if (const auto key = trimmed(line, kSpace); !key.empty()) keys.emplace_back(key);
   }
   if (keys.empty()) return Error(ErrorCode::kInvalidInput, source + " holds no API key");
   return keys;
@@ -68,8 +59,8 @@ Result<std::vector<std::string>> ApiKeys::read_file(const std::string& path) {
 
 bool ApiKeys::accept(std::string_view authorization) const {
   const bool has_scheme = begins_with_scheme(authorization);
-  const Digest given =
-      digest_of(has_scheme ? trimmed(authorization.substr(kScheme.size())) : std::string_view());
+  const Digest given = digest_of(has_scheme ? trimmed(authorization.substr(kScheme.size()), kSpace)
+                                            : std::string_view());
   int n_equal = 0;
   for (const Digest& digest : digests_)
     n_equal += CRYPTO_memcmp(digest.data(), given.data(), digest.size()) == 0 ? 1 : 0;

@@ -12,6 +12,7 @@
 #include "failure.h"
 #include "page_files.h"
 #include "request_head.h"
+#include "words.h"
 
 namespace rsd::server {
 namespace {

@@ -1,9 +1,10 @@
 #include "request_head.h"
 
 #include <algorithm>
-#include <cctype>
 #include <string>
 #include <vector>
+
+#include "words.h"
 
 namespace rsd::server {
 namespace {
@@ -26,17 +27,12 @@ bool fits_value(char c) {
   return c != '\0' && c != '\r' && c != '\n';
 }
 
-std::string_view trimmed(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
 // A line that continues the one above it has no name, either.
 std::optional<Header> header_of(std::string_view line) {
   const std::size_t colon = line.find(':');
   if (colon == 0 || colon == std::string_view::npos) return std::nullopt;
-  const Header header{.name = line.substr(0, colon), .value = trimmed(line.substr(colon + 1))};
+  const Header header{.name = line.substr(0, colon),
+                      .value = trimmed(line.substr(colon + 1), " \t")};
   if (!std::ranges::all_of(header.name, fits_name)) return std::nullopt;
   if (!std::ranges::all_of(header.value, fits_value)) return std::nullopt;
   return header;
@@ -70,11 +66,6 @@ Failure malformed(const std::string& what) {
 }
 
 }  // namespace
-
-bool same_word(std::string_view a, std::string_view b) {
-  return std::ranges::equal(
-      a, b, [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
-}
 
 std::optional<Failure> framing_fault(std::string_view head) {
   const auto headers = headers_of(head);

@@ -14,7 +14,4 @@ namespace rsd::server {
 // judged as it came, from its first byte to the empty line.
 std::optional<Failure> framing_fault(std::string_view head);
 
-// The same but for the case of letters.
-bool same_word(std::string_view a, std::string_view b);
-
 }  // namespace rsd::server
