@@ -120,8 +120,7 @@ def improvement(measured: Comparison, budgets: list[int]) -> Table:
             for metric in METRICS:
                 values = [g[metric] for g in gains if g[metric] is not None]
                 row.append(mean(values) if values else None)
-            known = [v for v in row if v is not None]
-            table.rows.append([kind, str(t), *map(percent, row), percent(mean(known) if known else None)])
+            table.rows.append([kind, str(t), *map(percent, row), percent(overall_gain(measured, names, [t]))])
         several = [t for t in budgets if t >= 2]
         low, high = gain_interval(measured, names, several)
         whole = f"<b>{percent(overall_gain(measured, names, several))}</b> <small>{percent(low)} – {percent(high)}</small>"
