@@ -16,7 +16,11 @@ using testing::Each;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-const DecodingOptions kRsd{.decoder = DecoderKind::kRsd, .budget = 4, .policy = blend_policy()};
+// An encoding is a pass: no draft goes behind the prompt.
+const DecodingOptions kRsd{.decoder = DecoderKind::kRsd,
+                           .budget = 4,
+                           .draft = Draft::kFirstToken,
+                           .policy = blend_policy()};
 
 class Batch : public testing::Test {
  protected:

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <string>
 
+#include "decode/common_prefix.h"
 #include "rsd/core/check.h"
 
 namespace rsd {
@@ -22,10 +23,6 @@ Result<void> check_finite(const LogitMatrix& logits, std::size_t first_row) {
     }
   }
   return {};
-}
-
-std::size_t common_prefix(std::span<const ItemId> a, std::span<const ItemId> b) {
-  return static_cast<std::size_t>(std::ranges::mismatch(a, b).in1 - a.begin());
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <string>
 
+#include "rsd/decode/replay.h"
 #include "rsd/rank/ranking.h"
 
 namespace rsd {
@@ -173,6 +174,24 @@ class Blend final : public RankingPolicy {
   }
 };
 
+class ReplayPolicy final : public RankingPolicy {
+ public:
+  std::string_view name() const noexcept override { return "replay"; }
+  Result<std::vector<double>> score(const History& history,
+                                    std::optional<std::size_t>) const override {
+    const std::span<const Round> rounds(history.rounds());
+    const auto rows = distinct_rows(rounds.last(std::min(rounds.size(), kRounds)));
+    const Replay replayed = replay(rows, history.known());
+    std::vector<double> scores(history.n_items());
+    for (std::size_t place = 0; place < replayed.order.size(); ++place)
+      scores[replayed.order[place].slot()] = -static_cast<double>(place);
+    return scores;
+  }
+
+ private:
+  static constexpr std::size_t kRounds = 6;  // bounds the cost; older prefixes are far away
+};
+
 template <class Policy>
 std::shared_ptr<const RankingPolicy> shared() {
   static const auto policy = std::make_shared<const Policy>();
@@ -200,12 +219,16 @@ std::shared_ptr<const RankingPolicy> pairwise_policy() {
 std::shared_ptr<const RankingPolicy> blend_policy() {
   return shared<Blend>();
 }
+std::shared_ptr<const RankingPolicy> replay_policy() {
+  return shared<ReplayPolicy>();
+}
 
 namespace {
 
 std::vector<std::shared_ptr<const RankingPolicy>> all_policies() {
-  return {blend_policy(),  pairwise_policy(),           mean_log_prob_policy(),
-          argmax_policy(), first_disagreement_policy(), first_row_policy()};
+  return {replay_policy(),        blend_policy(),  pairwise_policy(),
+          mean_log_prob_policy(), argmax_policy(), first_disagreement_policy(),
+          first_row_policy()};
 }
 
 }  // namespace

@@ -99,7 +99,7 @@ TEST(ListwisePolicies, KeepTheRowsBehindWhatTheLastRoundVerified) {
   std::ranges::copy(std::vector<float>{0, 9, 0, 0, 0, 0}, second.row(0).begin());
   ASSERT_TRUE(history.add(items({0, 2, 5, 4, 3, 1}), {2, 3}, second));
   ASSERT_THAT(history.known(), ElementsAre(ItemId(0), ItemId(2), ItemId(1)));
-  for (const auto name : {"mean-logprob", "pairwise", "argmax", "blend"}) {
+  for (const auto name : {"mean-logprob", "pairwise", "argmax", "blend", "replay"}) {
     EXPECT_THAT(tail(**policy_by_name(name), history), ElementsAre(ItemId(5), ItemId(4), ItemId(3)))
         << name;
   }

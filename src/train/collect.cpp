@@ -62,7 +62,7 @@ class NoisyPolicy final : public RankingPolicy {
 DecodingOptions decoding_options(const CollectOptions& options, std::size_t number,
                                  std::uint64_t seed) {
   constexpr std::array kTemperatures{0.0, 0.3, 0.1, 1.0};
-  const std::array heuristics{blend_policy(), argmax_policy(), mean_log_prob_policy()};
+  const std::array heuristics{replay_policy(), blend_policy(), argmax_policy()};
   const bool by_agent = options.agent && number % 2 == 0;
   auto policy = by_agent ? options.agent : heuristics[(number + seed) % heuristics.size()];
   DecodingOptions decoding;

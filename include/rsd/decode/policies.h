@@ -34,8 +34,13 @@ std::shared_ptr<const RankingPolicy> mean_log_prob_policy();
 std::shared_ptr<const RankingPolicy> pairwise_policy();
 
 // By the sum of the positions that mean_log_prob, pairwise and argmax give an item: the strongest
-// of all on the requests that we measured (docs/measurements.md). O(K^3).
+// on the requests that we measured of those that look at no more than one row for each position
+// (docs/measurements.md). O(K^3).
 std::shared_ptr<const RankingPolicy> blend_policy();
+
+// As `ar` would go on over rows that are estimated from all the rows of the last rounds (replay.h):
+// the strongest of all. O(K^3) for each round.
+std::shared_ptr<const RankingPolicy> replay_policy();
 
 // The names that policy_by_name takes, in the order of their strength as far as it is known.
 std::vector<std::string_view> policy_names();

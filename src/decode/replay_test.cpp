@@ -1,0 +1,96 @@
+#include "rsd/decode/replay.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "support/items.h"
+
+namespace rsd {
+namespace {
+
+using testing::ElementsAre;
+using testing::ElementsAreArray;
+
+LogitMatrix matrix(const std::vector<std::vector<float>>& rows) {
+  LogitMatrix logits(rows.size(), rows.front().size());
+  for (std::size_t j = 0; j < rows.size(); ++j)
+    std::ranges::copy(rows[j], logits.row(j).begin());
+  return logits;
+}
+
+TEST(DistinctRows, HoldEachPrefixOnce) {
+  History history(3);
+  ASSERT_TRUE(history.add({}, {0, 1}, matrix({{3, 2, 1}})));
+  ASSERT_TRUE(history.add(items({0, 1, 2}), {1, 3}, matrix({{0, 1, 2}, {0, 1, 2}})));
+  ASSERT_EQ(history.rounds().back().logits.n_rows(), 3U);  // the prompt's is carried over
+  const auto rows = distinct_rows(history.rounds());
+  ASSERT_EQ(rows.size(), 3U);
+  EXPECT_TRUE(rows[0].prefix.empty());
+  EXPECT_THAT(rows[1].prefix, ElementsAre(ItemId(0)));
+  EXPECT_THAT(rows[2].prefix, ElementsAre(ItemId(0), ItemId(1)));
+  EXPECT_THAT(rows[2].logits, ElementsAre(0, 1, 2));
+}
+
+TEST(Replay, IsArWhereEveryPrefixOnItsWayWasEncoded) {
+  // One row for each place, sharp weights: nothing but these rows counts.
+  const auto proposal = items({2, 0, 1});
+  const LogitMatrix logits = matrix({{1, 0, 2}, {2, 1, 9}, {9, 1, 9}});
+  std::vector<PrefixRow> rows;
+  for (std::size_t j = 0; j < 3; ++j)
+    rows.push_back({.prefix = std::span(proposal).first(j), .logits = logits.row(j)});
+  const Replay replayed = replay(rows, {}, {.sharpness = 100});
+  EXPECT_THAT(replayed.order, ElementsAreArray(proposal));
+  EXPECT_THAT(replayed.distances, ElementsAre(0, 0, 0));
+}
+
+TEST(Replay, FollowsTheRowWhosePrefixIsMostAlike) {
+  // Behind item 0 the LLM wants 2, behind item 3 it wants 1.
+  const auto behind_0 = items({0});
+  const auto behind_3 = items({3});
+  const std::vector<float> wants_2 = {0, 1, 2, 0};
+  const std::vector<float> wants_1 = {0, 2, 1, 0};
+  const std::vector<PrefixRow> rows = {{.prefix = behind_0, .logits = wants_2},
+                                       {.prefix = behind_3, .logits = wants_1}};
+  EXPECT_EQ(replay(rows, items({0})).order[1], ItemId(2));
+  EXPECT_EQ(replay(rows, items({3})).order[1], ItemId(1));
+}
+
+TEST(Replay, WeighsTheRowsByTheDistanceOfTheirPrefixes) {
+  // Known: item 0. The prefixes {} and {0, 1} are as far away: an item placed last counts 2.5, one
+  // before it 1.5, and an item more in the prefix 0.3.
+  const auto longer = items({0, 1});
+  const std::vector<float> of_prompt = {0, 1, -1};
+  const std::vector<float> of_longer = {0, 3, -3};
+  const std::vector<PrefixRow> rows = {{.prefix = {}, .logits = of_prompt},
+                                       {.prefix = longer, .logits = of_longer}};
+  const Replay replayed = replay(rows, items({0}));
+  const double far = std::exp(-((2.5 - 1.5 + 2.5 + 0.3) - (2.5 + 0.3)));
+  EXPECT_NEAR(replayed.distances[0], 2.8, 1e-9);
+  EXPECT_NEAR(replayed.rows.row(0)[1], (1 + far * 3) / (1 + far), 1e-6);
+}
+
+TEST(Replay, MakesUpForWhatALogitLosesOnceItsItemIsPlaced) {
+  // Each item's logit falls by 8 behind its place: rows say nothing new otherwise.
+  const auto wrong = items({2, 1, 0});
+  const LogitMatrix logits = matrix({{3, 2, 1}, {3, 2, -7}, {3, -6, -7}});
+  std::vector<PrefixRow> rows;
+  for (std::size_t j = 0; j < 3; ++j)
+    rows.push_back({.prefix = std::span(wrong).first(j), .logits = logits.row(j)});
+  const Replay replayed = replay(rows, {}, {.sharpness = 0.01});
+  EXPECT_THAT(replayed.order, ElementsAreArray(items({0, 1, 2})));
+  const auto row = replayed.rows.row(0);
+  EXPECT_NEAR(row[0] - row[1], 1, 1e-5);
+  EXPECT_NEAR(row[1] - row[2], 1, 1e-5);
+}
+
+TEST(Replay, KeepsTheKnownItemsInFront) {
+  const std::vector<float> logits = {0, 1, 2, 3};
+  const std::vector<PrefixRow> rows = {{.prefix = {}, .logits = logits}};
+  EXPECT_THAT(replay(rows, items({1, 0})).order, ElementsAreArray(items({1, 0, 3, 2})));
+  EXPECT_THAT(replay(rows, items({1, 0, 2, 3})).order, ElementsAreArray(items({1, 0, 2, 3})));
+}
+
+}  // namespace
+}  // namespace rsd
