@@ -177,6 +177,7 @@ class TrainRun {
     of["seed"] = std::to_string(common_.seed);
     of["decodings"] = std::to_string(options_.decodings);
     of["supervised-steps"] = std::to_string(options_.supervised_steps);
+    of["supervised-loss"] = options_.supervised_loss;
     of["rpo-steps"] = std::to_string(options_.rpo_steps);
     of["rpo-learning-rate"] = Json(options_.rpo_learning_rate).dump();
     of["rollouts"] = std::to_string(options_.rollouts);
@@ -368,6 +369,8 @@ class TrainRun {
       if (auto read = read_episodes(folder_->traces_path()); !read) return read.error();
     }
     SupervisedOptions options;
+    options.loss = options_.supervised_loss == "inversions" ? SupervisedLoss::kInversions
+                                                            : SupervisedLoss::kLikelihood;
     options.steps = options_.supervised_steps;
     options.seed = common_.seed;
     options.threads = threads_;

@@ -48,6 +48,14 @@ void add_training_options(CLI::App& command, TrainOptions& options) {
   };
   count("--decodings", options.decodings, "Traces of each request");
   count("--supervised-steps", options.supervised_steps, "At most; it ends when it gains no more");
+  command
+      .add_option("--supervised-loss", options.supervised_loss,
+                  "likelihood (of the target's order) or inversions (pairs that the agent is "
+                  "expected to order otherwise than the target)")
+      ->check(one_of({"likelihood", "inversions"}))
+      ->capture_default_str()
+      ->type_name("NAME")
+      ->group(group);
   command.add_flag("--supervised-only", options.supervised_only, "Without RPO")->group(group);
   count("--rpo-steps", options.rpo_steps, "Updates by RPO");
   count("--rollouts", options.rollouts, "Trajectories of a request, G");

@@ -20,6 +20,7 @@ struct TrainOptions {
   std::string out;
   std::size_t decodings = 4;
   std::size_t supervised_steps = 3000;
+  std::string supervised_loss = "likelihood";
   bool supervised_only = false;
   std::size_t rpo_steps = 300;
   std::size_t rollouts = 6;

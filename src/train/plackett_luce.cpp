@@ -54,6 +54,22 @@ ValueAndGradient log_likelihood(std::span<const double> scores,
   return result;
 }
 
+ValueAndGradient expected_inversions(std::span<const double> scores,
+                                     std::span<const std::size_t> ranking) {
+  check_permutation(scores, ranking);
+  ValueAndGradient result{.gradient = std::vector<double>(scores.size(), 0.0)};
+  for (std::size_t j = 0; j < ranking.size(); ++j) {
+    for (const std::size_t later : ranking.subspan(j + 1)) {
+      const double inverted = 1 / (1 + std::exp(scores[ranking[j]] - scores[later]));
+      const double slope = inverted * (1 - inverted);
+      result.value += inverted;
+      result.gradient[ranking[j]] -= slope;
+      result.gradient[later] += slope;
+    }
+  }
+  return result;
+}
+
 ValueAndGradient stagewise_kl(std::span<const double> scores, std::span<const double> reference,
                               std::span<const std::size_t> ranking) {
   check_permutation(scores, ranking);

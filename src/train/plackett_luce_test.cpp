@@ -49,6 +49,29 @@ TEST(PlackettLuce, LikelihoodIsTheProductOfTheStages) {
   EXPECT_DOUBLE_EQ(log_likelihood(scores, Order{0, 1, 2}).value, std::log(1.0 / 8 * 2 / 7));
 }
 
+TEST(PlackettLuce, ExpectedInversionsAreTheMeanOverAllRankings) {
+  const auto place = [](const Order& order, std::size_t item) {
+    return std::ranges::find(order, item) - order.begin();
+  };
+  Order order{0, 1, 2, 3};
+  double mean = 0;
+  do {
+    int inversions = 0;
+    for (std::size_t i = 0; i < 4; ++i)
+      for (std::size_t j = i + 1; j < 4; ++j)
+        inversions += place(order, kRanking[i]) > place(order, kRanking[j]) ? 1 : 0;
+    mean += inversions * std::exp(log_likelihood(kScores, order).value);
+  } while (std::ranges::next_permutation(order).found);
+  EXPECT_NEAR(expected_inversions(kScores, kRanking).value, mean, 1e-12);
+}
+
+TEST(PlackettLuce, GradientOfTheExpectedInversionsIsThatOfFiniteDifferences) {
+  const auto value = [](const std::vector<double>& scores) {
+    return expected_inversions(scores, kRanking).value;
+  };
+  expect_near(expected_inversions(kScores, kRanking).gradient, numerical_gradient(kScores, value));
+}
+
 TEST(PlackettLuce, ProbabilitiesOfAllRankingsSumToOne) {
   Order order{0, 1, 2, 3};
   double sum = 0;

@@ -55,9 +55,13 @@ std::optional<Example> example_of(const Episode& episode, std::size_t n_rounds,
 }
 
 // Of one example, with its gradient.
-ValueAndGradient loss_of(std::span<const double> scores, const Example& example) {
-  const double scale = -1 / static_cast<double>(example.n_all - 1);
-  ValueAndGradient loss = log_likelihood(scores, example.order);
+ValueAndGradient loss_of(std::span<const double> scores, const Example& example,
+                         SupervisedLoss kind) {
+  const auto n = static_cast<double>(example.n_all);
+  const bool likelihood = kind == SupervisedLoss::kLikelihood;
+  const double scale = likelihood ? -1 / (n - 1) : 2 / (n * (n - 1));
+  ValueAndGradient loss = likelihood ? log_likelihood(scores, example.order)
+                                     : expected_inversions(scores, example.order);
   loss.value *= scale;
   for (double& slope : loss.gradient)
     slope *= scale;
@@ -141,7 +145,7 @@ Result<SupervisedTraining::Step> SupervisedTraining::step() {
                                             options_.steps)};
   auto slopes = network_.scores(inputs, options_.threads);
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    ValueAndGradient loss = loss_of(slopes[i], examples[i]);
+    ValueAndGradient loss = loss_of(slopes[i], examples[i], options_.loss);
     done.loss += loss.value / static_cast<double>(inputs.size());
     for (double& slope : loss.gradient)
       slope /= static_cast<double>(inputs.size());
@@ -174,7 +178,7 @@ Validation SupervisedTraining::validate() {
       if (!example) break;
       const auto scores = network_.scores({&example->input, 1}, options_.threads).front();
       const std::vector<double> base(example->input.base.begin(), example->input.base.end());
-      sum.loss += loss_of(scores, *example).value;
+      sum.loss += loss_of(scores, *example, options_.loss).value;
       sum.kendall_tau += tau(scores, *example);
       sum.heuristic_kendall_tau += tau(base, *example);
       ++count;

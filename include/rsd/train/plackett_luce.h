@@ -25,6 +25,12 @@ struct ValueAndGradient {
 ValueAndGradient log_likelihood(std::span<const double> scores,
                                 std::span<const std::size_t> ranking);
 
+// The expected number of pairs that a ranking drawn from P(. | scores) orders otherwise than
+// `ranking`, Kendall's distance: a pair's order is drawn by a logistic of the two scores, so it is
+// exact, sum_{i before j} 1 / (1 + exp(s[r_i] - s[r_j])). O(n^2).
+ValueAndGradient expected_inversions(std::span<const double> scores,
+                                     std::span<const std::size_t> ranking);
+
 // sum_j KL(P(stage j | scores) || P(stage j | reference)) along `ranking`, at least 0: each stage's
 // categorical divergence is exact, the full one over n! rankings is intractable. Its gradient is
 // with respect to `scores`. O(n^2).

@@ -2,8 +2,7 @@
 // (arXiv 2505.20316, section 4.3).
 //
 // An example is a state: the first rounds of an episode, and the target's order of what is not
-// known after them. Its loss is -log P(order | scores) / (N - 1) with P of Plackett-Luce and N
-// items in the request: a choice weighs the same whether few are left or many.
+// known after them.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +17,15 @@
 
 namespace rsd {
 
+// With P of Plackett-Luce and N items in the request; a choice or a pair weighs the same whether
+// few are left or many.
+enum class SupervisedLoss {
+  kLikelihood,  // -log P(order | scores) / (N - 1): the paper's
+  kInversions,  // expected_inversions / (N (N - 1) / 2): (1 - Kendall's tau) / 2 of what P draws
+};
+
 struct SupervisedOptions {
+  SupervisedLoss loss = SupervisedLoss::kLikelihood;
   std::size_t steps = 3000;  // at most
   std::size_t batch = 32;    // states per step
   double learning_rate = 1e-3;
