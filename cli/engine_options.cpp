@@ -1,5 +1,6 @@
 #include "engine_options.h"
 
+#include <spdlog/fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
 #include <charconv>
@@ -59,6 +60,10 @@ constexpr std::size_t kRemoteParallel = 16;
 
 Result<void> check_options(const EngineOptions& options) {
   if (auto sensible = check_remote_options(options.remote); !sensible) return sensible;
+  if (!options.tensor_split.empty() && options.rpc_servers.empty()) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "--tensor-split is for --rpc: shares of the layers of its servers");
+  }
   if (!options.remote.is_remote()) return {};
   const auto refuse = [&](const std::string& option, const std::string& instead) {
     return Error(ErrorCode::kInvalidArgument,
@@ -71,10 +76,22 @@ Result<void> check_options(const EngineOptions& options) {
   return {};
 }
 
+// For exit_with_message, which may be called while the process ends: never destroyed.
+std::vector<std::string>& rpc_servers_in_use() {
+  static auto& servers = *new std::vector<std::string>;
+  return servers;
+}
+
 // ggml's only answer to a server that is lost is to end the process. It shall say so and exit as
 // other failures do.
 void exit_with_message(const char* message) {
-  spdlog::critical("an RPC server is lost, or ggml fails: {}", message);
+  const auto& servers = rpc_servers_in_use();
+  if (const auto lost = unreachable_rpc_servers(servers); !lost.empty()) {
+    spdlog::critical("lost RPC server {}: {}", fmt::join(lost, ", "), message);
+  } else {
+    spdlog::critical("an RPC server is lost (of {}), or ggml fails: {}", fmt::join(servers, ", "),
+                     message);
+  }
   spdlog::default_logger()->flush();
   std::cout.flush();
   std::_Exit(kRuntimeFailure);
@@ -130,6 +147,16 @@ void add_engine_options(CLI::App& command, EngineOptions& options) {
       ->allow_extra_args(false)
       ->check(not_empty())
       ->type_name("HOST:PORT,…")
+      ->group(group);
+  constexpr double kMaxShare = 1e9;
+  command
+      .add_option("--tensor-split", options.tensor_split,
+                  "Shares of the layers, one for each server of --rpc, such as 3,1; without it by "
+                  "their free memory")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->check(number_up_to(kMaxShare))
+      ->type_name("SHARE,…")
       ->group(group);
   command
       .add_option(
@@ -219,8 +246,12 @@ Result<Engine> Engine::load_local(const EngineOptions& options, const CommonOpti
                            .threads = common.threads,
                            .gpu_layers = options.gpu_layers,
                            .rpc_servers = options.rpc_servers,
+                           .tensor_split = options.tensor_split,
                            .log = llama_log_sink()};
-  if (!options.rpc_servers.empty()) on_ggml_abort(&exit_with_message);
+  if (!options.rpc_servers.empty()) {
+    rpc_servers_in_use() = options.rpc_servers;
+    on_ggml_abort(&exit_with_message);
+  }
   auto llm = LlamaEngine::load(llama);
   if (!llm) return llm.error();
   PromptBuilder prompts((*llm)->tokenizer(), templates);

@@ -24,6 +24,7 @@ struct EngineOptions {
   std::size_t context_size = 0;
   int gpu_layers = 0;
   std::vector<std::string> rpc_servers;  // HOST:PORT
+  std::vector<double> tensor_split;      // their shares of the layers
   std::size_t cache_ram = 0;  // MiB for prompts, of which later ones use the beginning again
   PromptReuseMode reuse = PromptReuseMode::kBeginnings;
   std::size_t parallel = 1;  // requests at a time

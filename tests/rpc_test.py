@@ -74,6 +74,35 @@ class Rpc(unittest.TestCase):
         for decoder in ("exact", "rsd"):
             self.assertRegex(done.stdout, rf"\| {decoder} \| 2 \| 1.0000 \| 2 of 2 \|")
 
+    def test_a_tensor_split_says_whose_the_layers_are(self):
+        here = rank("--decoder", "exact")
+        with RpcServer(RSD) as one, RpcServer(RSD) as other:
+            for split, idle, busy in (("1,0", other, one), ("0,2.5", one, other)):
+                there = rank("--decoder", "exact", "--rpc", f"{one.address},{other.address}",
+                             "--tensor-split", split, "--log-level", "debug")
+                self.assertEqual(there.returncode, OK, there.stderr)
+                self.assertEqual(rankings(there), rankings(here))
+                self.assertRegex(there.stderr, rf"\[{busy.address}\] model buffer size")
+                self.assertNotRegex(there.stderr, rf"\[{idle.address}\] model buffer size")
+
+    def test_a_tensor_split_that_is_none_is_refused_with_what_it_must_be(self):
+        servers = ["--rpc", "localhost:1,localhost:2"]
+        for split, why in (("1", "tensor-split has 1 shares; there must be as many as RPC servers, 2"),
+                           ("1,2,3", "tensor-split has 3 shares"),
+                           ("0,0", "tensor-split has shares of 0 only"),
+                           ("1,-1", '--tensor-split: must be a number from 0 to 1e+09, not "-1"'),
+                           ("1,x", '--tensor-split: must be a number from 0 to 1e+09, not "x"'),
+                           ("nan,1", '--tensor-split: must be a number')):
+            done = rank(*servers, "--tensor-split", split)
+            self.assertEqual(done.returncode, USAGE, split)
+            self.assertIn(why, done.stderr)
+
+    def test_a_tensor_split_is_for_rpc(self):
+        for arguments in ([], ["--engine", "vllm", "--engine-url", "http://localhost:1"]):
+            done = rank("--tensor-split", "1,1", *arguments)
+            self.assertEqual(done.returncode, USAGE)
+            self.assertIn("--tensor-split is for --rpc", done.stderr)
+
     def test_a_server_takes_the_next_client_when_one_is_done(self):
         with RpcServer(RSD) as server:
             first = rank("--rpc", server.address)
@@ -102,20 +131,22 @@ class Rpc(unittest.TestCase):
         self.assertEqual(done.returncode, RUNTIME)
         self.assertIn("speaks version 99.1.0", done.stderr)
 
-    def test_a_server_that_dies_ends_the_program_with_a_message_and_the_code_of_failures(self):
-        with RpcServer(RSD) as server:
-            command = [RSD, "rank", "--requests", "-", "-m", MODEL, "--rpc", server.address]
+    def test_a_server_that_dies_ends_the_program_with_its_address_and_the_code_of_failures(self):
+        with RpcServer(RSD) as lives, RpcServer(RSD) as dies:
+            command = [RSD, "rank", "--requests", "-", "-m", MODEL, "--rpc",
+                       f"{lives.address},{dies.address}"]
             running = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                        stderr=subprocess.PIPE, text=True)
             first, *others = EXAMPLES.read_text().splitlines(keepends=True)
             running.stdin.write(first)
             running.stdin.flush()
             self.assertIn("ranking", running.stdout.readline())  # so it has what it needs
-            server.process.kill()
-            server.process.wait(timeout=30)
+            dies.process.kill()
+            dies.process.wait(timeout=30)
             _, errors = running.communicate("".join(others), timeout=60)
         self.assertEqual(running.returncode, RUNTIME, errors)
-        self.assertIn("an RPC server is lost", errors)
+        self.assertIn(f"lost RPC server {dies.address}: ", errors)
+        self.assertNotIn(lives.address, errors)
         self.assertNotIn("already", errors)
 
     def test_a_server_that_is_busy_is_named_and_not_waited_for(self):

@@ -2,14 +2,15 @@
 """Does one model over two RPC servers on this machine rank as it does in one process, and at what cost?
 
 usage: rpc.py [--requests FILE...] [--limit N] [--decoder exact,rsd] [--model MODEL.gguf]
-              [--rsd PROGRAM] [--threads N] [--servers N] [--at-least TAU]
+              [--rsd PROGRAM] [--threads N] [--servers N] [--tensor-split SHARE,…] [--at-least TAU]
+              [-- OPTION...]
 
 Starts `rsd rpc-server`s on free ports of 127.0.0.1 and ranks the requests, one after the other, in one
 process, then through --rpc, then once more through --rpc with proxies between that count bytes: the
 times are those of the run without them. A made-up request goes first in each run and is not counted.
 For each request it prints whether the rankings agree, Kendall's tau, both times and the bytes of an
 encoding; then the means as a table. The servers are stopped at the end. Exits with 1 where a mean tau
-is below --at-least.
+is below --at-least. What stands behind -- goes to `rsd rank` in each run, such as --cache-ram 0.
 """
 
 import argparse
@@ -36,7 +37,7 @@ HEADER = ["decoder", "requests", "Kendall's tau", "same", "encodings", "ms here"
 def ranked(options, decoder, requests, *arguments, counted=lambda: (0, 0)):
     """The answers, and for each what `counted` has grown by meanwhile."""
     command = [options.rsd, "rank", "--requests", "-", "--decoder", decoder, *DECODERS[decoder],
-               "--threads", str(options.threads), *arguments]
+               "--threads", str(options.threads), *options.rank_options, *arguments]
     command += ["--model", options.model] if options.model else []
     answers, grown = [], []
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as rsd:
@@ -58,12 +59,18 @@ def ranked(options, decoder, requests, *arguments, counted=lambda: (0, 0)):
     return answers[1:], grown[1:]
 
 
+def rpc(options, ports):
+    """The options that make rsd compute on the servers at `ports`."""
+    addresses = ",".join(f"127.0.0.1:{port}" for port in ports)
+    split = ["--tensor-split", options.tensor_split] if options.tensor_split else []
+    return ["--rpc", addresses, *split]
+
+
 def by_proxies(options, decoder, requests, servers):
     """The bytes that each request sends to the servers and gets back, of all servers together."""
     with contextlib.ExitStack() as stack:
         proxies = [stack.enter_context(CountingProxy(server.port)) for server in servers]
-        addresses = ",".join(f"127.0.0.1:{proxy.port}" for proxy in proxies)
-        return ranked(options, decoder, requests, "--rpc", addresses,
+        return ranked(options, decoder, requests, *rpc(options, [proxy.port for proxy in proxies]),
                       counted=lambda: [sum(ways) for ways in zip(*(p.n_bytes() for p in proxies))])
 
 
@@ -71,8 +78,7 @@ def bytes_at_the_start(options, servers):
     """Sent until the model is loaded and warm."""
     with contextlib.ExitStack() as stack:
         proxies = [stack.enter_context(CountingProxy(server.port)) for server in servers]
-        addresses = ",".join(f"127.0.0.1:{proxy.port}" for proxy in proxies)
-        command = [options.rsd, "model", "inspect", "--rpc", addresses]
+        command = [options.rsd, "model", "inspect", *rpc(options, [proxy.port for proxy in proxies])]
         command += ["--model", options.model] if options.model else []
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         return sum(proxy.n_bytes()[0] for proxy in proxies)
@@ -105,9 +111,8 @@ def row(decoder, figures):
 
 def measure(options, decoder, requests, servers):
     """The row of the table, and the mean tau."""
-    addresses = ",".join(server.address for server in servers)
     here, _ = ranked(options, decoder, requests)
-    there, _ = ranked(options, decoder, requests, "--rpc", addresses)
+    there, _ = ranked(options, decoder, requests, *rpc(options, [s.port for s in servers]))
     counted = zip(*by_proxies(options, decoder, requests, servers))
     told, figures = compare(here, there, counted)
     print(f"{decoder}, {' '.join(DECODERS[decoder]) or 'no budget'}", *told, "", sep="\n", flush=True)
@@ -124,7 +129,9 @@ def parse(arguments):
     parser.add_argument("--rsd", default=str(ROOT / "build" / "release" / "rsd"))
     parser.add_argument("--threads", type=int, default=1, help="of rsd, and of each server")
     parser.add_argument("--servers", type=int, default=2)
+    parser.add_argument("--tensor-split", metavar="SHARE,…", help="of the servers")
     parser.add_argument("--at-least", type=float, default=0.98)
+    parser.add_argument("rank_options", nargs="*", metavar="-- OPTION", help="of `rsd rank`")
     options = parser.parse_args(arguments)
     if unknown := set(options.decoder) - set(DECODERS):
         parser.error(f"--decoder {unknown.pop()}: it must be of {', '.join(DECODERS)}")
