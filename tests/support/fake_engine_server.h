@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "support/recordings.h"
 #include "support/synthetic_scorer.h"
 
 namespace rsd {
@@ -20,6 +21,9 @@ struct FakeEngineOptions {
   std::string detokenized;   // what /detokenize reads in any tokens; empty: there is none
   std::string api_key;       // that is asked for; empty = none
   int port = 0;              // 0 = any that is free
+  // Told again where a question is about their prompt; a proposal that they don't have is then
+  // answered with 400.
+  Recordings recordings;
 };
 
 // What is done to one question in place of a good answer.
