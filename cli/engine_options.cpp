@@ -16,6 +16,7 @@
 #include "model_store.h"
 #include "option_checks.h"
 #include "prepared_model.h"
+#include "rsd/core/check.h"
 #include "rsd/llm/load_tokenizer.h"
 #include "rsd/llm/rpc_server.h"
 
@@ -200,8 +201,16 @@ void settle_parallel(const CLI::App& command, EngineOptions& options) {
   if (options.remote.is_remote() && !is_named) options.parallel = kRemoteParallel;
 }
 
-Result<Conditions> engine_conditions(const EngineOptions& options) {
+Result<EngineOptions> with_served_model(EngineOptions options) {
   if (auto sensible = check_options(options); !sensible) return sensible.error();
+  if (!options.remote.is_remote()) return options;
+  auto served = RemoteEngine::served_model(remote_options(options.remote));
+  if (!served) return served.error();
+  options.remote.served = *std::move(served);
+  return options;
+}
+
+Result<Conditions> engine_conditions(const EngineOptions& options) {
   const auto model = model_path(options);
   if (!model) return model.error();
   const auto loras = parse_loras(options.loras);
@@ -216,10 +225,9 @@ Result<Conditions> engine_conditions(const EngineOptions& options) {
     told["prompt-template"] += identity_of(file) + "; ";
   }
   if (!options.remote.is_remote()) return told;
-  auto served = RemoteEngine::served_model(remote_options(options.remote));
-  if (!served) return served.error();
+  RSD_CHECK(options.remote.served.has_value(), "a remote engine that was not asked");
   told["engine"] = options.remote.engine;
-  told["engine-model"] = *std::move(served);
+  told["engine-model"] = options.remote.served->name;
   return told;
 }
 

@@ -65,6 +65,7 @@ class FakeEngine:
     def __exit__(self, *_):
         self.process.stdin.close()
         self.process.wait(timeout=30)
+        self.n_listings = int(self.process.stdout.readline() or 0)
         self.process.stdout.close()
 
 
@@ -158,6 +159,17 @@ class RemoteRank(unittest.TestCase):
         done = rank("--engine", "vllm", "--engine-url", url)
         self.assertEqual(done.returncode, RUNTIME)
         self.assertIn(url, done.stderr)
+
+    def test_the_server_is_asked_once_for_its_model(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for command in (["rank"], ["eval", "--limit", 1, "--out", f"{folder}/eval", "--budgets", 1,
+                                       "--order-shuffles", 0]):
+                engine = FakeEngine()
+                with engine as url:
+                    done = run(*command, "--requests", EXAMPLES, "-m", MODEL, "--engine", "vllm",
+                               "--engine-url", url)
+                self.assertEqual(done.returncode, OK, done.stderr)
+                self.assertEqual(engine.n_listings, 1, command[0])
 
     def test_a_model_that_is_not_served_is_refused(self):
         with FakeEngine() as url:

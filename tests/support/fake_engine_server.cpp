@@ -98,6 +98,7 @@ struct FakeEngineServer::State {
   std::thread thread;
   std::atomic<bool> is_dead{false};
   std::atomic<bool> is_well{true};
+  std::atomic<std::size_t> n_listings{0};
 
   mutable std::mutex mutex;  // of what follows
   Faults faults;
@@ -275,6 +276,7 @@ void FakeEngineServer::State::answer(const httplib::Request& request, httplib::R
 
 void FakeEngineServer::State::add_routes() {
   http.Get("/v1/models", [this](const httplib::Request& request, httplib::Response& response) {
+    ++n_listings;
     if (!may(request, response)) return;
     const Json body{{"data", {{{"id", options.model}, {"max_model_len", options.max_model_len}}}}};
     response.set_content(body.dump(), "application/json");
@@ -350,6 +352,9 @@ void FakeEngineServer::set_well(bool is_well) {
 std::size_t FakeEngineServer::n_questions() const {
   const std::lock_guard lock(state_->mutex);
   return state_->n_questions;
+}
+std::size_t FakeEngineServer::n_listings() const {
+  return state_->n_listings;
 }
 std::size_t FakeEngineServer::most_at_once() const {
   const std::lock_guard lock(state_->mutex);

@@ -72,6 +72,7 @@ class FakeEngineServer {
   // Whether it says so, at /health.
   void set_well(bool is_well);
   std::size_t n_questions() const;          // since set_faults, or the start
+  std::size_t n_listings() const;           // times that it was asked for its models
   std::size_t most_at_once() const;         // questions
   std::vector<std::string> bodies() const;  // of the questions since then, in order
   // Ends all that is under way without an answer, and listens no more.
