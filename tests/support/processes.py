@@ -47,3 +47,22 @@ class RpcServer:
     def __exit__(self, *_):
         self.process.kill()
         self.process.wait(timeout=30)
+
+
+class FakeEngine:
+    """The program rsd_fake_engine until the end of the `with`, which gives its URL."""
+
+    def __init__(self, program, *arguments):
+        self._command = [str(program), *map(str, arguments)]
+
+    def __enter__(self):
+        self.process = subprocess.Popen(self._command, stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True)
+        self.port = int(self.process.stdout.readline())
+        return f"http://127.0.0.1:{self.port}"
+
+    def __exit__(self, *_):
+        self.process.stdin.close()  # which ends it
+        self.process.wait(timeout=30)
+        self.n_listings = int(self.process.stdout.readline() or 0)
+        self.process.stdout.close()
