@@ -106,6 +106,7 @@ class BenchRun {
     if (as_shipped.model.empty()) return setup;
     as_shipped.context_size = options_.engine.context_size;
     as_shipped.rpc_servers = options_.engine.rpc_servers;
+    as_shipped.tensor_split = options_.engine.tensor_split;
     auto shipped = Engine::load(as_shipped, selected_.common);
     if (!shipped) return shipped.error();
     setup.shipped = *std::move(shipped);

@@ -1,5 +1,6 @@
 #include "engine_options.h"
 
+#include <spdlog/fmt/ranges.h>
 #include <spdlog/spdlog.h>
 
 #include <charconv>
@@ -15,6 +16,7 @@
 #include "model_store.h"
 #include "option_checks.h"
 #include "prepared_model.h"
+#include "rsd/core/check.h"
 #include "rsd/llm/load_tokenizer.h"
 #include "rsd/llm/rpc_server.h"
 
@@ -59,6 +61,10 @@ constexpr std::size_t kRemoteParallel = 16;
 
 Result<void> check_options(const EngineOptions& options) {
   if (auto sensible = check_remote_options(options.remote); !sensible) return sensible;
+  if (!options.tensor_split.empty() && options.rpc_servers.empty()) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "--tensor-split is for --rpc: shares of the layers of its servers");
+  }
   if (!options.remote.is_remote()) return {};
   const auto refuse = [&](const std::string& option, const std::string& instead) {
     return Error(ErrorCode::kInvalidArgument,
@@ -71,10 +77,22 @@ Result<void> check_options(const EngineOptions& options) {
   return {};
 }
 
+// For exit_with_message, which may be called while the process ends: never destroyed.
+std::vector<std::string>& rpc_servers_in_use() {
+  static auto& servers = *new std::vector<std::string>;
+  return servers;
+}
+
 // ggml's only answer to a server that is lost is to end the process. It shall say so and exit as
 // other failures do.
 void exit_with_message(const char* message) {
-  spdlog::critical("an RPC server is lost, or ggml fails: {}", message);
+  const auto& servers = rpc_servers_in_use();
+  if (const auto lost = unreachable_rpc_servers(servers); !lost.empty()) {
+    spdlog::critical("lost RPC server {}: {}", fmt::join(lost, ", "), message);
+  } else {
+    spdlog::critical("an RPC server is lost (of {}), or ggml fails: {}", fmt::join(servers, ", "),
+                     message);
+  }
   spdlog::default_logger()->flush();
   std::cout.flush();
   std::_Exit(kRuntimeFailure);
@@ -131,6 +149,16 @@ void add_engine_options(CLI::App& command, EngineOptions& options) {
       ->check(not_empty())
       ->type_name("HOST:PORT,…")
       ->group(group);
+  constexpr double kMaxShare = 1e9;
+  command
+      .add_option("--tensor-split", options.tensor_split,
+                  "Shares of the layers, one for each server of --rpc, such as 3,1; without it by "
+                  "their free memory")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->check(number_up_to(kMaxShare))
+      ->type_name("SHARE,…")
+      ->group(group);
   command
       .add_option(
           "--prompt-template", options.prompt_templates,
@@ -173,8 +201,16 @@ void settle_parallel(const CLI::App& command, EngineOptions& options) {
   if (options.remote.is_remote() && !is_named) options.parallel = kRemoteParallel;
 }
 
-Result<Conditions> engine_conditions(const EngineOptions& options) {
+Result<EngineOptions> with_served_model(EngineOptions options) {
   if (auto sensible = check_options(options); !sensible) return sensible.error();
+  if (!options.remote.is_remote()) return options;
+  auto served = RemoteEngine::served_model(remote_options(options.remote));
+  if (!served) return served.error();
+  options.remote.served = *std::move(served);
+  return options;
+}
+
+Result<Conditions> engine_conditions(const EngineOptions& options) {
   const auto model = model_path(options);
   if (!model) return model.error();
   const auto loras = parse_loras(options.loras);
@@ -189,10 +225,9 @@ Result<Conditions> engine_conditions(const EngineOptions& options) {
     told["prompt-template"] += identity_of(file) + "; ";
   }
   if (!options.remote.is_remote()) return told;
-  auto served = RemoteEngine::served_model(remote_options(options.remote));
-  if (!served) return served.error();
+  RSD_CHECK(options.remote.served.has_value(), "a remote engine that was not asked");
   told["engine"] = options.remote.engine;
-  told["engine-model"] = *std::move(served);
+  told["engine-model"] = options.remote.served->name;
   return told;
 }
 
@@ -219,8 +254,12 @@ Result<Engine> Engine::load_local(const EngineOptions& options, const CommonOpti
                            .threads = common.threads,
                            .gpu_layers = options.gpu_layers,
                            .rpc_servers = options.rpc_servers,
+                           .tensor_split = options.tensor_split,
                            .log = llama_log_sink()};
-  if (!options.rpc_servers.empty()) on_ggml_abort(&exit_with_message);
+  if (!options.rpc_servers.empty()) {
+    rpc_servers_in_use() = options.rpc_servers;
+    on_ggml_abort(&exit_with_message);
+  }
   auto llm = LlamaEngine::load(llama);
   if (!llm) return llm.error();
   PromptBuilder prompts((*llm)->tokenizer(), templates);

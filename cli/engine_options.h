@@ -24,6 +24,7 @@ struct EngineOptions {
   std::size_t context_size = 0;
   int gpu_layers = 0;
   std::vector<std::string> rpc_servers;  // HOST:PORT
+  std::vector<double> tensor_split;      // their shares of the layers
   std::size_t cache_ram = 0;  // MiB for prompts, of which later ones use the beginning again
   PromptReuseMode reuse = PromptReuseMode::kBeginnings;
   std::size_t parallel = 1;  // requests at a time
@@ -45,10 +46,15 @@ void add_cache_option(CLI::App& command, EngineOptions& options);
 // What --lora names. kInvalidArgument: a scale that isn't finite.
 Result<std::vector<LoraFile>> parse_loras(const std::vector<std::string>& texts);
 
+// Asks a remote engine for its model, for all that comes after: engine_conditions and Engine::load.
+// kInvalidArgument: options that contradict each other; else the errors of
+// RemoteEngine::served_model.
+Result<EngineOptions> with_served_model(EngineOptions options);
+
 // What rankings depend on besides the requests and the decoder: the files by name, size and time of
 // their last change, a remote LLM by its server's name for it, and this version of rsd. Kept with
 // unfinished results and compared when they are resumed. kNotFound where no model is named and the
-// default one is missing; a remote engine is asked, with the errors of RemoteEngine::served_model.
+// default one is missing; a remote engine must have been asked (with_served_model).
 Result<Conditions> engine_conditions(const EngineOptions& options);
 
 // An LLM that is ready, with its prompts.

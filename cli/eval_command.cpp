@@ -79,7 +79,7 @@ class EvalRun {
 
   Result<ExitCode> run() {
     if (auto prepared = prepare(); !prepared) return prepared.error();
-    auto engine = Engine::load(options_.engine, selected_.common);
+    auto engine = Engine::load(engine_options_, selected_.common);
     if (!engine) return engine.error();
     Results results = describe(*engine);
     for (std::size_t i = 0; i < datasets_.size(); ++i) {
@@ -119,7 +119,10 @@ class EvalRun {
       if (!qrels) return qrels.error();
       qrels_ = *std::move(qrels);
     }
-    auto conditions = engine_conditions(options_.engine);
+    auto served = with_served_model(options_.engine);
+    if (!served) return served.error();
+    engine_options_ = *std::move(served);
+    auto conditions = engine_conditions(engine_options_);
     if (!conditions) return conditions.error();
     conditions_ = *std::move(conditions);
     conditions_["threads"] = std::to_string(selected_.common.threads);
@@ -220,6 +223,7 @@ class EvalRun {
 
   const EvalOptions& options_;
   const Selected& selected_;
+  EngineOptions engine_options_;  // with what a remote engine says of its model
   SettingGrid grid_;
   Conditions conditions_;
   std::optional<Qrels> qrels_;

@@ -228,6 +228,9 @@ class RankRun {
       if (!previous) return previous.error();
       previous_ = *std::move(previous);
     }
+    auto served = with_served_model(options_.engine);
+    if (!served) return served.error();
+    engine_options_ = *std::move(served);
     auto conditions = conditions_of_run();
     if (!conditions) return conditions.error();
     conditions_ = *std::move(conditions);
@@ -240,7 +243,7 @@ class RankRun {
       if (!kept) return kept.error();
       kept_ = *std::move(kept);
     }
-    auto engine = Engine::load(options_.engine, common_);
+    auto engine = Engine::load(engine_options_, common_);
     if (!engine) return engine.error();
     engine_.emplace(*std::move(engine));
     LlmEngine& llm = engine_->llm();
@@ -280,7 +283,7 @@ class RankRun {
   }
 
   Result<Conditions> conditions_of_run() const {
-    auto told = engine_conditions(options_.engine);
+    auto told = engine_conditions(engine_options_);
     if (!told) return told;
     const DecoderOptions& decoder = options_.decoder;
     (*told)["decoder"] = decoder.decoder;
@@ -439,6 +442,7 @@ class RankRun {
 
   const RankOptions& options_;
   const CommonOptions& common_;
+  EngineOptions engine_options_;  // with what a remote engine says of its model
   DecodingOptions decoding_;
   Conditions conditions_;
   AnswerFormat format_ = AnswerFormat::kJsonl;

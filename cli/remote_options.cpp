@@ -86,6 +86,7 @@ RemoteOptions remote_options(const RemoteEngineOptions& options) {
   remote.server = options.engine == "sglang" ? RemoteServer::kSglang : RemoteServer::kVllm;
   remote.urls = options.urls;
   remote.model = options.model;
+  remote.served = options.served;
   if (const char* key = std::getenv(kKeyVariable)) remote.api_key = key;
   if (options.timeout_ms)
     remote.patience.answer_timeout = std::chrono::milliseconds(*options.timeout_ms);

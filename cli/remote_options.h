@@ -19,6 +19,7 @@ struct RemoteEngineOptions {
   std::vector<std::string> urls;
   std::string model;  // empty = what the server says
   std::optional<std::size_t> timeout_ms;
+  std::optional<ServedModel> served;  // as the server says; nullopt: it was not asked yet
 
   bool is_remote() const { return engine != kLocalEngine; }
 };

@@ -100,6 +100,11 @@ class TrainRun {
         !sensible) {
       return sensible.error();
     }
+    if (!requests_.empty()) {
+      auto served = with_served_model(options_.engine);
+      if (!served) return served.error();
+      engine_options_ = *std::move(served);
+    }
     auto conditions = conditions_of_run();
     if (!conditions) return conditions.error();
     auto folder = TrainingFolder::open(options_.out, *conditions);
@@ -164,7 +169,7 @@ class TrainRun {
 
   Result<Conditions> conditions_of_run() const {
     auto told = requests_.empty() ? Result<Conditions>(Conditions{{"rsd", RSD_VERSION}})
-                                  : engine_conditions(options_.engine);
+                                  : engine_conditions(engine_options_);
     if (!told) return told;
     Conditions& of = *told;
     for (const auto& path : options_.requests)
@@ -211,7 +216,7 @@ class TrainRun {
   // The LLM, loaded when it is first needed: a training from traces can do without.
   Result<Engine*> engine() {
     if (!engine_) {
-      auto loaded = Engine::load(options_.engine, common_);
+      auto loaded = Engine::load(engine_options_, common_);
       if (!loaded) return loaded.error();
       engine_.emplace(*std::move(loaded));
     }
@@ -474,6 +479,7 @@ class TrainRun {
   const TrainOptions& options_;
   const CommonOptions& common_;
   int threads_;
+  EngineOptions engine_options_;  // with what a remote engine says of its model
   std::vector<Request> requests_;
   std::vector<Episode> episodes_;
   std::optional<RelevanceNetwork> network_;  // what the training starts from

@@ -14,6 +14,7 @@ import tempfile
 import time
 import unittest
 
+from support import processes
 from support.rsd_server import Server
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -50,22 +51,9 @@ def request_of(n_candidates):
     return request
 
 
-class FakeEngine:
-    """The server, until the end of the `with`."""
-
+class FakeEngine(processes.FakeEngine):
     def __init__(self, *arguments):
-        self.arguments = arguments
-
-    def __enter__(self):
-        self.process = subprocess.Popen(
-            [FAKE_ENGINE, *self.arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        return f"http://127.0.0.1:{int(self.process.stdout.readline())}"
-
-    def __exit__(self, *_):
-        self.process.stdin.close()
-        self.process.wait(timeout=30)
-        self.process.stdout.close()
+        super().__init__(FAKE_ENGINE, *arguments)
 
 
 class RemoteRank(unittest.TestCase):
@@ -159,6 +147,17 @@ class RemoteRank(unittest.TestCase):
         self.assertEqual(done.returncode, RUNTIME)
         self.assertIn(url, done.stderr)
 
+    def test_the_server_is_asked_once_for_its_model(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for command in (["rank"], ["eval", "--limit", 1, "--out", f"{folder}/eval", "--budgets", 1,
+                                       "--order-shuffles", 0]):
+                engine = FakeEngine()
+                with engine as url:
+                    done = run(*command, "--requests", EXAMPLES, "-m", MODEL, "--engine", "vllm",
+                               "--engine-url", url)
+                self.assertEqual(done.returncode, OK, done.stderr)
+                self.assertEqual(engine.n_listings, 1, command[0])
+
     def test_a_model_that_is_not_served_is_refused(self):
         with FakeEngine() as url:
             done = rank("--engine", "vllm", "--engine-url", url, "--engine-model", "another")
@@ -226,6 +225,22 @@ class RemoteEval(unittest.TestCase):
             self.assertEqual(done.returncode, OK, done.stderr)
             results = json.loads((pathlib.Path(folder) / "results.json").read_text())
         self.assertEqual(results["model"], "made-up")
+
+
+class RemoteCounts(unittest.TestCase):
+    def test_encodings_and_tokens_of_the_decoders_are_those_of_the_formulas(self):
+        command = [sys.executable, ROOT / "benchmarks" / "scaling" / "counts.py", "--rsd", RSD,
+                   "--fake-engine", FAKE_ENGINE, "--model", MODEL, "--requests", 2, "--words", 5]
+        done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=120)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in done.stdout.splitlines()]
+        counts = {name: cells for name, *cells in rows}
+        for name, encodings in (("`ar`", 19), ("`std`", 1), ("`rsd` T = 2", 2), ("`rsd` T = 4", 4),
+                                ("`rsd` T = 3, sliding", 27)):
+            self.assertEqual(float(counts[name][1]), encodings, name)
+            self.assertEqual(float(counts[name][2]), encodings, name)
+        for name in ("`ar`", "`std`"):
+            self.assertEqual(counts[name][4], counts[name][5], name)
 
 
 class RemoteServe(unittest.TestCase):

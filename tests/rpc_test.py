@@ -10,8 +10,9 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 import unittest
+
+from support.processes import RpcServer, free_port
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 MODEL = str(ROOT / "tests" / "models" / "tiny-bpe.gguf")
@@ -29,47 +30,6 @@ def rank(*arguments, requests=EXAMPLES):
 
 def rankings(done):
     return [json.loads(line)["ranking"] for line in done.stdout.splitlines()]
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return taken.getsockname()[1]
-
-
-def wait_until(condition, seconds=60):
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            raise TimeoutError
-        time.sleep(0.02)
-
-
-class RpcServer:
-    """`rsd rpc-server` until the end of the `with`."""
-
-    def __enter__(self):
-        self.address = f"127.0.0.1:{free_port()}"
-        port = self.address.rpartition(":")[2]
-        self.process = subprocess.Popen([RSD, "rpc-server", "--port", port, "--threads", "1"],
-                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            wait_until(self.listens)
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def listens(self):
-        try:
-            socket.create_connection(("127.0.0.1", int(self.address.rpartition(":")[2]))).close()
-            return True
-        except OSError:
-            assert self.process.poll() is None, "the server is gone"
-            return False
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait(timeout=30)
 
 
 class OtherServer:
@@ -98,7 +58,7 @@ class OtherServer:
 class Rpc(unittest.TestCase):
     def test_two_servers_rank_as_this_machine_alone_does(self):
         here = rank("--decoder", "exact")
-        with RpcServer() as one, RpcServer() as other:
+        with RpcServer(RSD) as one, RpcServer(RSD) as other:
             there = rank("--decoder", "exact", "--rpc", f"{one.address},{other.address}",
                          "--log-level", "debug")
         self.assertEqual(there.returncode, OK, there.stderr)
@@ -106,8 +66,45 @@ class Rpc(unittest.TestCase):
         for server in (one, other):
             self.assertRegex(there.stderr, rf"\[{server.address}\] model buffer size")
 
+    def test_the_proof_of_the_benchmarks_holds_on_a_tiny_model(self):
+        command = [sys.executable, ROOT / "benchmarks" / "remote" / "rpc.py", "--rsd", RSD, "--model",
+                   MODEL, "--requests", EXAMPLES, "--limit", "2", "--at-least", "1"]
+        done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=120)
+        self.assertEqual(done.returncode, OK, done.stdout + done.stderr)
+        for decoder in ("exact", "rsd"):
+            self.assertRegex(done.stdout, rf"\| {decoder} \| 2 \| 1.0000 \| 2 of 2 \|")
+
+    def test_a_tensor_split_says_whose_the_layers_are(self):
+        here = rank("--decoder", "exact")
+        with RpcServer(RSD) as one, RpcServer(RSD) as other:
+            for split, idle, busy in (("1,0", other, one), ("0,2.5", one, other)):
+                there = rank("--decoder", "exact", "--rpc", f"{one.address},{other.address}",
+                             "--tensor-split", split, "--log-level", "debug")
+                self.assertEqual(there.returncode, OK, there.stderr)
+                self.assertEqual(rankings(there), rankings(here))
+                self.assertRegex(there.stderr, rf"\[{busy.address}\] model buffer size")
+                self.assertNotRegex(there.stderr, rf"\[{idle.address}\] model buffer size")
+
+    def test_a_tensor_split_that_is_none_is_refused_with_what_it_must_be(self):
+        servers = ["--rpc", "localhost:1,localhost:2"]
+        for split, why in (("1", "tensor-split has 1 shares; there must be as many as RPC servers, 2"),
+                           ("1,2,3", "tensor-split has 3 shares"),
+                           ("0,0", "tensor-split has shares of 0 only"),
+                           ("1,-1", '--tensor-split: must be a number from 0 to 1e+09, not "-1"'),
+                           ("1,x", '--tensor-split: must be a number from 0 to 1e+09, not "x"'),
+                           ("nan,1", '--tensor-split: must be a number')):
+            done = rank(*servers, "--tensor-split", split)
+            self.assertEqual(done.returncode, USAGE, split)
+            self.assertIn(why, done.stderr)
+
+    def test_a_tensor_split_is_for_rpc(self):
+        for arguments in ([], ["--engine", "vllm", "--engine-url", "http://localhost:1"]):
+            done = rank("--tensor-split", "1,1", *arguments)
+            self.assertEqual(done.returncode, USAGE)
+            self.assertIn("--tensor-split is for --rpc", done.stderr)
+
     def test_a_server_takes_the_next_client_when_one_is_done(self):
-        with RpcServer() as server:
+        with RpcServer(RSD) as server:
             first = rank("--rpc", server.address)
             second = rank("--rpc", server.address)
         self.assertEqual(second.returncode, OK, second.stderr)
@@ -134,24 +131,26 @@ class Rpc(unittest.TestCase):
         self.assertEqual(done.returncode, RUNTIME)
         self.assertIn("speaks version 99.1.0", done.stderr)
 
-    def test_a_server_that_dies_ends_the_program_with_a_message_and_the_code_of_failures(self):
-        with RpcServer() as server:
-            command = [RSD, "rank", "--requests", "-", "-m", MODEL, "--rpc", server.address]
+    def test_a_server_that_dies_ends_the_program_with_its_address_and_the_code_of_failures(self):
+        with RpcServer(RSD) as lives, RpcServer(RSD) as dies:
+            command = [RSD, "rank", "--requests", "-", "-m", MODEL, "--rpc",
+                       f"{lives.address},{dies.address}"]
             running = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                        stderr=subprocess.PIPE, text=True)
             first, *others = EXAMPLES.read_text().splitlines(keepends=True)
             running.stdin.write(first)
             running.stdin.flush()
             self.assertIn("ranking", running.stdout.readline())  # so it has what it needs
-            server.process.kill()
-            server.process.wait(timeout=30)
+            dies.process.kill()
+            dies.process.wait(timeout=30)
             _, errors = running.communicate("".join(others), timeout=60)
         self.assertEqual(running.returncode, RUNTIME, errors)
-        self.assertIn("an RPC server is lost", errors)
+        self.assertIn(f"lost RPC server {dies.address}: ", errors)
+        self.assertNotIn(lives.address, errors)
         self.assertNotIn("already", errors)
 
     def test_a_server_that_is_busy_is_named_and_not_waited_for(self):
-        with RpcServer() as server:
+        with RpcServer(RSD) as server:
             command = [RSD, "rank", "--requests", "-", "-m", MODEL, "--rpc", server.address]
             with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                   text=True) as holder:
@@ -164,7 +163,7 @@ class Rpc(unittest.TestCase):
         self.assertIn(f"RPC server {server.address}: no answer; is it busy", done.stderr)
 
     def test_two_engines_of_a_process_share_a_server(self):
-        with RpcServer() as server, tempfile.TemporaryDirectory() as folder:
+        with RpcServer(RSD) as server, tempfile.TemporaryDirectory() as folder:
             command = [RSD, "bench", "--requests", EXAMPLES, "--limit", "1", "-m", MODEL, "--rpc",
                        server.address, "--out", folder + "/bench"]
             done = subprocess.run(list(map(str, command)), capture_output=True, text=True,
@@ -172,7 +171,7 @@ class Rpc(unittest.TestCase):
         self.assertEqual(done.returncode, OK, done.stderr)
 
     def test_only_the_identifiers_rows_of_the_head_are_computed(self):
-        with RpcServer() as server:
+        with RpcServer(RSD) as server:
             command = [RSD, "model", "inspect", "-m", MODEL, "--rpc", server.address]
             done = subprocess.run(command, capture_output=True, text=True, timeout=120)
         self.assertIn("output head: identifiers only", done.stdout)

@@ -8,9 +8,9 @@ import threading
 
 @dataclasses.dataclass
 class Exchange:
-    """A question and its answer; bytes with the HTTP headers."""
+    """A question and its answer; bytes with the HTTP headers. Where it isn't HTTP: a connection's."""
 
-    path: str
+    path: str = ""
     sent: int = 0
     received: int = 0
 
@@ -44,6 +44,11 @@ class CountingProxy:
         paths = [exchange.path for exchange in self.exchanges]
         return self.exchanges[paths.index(paths[-1]) + 1:]
 
+    def n_bytes(self):
+        """Sent and received so far, of all exchanges."""
+        exchanges = list(self.exchanges)
+        return sum(e.sent for e in exchanges), sum(e.received for e in exchanges)
+
     def _accept(self):
         with contextlib.suppress(OSError):
             while True:
@@ -58,10 +63,16 @@ class CountingProxy:
             threading.Thread(target=self._answers, args=[server, client, own], daemon=True).start()
             while chunk := client.recv(1 << 16):
                 if chunk.startswith((b"GET ", b"POST ")):
-                    own.append(Exchange(chunk.split(b" ", 2)[1].decode()))
-                    self.exchanges.append(own[-1])
+                    self._begin(own, chunk.split(b" ", 2)[1].decode(errors="replace"))
+                elif not own:
+                    self._begin(own, "")
                 own[-1].sent += len(chunk)
                 server.sendall(chunk)
+            server.shutdown(socket.SHUT_RDWR)  # closing it alone would wait for who reads from it
+
+    def _begin(self, own, path):
+        own.append(Exchange(path))
+        self.exchanges.append(own[-1])
 
     @staticmethod
     def _answers(server, client, own):

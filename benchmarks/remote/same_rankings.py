@@ -9,6 +9,7 @@ rankings, their mean, and how many are the same. Exits with 1 where the mean is 
 """
 
 import argparse
+import itertools
 import json
 import pathlib
 import subprocess
@@ -18,6 +19,19 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
 from report.ranking import agreement  # noqa: E402
+
+DECODERS = {"exact": [], "rsd": ["--budget", "2"]}  # with their options
+
+
+def first_lines(file, limit=None):
+    """A file's lines, at most `limit` of them."""
+    with file.open(encoding="utf-8") as lines:
+        return list(itertools.islice(lines, limit))
+
+
+def line(cells):
+    """Of a table in Markdown."""
+    return "| " + " | ".join(cells) + " |"
 
 
 def answers(options, *arguments):

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import http.server
 import os
+import socket
 import sys
 import tempfile
 import threading
@@ -13,6 +14,7 @@ import time
 import unittest
 from pathlib import Path
 
+import rpc
 import vllm_cpu
 from counting_proxy import CountingProxy
 
@@ -73,6 +75,38 @@ class Proxy(unittest.TestCase):
                 connection.request("POST", "/a", b"x")
                 connection.getresponse()
         self.assertEqual(proxy.rounds(), [])
+
+    def test_counts_what_is_not_http_and_lets_the_server_see_the_end_of_a_connection(self):
+        with socket.create_server(("127.0.0.1", 0)) as server, \
+                CountingProxy(server.getsockname()[1]) as proxy:
+            for size in (3, 5):
+                with socket.create_connection(("127.0.0.1", proxy.port)) as client:
+                    client.sendall(bytes(size))
+                    connection, _ = server.accept()
+                    with connection:
+                        connection.settimeout(30)
+                        self.assertEqual(len(connection.recv(size)), size)
+                        connection.sendall(bytes(2 * size))
+                        self.assertEqual(len(client.recv(2 * size, socket.MSG_WAITALL)), 2 * size)
+                        client.close()
+                        self.assertEqual(connection.recv(1), b"")
+        self.assertEqual(proxy.n_bytes(), (8, 16))
+
+
+class Rpc(unittest.TestCase):
+    def test_agreement_and_bytes_are_of_each_request(self):
+        def answer(name, ranking, encodings, total):
+            return {"id": name, "ranking": ranking, "encodings": encodings,
+                    "timing_ms": {"total": total}}
+
+        here = [answer("r1", ["a", "b", "c"], 3, 10), answer("r2", ["a", "b", "c"], 2, 20)]
+        there = [answer("r1", ["a", "b", "c"], 3, 30), answer("r2", ["c", "b", "a"], 4, 50)]
+        counted = [(there[0], (6000, 3000)), (answer("r2", ["a"], 2, 99), (4000, 1000))]
+        told, figures = rpc.compare(here, there, counted)
+        self.assertIn("r1: the same ranking, tau 1.0000, 10 ms here, 30 ms by RPC", told[0])
+        self.assertIn("r2: another ranking, tau -1.0000", told[1])
+        self.assertEqual(rpc.row("rsd", figures),
+                         ["rsd", "2", "0.0000", "1 of 2", "3.5", "15", "40", "2", "1"])
 
 
 class Server(unittest.TestCase):

@@ -30,17 +30,19 @@ import json
 import os
 import pathlib
 import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.request
 
 from counting_proxy import CountingProxy
-from same_rankings import ROOT, answers, compare
+from same_rankings import DECODERS, ROOT, answers, compare, first_lines, line
+
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+
+from processes import free_port  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
-DECODERS = {"exact": [], "rsd": ["--budget", "2"]}
 HEADER = ["requests", "decoder", "where", "Kendall's tau", "same", "encodings", "ms", "questions",
           "bytes out", "bytes back"]
 PATHS = {
@@ -48,11 +50,6 @@ PATHS = {
     "generate": {"VLLM_USE_V2_MODEL_RUNNER": "1", "TRITON_INTERPRET": "1",
                  "PYTHONPATH": str(HERE / "interpreted_triton")},
 }
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 def tail(log, n_lines=30):
@@ -136,8 +133,7 @@ def first_requests(file, options):
     if not options.limit:
         return str(file)
     few = options.work / f"first-{file.name}"
-    with file.open(encoding="utf-8") as lines:
-        few.write_text("".join(itertools.islice(lines, options.limit)), encoding="utf-8")
+    few.write_text("".join(first_lines(file, options.limit)), encoding="utf-8")
     return str(few)
 
 
@@ -173,10 +169,6 @@ def measure(options, port, file, decoder):
         rows.append(row([file.stem, decoder, where], there, agreement, proxy.rounds()))
         lowest = min(lowest, mean)
     return rows, lowest
-
-
-def line(cells):
-    return "| " + " | ".join(cells) + " |"
 
 
 def parse(arguments):

@@ -59,6 +59,8 @@ Result<void> check_options(const LlamaOptions& options) {
     return invalid("gpu layers is " + std::to_string(options.gpu_layers) +
                    "; it must be -1 (all) or more");
   }
+  if (auto fits = check_tensor_split(options.tensor_split, options.rpc_servers.size()); !fits)
+    return fits;
   if (auto found = check_gguf("model", options.model_path); !found) return found;
   for (const auto& lora : options.loras) {
     if (auto found = check_gguf("LoRA adapter", lora.path); !found) return found;
@@ -296,7 +298,8 @@ Result<std::unique_ptr<LlamaEngine>> LlamaEngine::load(const LlamaOptions& optio
   auto state = std::make_unique<State>();
   state->prompts = PromptCache(options.prompt_cache_bytes);
   if (!options.rpc_servers.empty()) {
-    auto reached = RpcDistribution::over(options.rpc_servers, options.model_path);
+    auto reached = RpcDistribution::over(
+        {.servers = options.rpc_servers, .tensor_split = options.tensor_split}, options.model_path);
     if (!reached) return reached.error();
     state->machines.emplace(*std::move(reached));
   }

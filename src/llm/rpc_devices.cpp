@@ -21,6 +21,7 @@
 #include <utility>
 
 #include "llm/rpc_backend.h"
+#include "rsd/llm/rpc_server.h"
 
 namespace rsd {
 namespace {
@@ -226,8 +227,10 @@ Result<RpcMachines> rpc_machines(const std::vector<std::string>& servers) {
     auto connection = connection_to(servers[s], (*addresses)[s], add_server);
     if (!connection) return connection.error();
     const ggml_backend_reg_t added = add_server(servers[s].c_str());
-    for (std::size_t n = 0; n < ggml_backend_reg_dev_count(added); ++n)
+    for (std::size_t n = 0; n < ggml_backend_reg_dev_count(added); ++n) {
       machines.devices.push_back(ggml_backend_reg_dev_get(added, n));
+      machines.servers.push_back(s);
+    }
     machines.connections.push_back(*std::move(connection));
   }
   // This machine's CPU is one of the devices that llama.cpp computes on.
@@ -238,6 +241,15 @@ Result<RpcMachines> rpc_machines(const std::vector<std::string>& servers) {
                      " devices; llama.cpp takes at most " + std::to_string(most));
   }
   return machines;
+}
+
+std::vector<std::string> unreachable_rpc_servers(const std::vector<std::string>& servers) {
+  std::vector<std::string> unreachable;
+  for (const auto& server : servers) {
+    const auto address = parse_address(server);
+    if (!address || !connect(server, *address)) unreachable.push_back(server);
+  }
+  return unreachable;
 }
 
 }  // namespace rsd

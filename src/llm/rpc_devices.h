@@ -3,6 +3,7 @@
 
 #include <ggml-backend.h>
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@ namespace rsd {
 
 struct RpcMachines {
   std::vector<ggml_backend_dev_t> devices;  // the servers', in their order
+  std::vector<std::size_t> servers;         // whose each device is
   // While these are held, the servers serve this process, whose engines share them; a server takes
   // one client at a time.
   std::vector<std::shared_ptr<ggml_backend>> connections;

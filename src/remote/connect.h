@@ -1,11 +1,7 @@
 // What is asked of the replicas before the first request.
 #pragma once
 
-#include <cstddef>
 #include <memory>
-#include <optional>
-#include <string>
-#include <vector>
 
 #include "remote/http_client.h"
 #include "remote/protocol.h"
@@ -16,12 +12,6 @@ namespace rsd {
 
 // kInvalidArgument names the option. The URLs become what parse_replica_url makes of them.
 Result<void> check_remote_options(RemoteOptions& options);
-
-struct ServedModel {
-  std::string name;
-  std::optional<std::size_t> context_size;  // that its server says
-  std::vector<std::string> reached;         // URLs of the replicas that answered
-};
 
 // Asks all replicas. Errors as of RemoteEngine::connect.
 Result<ServedModel> find_model(HttpClient& http, const RemoteOptions& options);

@@ -4,12 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
+
+#include "support/recorded_vllm.h"
 
 namespace rsd {
 namespace {
@@ -220,56 +219,37 @@ TEST(SglangGenerate, AnswersOfOtherShapesAreRefused) {
 
 // --- recorded from a vLLM 0.32 -------------------------------------------------------------------
 
-constexpr const char* kFixtures = "../shared/fixtures/vllm/";
-
-class RecordedVllm : public testing::Test {
+class RecordedAnswers : public testing::Test {
  protected:
   void SetUp() override {
-    if (!std::filesystem::exists(kFixtures)) GTEST_SKIP() << "there is no " << kFixtures;
-    const Json meta = Json::parse(read("meta.json"));
-    const auto tokens = Json::parse(read("generate-request.json"))["token_ids"];
-    const auto n_prompt = meta["P"].get<std::size_t>();
-    for (std::size_t n = 0; n < n_prompt; ++n)
-      prompt_.emplace_back(tokens[n].get<int>());
-    const auto ids = meta["ids"].get<std::vector<int>>();
-    for (const int id : ids)
-      identifiers_.emplace_back(id);
-    for (const Json& token : meta["suf"])
-      proposal_.emplace_back(std::ranges::find(ids, token.get<int>()) - ids.begin());
-  }
-
-  static std::string read(const std::string& name) {
-    std::ifstream file(kFixtures + name, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
+    auto loaded = RecordedVllm::load();
+    if (!loaded) GTEST_SKIP() << "there is no " << RecordedVllm::kFolder;
+    vllm_ = *std::move(loaded);
   }
   RowQuestion question() const {
-    return {.prompt = prompt_,
-            .identifiers = identifiers_,
-            .proposal = proposal_,
-            .rows = {0, identifiers_.size()}};
+    return {.prompt = vllm_.prompt,
+            .identifiers = vllm_.identifiers,
+            .proposal = vllm_.proposal,
+            .rows = {0, vllm_.identifiers.size()}};
   }
 
-  std::vector<TokenId> prompt_;
-  std::vector<IdentifierToken> identifiers_;
-  std::vector<ItemId> proposal_;
+  RecordedVllm vllm_;
 };
 
-TEST_F(RecordedVllm, OurQuestionsAreThoseThatWereAnswered) {
+TEST_F(RecordedAnswers, OurQuestionsAreThoseThatWereAnswered) {
   Json ours = Json::parse(vllm_generate_protocol()->body(question(), "smol", CacheUse::kRead));
-  const Json dropped = Json::parse(read("generate-dropped-request.json"));
+  const Json dropped = Json::parse(vllm_.dropped_question);
   EXPECT_EQ(ours["sampling_params"]["skip_reading_prefix_cache"],
             dropped["sampling_params"]["skip_reading_prefix_cache"]);
   ours["sampling_params"].erase("skip_reading_prefix_cache");  // the other has the default
-  EXPECT_EQ(ours, Json::parse(read("generate-request.json")));
+  EXPECT_EQ(ours, Json::parse(vllm_.generate.question));
   EXPECT_EQ(Json::parse(vllm_completions_protocol()->body(question(), "smol", CacheUse::kRead)),
-            Json::parse(read("completions-request.json")));
+            Json::parse(vllm_.completions.question));
 }
 
-TEST_F(RecordedVllm, BothWaysOfAskingGiveTheSameRows) {
-  const auto generated =
-      vllm_generate_protocol()->parse(read("generate-response.json"), question());
-  const auto completed =
-      vllm_completions_protocol()->parse(read("completions-response.json"), question());
+TEST_F(RecordedAnswers, BothWaysOfAskingGiveTheSameRows) {
+  const auto generated = vllm_generate_protocol()->parse(vllm_.generate.answer, question());
+  const auto completed = vllm_completions_protocol()->parse(vllm_.completions.answer, question());
   ASSERT_TRUE(generated) << generated.error().message();
   ASSERT_TRUE(completed) << completed.error().message();
   const LogitMatrix& rows = (*generated)->rows;
@@ -282,15 +262,15 @@ TEST_F(RecordedVllm, BothWaysOfAskingGiveTheSameRows) {
       EXPECT_NEAR(rows.row(j)[i], (*completed)->rows.row(j)[i], 1e-3) << j << ", " << i;
 }
 
-TEST_F(RecordedVllm, AnAnswerOfAnotherQuestionIsRefused) {
+TEST_F(RecordedAnswers, AnAnswerOfAnotherQuestionIsRefused) {
   RowQuestion other = question();
-  other.rows = {1, identifiers_.size()};
-  EXPECT_FALSE(vllm_generate_protocol()->parse(read("generate-response.json"), other));
-  EXPECT_FALSE(vllm_completions_protocol()->parse(read("completions-response.json"), other));
+  other.rows = {1, vllm_.identifiers.size()};
+  EXPECT_FALSE(vllm_generate_protocol()->parse(vllm_.generate.answer, other));
+  EXPECT_FALSE(vllm_completions_protocol()->parse(vllm_.completions.answer, other));
 }
 
-TEST_F(RecordedVllm, WhereTheFieldIsNullItIsToBeAskedForAgain) {
-  Json answer = Json::parse(read("generate-response.json"));
+TEST_F(RecordedAnswers, WhereTheFieldIsNullItIsToBeAskedForAgain) {
+  Json answer = Json::parse(vllm_.generate.answer);
   answer["prompt_token_id_logprobs"] = nullptr;
   const auto parsed = vllm_generate_protocol()->parse(answer.dump(), question());
   ASSERT_TRUE(parsed);

@@ -26,14 +26,12 @@ std::size_t context_of(const RemoteOptions& options, const ServedModel& model) {
 
 }  // namespace
 
-Result<std::string> RemoteEngine::served_model(const RemoteOptions& options) {
+Result<ServedModel> RemoteEngine::served_model(const RemoteOptions& options) {
   RemoteOptions checked = options;
   if (auto right = check_remote_options(checked); !right) return right.error();
   auto http = client_for(checked);
   if (!http) return http.error();
-  auto model = find_model(**http, checked);
-  if (!model) return model.error();
-  return std::move(model->name);
+  return find_model(**http, checked);
 }
 
 Result<std::unique_ptr<RemoteEngine>> RemoteEngine::connect(RemoteOptions options) {
@@ -41,7 +39,7 @@ Result<std::unique_ptr<RemoteEngine>> RemoteEngine::connect(RemoteOptions option
   if (auto right = check_remote_options(options); !right) return right.error();
   auto http = client_for(options);
   if (!http) return http.error();
-  const auto model = find_model(**http, options);
+  const auto model = options.served ? *options.served : find_model(**http, options);
   if (!model) return model.error();
   if (auto same = check_vocabulary(**http, options, *model); !same) return same.error();
   auto protocol = find_protocol(**http, options, *model);

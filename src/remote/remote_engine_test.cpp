@@ -216,7 +216,16 @@ TEST_F(Remote, SaysWhatTheServerSaysOfItsModel) {
   const auto engine = connected(options());
   EXPECT_EQ(engine->model_name(), "made-up");
   EXPECT_EQ(engine->context_size(), 4095U);  // one is left for the token that nobody wants
-  EXPECT_EQ(*RemoteEngine::served_model(options()), "made-up");
+  EXPECT_EQ(RemoteEngine::served_model(options())->name, "made-up");
+}
+
+TEST_F(Remote, AModelThatIsKnownIsNotAskedForAgain) {
+  auto options = this->options();
+  options.served = *RemoteEngine::served_model(options);
+  const auto engine = connected(options);
+  EXPECT_EQ(engine->model_name(), "made-up");
+  EXPECT_EQ(engine->context_size(), 4095U);
+  EXPECT_EQ(server_.n_listings(), 1U);
 }
 
 TEST_F(Remote, AModelThatIsNotServedIsRefused) {

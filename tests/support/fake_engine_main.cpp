@@ -1,5 +1,5 @@
 // The made-up server as a program: writes its port to standard output and serves until standard
-// input ends.
+// input ends; then it writes how often it was asked for its models.
 //
 // usage: rsd_fake_engine [--no-generate] [--key KEY] [--slow-ms N]
 
@@ -31,5 +31,6 @@ int main(int argc, char** argv) {
   std::cout << server.port() << '\n' << std::flush;
   for (std::string line; std::getline(std::cin, line);) {
   }
+  std::cout << server.n_listings() << '\n';
   return 0;
 }

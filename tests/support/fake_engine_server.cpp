@@ -4,9 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
-#include <bit>
 #include <chrono>
-#include <cstdio>
 #include <limits>
 #include <mutex>
 #include <nlohmann/json.hpp>
@@ -45,46 +43,13 @@ std::vector<float> logits_behind(std::span<const int> tokens, const Tokens& iden
   return logits;
 }
 
-std::string base64(const std::string& bytes) {
-  constexpr const char* kAlphabet =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  for (std::size_t n = 0; n < bytes.size(); n += 3) {
-    std::uint32_t bits = 0;
-    for (std::size_t k = 0; k < 3; ++k)
-      bits = bits << 8U | (n + k < bytes.size() ? static_cast<unsigned char>(bytes[n + k]) : 0U);
-    for (const unsigned shift : {18U, 12U, 6U, 0U})
-      text += kAlphabet[bits >> shift & 63U];
-  }
-  if (bytes.size() % 3 > 0)
-    text.replace(text.size() - (3 - bytes.size() % 3), std::string::npos, 3 - bytes.size() % 3,
-                 '=');
-  return text;
+// Does what the fault leaves of the answer say other rows, or another frame around them?
+bool changes_shape(Kind kind) {
+  return kind == Kind::kOneRowLess || kind == Kind::kOneItemLess || kind == Kind::kNan ||
+         kind == Kind::kNoRows || kind == Kind::kOtherPrompt;
 }
 
-std::string npy(const std::vector<std::vector<float>>& rows) {
-  const std::size_t n_columns = rows.empty() ? 0 : rows.front().size();
-  std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (" +
-                       std::to_string(rows.size()) + ", " + std::to_string(n_columns) + "), }";
-  constexpr std::size_t kPreamble = 10;
-  while ((kPreamble + header.size() + 1) % 64 != 0)
-    header += ' ';
-  header += '\n';
-  std::string file("\x93NUMPY\x01\x00", 8);
-  file += static_cast<char>(header.size() & 0xFFU);
-  file += static_cast<char>(header.size() >> 8U);
-  file += header;
-  for (const auto& row : rows) {
-    for (const float value : row) {
-      const auto bits = std::bit_cast<std::uint32_t>(value);
-      for (const unsigned shift : {0U, 8U, 16U, 24U})
-        file += static_cast<char>(bits >> shift & 0xFFU);
-    }
-  }
-  return file;
-}
-
-void spoil(std::vector<std::vector<float>>& rows, Kind kind) {
+void spoil(FakeRows& rows, Kind kind) {
   if (kind == Kind::kOneRowLess) rows.pop_back();
   if (kind == Kind::kOneItemLess)
     for (auto& row : rows)
@@ -133,6 +98,7 @@ struct FakeEngineServer::State {
   std::thread thread;
   std::atomic<bool> is_dead{false};
   std::atomic<bool> is_well{true};
+  std::atomic<std::size_t> n_listings{0};
 
   mutable std::mutex mutex;  // of what follows
   Faults faults;
@@ -142,16 +108,18 @@ struct FakeEngineServer::State {
   std::size_t most_at_once = 0;
   std::vector<std::string> bodies;
 
-  using Way = std::optional<Json> (State::*)(const Json& question, Kind fault);
+  using Way = std::optional<std::string> (State::*)(const Json& question, Kind fault);
 
   void add_routes();
   void answer(const httplib::Request& request, httplib::Response& response, Way way);
-  void give(const Json& body, const FakeFault& fault, httplib::Response& response) const;
+  void give(std::string text, const FakeFault& fault, httplib::Response& response) const;
   bool may(const httplib::Request& request, httplib::Response& response) const;
   std::size_t look_up(const Tokens& tokens, bool reads);
-  std::optional<Json> generate(const Json& question, Kind fault);
-  std::optional<Json> completions(const Json& question, Kind fault);
-  std::optional<Json> sglang(const Json& question, Kind fault);
+  std::vector<float> row_behind(Recordings::Way asked, std::span<const int> tokens,
+                                const Tokens& identifiers) const;
+  std::optional<std::string> generate(const Json& question, Kind fault);
+  std::optional<std::string> completions(const Json& question, Kind fault);
+  std::optional<std::string> sglang(const Json& question, Kind fault);
 };
 
 std::size_t FakeEngineServer::State::look_up(const Tokens& tokens, bool reads) {
@@ -159,7 +127,15 @@ std::size_t FakeEngineServer::State::look_up(const Tokens& tokens, bool reads) {
   return cache.look_up(tokens, reads);
 }
 
-std::optional<Json> FakeEngineServer::State::generate(const Json& question, Kind fault) {
+// As it was recorded, else made up.
+std::vector<float> FakeEngineServer::State::row_behind(Recordings::Way asked,
+                                                       std::span<const int> tokens,
+                                                       const Tokens& identifiers) const {
+  auto recorded = options.recordings.row(asked, tokens, identifiers);
+  return recorded ? *std::move(recorded) : logits_behind(tokens, identifiers);
+}
+
+std::optional<std::string> FakeEngineServer::State::generate(const Json& question, Kind fault) {
   const auto tokens = question.at("token_ids").get<Tokens>();
   const Json& params = question.at("sampling_params");
   const auto start = params.at("prompt_logprob_start").get<std::size_t>();
@@ -167,29 +143,41 @@ std::optional<Json> FakeEngineServer::State::generate(const Json& question, Kind
   if (identifiers.size() + 1 + start != tokens.size()) return std::nullopt;
   const bool skips = params.value("skip_reading_prefix_cache", false);
   const std::size_t cached = look_up(tokens, !skips);
-  std::vector<std::vector<float>> rows;
+  const bool drops = cached > start || fault == Kind::kNoRows;
+  auto recorded = options.recordings.answer(Recordings::Way::kGenerate, question);
+  if (recorded && drops) {
+    Json without_rows = Json::parse(*recorded);
+    without_rows["prompt_token_id_logprobs"] = nullptr;
+    return without_rows.dump();
+  }
+  if (recorded && !changes_shape(fault)) return recorded;
+  FakeRows rows;
   rows.reserve(identifiers.size());
   for (std::size_t r = 0; r < identifiers.size(); ++r)
-    rows.push_back(logits_behind(std::span(tokens).first(start + r + 1), identifiers[r]));
+    rows.push_back(row_behind(Recordings::Way::kGenerate, std::span(tokens).first(start + r + 1),
+                              identifiers[r]));
   spoil(rows, fault);
-  const bool drops = cached > start || fault == Kind::kNoRows;
   const std::size_t told = tokens.size() + (fault == Kind::kOtherPrompt ? 1 : 0);
-  return Json{
+  const Json answer{
       {"model", question.at("model")},
       {"usage", {{"prompt_tokens", told}, {"prompt_tokens_details", {{"cached_tokens", cached}}}}},
-      {"prompt_token_id_logprobs", drops ? Json(nullptr) : Json(base64(npy(rows)))},
+      {"prompt_token_id_logprobs", drops ? Json(nullptr) : Json(npy_text(rows))},
       {"choices", {{{"index", 0}, {"token_ids", {1}}, {"logprobs", nullptr}}}}};
+  return answer.dump();
 }
 
-std::optional<Json> FakeEngineServer::State::completions(const Json& question, Kind fault) {
+std::optional<std::string> FakeEngineServer::State::completions(const Json& question, Kind fault) {
   const auto prompts = question.at("prompt").get<std::vector<Tokens>>();
   const auto identifiers = question.at("logprob_token_ids").get<Tokens>();
   if (identifiers.size() > 128 || question.at("logprobs") != identifiers.size())
     return std::nullopt;
-  std::vector<std::vector<float>> rows;
+  if (!changes_shape(fault))
+    if (auto recorded = options.recordings.answer(Recordings::Way::kCompletions, question))
+      return recorded;
+  FakeRows rows;
   std::size_t n_tokens = fault == Kind::kOtherPrompt ? 1 : 0;
   for (const Tokens& prompt : prompts) {
-    rows.push_back(logits_behind(prompt, identifiers));
+    rows.push_back(row_behind(Recordings::Way::kCompletions, prompt, identifiers));
     n_tokens += prompt.size();
   }
   spoil(rows, fault);
@@ -202,15 +190,15 @@ std::optional<Json> FakeEngineServer::State::completions(const Json& question, K
         {{"index", r}, {"text", "x"}, {"logprobs", {{"top_logprobs", Json::array({top})}}}});
   }
   if (fault == Kind::kNoRows) choices[0]["logprobs"] = nullptr;
-  return Json{{"choices", choices}, {"usage", {{"prompt_tokens", n_tokens}}}};
+  return Json{{"choices", choices}, {"usage", {{"prompt_tokens", n_tokens}}}}.dump();
 }
 
-std::optional<Json> FakeEngineServer::State::sglang(const Json& question, Kind fault) {
+std::optional<std::string> FakeEngineServer::State::sglang(const Json& question, Kind fault) {
   const auto tokens = question.at("input_ids").get<Tokens>();
   const auto start = question.at("logprob_start_len").get<std::size_t>();
   const auto identifiers = question.at("token_ids_logprob").get<Tokens>();
   if (!question.at("return_logprob").get<bool>() || start >= tokens.size()) return std::nullopt;
-  std::vector<std::vector<float>> rows;
+  FakeRows rows;
   for (std::size_t at = start + 1; at < tokens.size(); ++at)
     rows.push_back(logits_behind(std::span(tokens).first(at), identifiers));
   spoil(rows, fault);
@@ -223,11 +211,12 @@ std::optional<Json> FakeEngineServer::State::sglang(const Json& question, Kind f
   }
   if (fault == Kind::kNoRows) told = nullptr;
   const std::size_t n_tokens = tokens.size() + (fault == Kind::kOtherPrompt ? 1 : 0);
-  return Json{{"text", "x"},
-              {"meta_info",
-               {{"prompt_tokens", n_tokens},
-                {"cached_tokens", 0},
-                {"input_token_ids_logprobs", std::move(told)}}}};
+  const Json answer{{"text", "x"},
+                    {"meta_info",
+                     {{"prompt_tokens", n_tokens},
+                      {"cached_tokens", 0},
+                      {"input_token_ids_logprobs", std::move(told)}}}};
+  return answer.dump();
 }
 
 bool FakeEngineServer::State::may(const httplib::Request& request,
@@ -241,9 +230,8 @@ bool FakeEngineServer::State::may(const httplib::Request& request,
   return right;
 }
 
-void FakeEngineServer::State::give(const Json& body, const FakeFault& fault,
+void FakeEngineServer::State::give(std::string text, const FakeFault& fault,
                                    httplib::Response& response) const {
-  std::string text = body.dump();
   if (fault.kind == Kind::kNotJson) text = "<html>it works</html>";
   if (fault.kind == Kind::kTooLong) text.append(std::size_t{4} << 20U, ' ');
   if (fault.kind != Kind::kCut && fault.kind != Kind::kSilent && !is_dead)
@@ -273,14 +261,14 @@ void FakeEngineServer::State::answer(const httplib::Request& request, httplib::R
   while (!is_dead && std::chrono::steady_clock::now() < slow_until)
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   const auto question = Json::parse(request.body, nullptr, false);
-  const auto body = question.is_discarded() ? std::nullopt : (this->*way)(question, fault.kind);
+  auto body = question.is_discarded() ? std::nullopt : (this->*way)(question, fault.kind);
   if (fault.retry_after_s > 0)
     response.set_header("Retry-After", std::to_string(fault.retry_after_s));
   if (fault.kind == Kind::kStatus || !body) {
     response.status = body ? fault.status : 400;
     response.set_content(R"({"error":{"message":"as it was told to"}})", "application/json");
   } else {
-    give(*body, fault, response);
+    give(*std::move(body), fault, response);
   }
   const std::lock_guard lock(mutex);
   --at_once;
@@ -288,6 +276,7 @@ void FakeEngineServer::State::answer(const httplib::Request& request, httplib::R
 
 void FakeEngineServer::State::add_routes() {
   http.Get("/v1/models", [this](const httplib::Request& request, httplib::Response& response) {
+    ++n_listings;
     if (!may(request, response)) return;
     const Json body{{"data", {{{"id", options.model}, {"max_model_len", options.max_model_len}}}}};
     response.set_content(body.dump(), "application/json");
@@ -306,7 +295,8 @@ void FakeEngineServer::State::add_routes() {
         answer(request, response, way);
       } catch (const std::exception& failure) {  // a question of another shape
         response.status = 400;
-        response.set_content(failure.what(), "text/plain");
+        response.set_content(Json{{"error", {{"message", failure.what()}}}}.dump(),
+                             "application/json");
       }
     });
   };
@@ -362,6 +352,9 @@ void FakeEngineServer::set_well(bool is_well) {
 std::size_t FakeEngineServer::n_questions() const {
   const std::lock_guard lock(state_->mutex);
   return state_->n_questions;
+}
+std::size_t FakeEngineServer::n_listings() const {
+  return state_->n_listings;
 }
 std::size_t FakeEngineServer::most_at_once() const {
   const std::lock_guard lock(state_->mutex);

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "support/recordings.h"
 #include "support/synthetic_scorer.h"
 
 namespace rsd {
@@ -20,6 +21,9 @@ struct FakeEngineOptions {
   std::string detokenized;   // what /detokenize reads in any tokens; empty: there is none
   std::string api_key;       // that is asked for; empty = none
   int port = 0;              // 0 = any that is free
+  // Told again where a question is about their prompt; a proposal that they don't have is then
+  // answered with 400.
+  Recordings recordings;
 };
 
 // What is done to one question in place of a good answer.
@@ -68,6 +72,7 @@ class FakeEngineServer {
   // Whether it says so, at /health.
   void set_well(bool is_well);
   std::size_t n_questions() const;          // since set_faults, or the start
+  std::size_t n_listings() const;           // times that it was asked for its models
   std::size_t most_at_once() const;         // questions
   std::vector<std::string> bodies() const;  // of the questions since then, in order
   // Ends all that is under way without an answer, and listens no more.

@@ -51,6 +51,9 @@ struct LlamaOptions {
   // only. A connection that breaks ends the process (on_ggml_abort), and a deadline is looked at
   // between passes only.
   std::vector<std::string> rpc_servers;
+  // Their shares of the layers in place of those by memory, one for each server: 0 or more, one of
+  // them above 0.
+  std::vector<double> tensor_split;
   LogSink log;  // rsd's and llama.cpp's; one per process, the engine loaded last sets it
 };
 

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "rsd/core/result.h"
 
@@ -29,5 +30,10 @@ Result<void> serve_rpc(const RpcServerOptions& options);
 // for connections that break, where the process ignores SIGPIPE: a server that only falls silent is
 // waited for.
 void on_ggml_abort(void (*handler)(const char* message));
+
+// Those of `servers`, "HOST:PORT", that take no connection within five seconds each: for a handler
+// of on_ggml_abort, which isn't told whose connection broke. A server that is there again, or whose
+// connection alone broke, is not among them. Safe on any thread.
+std::vector<std::string> unreachable_rpc_servers(const std::vector<std::string>& servers);
 
 }  // namespace rsd

@@ -48,6 +48,13 @@ struct RemotePatience {
   std::chrono::milliseconds max_open_time{10'000};
 };
 
+// What the replicas say of the model that they serve.
+struct ServedModel {
+  std::string name;
+  std::optional<std::size_t> context_size;  // where they tell it
+  std::vector<std::string> reached;         // URLs of the replicas that answered
+};
+
 struct RemoteOptions {
   RemoteServer server = RemoteServer::kVllm;
   std::vector<std::string> urls;  // of the replicas: http(s)://host[:port][/path], 1 to 64
@@ -58,6 +65,8 @@ struct RemoteOptions {
   std::size_t context_size = 0;
   std::size_t parallel = 16;  // requests that may be open at a time, 1 to kMaxParallel
   std::size_t max_answer_bytes = std::size_t{16} << 20U;
+  // What served_model() told with these options, so that connect() needn't ask.
+  std::optional<ServedModel> served;
   RemotePatience patience;
   LogSink log;
 };
@@ -81,8 +90,8 @@ class RemoteEngine final : public LlmEngine {
   // kUnsupported: a server that can't answer such questions. kRuntime: no replica answers.
   static Result<std::unique_ptr<RemoteEngine>> connect(RemoteOptions options);
 
-  // The name of the model that connect() would use; needs no tokenizer. Errors as of connect().
-  static Result<std::string> served_model(const RemoteOptions& options);
+  // The model that connect() would use; needs no tokenizer. Errors as of connect().
+  static Result<ServedModel> served_model(const RemoteOptions& options);
 
   RemoteEngine(const RemoteEngine&) = delete;
   RemoteEngine& operator=(const RemoteEngine&) = delete;
