@@ -31,6 +31,7 @@ AgentNotes TrainingNotes::on_top_of(AgentNotes before) const {
   if (options.limit) notes["limit"] = std::to_string(*options.limit);
   if (supervised) {
     append(notes["stages"], "supervised");
+    notes["supervised_loss"] = options.supervised_loss;
     notes["supervised_steps"] = std::to_string(options.supervised_steps);
     if (!options.requests.empty()) notes["decodings"] = std::to_string(options.decodings);
     append_names(notes["traces"], options.traces);

@@ -751,9 +751,11 @@ class Answers(CliTest):
                 self.assertGreaterEqual(n, 10)
                 self.assertEqual(exact["ranking"][:n], written_out["ranking"][:n])
                 self.assertLessEqual(self.of(text, *arguments, "--budget", 20)[0]["encodings"], 20)
-                one_by_one = self.of(text, *arguments)[0]
-                together = self.of(text, *arguments, "--parallel", 4)[0]
-                self.assertEqual(one_by_one["ranking"], together["ranking"])
+                # As far as it is verified: behind, rounding tips what this model has no opinion of.
+                together = self.of(text, *arguments, "--decoder", "exact", "--parallel", 4)[0]
+                n = min(n, together["verified_prefix"])
+                self.assertGreaterEqual(n, 10)
+                self.assertEqual(exact["ranking"][:n], together["ranking"][:n])
 
     def test_windows_are_taken_where_there_are_more_candidates_than_identifiers(self):
         line = self.of(request("long", 500), "--window-method", "tournament", "--top-n", 3,
@@ -1095,9 +1097,9 @@ class TraceFile(CliTest):
             known = []
             for number, one in enumerate(trace["rounds"]):
                 self.assertTrue(all(len(row) == 6 for row in one["logits"]))
-                self.assertEqual(len(one["proposal"]), 6 if number else 0)
+                self.assertEqual(len(one["proposal"]), 6)
+                self.assertIn(len(one["logits"]), [5, 6])
                 if number:
-                    self.assertIn(len(one["logits"]), [5, 6])
                     self.assertGreater(len(one["known"]), len(known))
                 self.assertEqual(one["known"][: len(known)], known)
                 known = one["known"]
@@ -1253,7 +1255,7 @@ class Training(CliTest):
             done = rank(self.requests, "--budget", 2, *arguments, **options)
             return [a["ranking"] for a in answers(self.good(done))]
 
-        self.assertEqual(rankings(env=elsewhere), rankings("--policy", "blend"))
+        self.assertEqual(rankings(env=elsewhere), rankings("--policy", "replay"))
         self.good(self.train(*self.SMALL))  # agent.gguf in that very folder
         self.assertEqual(rankings(env=elsewhere), rankings("--agent", self.agent))
         self.agent.write_text("no agent")

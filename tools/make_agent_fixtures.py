@@ -16,8 +16,8 @@ from pathlib import Path
 import torch
 
 OUT = Path(__file__).resolve().parent.parent / "tests" / "fixtures" / "agent.json"
-D_MODEL, N_HEADS, N_LAYERS, D_FEED_FORWARD, N_FEATURES = 8, 2, 2, 6, 45
-D_PAIR, N_PAIR = 5, 18
+D_MODEL, N_HEADS, N_LAYERS, D_FEED_FORWARD, N_FEATURES = 8, 2, 2, 6, 52
+D_PAIR, N_PAIR = 5, 22
 INPUTS = [(5, 3), (4, 1), (2, 2)]  # items, rounds
 
 

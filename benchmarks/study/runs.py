@@ -158,4 +158,4 @@ class Runs:
         """Several agents side by side. One comparison serves all exhibits that ask for the same agents."""
         names = sorted({agent.name for agent in agents})
         name = "variants-" + hashlib.sha256(" ".join(names).encode()).hexdigest()[:8]
-        return self.evaluate(name, [self.path(n) for n in names], ["agent", "blend"], "ar,std,sd,rsd", VARIANT_BUDGETS)
+        return self.evaluate(name, [self.path(n) for n in names], ["agent", "replay"], "ar,std,sd,rsd", VARIANT_BUDGETS)

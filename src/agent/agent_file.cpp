@@ -20,7 +20,7 @@
 namespace rsd {
 namespace {
 
-constexpr std::uint32_t kVersion = 2;
+constexpr std::uint32_t kVersion = 3;
 constexpr const char* kArchitecture = "rsd-agent";
 constexpr std::string_view kNotes = "rsd.training.";
 

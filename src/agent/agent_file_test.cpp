@@ -80,10 +80,10 @@ TEST_F(AgentFileTest, TruncatedFilesAreToldAtEveryLength) {
 }
 
 TEST_F(AgentFileTest, NewerVersionsAndOtherFeaturesAreRefused) {
-  const std::string version = "rsd.agent.version" + std::string("\4\0\0\0\2", 5);
-  const std::string newer = "rsd.agent.version" + std::string("\4\0\0\0\3", 5);
+  const std::string version = "rsd.agent.version" + std::string("\4\0\0\0\3", 5);
+  const std::string newer = "rsd.agent.version" + std::string("\4\0\0\0\4", 5);
   EXPECT_THAT(load(changed(version, newer)).error().message(),
-              HasSubstr("is an agent of version 3; this rsd reads version 2"));
+              HasSubstr("is an agent of version 4; this rsd reads version 3"));
   EXPECT_THAT(load(changed("first row, rank", "first row, rink")).error().message(),
               HasSubstr("\"first row, rink\" in place of \"first row, rank\""));
 }

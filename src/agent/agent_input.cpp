@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "agent/pair_features.h"
+#include "agent/replay_view.h"
 #include "agent/round_view.h"
 #include "rsd/core/check.h"
 #include "rsd/decode/policies.h"
@@ -39,6 +40,14 @@ constexpr auto kFeatureNames = std::to_array<std::string_view>({
     "rows left 1", "rows left 2", "rows left 3", "rows left 4", "rows left 5", "rows left 6",
     "row is left 1", "row is left 2", "row is left 3", "row is left 4", "row is left 5",
     "row is left 6",
+    // Of the item, from replays of `ar` over all rounds: the same in each of them.
+    "replay, rank",        //
+    "replay, broad rank",  // with rows that weigh more alike; likewise below
+    "replay, sharp rank",  // with the nearest rows only, nearly
+    "replay, choice",      // log-probability among what is left, where it is placed
+    "replay, lead",        // its logit less the strongest rival's there
+    "replay, behind",      // its logit less that of the one placed before it, there
+    "replay, likeness",    // of the nearest prefix that was encoded, there
     // Of the round.
     "rounds ago",        //
     "last round",        // 0 or 1; likewise below
@@ -125,6 +134,22 @@ class RoundTokens {
     add_all(view_.has_proposal() ? ranks(proposed) : std::vector<float>(n(), 0.0F));
     for (std::size_t i = 0; i < n(); ++i)
       add_bands(i);
+  }
+
+  void add_replays(const Replays& replays) {
+    for (const ReplayView* view : {&replays.usual, &replays.broad, &replays.sharp}) {
+      std::vector<double> scores(n());
+      for (std::size_t i = 0; i < n(); ++i)
+        scores[i] = -static_cast<double>(view->place(i));
+      add_all(ranks(scores));
+    }
+    const ReplayView& usual = replays.usual;
+    for (std::size_t i = 0; i < n(); ++i) {
+      add(i, scaled(usual.choice_log_prob(i)));
+      add(i, scaled(usual.lead(i)));
+      add(i, scaled(usual.behind(i)));
+      add(i, static_cast<float>(usual.likeness(usual.place(i))));
+    }
   }
 
   // The same for all items of the round.
@@ -281,6 +306,30 @@ class RoundTokens {
   std::vector<std::size_t> next_;
 };
 
+// The rows that the replays go by.
+std::vector<PrefixRow> replay_rows(std::span<const Round> rounds, bool listwise) {
+  if (listwise) return distinct_rows(rounds);
+  const Round& last = rounds.back();
+  const std::size_t row = std::min(last.accepted, last.logits.n_rows() - 1);
+  return {{.prefix = std::span(last.proposal).first(row), .logits = last.logits.row(row)}};
+}
+
+// The places that the replay and the parts of `blend` give an item, added up; without the rows
+// behind the first disagreement there is nothing but that row.
+std::vector<float> base_order(const History& history, const ReplayView& replayed,
+                              std::span<const ItemId> open, bool listwise) {
+  const auto heuristic = listwise ? blend_policy() : first_disagreement_policy();
+  const auto scores = heuristic->score(history, std::nullopt);
+  RSD_CHECK(scores.ok(), "a heuristic can't fail");
+  constexpr double kReplayed = 3.4;  // about as much as the three parts; not whole: few ties
+  std::vector<double> of_open(open.size());
+  for (std::size_t i = 0; i < open.size(); ++i) {
+    of_open[i] = (*scores)[open[i].slot()];
+    if (listwise) of_open[i] -= kReplayed * static_cast<double>(replayed.place(i));
+  }
+  return standardised(of_open);
+}
+
 }  // namespace
 
 std::span<const std::string_view> feature_names() {
@@ -296,9 +345,10 @@ AgentInput agent_input(const History& history, std::optional<std::size_t> encodi
   const std::size_t n = input.n_items();
   RSD_CHECK(n >= 2, "items whose order is not known");
 
-  const auto& rounds = history.rounds();
   const std::size_t wanted = options.round_history && options.listwise ? options.max_rounds : 1;
-  input.n_rounds = std::min(wanted, rounds.size());
+  input.n_rounds = std::min(wanted, history.rounds().size());
+  const auto rounds = std::span<const Round>(history.rounds()).last(input.n_rounds);
+  const Replays replays(replay_rows(rounds, options.listwise), history.known(), input.items);
   for (std::size_t age = input.n_rounds; age-- > 0;) {
     const Round& round = rounds[rounds.size() - 1 - age];
     const std::size_t end = options.listwise ? round.logits.n_rows() : round.accepted + 1;
@@ -306,6 +356,7 @@ AgentInput agent_input(const History& history, std::optional<std::size_t> encodi
     RoundTokens tokens(view);
     const auto preferences = tokens.preferences();
     tokens.add_item_features(preferences);
+    tokens.add_replays(replays);
     tokens.add_round_features(
         {static_cast<float>(age) / 4, age == 0 ? 1.0F : 0.0F, view.has_proposal() ? 0.0F : 1.0F,
          tokens.entropy(0), tokens.mean_entropy(), std::log2(static_cast<float>(n)) / 4,
@@ -315,19 +366,12 @@ AgentInput agent_input(const History& history, std::optional<std::size_t> encodi
     const auto features = tokens.take();
     input.features.insert(input.features.end(), features.begin(), features.end());
     const auto pairs = pair_features(
-        view, preferences,
+        {.round = view, .preferences = preferences, .replays = replays},
         {.rounds_ago = static_cast<float>(std::min<std::size_t>(age, 8)) / 4,
          .share_open = static_cast<float>(n) / static_cast<float>(history.n_items())});
     input.pairs.insert(input.pairs.end(), pairs.begin(), pairs.end());
   }
-  const auto heuristic = options.listwise ? blend_policy() : first_disagreement_policy();
-  const auto scores = heuristic->score(history, encodings_left);
-  RSD_CHECK(scores.ok(), "a heuristic can't fail");
-  std::vector<double> of_open;
-  of_open.reserve(n);
-  for (const ItemId item : input.items)
-    of_open.push_back((*scores)[item.slot()]);
-  input.base = standardised(of_open);
+  input.base = base_order(history, replays.usual, input.items, options.listwise);
   return input;
 }
 

@@ -21,11 +21,15 @@ constexpr auto kNames = std::to_array<std::string_view>({
     "last row",             // whether they are left or not
     "preference",           // as the heuristic `pairwise` has it
     "place",                // b's place in the proposal less a's, as a share of the items
+    "replay",               // where the first of the two is placed
+    "replay, broad",        // likewise
+    "replay, sharp",        //
     // Alike for (a, b) and (b, a), or nearly: when the ones above are to be trusted.
     "rank",              // a's among what is left, at the last shared row; 0 is the best
     "other's rank",      //
     "best row's place",  //
     "shared rows",       // as a share of the rows
+    "replay, likeness",  // of the nearest prefix that was encoded, where the first one is placed
     "single row",        // 0 or 1; likewise below
     "proposed",          //
     "rounds ago",        //
@@ -39,10 +43,13 @@ float squashed(double difference) {
 
 class PairFeatures {
  public:
-  PairFeatures(const RoundView& view, const std::vector<float>& preferences,
-               const RoundPlace& place)
-      : view_(view), preferences_(preferences), place_(place), ranks_(n() * view.n_rows()) {
-    for (std::size_t row = 0; row < view.n_rows(); ++row)
+  PairFeatures(const PairSources& sources, const RoundPlace& place)
+      : view_(sources.round),
+        preferences_(sources.preferences),
+        replays_(sources.replays),
+        place_(place),
+        ranks_(n() * view_.n_rows()) {
+    for (std::size_t row = 0; row < view_.n_rows(); ++row)
       rank_row(row);
   }
 
@@ -105,10 +112,15 @@ class PairFeatures {
             squashed(difference(rows - 1, a, b)),
             preferences_[a * n() + b],
             proposed ? share(view_.place(b), n()) - share(view_.place(a), n()) : 0,
+            squashed(replays_.usual.margin(a, b)),
+            squashed(replays_.broad.margin(a, b)),
+            squashed(replays_.sharp.margin(a, b)),
             any ? rank(shared - 1, a) : 0,
             any ? rank(shared - 1, b) : 0,
             any ? share(best, rows) : 0,
             share(shared, rows),
+            static_cast<float>(replays_.usual.likeness(
+                std::min(replays_.usual.place(a), replays_.usual.place(b)))),
             rows == 1 ? 1.0F : 0.0F,
             proposed ? 1.0F : 0.0F,
             place_.rounds_ago,
@@ -118,6 +130,7 @@ class PairFeatures {
 
   const RoundView& view_;
   const std::vector<float>& preferences_;
+  const Replays& replays_;
   const RoundPlace& place_;
   std::vector<float> ranks_;  // [rows, n]
 };
@@ -128,9 +141,8 @@ std::span<const std::string_view> pair_feature_names() {
   return kNames;
 }
 
-std::vector<float> pair_features(const RoundView& view, const std::vector<float>& preferences,
-                                 const RoundPlace& place) {
-  return PairFeatures(view, preferences, place).all();
+std::vector<float> pair_features(const PairSources& sources, const RoundPlace& place) {
+  return PairFeatures(sources, place).all();
 }
 
 }  // namespace rsd

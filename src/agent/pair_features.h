@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "agent/replay_view.h"
 #include "agent/round_view.h"
 
 namespace rsd {
@@ -13,9 +14,15 @@ struct RoundPlace {
   float share_open = 0;  // of all items, those that are not known
 };
 
-// [n, n, pair features]: of a (outer) against b, all within [-1, 1] or [0, 2]. `preferences` [n, n]
-// is that of the heuristic `pairwise`. O(n^2 m + m n log n) for m rows.
-std::vector<float> pair_features(const RoundView& view, const std::vector<float>& preferences,
-                                 const RoundPlace& place);
+// Where the two are compared.
+struct PairSources {
+  const RoundView& round;
+  const std::vector<float>& preferences;  // [n, n], as the heuristic `pairwise` has them
+  const Replays& replays;
+};
+
+// [n, n, pair features]: of a (outer) against b, all within [-1, 1] or [0, 2].
+// O(n^2 m + m n log n) for m rows.
+std::vector<float> pair_features(const PairSources& sources, const RoundPlace& place);
 
 }  // namespace rsd

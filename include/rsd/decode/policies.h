@@ -48,6 +48,6 @@ std::vector<std::string_view> policy_names();
 Result<std::shared_ptr<const RankingPolicy>> policy_by_name(std::string_view name);
 
 // The policy of `rsd` and `exact` where none is named.
-inline constexpr std::string_view kDefaultPolicy = "blend";
+inline constexpr std::string_view kDefaultPolicy = "replay";
 
 }  // namespace rsd
