@@ -68,6 +68,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--rsd", type=Path, default=ROOT / "build/release/rsd")
     parser.add_argument("--model", help="GGUF model; without it the default model")
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--rank-options", type=shlex.split, default=[], help='further options of every rank, as in --rank-options="--policy replay"')
     return parser.parse_args()
 
 
@@ -98,7 +99,7 @@ def command_of(options: argparse.Namespace, setting: Setting, requests: Path) ->
         arguments += ["--model", options.model]
     if options.threads:
         arguments += ["--threads", options.threads]
-    return [*map(str, arguments), "--output", str(options.out / setting.file)]
+    return [*map(str, arguments), *options.rank_options, "--output", str(options.out / setting.file)]
 
 
 def rank(options: argparse.Namespace, setting: Setting, requests: Path) -> list[dict]:
