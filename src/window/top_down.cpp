@@ -154,7 +154,7 @@ std::vector<ItemId> TopDown::cut(std::vector<ItemId>& pool) const {
 }
 
 void TopDown::end_round() {
-  auto pool = merged(above_);
+  auto pool = in_turn(above_);
   const std::size_t n_first_above = above_.begin()->second.size();
   const bool any_came = pool.size() > n_first_above;
   auto behind = cut(pool);
@@ -223,7 +223,7 @@ std::size_t TopDown::n_within(std::size_t n_rounds, std::size_t at_once) const {
 Ranking TopDown::order() const {
   std::vector<ItemId> items;
   if (stage_ == Stage::kCompare) {
-    items = merged(above_);
+    items = in_turn(above_);
     append_from_pivot(items);
     for (const auto& [number, window] : under_way_)
       items.insert(items.end(), window.begin() + 1, window.end());

@@ -261,7 +261,7 @@ TEST(WindowPlan, WhereFewBeatThePivotTheFirstWindowMakesThePoolUp) {
   std::vector<int> items;
   for (const ItemId item : played.windows.back().items)
     items.push_back(item.value());
-  EXPECT_THAT(items, ElementsAre(1, 2, 0, 3, 4, 5, 6, 7, 8, 9, 10, 11));
+  EXPECT_THAT(items, ElementsAre(1, 0, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11));
   EXPECT_EQ(first(plan->order(), 12), numbers(12));
   EXPECT_EQ(plan->verified(), 12U) << "nothing is known of who follows";
   EXPECT_EQ(plan->confirmed(), 12U);
@@ -273,6 +273,21 @@ TEST(WindowPlan, APoolThatTheOthersFillTakesNothingFromThePivotOn) {
   EXPECT_EQ(played.windows.back().items.size(), 4U);
   EXPECT_EQ(first(plan->order(), 5), numbers(5));
   EXPECT_EQ(plan->verified(), 5U) << "the pivot follows";
+}
+
+TEST(WindowPlan, APoolTakesTheFirstOfEachWindowThenTheSecond) {
+  const auto plan =
+      *WindowPlan::create(Ranking::identity(39), with_pool(4, 6));  // 20, and one of 19
+  const Window first_window = *plan->next();
+  plan->absorb(first_window.number, ranked(first_window), 20);
+  const Window comparison = *plan->next();
+  // 20 and 21 beat the pivot.
+  std::vector<ItemId> order{ItemId(1), ItemId(2), ItemId(0)};
+  for (int i = 3; i < 20; ++i)
+    order.emplace_back(i);
+  plan->absorb(comparison.number, *Ranking::create(order), 20);
+  EXPECT_THAT(plan->next()->items,
+              ElementsAre(ItemId(0), ItemId(20), ItemId(1), ItemId(21), ItemId(2), ItemId(3)));
 }
 
 TEST(WindowPlan, APoolOfMoreThanAWindowIsMadeUpToAWindow) {
