@@ -62,7 +62,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--limit", type=int, default=20, help="lists")
     parser.add_argument("--pooled", type=int, help="candidates of a list, filled up with those of other queries")
     parser.add_argument("--window", type=int, default=20)
-    parser.add_argument("--pool", type=int, help="of top-down, pool; default: 3/5 of a window")
+    parser.add_argument("--pool", type=int, help="of top-down, pool; default: 4/5 of a window")
     parser.add_argument("--decoders", nargs="+", default=["ar", "rsd"])
     parser.add_argument("--methods", nargs="+", default=[*WINDOWS, SINGLE], choices=[*WINDOWS, SINGLE])
     parser.add_argument("--rsd", type=Path, default=ROOT / "build/release/rsd")
@@ -93,7 +93,7 @@ def lists_of(options: argparse.Namespace) -> list[dict]:
 def command_of(options: argparse.Namespace, setting: Setting, requests: Path) -> list[str]:
     arguments: list[object] = [options.rsd, "rank", "--requests", requests, "--decoder", setting.decoder]
     if setting.method != SINGLE:
-        pool = options.pool or options.window * 3 // 5
+        pool = options.pool or options.window * 4 // 5
         arguments += ["--window", options.window, *[part.format(pool=pool) for part in WINDOWS[setting.method]]]
     if options.model:
         arguments += ["--model", options.model]
