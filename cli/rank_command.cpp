@@ -312,7 +312,8 @@ class RankRun {
       case WindowMethod::kTournament:
         return size + " of " + std::to_string(windows_.advance);
       case WindowMethod::kTopDown:
-        return size + (windows_.pool ? " of " + std::to_string(*windows_.pool) : "");
+        return size + (windows_.pivot ? " from " + std::to_string(*windows_.pivot) : "") +
+               (windows_.pool ? " of " + std::to_string(*windows_.pool) : "");
     }
     return size;
   }

@@ -24,8 +24,8 @@ void add_window_options(CLI::App& command, WindowFlags& flags) {
       ->group(group);
   command
       .add_option("--window-method", flags.method,
-                  "sliding (from the end to the front), top-down (all against the middle one of "
-                  "the first window) or tournament (groups, whose first go on)")
+                  "sliding (from the end to the front), top-down (all against one of the first "
+                  "window) or tournament (groups, whose first go on)")
       ->check(not_empty())
       ->capture_default_str()
       ->type_name("NAME")
@@ -41,9 +41,16 @@ void add_window_options(CLI::App& command, WindowFlags& flags) {
       ->type_name("N")
       ->group(group);
   command
+      .add_option("--pivot", flags.choice.pivot,
+                  "How many of the first window stand above the one that all others are compared "
+                  "with (top-down; default: W / 2)")
+      ->check(whole_number(1, kMaxCount))
+      ->type_name("N")
+      ->group(group);
+  command
       .add_option("--pool", flags.choice.pool,
-                  "How many of those that beat the middle one are ranked again, at most (top-down; "
-                  "default: all)")
+                  "How many are ranked again: of those that beat the pivot, else those that follow "
+                  "in the first window, too (top-down; default: all that beat it)")
       ->check(whole_number(2, kMaxCount))
       ->type_name("N")
       ->group(group);

@@ -775,6 +775,19 @@ class Answers(CliTest):
                     self.assertGreaterEqual(n, 10)
                     self.assertEqual(told["ranking"][:n], target["ranking"][:n])
 
+    def test_a_pool_is_verified_only_as_far_as_writing_out_gives_it(self):
+        text = request("long", 50)
+        for pivot, pool in [(3, 12), (5, 30), (12, 8)]:
+            with self.subTest(pivot=pivot, pool=pool):
+                arguments = ["--window", 20, "--window-method", "top-down", "--pivot", pivot, "--pool", pool]
+                target = self.of(text, *arguments, "--decoder", "ar")[0]
+                exact = self.of(text, *arguments, "--decoder", "exact")[0]
+                self.assertGreaterEqual(exact["verified_prefix"], min(pool, 20))
+                for told in [exact, self.of(text, *arguments, "--budget", 50)[0]]:
+                    n = told["verified_prefix"]
+                    self.assertEqual(len(set(told["ranking"])), 50)
+                    self.assertEqual(told["ranking"][:n], target["ranking"][:n])
+
     def test_the_trace_of_a_long_list_has_a_line_a_window(self):
         path = self.folder / "trace.jsonl"
         lines = self.of(request("long", 50), "--window", 20, "--trace", path)
@@ -786,6 +799,8 @@ class Answers(CliTest):
         for arguments, message in [
             (["--window-method", "top-down", "--stride", 5], "stride is not used by window method top-down"),
             (["--advance", 5], "advance is not used by window method sliding"),
+            (["--pivot", 5], "pivot is not used by window method sliding"),
+            (["--window-method", "top-down", "--window", 20, "--pivot", 20], "pivot 20 is not between 1 and 19"),
             (["--window", 20, "--stride", 20], "stride 20 is not between 1 and 19"),
             (["--window-method", "up"], "sliding, top-down, tournament"),
         ]:

@@ -73,7 +73,7 @@ class Figures(unittest.TestCase):
 class Kept(unittest.TestCase):
     def test_answers_of_another_command_are_not_taken(self):
         with tempfile.TemporaryDirectory() as folder:
-            options = argparse.Namespace(out=Path(folder), rsd="true", window=20, pool=None, model=None, threads=1)
+            options = argparse.Namespace(out=Path(folder), rsd="true", window=20, pool=None, model=None, threads=1, rank_options=[])
             setting = windows.Setting("top-down, pool", "rsd")
             (options.out / setting.file).write_text("{}\n", encoding="utf-8")
             (options.out / setting.file).with_suffix(".command").write_text(

@@ -62,12 +62,13 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--limit", type=int, default=20, help="lists")
     parser.add_argument("--pooled", type=int, help="candidates of a list, filled up with those of other queries")
     parser.add_argument("--window", type=int, default=20)
-    parser.add_argument("--pool", type=int, help="of top-down, pool; default: 3/5 of a window")
+    parser.add_argument("--pool", type=int, help="of top-down, pool; default: 4/5 of a window")
     parser.add_argument("--decoders", nargs="+", default=["ar", "rsd"])
     parser.add_argument("--methods", nargs="+", default=[*WINDOWS, SINGLE], choices=[*WINDOWS, SINGLE])
     parser.add_argument("--rsd", type=Path, default=ROOT / "build/release/rsd")
     parser.add_argument("--model", help="GGUF model; without it the default model")
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--rank-options", type=shlex.split, default=[], help='further options of every rank, as in --rank-options="--policy replay"')
     return parser.parse_args()
 
 
@@ -92,13 +93,13 @@ def lists_of(options: argparse.Namespace) -> list[dict]:
 def command_of(options: argparse.Namespace, setting: Setting, requests: Path) -> list[str]:
     arguments: list[object] = [options.rsd, "rank", "--requests", requests, "--decoder", setting.decoder]
     if setting.method != SINGLE:
-        pool = options.pool or options.window * 3 // 5
+        pool = options.pool or options.window * 4 // 5
         arguments += ["--window", options.window, *[part.format(pool=pool) for part in WINDOWS[setting.method]]]
     if options.model:
         arguments += ["--model", options.model]
     if options.threads:
         arguments += ["--threads", options.threads]
-    return [*map(str, arguments), "--output", str(options.out / setting.file)]
+    return [*map(str, arguments), *options.rank_options, "--output", str(options.out / setting.file)]
 
 
 def rank(options: argparse.Namespace, setting: Setting, requests: Path) -> list[dict]:

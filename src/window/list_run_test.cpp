@@ -110,6 +110,31 @@ TEST(ListRun, NeverSpendsMoreThanTheBudget) {
   }
 }
 
+TEST(ListRun, APoolIsWithinTheBudgetToo) {
+  for (std::size_t budget = 1; budget < 24; ++budget) {
+    SCOPED_TRACE(budget);
+    ListOptions options = rsd_options(WindowMethod::kTopDown);
+    options.windows.pivot = 3;
+    options.windows.pool = 12;
+    options.budget = budget;
+    ListRun run = list_of(100, options);
+    std::size_t n_last = 0;
+    while (auto task = run.next(kStart)) {
+      if (task->items.size() == 12) ++n_last;
+      Outcome outcome = outcome_of(*task, *task->decoding.budget);
+      std::vector<ItemId> best_last;  // one of each window beats the pivot
+      best_last.emplace_back(task->items.size() - 1);
+      for (std::size_t i = 0; i + 1 < task->items.size(); ++i)
+        best_last.emplace_back(i);
+      outcome.ranking = *Ranking::create(best_last);
+      run.absorb(task->number, outcome, kStart);
+    }
+    EXPECT_TRUE(run.finished(kStart));
+    EXPECT_LE(run.outcome(kStart).outcome.encodings, budget);
+    EXPECT_EQ(n_last, budget < 3 ? 0U : 1U) << "one encoding is kept back for the pool";
+  }
+}
+
 TEST(ListRun, ASmallBudgetIsSpentOnTheFront) {
   ListOptions options = rsd_options();
   options.budget = 2;
@@ -304,6 +329,15 @@ TEST(ListRun, WindowsOnTheWayStopWhereWhatGoesOnIsKnown) {
   const auto comparison = *run.next(kStart);
   EXPECT_EQ(comparison.decoding.until_placed, ItemId(0));
   EXPECT_FALSE(comparison.decoding.top_n);
+}
+
+TEST(ListRun, TheFirstWindowIsDecodedAsFarAsItMayBeInThePool) {
+  ListOptions options = rsd_options(WindowMethod::kTopDown);
+  options.windows.pivot = 3;
+  options.windows.pool = 12;
+  options.decoding.top_n = 5;
+  ListRun run = list_of(100, options);
+  EXPECT_EQ(run.next(kStart)->decoding.top_n, 12U);
 }
 
 TEST(ListRun, RefusesWhatNoWindowCouldBeDecodedWith) {

@@ -7,12 +7,15 @@
 
 namespace rsd {
 
-std::vector<ItemId> merged(const ItemsByWindow& orders) {
+namespace {
+
+// `key(n, size)` of the item n places down an order of `size`; least first.
+std::vector<ItemId> sorted_by(const ItemsByWindow& orders, const auto& key) {
   std::vector<std::pair<double, ItemId>> placed;
   for (const auto& [window, order] : orders) {
+    const double size = static_cast<double>(order.size());
     for (std::size_t n = 0; n < order.size(); ++n)
-      placed.emplace_back((static_cast<double>(n) + 0.5) / static_cast<double>(order.size()),
-                          order[n]);
+      placed.emplace_back(key(static_cast<double>(n), size), order[n]);
   }
   std::ranges::stable_sort(placed, {}, &std::pair<double, ItemId>::first);
   std::vector<ItemId> items;
@@ -20,6 +23,16 @@ std::vector<ItemId> merged(const ItemsByWindow& orders) {
   for (const auto& [place, item] : placed)
     items.push_back(item);
   return items;
+}
+
+}  // namespace
+
+std::vector<ItemId> merged(const ItemsByWindow& orders) {
+  return sorted_by(orders, [](double n, double size) { return (n + 0.5) / size; });
+}
+
+std::vector<ItemId> in_turn(const ItemsByWindow& orders) {
+  return sorted_by(orders, [](double n, double /*size*/) { return n; });
 }
 
 std::vector<ItemId> ranked_items(const std::vector<ItemId>& window, const Ranking& ranking) {

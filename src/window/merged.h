@@ -16,6 +16,9 @@ using ItemsByWindow = std::map<std::size_t, std::vector<ItemId>>;
 // of the windows.
 std::vector<ItemId> merged(const ItemsByWindow& orders);
 
+// The first of each order, then the second of each, and so on; ties in the order of the windows.
+std::vector<ItemId> in_turn(const ItemsByWindow& orders);
+
 // The items of a window in the order of its ranking.
 std::vector<ItemId> ranked_items(const std::vector<ItemId>& window, const Ranking& ranking);
 

@@ -15,7 +15,9 @@ void append(std::vector<ItemId>& items, const std::vector<ItemId>& more) {
 }  // namespace
 
 TopDown::TopDown(const Ranking& order, const WindowOptions& options)
-    : size_(options.size), pool_(options.pool.value_or(std::numeric_limits<std::size_t>::max())) {
+    : size_(options.size),
+      n_above_pivot_(options.pivot.value_or(options.size / 2)),
+      pool_(options.pool) {
   RSD_CHECK(order.size() > size_, "a list longer than a window");
   begin_round({order.items().begin(), order.items().end()});
 }
@@ -63,8 +65,13 @@ std::optional<Window> TopDown::next() {
   if (std::exchange(given_, true)) return std::nullopt;
   Window window = give(first_);
   window.is_last = stage_ == Stage::kLast;
-  window.wanted = window.is_last ? first_.size() : size_ / 2 + 1;
+  window.wanted = window.is_last ? first_.size() : n_first_wanted();
   return window;
+}
+
+// The pivot and those above it, and what may make up the pool.
+std::size_t TopDown::n_first_wanted() const {
+  return std::max(n_above_pivot_ + 1, std::min(pool_.value_or(0), size_));
 }
 
 void TopDown::absorb(std::size_t number, const Ranking& ranking, std::size_t verified) {
@@ -89,11 +96,11 @@ void TopDown::absorb(std::size_t number, const Ranking& ranking, std::size_t ver
 
 void TopDown::absorb_first(std::size_t number, const std::vector<ItemId>& ranked,
                            std::size_t verified) {
-  const auto middle = ranked.begin() + static_cast<std::ptrdiff_t>(size_ / 2);
+  const auto pivot = ranked.begin() + static_cast<std::ptrdiff_t>(n_above_pivot_);
   first_ = ranked;
-  pivot_ = *middle;
-  above_.emplace(number, std::vector<ItemId>(ranked.begin(), middle));
-  below_.emplace(number, std::vector<ItemId>(middle + 1, ranked.end()));
+  pivot_ = *pivot;
+  above_.emplace(number, std::vector<ItemId>(ranked.begin(), pivot));
+  below_.emplace(number, std::vector<ItemId>(pivot + 1, ranked.end()));
   first_verified_ = verified;
   stage_ = Stage::kCompare;
   if (rest_.empty()) end_round();
@@ -101,7 +108,8 @@ void TopDown::absorb_first(std::size_t number, const std::vector<ItemId>& ranked
 
 void TopDown::absorb_comparison(std::size_t number, const std::vector<ItemId>& ranked,
                                 std::size_t verified) {
-  exact_ = exact_ && first_verified_ > size_ / 2;  // it is the pivot that others are compared with
+  // It is the pivot that others are compared with.
+  exact_ = exact_ && first_verified_ > n_above_pivot_;
   if (verified == 0) {  // it tells nothing: its items stay behind those of which something is known
     exact_ = false;
     untold_.emplace(number, std::vector<ItemId>(ranked.begin() + 1, ranked.end()));
@@ -122,26 +130,52 @@ void TopDown::append_from_pivot(std::vector<ItemId>& items) const {
     append(items, untold);
 }
 
+// Makes the number up from the pivot on: the first window has ranked these together. No more than a
+// window holds, so that a round is always the last then. How many it took from `behind`.
+std::size_t TopDown::fill(std::vector<ItemId>& pool, std::vector<ItemId>& behind) const {
+  std::vector<ItemId> own{pivot_};
+  append(own, below_.begin()->second);
+  const std::size_t most = std::min(pool_.value_or(0), size_);
+  const std::size_t n_lacking = most - std::min(most, pool.size());
+  own.resize(std::min(n_lacking, own.size()));
+  for (const ItemId item : own)
+    std::erase(behind, item);
+  append(pool, own);
+  return own.size();
+}
+
+// What of `pool` is more than may be ranked again.
+std::vector<ItemId> TopDown::cut(std::vector<ItemId>& pool) const {
+  const auto end = pool.begin() +
+                   static_cast<std::ptrdiff_t>(std::min(pool_.value_or(pool.size()), pool.size()));
+  std::vector<ItemId> behind(end, pool.end());
+  pool.erase(end, pool.end());
+  return behind;
+}
+
 void TopDown::end_round() {
-  auto pool = merged(above_);
-  std::vector<ItemId> behind;
-  if (pool.size() > pool_) {
-    const auto cut = pool.begin() + static_cast<std::ptrdiff_t>(pool_);
-    behind.assign(cut, pool.end());
-    pool.erase(cut, pool.end());
-  }
+  auto pool = in_turn(above_);
+  const std::size_t n_first_above = above_.begin()->second.size();
+  const bool any_came = pool.size() > n_first_above;
+  auto behind = cut(pool);
   const bool is_cut = !behind.empty();
   append_from_pivot(behind);
+  const std::size_t n_filled = fill(pool, behind);
   append(behind, std::exchange(rest_, {}));
   append(behind, tail_);
   tail_ = std::move(behind);
-  const bool any_came = is_cut || pool.size() > above_.begin()->second.size();
-  if (any_came) {
-    behind_last_ = is_cut ? 0 : 1;
-    return begin_round(std::move(pool));
-  }
-  first_ = above_.begin()->second;  // nobody came to it: its order is known
-  confirmed_ = has_compared() ? std::min(first_verified_, first_.size() + 1) : first_verified_;
+  if (!any_came) return end_with_first(std::move(pool));
+  if (n_filled > 0) exact_ = exact_ && first_verified_ >= n_first_above + n_filled;
+  behind_last_ = is_cut || n_filled > 0 ? 0 : 1;
+  begin_round(std::move(pool));
+}
+
+// Nobody came to those above the pivot: their order is known, and what makes up the number stands
+// in that order, too.
+void TopDown::end_with_first(std::vector<ItemId> pool) {
+  const std::size_t n_settled = std::max(n_above_pivot_ + 1, pool.size());
+  confirmed_ = has_compared() ? std::min(first_verified_, n_settled) : first_verified_;
+  first_ = std::move(pool);
   stage_ = Stage::kEnd;
 }
 
@@ -189,7 +223,7 @@ std::size_t TopDown::n_within(std::size_t n_rounds, std::size_t at_once) const {
 Ranking TopDown::order() const {
   std::vector<ItemId> items;
   if (stage_ == Stage::kCompare) {
-    items = merged(above_);
+    items = in_turn(above_);
     append_from_pivot(items);
     for (const auto& [number, window] : under_way_)
       items.insert(items.end(), window.begin() + 1, window.end());

@@ -9,8 +9,8 @@
 
 namespace rsd {
 
-// The first W items, then all others against their middle one, then what is above it; again, while
-// that is more than a window.
+// The first W items, then all others against one of them, the pivot, then what is above it; again,
+// while that is more than a window. A pool is ranked in one window more at the end.
 class TopDown final : public WindowPlan {
  public:
   // More items than options.size.
@@ -34,13 +34,18 @@ class TopDown final : public WindowPlan {
   void absorb_comparison(std::size_t number, const std::vector<ItemId>& ranked,
                          std::size_t verified);
   void end_round();
+  void end_with_first(std::vector<ItemId> pool);
+  std::size_t fill(std::vector<ItemId>& pool, std::vector<ItemId>& behind) const;
+  std::vector<ItemId> cut(std::vector<ItemId>& pool) const;
+  std::size_t n_first_wanted() const;
   void append_from_pivot(std::vector<ItemId>& items) const;
   void end_round_if_due();
   bool has_compared() const;
   std::size_t n_comparisons_to_come() const;
 
   std::size_t size_;
-  std::size_t pool_;  // most items that are ranked again
+  std::size_t n_above_pivot_;        // in the first window
+  std::optional<std::size_t> pool_;  // items that are ranked again
   Stage stage_ = Stage::kFirst;
   bool given_ = false;  // the window of the first or last stage
   std::size_t next_number_ = 0;

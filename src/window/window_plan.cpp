@@ -72,6 +72,8 @@ Result<void> check(const WindowOptions& options) {
         return out_of_range("advance", options.advance, 1, options.size / 2);
       break;
     case WindowMethod::kTopDown:
+      if (options.pivot && (*options.pivot < 1 || *options.pivot >= options.size))
+        return out_of_range("pivot", *options.pivot, 1, options.size - 1);
       if (options.pool && *options.pool < 2)
         return out_of_range("pool", *options.pool, 2, std::nullopt);
       break;
@@ -87,6 +89,7 @@ WindowChoice WindowChoice::over(const WindowChoice& other) const {
   both.method = other_method;
   if (!both.stride && !size) both.stride = other.stride;
   if (!both.passes) both.passes = other.passes;
+  if (!both.pivot && !size) both.pivot = other.pivot;
   if (!both.pool) both.pool = other.pool;
   if (!both.advance && !size) both.advance = other.advance;
   return both;
@@ -103,6 +106,7 @@ Result<WindowOptions> window_options(const WindowChoice& choice, std::optional<s
   };
   for (const auto& error : {unused("stride", choice.stride, WindowMethod::kSliding),
                             unused("passes", choice.passes, WindowMethod::kSliding),
+                            unused("pivot", choice.pivot, WindowMethod::kTopDown),
                             unused("pool", choice.pool, WindowMethod::kTopDown),
                             unused("advance", choice.advance, WindowMethod::kTournament)}) {
     if (error) return *error;
@@ -110,6 +114,7 @@ Result<WindowOptions> window_options(const WindowChoice& choice, std::optional<s
   options.size = choice.size.value_or(options.size);
   options.stride = choice.stride.value_or(options.size / 2);
   options.passes = choice.passes.value_or(options.passes);
+  options.pivot = choice.pivot;
   options.pool = choice.pool;
   options.top_n = top_n;
   options.advance =

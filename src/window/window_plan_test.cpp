@@ -4,9 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <memory>
 #include <numeric>
 #include <string>
 #include <tuple>
+#include <utility>
 
 #include "rsd/rank/presentation.h"
 
@@ -235,6 +237,124 @@ TEST(WindowPlan, TopDownRanksNoMoreThanThePoolAgain) {
   EXPECT_LE(plan->verified(), 15U);
 }
 
+TEST(WindowPlan, TopDownComparesWithThePivotThatWasAskedFor) {
+  const auto plan =
+      *WindowPlan::create(Ranking::identity(100), {.method = WindowMethod::kTopDown, .pivot = 3});
+  const Played played = play(*plan);
+  ASSERT_EQ(played.windows.size(), 6U);
+  EXPECT_EQ(played.windows.front().wanted, 4U);
+  EXPECT_EQ(played.windows.back().items.front(), ItemId(3));
+  EXPECT_EQ(plan->verified(), 4U) << "the pivot and what is above it";
+}
+
+WindowOptions with_pool(std::size_t pivot, std::size_t pool) {
+  return {.method = WindowMethod::kTopDown, .pivot = pivot, .pool = pool};
+}
+
+TEST(WindowPlan, WhereFewBeatThePivotTheFirstWindowMakesThePoolUp) {
+  const auto plan = *WindowPlan::create(best_last(100), with_pool(3, 12));
+  const Played played = play(*plan);
+  ASSERT_EQ(played.windows.size(), 7U);
+  EXPECT_EQ(played.windows.front().wanted, 12U) << "any of which may be in the pool";
+  // Those above the pivot, among them what came up from the end; then the pivot, 4, and those
+  // below.
+  std::vector<int> items;
+  for (const ItemId item : played.windows.back().items)
+    items.push_back(item.value());
+  EXPECT_THAT(items, ElementsAre(1, 0, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11));
+  EXPECT_EQ(first(plan->order(), 12), numbers(12));
+  EXPECT_EQ(plan->verified(), 12U) << "nothing is known of who follows";
+  EXPECT_EQ(plan->confirmed(), 12U);
+}
+
+TEST(WindowPlan, APoolThatTheOthersFillTakesNothingFromThePivotOn) {
+  const auto plan = *WindowPlan::create(best_last(100), with_pool(3, 4));
+  const Played played = play(*plan);
+  EXPECT_EQ(played.windows.back().items.size(), 4U);
+  EXPECT_EQ(first(plan->order(), 5), numbers(5));
+  EXPECT_EQ(plan->verified(), 5U) << "the pivot follows";
+}
+
+TEST(WindowPlan, APoolTakesTheFirstOfEachWindowThenTheSecond) {
+  const auto plan =
+      *WindowPlan::create(Ranking::identity(39), with_pool(4, 6));  // 20, and one of 19
+  const Window first_window = *plan->next();
+  plan->absorb(first_window.number, ranked(first_window), 20);
+  const Window comparison = *plan->next();
+  // 20 and 21 beat the pivot.
+  std::vector<ItemId> order{ItemId(1), ItemId(2), ItemId(0)};
+  for (int i = 3; i < 20; ++i)
+    order.emplace_back(i);
+  plan->absorb(comparison.number, *Ranking::create(order), 20);
+  EXPECT_THAT(plan->next()->items,
+              ElementsAre(ItemId(0), ItemId(20), ItemId(1), ItemId(21), ItemId(2), ItemId(3)));
+}
+
+TEST(WindowPlan, APoolOfMoreThanAWindowIsMadeUpToAWindow) {
+  for (const std::size_t pool : {20U, 30U, 200U}) {
+    SCOPED_TRACE(pool);
+    const auto plan = *WindowPlan::create(best_last(100), with_pool(3, pool));
+    const Played played = play(*plan);
+    ASSERT_EQ(played.windows.size(), 7U);
+    EXPECT_EQ(played.windows.front().wanted, 20U);
+    EXPECT_EQ(played.windows.back().items.size(), 20U);
+    EXPECT_TRUE(played.windows.back().is_last);
+  }
+}
+
+TEST(WindowPlan, WhereNobodyBeatsThePivotTheFirstWindowsOrderIsThePools) {
+  const auto plan = *WindowPlan::create(Ranking::identity(100), with_pool(3, 12));
+  EXPECT_EQ(plan->n_to_come(), 7U);
+  const Played played = play(*plan);
+  EXPECT_EQ(played.windows.size(), 6U);
+  EXPECT_EQ(first(plan->order(), 12), numbers(12));
+  EXPECT_EQ(plan->verified(), 12U);
+  EXPECT_EQ(plan->confirmed(), 12U);
+}
+
+// The window of the list's first items tells so many positions, the others all.
+std::unique_ptr<WindowPlan> after_doubtful_first(const Ranking& order, std::size_t verified) {
+  auto plan = *WindowPlan::create(order, with_pool(3, 12));
+  bool is_first = true;
+  while (auto window = plan->next()) {
+    const bool doubtful = std::exchange(is_first, false);
+    plan->absorb(window->number, ranked(*window), doubtful ? verified : window->items.size());
+  }
+  return plan;
+}
+
+TEST(WindowPlan, APoolIsAsArHasItOnlyIfTheFirstWindowIsVerifiedAsFarAsItIsInThePool) {
+  // 3 above the pivot, one that comes up, and 8 from the pivot on.
+  EXPECT_EQ(after_doubtful_first(best_last(100), 11)->verified(), 12U);
+  EXPECT_EQ(after_doubtful_first(best_last(100), 10)->verified(), 0U);
+  EXPECT_EQ(after_doubtful_first(best_last(100), 10)->confirmed(), 12U);
+}
+
+TEST(WindowPlan, OfAPoolThatNobodyCameToAsMuchIsKnownAsOfTheFirstWindow) {
+  for (const std::size_t verified : {4U, 7U, 12U}) {
+    const auto plan = after_doubtful_first(Ranking::identity(100), verified);
+    EXPECT_EQ(plan->verified(), verified);
+    EXPECT_EQ(plan->confirmed(), verified);
+  }
+  EXPECT_EQ(after_doubtful_first(Ranking::identity(100), 20)->verified(), 12U);
+  const auto plan = after_doubtful_first(Ranking::identity(100), 3);
+  EXPECT_EQ(plan->verified(), 0U) << "the pivot may be another";
+}
+
+TEST(WindowPlan, APoolKeepsToItsLimitWhateverThePivot) {
+  for (const std::size_t pivot : {1U, 5U, 19U}) {
+    for (const std::size_t pool : {2U, 12U, 20U, 30U}) {
+      for (std::size_t most = 1; most < 12; ++most) {
+        SCOPED_TRACE(testing::Message() << pivot << " " << pool << " " << most);
+        const auto plan = *WindowPlan::create(shuffled(100), with_pool(pivot, pool), most);
+        EXPECT_LE(plan->n_to_come(), most);
+        EXPECT_LE(play(*plan).windows.size(), most);
+        EXPECT_EQ(plan->order().size(), 100U);
+      }
+    }
+  }
+}
+
 TEST(WindowPlan, ATournamentsGroupsOfARoundAreThereTogether) {
   const auto plan =
       *WindowPlan::create(shuffled(100), {.method = WindowMethod::kTournament, .advance = 4});
@@ -353,6 +473,9 @@ TEST(WindowPlan, TellsWhatIsOutOfRange) {
   EXPECT_THAT(message({.stride = 20}), HasSubstr("stride 20 is not between 1 and 19"));
   EXPECT_THAT(message({.passes = 0}), HasSubstr("passes 0"));
   EXPECT_THAT(message({.method = WindowMethod::kTopDown, .pool = 1}), HasSubstr("pool 1"));
+  for (const std::size_t pivot : {0U, 20U})
+    EXPECT_THAT(message({.method = WindowMethod::kTopDown, .pivot = pivot}),
+                HasSubstr("pivot " + std::to_string(pivot) + " is not between 1 and 19"));
   EXPECT_THAT(message({.method = WindowMethod::kTournament, .advance = 11}),
               HasSubstr("advance 11 is not between 1 and 10"));
   EXPECT_FALSE(parse_window_method("upside-down"));
@@ -374,6 +497,7 @@ TEST(WindowChoice, RefusesWhatTheMethodHasNoUseFor) {
               HasSubstr("stride is not used by window method top-down"));
   EXPECT_THAT(message({.advance = 5}), HasSubstr("advance is not used by window method sliding"));
   EXPECT_THAT(message({.method = WindowMethod::kTournament, .pool = 5}), HasSubstr("pool is not"));
+  EXPECT_THAT(message({.pivot = 5}), HasSubstr("pivot is not used by window method sliding"));
 }
 
 TEST(WindowChoice, LeavesOutWhatBelongsToAnotherMethodOrSize) {
@@ -387,6 +511,9 @@ TEST(WindowChoice, LeavesOutWhatBelongsToAnotherMethodOrSize) {
   const WindowChoice top_down = WindowChoice{.method = WindowMethod::kTopDown}.over(other);
   EXPECT_EQ(top_down.size, 40U);
   EXPECT_FALSE(top_down.passes);
+  const WindowChoice with_pivot{.method = WindowMethod::kTopDown, .size = 40, .pivot = 30};
+  EXPECT_EQ(WindowChoice{}.over(with_pivot).pivot, 30U);
+  EXPECT_FALSE(WindowChoice{.size = 10}.over(with_pivot).pivot);
 }
 
 }  // namespace

@@ -6,9 +6,8 @@
 //   sliding    | from the end to the front, a stride apart; what  | the whole list
 //              | was ranked highest moves up (RankGPT,            |
 //              | arXiv 2304.09542)                                |
-//   top-down   | the first W; then all others against its middle  | what is above the pivot; the
-//   rest
-//              | item, the pivot; then what beat it               | by its place in its window
+//   top-down   | the first W; then all others against one of its  | what the last window ranks; the
+//              | items, the pivot; then what beat it              | rest by its place in its window
 //              | (arXiv 2405.14589)                               |
 //   tournament | groups, whose first go on to the next round      | the first places; the others by
 //              |                                                  | the round that they reached
@@ -39,8 +38,13 @@ struct WindowOptions {
   std::size_t size = 20;    // W: items of a window, at least 2
   std::size_t stride = 10;  // sliding: how far the next window begins in front, 1 to size - 1
   std::size_t passes = 1;   // sliding: over the whole list, at least 1
-  // top-down: how many of those that beat the pivot are ranked again, at least 2; the others stay
-  // behind them. nullopt = all, in further rounds where they are more than a window.
+  // top-down: how many of the first window are to stand above the pivot, 1 to size - 1; nullopt =
+  // size / 2, its middle. The fewer, the less beats it.
+  std::optional<std::size_t> pivot;
+  // top-down: how many are ranked again, at least 2. Of more that beat the pivot the others stay
+  // behind; where fewer do, the pivot and what is below it in the first window make up the number,
+  // up to a window. nullopt = all that beat it and nothing else, in further rounds where they are
+  // more than a window.
   std::optional<std::size_t> pool;
   // sliding: leading positions of the list that are wanted of it, at least 1; nullopt = all. What a
   // window on the way settles of them is wanted of it, too.
@@ -59,6 +63,7 @@ struct WindowChoice {
   std::optional<std::size_t> size;     // 20
   std::optional<std::size_t> stride;   // size / 2
   std::optional<std::size_t> passes;   // 1
+  std::optional<std::size_t> pivot;    // size / 2
   std::optional<std::size_t> pool;     // all
   std::optional<std::size_t> advance;  // top_n or 10, at most size / 2
 
