@@ -81,7 +81,7 @@ void add_decoder_options(CLI::App& command, DecoderOptions& options) {
       .add_option(
           "--draft", options.draft,
           "What the first encoding carries behind the prompt: first-token (nothing) or input "
-          "(the input order); default: input for rsd with a budget, else first-token")
+          "(the input order); default: input for rsd with a budget of 1, else first-token")
       ->check(not_empty())
       ->type_name("NAME")
       ->group(group);

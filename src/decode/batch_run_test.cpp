@@ -16,11 +16,7 @@ using testing::Each;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-// An encoding is a pass: no draft goes behind the prompt.
-const DecodingOptions kRsd{.decoder = DecoderKind::kRsd,
-                           .budget = 4,
-                           .draft = Draft::kFirstToken,
-                           .policy = blend_policy()};
+const DecodingOptions kRsd{.decoder = DecoderKind::kRsd, .budget = 4, .policy = blend_policy()};
 
 class Batch : public testing::Test {
  protected:

@@ -41,7 +41,7 @@ Result<Draft> parse_draft(std::string_view name) {
 }
 
 Draft default_draft(DecoderKind decoder, std::optional<std::size_t> budget) noexcept {
-  return decoder == DecoderKind::kRsd && budget ? Draft::kInput : Draft::kFirstToken;
+  return decoder == DecoderKind::kRsd && budget == 1 ? Draft::kInput : Draft::kFirstToken;
 }
 
 Result<Decoding> Decoding::create(std::size_t n_items, DecodingOptions options) {
@@ -81,10 +81,9 @@ bool Decoding::verifies_whole_list() const noexcept {
   return options_.decoder != DecoderKind::kAr && options_.decoder != DecoderKind::kStd;
 }
 
-Draft Decoding::draft(bool time_is_short) const noexcept {
+Draft Decoding::draft() const noexcept {
   if (options_.draft) return *options_.draft;
-  if (options_.first_proposal) return Draft::kInput;
-  return time_is_short ? Draft::kFirstToken : default_draft(options_.decoder, budget());
+  return options_.first_proposal ? Draft::kInput : default_draft(options_.decoder, budget());
 }
 
 bool Decoding::finished() const noexcept {
@@ -96,8 +95,7 @@ bool Decoding::finished() const noexcept {
   return budget() && encodings >= *budget();
 }
 
-Result<std::optional<Decoding::Step>> Decoding::next(const CostModel* costs,
-                                                     bool time_is_short) const {
+Result<std::optional<Decoding::Step>> Decoding::next(const CostModel* costs) const {
   if (finished()) return std::optional<Step>();
   const std::size_t encodings = history_.rounds().size();
   Step step;
@@ -107,7 +105,7 @@ Result<std::optional<Decoding::Step>> Decoding::next(const CostModel* costs,
     auto proposal = propose(budget() ? std::optional(*budget() - encodings) : std::nullopt);
     if (!proposal) return proposal.error();
     step.proposal.assign(proposal->items().begin(), proposal->items().end());
-  } else if (draft(time_is_short) == Draft::kInput) {
+  } else if (draft() == Draft::kInput) {
     const Ranking first = options_.first_proposal.value_or(Ranking::identity(history_.n_items()));
     step.proposal.assign(first.items().begin(), first.items().end());
   }

@@ -302,30 +302,14 @@ TEST(Draft, FirstTokenShowsOneRowInTheFirstEncoding) {
   EXPECT_EQ(decoding.history().rounds().front().logits.n_rows(), 1U);
 }
 
-TEST(Draft, DefaultShowsAllPositionsWhereABudgetCountsEncodings) {
-  for (const DecoderKind kind : {DecoderKind::kRsd, DecoderKind::kExact, DecoderKind::kSd}) {
+TEST(Draft, DefaultShowsAllPositionsWhereThereIsOneEncodingOnly) {
+  for (const std::size_t budget : {1U, 2U}) {
     SyntheticScorer scorer({.n_items = 12});
-    auto decoding =
-        *Decoding::create(12, {.decoder = kind, .budget = 2, .policy = mean_log_prob_policy()});
+    auto decoding = *Decoding::create(
+        12, {.decoder = DecoderKind::kRsd, .budget = budget, .policy = mean_log_prob_policy()});
     ASSERT_TRUE(run(decoding, scorer).ok());
-    EXPECT_EQ(decoding.history().rounds().front().logits.n_rows(),
-              kind == DecoderKind::kRsd ? 12U : 1U);
+    EXPECT_EQ(decoding.history().rounds().front().logits.n_rows(), budget == 1 ? 12U : 1U);
   }
-}
-
-TEST(Draft, DefaultIsThePromptAloneWhereTimeIsShort) {
-  const DecodingOptions options{
-      .decoder = DecoderKind::kRsd, .budget = 2, .policy = mean_log_prob_policy()};
-  const auto rows = [](const DecodingOptions& of) {
-    return (**Decoding::create(12, of)->next(nullptr, true)).rows.size();
-  };
-  EXPECT_EQ(rows(options), 1U);
-  DecodingOptions asked = options;
-  asked.draft = Draft::kInput;
-  EXPECT_EQ(rows(asked), 12U);
-  DecodingOptions continued = options;
-  continued.first_proposal = Ranking::identity(12);
-  EXPECT_EQ(rows(continued), 12U);
 }
 
 TEST(Decoding, WithoutEncodingsGivesTheInputOrder) {
@@ -367,7 +351,6 @@ TEST(Decoding, UnusableScoresOfAPolicyAreErrors) {
     SyntheticScorer scorer({.n_items = 3});
     auto decoding = *Decoding::create(3, {.decoder = DecoderKind::kRsd,
                                           .budget = 2,
-                                          .draft = Draft::kFirstToken,
                                           .policy = std::make_shared<FixedPolicy>(scores)});
     const auto outcome = run(decoding, scorer);
     ASSERT_FALSE(outcome.ok());

@@ -36,7 +36,7 @@ auto RequestRun::by_agent(Work work) {
 Result<std::optional<PassPart>> RequestRun::next() {
   while (!ended_) {
     if (!step_) {
-      auto step = by_agent([&] { return decoding_.next(options_.costs, time_is_short()); });
+      auto step = by_agent([&] { return decoding_.next(options_.costs); });
       if (!step) return step.error();
       if (!step->has_value()) break;
       step_ = std::move(*step);
@@ -51,18 +51,6 @@ Result<std::optional<PassPart>> RequestRun::next() {
   }
   ended_ = true;
   return std::optional<PassPart>();
-}
-
-// Is the deadline nearer than all that the budget allows is expected to take? Where nothing is
-// known of the costs, it may be.
-bool RequestRun::time_is_short() const {
-  if (!options_.deadline || !decoding_.budget()) return false;
-  if (!options_.costs) return true;
-  const auto prefill = options_.costs->prefill_ms(scorer_.n_prefill_tokens());
-  const auto encoding = options_.costs->encoding_ms(decoding_.history().n_items());
-  if (!prefill || !encoding) return true;
-  const double all = *prefill + static_cast<double>(*decoding_.budget()) * *encoding;
-  return ms_between(options_.now(), *options_.deadline) < all;
 }
 
 Result<void> RequestRun::prefill_without_pass() {

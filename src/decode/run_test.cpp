@@ -155,27 +155,6 @@ TEST(Deadline, WithKnownCostsADraftThatDoesNotFitLeavesThePromptsOwnRow) {
   EXPECT_EQ(outcome.verified_prefix, 1U);
 }
 
-TEST(Deadline, TheDefaultDraftIsThatOfEqualTimeWhereTheBudgetIsExpectedToOutlastIt) {
-  CostModel costs;
-  costs.observe_prefill(100, 100);
-  costs.observe_encoding(15, 35);
-  const auto first_rows = [&](double deadline_ms, CostModel* known) {
-    TimedScorer scorer({.n_items = kItems});
-    auto decoding = *Decoding::create(
-        kItems, {.decoder = DecoderKind::kRsd, .budget = 3, .policy = mean_log_prob_policy()});
-    const auto deadline =
-        scorer.now() + std::chrono::duration_cast<Clock::duration>(
-                           std::chrono::duration<double, std::milli>(deadline_ms));
-    static_cast<void>(
-        run(decoding, scorer,
-            {.deadline = deadline, .costs = known, .now = [&scorer] { return scorer.now(); }}));
-    return decoding.history().rounds().front().logits.n_rows();
-  };
-  EXPECT_EQ(first_rows(1000, &costs), kItems);
-  EXPECT_EQ(first_rows(190, &costs), 1U);
-  EXPECT_EQ(first_rows(1000, nullptr), 1U);  // nothing is known of the costs
-}
-
 TEST(Deadline, WorkThatWasGivenUpIsBilled) {
   TimedScorer prompt({.n_items = kItems});
   EXPECT_DOUBLE_EQ(run_until(prompt, DecoderKind::kRsd, 30)->timing.prefill_ms, 30);

@@ -53,7 +53,7 @@ TEST(PlanSettings, WithoutADraftEachSettingHasItsDecodersDefault) {
   for (const Setting& setting : *settings)
     drafts.push_back(draft_of(setting));
   EXPECT_THAT(drafts, ElementsAre(std::nullopt, Draft::kFirstToken, Draft::kFirstToken,
-                                  Draft::kFirstToken, Draft::kInput, Draft::kInput));
+                                  Draft::kFirstToken, Draft::kInput, Draft::kFirstToken));
 }
 
 TEST(PlanSettings, TellsWhatIsMissingOrRepeated) {

@@ -50,8 +50,8 @@ enum class Draft {
 
 std::string_view to_string(Draft draft) noexcept;
 Result<Draft> parse_draft(std::string_view name);
-// The better one, as measured (docs/measurements.md): kInput for rsd with a budget, since every row
-// of every encoding helps to order the rest; else kFirstToken, which agrees better at equal time.
+// The better one, as measured (docs/measurements.md): kInput for rsd with a budget of 1, which
+// would see a single row otherwise; else kFirstToken, which agrees better at equal time.
 Draft default_draft(DecoderKind decoder, std::optional<std::size_t> budget) noexcept;
 
 struct DecodingOptions {
@@ -92,11 +92,7 @@ class Decoding {
   // It asks for no row that can't change the answer: none behind the first top_n positions. Where
   // no budget limits the encodings, `costs` and the proposals accepted so far tell how many
   // positions to verify at a time (verified_rows_end); without costs it is all of them.
-  //
-  // `time_is_short`: a deadline is expected to end it before the budget. The first encoding is then
-  // what is best at equal time, kFirstToken, unless the options name something else.
-  Result<std::optional<Step>> next(const CostModel* costs = nullptr,
-                                   bool time_is_short = false) const;
+  Result<std::optional<Step>> next(const CostModel* costs = nullptr) const;
 
   // Takes in the logits that `step` asked for. kRuntime when a logit is not finite.
   Result<void> absorb(const Step& step, const LogitMatrix& logits);
@@ -115,7 +111,7 @@ class Decoding {
 
   bool finished() const noexcept;
   bool verifies_whole_list() const noexcept;
-  Draft draft(bool time_is_short) const noexcept;
+  Draft draft() const noexcept;
   Result<Ranking> propose(std::optional<std::size_t> encodings_left) const;
 
   DecodingOptions options_;

@@ -44,7 +44,6 @@ class RequestRun {
  private:
   template <class Work>
   auto by_agent(Work work);
-  bool time_is_short() const;
   Result<void> prefill_without_pass();
   bool needs_pass(const RowRange& rows) const noexcept;
   Result<std::optional<PassPart>> next_prefill();
