@@ -54,5 +54,12 @@ TEST(HoldOut, EqualIdsGoTogether) {
     EXPECT_EQ(held.contains(i), held.contains(i + 50)) << i;
 }
 
+TEST(HoldOut, TheNameOfTheFileDoesNotCount) {
+  std::vector<std::string> elsewhere = ids(400);
+  for (std::string& id : elsewhere)
+    id = "part-of-it" + id.substr(id.find('/'));
+  EXPECT_EQ(hold_out(elsewhere).held_out, hold_out(ids(400)).held_out);
+}
+
 }  // namespace
 }  // namespace rsd

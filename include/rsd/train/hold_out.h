@@ -16,7 +16,8 @@ struct HoldOut {
 
 // An eighth of the requests, by their ids alone: the two stages of a training hold out the same
 // ones, whatever files, limits and seeds they are given, so what RPO validates on, the supervised
-// initialisation has not seen either. Equal ids go together. Of two ids or more at least one is
+// initialisation has not seen either. What stands in front of an id's first slash, the name of its
+// file, doesn't count. Equal ids go together. Of two ids or more at least one is
 // held out and one is not; a single one is trained on.
 HoldOut hold_out(std::span<const std::string> ids);
 
