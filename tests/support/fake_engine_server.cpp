@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <limits>
 #include <mutex>
 #include <nlohmann/json.hpp>
@@ -108,17 +109,17 @@ struct FakeEngineServer::State {
   std::size_t most_at_once = 0;
   std::vector<std::string> bodies;
 
-  using Way = std::optional<std::string> (State::*)(const Json& question, Kind fault);
+  using Way = std::function<std::optional<std::string>(State&, const Json& question, Kind fault)>;
 
   void add_routes();
-  void answer(const httplib::Request& request, httplib::Response& response, Way way);
+  void answer(const httplib::Request& request, httplib::Response& response, const Way& way);
   void give(std::string text, const FakeFault& fault, httplib::Response& response) const;
   bool may(const httplib::Request& request, httplib::Response& response) const;
   std::size_t look_up(const Tokens& tokens, bool reads);
   std::vector<float> row_behind(Recordings::Way asked, std::span<const int> tokens,
                                 const Tokens& identifiers) const;
   std::optional<std::string> generate(const Json& question, Kind fault);
-  std::optional<std::string> completions(const Json& question, Kind fault);
+  std::optional<std::string> completions(const Json& question, Kind fault) const;
   std::optional<std::string> sglang(const Json& question, Kind fault);
 };
 
@@ -166,7 +167,8 @@ std::optional<std::string> FakeEngineServer::State::generate(const Json& questio
   return answer.dump();
 }
 
-std::optional<std::string> FakeEngineServer::State::completions(const Json& question, Kind fault) {
+std::optional<std::string> FakeEngineServer::State::completions(const Json& question,
+                                                                Kind fault) const {
   const auto prompts = question.at("prompt").get<std::vector<Tokens>>();
   const auto identifiers = question.at("logprob_token_ids").get<Tokens>();
   if (identifiers.size() > 128 || question.at("logprobs") != identifiers.size())
@@ -246,7 +248,7 @@ void FakeEngineServer::State::give(std::string text, const FakeFault& fault,
 }
 
 void FakeEngineServer::State::answer(const httplib::Request& request, httplib::Response& response,
-                                     Way way) {
+                                     const Way& way) {
   if (!may(request, response)) return;
   FakeFault fault;
   {
@@ -261,7 +263,7 @@ void FakeEngineServer::State::answer(const httplib::Request& request, httplib::R
   while (!is_dead && std::chrono::steady_clock::now() < slow_until)
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   const auto question = Json::parse(request.body, nullptr, false);
-  auto body = question.is_discarded() ? std::nullopt : (this->*way)(question, fault.kind);
+  auto body = question.is_discarded() ? std::nullopt : way(*this, question, fault.kind);
   if (fault.retry_after_s > 0)
     response.set_header("Retry-After", std::to_string(fault.retry_after_s));
   if (fault.kind == Kind::kStatus || !body) {
@@ -289,7 +291,7 @@ void FakeEngineServer::State::add_routes() {
       response.set_content(Json{{"prompt", options.detokenized}}.dump(), "application/json");
     });
   }
-  const auto add = [this](const char* path, Way way) {
+  const auto add = [this](const char* path, const Way& way) {
     http.Post(path, [this, way](const httplib::Request& request, httplib::Response& response) {
       try {
         answer(request, response, way);
