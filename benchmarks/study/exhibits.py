@@ -164,10 +164,9 @@ def cost(measured: Comparison) -> Table:
         settings = measured[name]
         sd, replay, agent = (settings[s].mean("encodings") for s in ("sd", "exact replay", "exact agent"))
         rsd = settings["rsd agent T=3"]
-        # The agent is asked as often as there are encodings: for each but the first, and the answer. Behind the prompt's
-        # pass there are as many, too: the first carries the input order.
+        # The agent is asked as often as there are encodings: for each but the first, and the answer.
         encodings = rsd.mean("encodings")
-        agent_ms, encoding_ms = rsd.mean("agent_ms") / encodings, rsd.mean("decode_ms") / encodings
+        agent_ms, encoding_ms = rsd.mean("agent_ms") / encodings, rsd.mean("decode_ms") / max(encodings - 1, 1e-9)
         table.rows.append([name, f"{sd:.2f}", f"{replay:.2f}", f"{agent:.2f}", f"{agent / sd:.2f}", f"{agent_ms:.2f} ms a call", f"{100 * agent_ms / encoding_ms:.1f} %"])
     return table
 
