@@ -1,6 +1,8 @@
 #include "window_flags.h"
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "option_checks.h"
 
@@ -14,6 +16,13 @@ constexpr std::uint64_t kMaxCount = 1'000'000;
 void add_window_options(CLI::App& command, WindowFlags& flags) {
   const std::string group = "Long lists";
   const WindowOptions defaults;
+  const auto count = [&](const char* flag, std::optional<std::size_t>& value, std::uint64_t least,
+                         const char* text) {
+    return command.add_option(flag, value, text)
+        ->check(whole_number(least, kMaxCount))
+        ->type_name("N")
+        ->group(group);
+  };
   command
       .add_option("--window", flags.choice.size,
                   "Lists of more than W candidates are ranked in windows of W; without it only "
@@ -30,37 +39,18 @@ void add_window_options(CLI::App& command, WindowFlags& flags) {
       ->capture_default_str()
       ->type_name("NAME")
       ->group(group);
-  command
-      .add_option("--stride", flags.choice.stride,
-                  "How far in front of a window the next one begins (sliding; default: W / 2)")
-      ->check(whole_number(1, kMaxCount))
-      ->type_name("S")
-      ->group(group);
-  command.add_option("--passes", flags.choice.passes, "Over the whole list (sliding; default: 1)")
-      ->check(whole_number(1, kMaxCount))
-      ->type_name("N")
-      ->group(group);
-  command
-      .add_option("--pivot", flags.choice.pivot,
-                  "How many of the first window stand above the one that all others are compared "
-                  "with (top-down; default: W / 2)")
-      ->check(whole_number(1, kMaxCount))
-      ->type_name("N")
-      ->group(group);
-  command
-      .add_option("--pool", flags.choice.pool,
-                  "How many are ranked again: of those that beat the pivot, else those that follow "
-                  "in the first window, too (top-down; default: all that beat it)")
-      ->check(whole_number(2, kMaxCount))
-      ->type_name("N")
-      ->group(group);
-  command
-      .add_option("--advance", flags.choice.advance,
-                  "Candidates of a group that go on (tournament; default: --top-n or 10, at most "
-                  "W / 2)")
-      ->check(whole_number(1, kMaxCount))
-      ->type_name("N")
-      ->group(group);
+  count("--stride", flags.choice.stride, 1,
+        "How far in front of a window the next one begins (sliding; default: W / 2)")
+      ->type_name("S");
+  count("--passes", flags.choice.passes, 1, "Over the whole list (sliding; default: 1)");
+  count("--pivot", flags.choice.pivot, 1,
+        "How many of the first window stand above the one that all others are compared with "
+        "(top-down; default: W / 2)");
+  count("--pool", flags.choice.pool, 2,
+        "How many are ranked again: of those that beat the pivot, else those that follow in the "
+        "first window, too (top-down; default: all that beat it)");
+  count("--advance", flags.choice.advance, 1,
+        "Candidates of a group that go on (tournament; default: --top-n or 10, at most W / 2)");
 }
 
 Result<WindowChoice> window_choice(const WindowFlags& flags) {

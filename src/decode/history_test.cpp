@@ -7,19 +7,13 @@
 #include <vector>
 
 #include "support/items.h"
+#include "support/logits.h"
 
 namespace rsd {
 namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-LogitMatrix matrix(const std::vector<std::vector<float>>& rows) {
-  LogitMatrix out(rows.size(), rows.front().size());
-  for (std::size_t j = 0; j < rows.size(); ++j)
-    std::ranges::copy(rows[j], out.row(j).begin());
-  return out;
-}
 
 TEST(MaskedArgmax, SkipsPlacedItems) {
   EXPECT_EQ(masked_argmax(std::vector<float>{3, 2, 1}, {true, false, false}), ItemId(1));

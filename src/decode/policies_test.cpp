@@ -7,6 +7,7 @@
 
 #include "rsd/rank/ranking.h"
 #include "support/items.h"
+#include "support/logits.h"
 
 namespace rsd {
 namespace {
@@ -17,11 +18,8 @@ using testing::HasSubstr;
 // Three items were proposed as 0, 1, 2, 3; the LLM wants item 2 at position 1.
 History one_round() {
   History history(4);
-  LogitMatrix logits(4, 4);
-  const float rows[4][4] = {{9, 1, 2, 3}, {0, 1, 4, 3}, {0, 0, 1, 2}, {0, 0, 0, 5}};
-  for (std::size_t j = 0; j < 4; ++j)
-    std::ranges::copy(rows[j], logits.row(j).begin());
-  EXPECT_TRUE(history.add(items({0, 1, 2, 3}), {0, 4}, logits));
+  EXPECT_TRUE(history.add(items({0, 1, 2, 3}), {0, 4},
+                          matrix({{9, 1, 2, 3}, {0, 1, 4, 3}, {0, 0, 1, 2}, {0, 0, 0, 5}})));
   return history;
 }
 

@@ -6,19 +6,13 @@
 #include <cmath>
 
 #include "support/items.h"
+#include "support/logits.h"
 
 namespace rsd {
 namespace {
 
 using testing::ElementsAre;
 using testing::ElementsAreArray;
-
-LogitMatrix matrix(const std::vector<std::vector<float>>& rows) {
-  LogitMatrix logits(rows.size(), rows.front().size());
-  for (std::size_t j = 0; j < rows.size(); ++j)
-    std::ranges::copy(rows[j], logits.row(j).begin());
-  return logits;
-}
 
 TEST(DistinctRows, HoldEachPrefixOnce) {
   History history(3);

@@ -8,7 +8,6 @@
 #include "rsd/rank/presentation.h"
 
 namespace rsd {
-
 namespace {
 
 std::string_view without_file(std::string_view id) {
