@@ -338,4 +338,4 @@ def transfer(runs: Runs, seed: int, measured: Comparison) -> Section:
         for label, setting in (("replay (heuristic)", f"rsd replay T={t}"), ("sd", f"sd T={t}"), ("std", "std")):
             table.rows.append([label, *[with_interval(measured[d][setting].figures["kt"]) for d in DATASETS]])
         tables.append(table)
-    return Section("(e) Transfer", "Agents that were trained on one data set, and on all of them, with as many requests of each: the last one saw four times as many. Intervals: 95 % bootstrap over requests.", tables)
+    return Section("(e) Transfer", "Agents that were trained on one data set, and on all of them: the last one saw the requests of all. Intervals: 95 % bootstrap over requests.", tables)

@@ -24,7 +24,7 @@ KINDS = {"passages": ("quora", "msmarco-dl-bm25"), "recommendation": ("games", "
 VARIANT_BUDGETS = [2, 3]
 
 # The options that results depend on.
-SIZE = ("data", "model", "agent", "requests", "train_requests", "supervised_steps", "rpo_requests", "rpo_steps", "rpo_learning_rate", "seeds")
+SIZE = ("data", "traces", "model", "agent", "requests", "train_requests", "supervised_steps", "rpo_requests", "rpo_steps", "rpo_learning_rate", "seeds")
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,10 @@ class Runs:
             path.write_text(json.dumps(size, indent=2) + "\n", encoding="utf-8")
         before = json.loads(path.read_text(encoding="utf-8"))
         for name, value in size.items():
-            if before.get(name) != value:
+            begun_with = before.get(name, "None")  # where the option is younger than the study
+            if begun_with != value:
                 option = "--" + name.replace("_", "-")
-                raise SystemExit(f"study: {self.out} was begun with {option} {before.get(name)}, not {value}; choose another --out")
+                raise SystemExit(f"study: {self.out} was begun with {option} {begun_with}, not {value}; choose another --out")
 
     def rsd(self, *arguments: object) -> None:
         command = [str(self.options.rsd), *map(str, arguments)]
@@ -97,7 +98,7 @@ class Runs:
         wanted = {agent.name: agent for agent in agents}
         inits = {agent.init.name: agent.init for agent in wanted.values() if agent.init}
         learners = [agent for agent in {**inits, **wanted}.values() if not agent.init]
-        collectors = {dataset: self.collector(dataset) for agent in learners for dataset in agent.datasets}
+        collectors = {} if self.options.traces else {dataset: self.collector(dataset) for agent in learners for dataset in agent.datasets}
         collecting = {agent.name for agent in collectors.values()}
         self.in_parallel(self.collect, collectors.values())
         self.in_parallel(self.learn, [agent for agent in learners if agent.name not in collecting])
@@ -116,8 +117,17 @@ class Runs:
             "--out", self.path(agent.name), *self.engine(),
         )  # fmt: skip
 
+    def traces(self, dataset: str) -> list[Path]:
+        """Those in --traces, or else those that the data set's collector has left."""
+        if not self.options.traces:
+            return [Path(f"{self.path(self.collector(dataset).name)}.training/traces.jsonl")]
+        found = sorted(self.options.traces.glob(f"{dataset}-*.jsonl"))
+        if not found:
+            raise SystemExit(f"study: no traces {dataset}-*.jsonl in {self.options.traces}")
+        return found
+
     def learn(self, agent: Agent) -> None:
-        traces = [f"{self.path(self.collector(dataset).name)}.training/traces.jsonl" for dataset in agent.datasets]
+        traces = [trace for dataset in agent.datasets for trace in self.traces(dataset)]
         self.rsd(
             "train", "--supervised-only", "--supervised-steps", self.options.supervised_steps,
             *[part for trace in traces for part in ("--traces", trace)], *agent.options,

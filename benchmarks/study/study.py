@@ -30,6 +30,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("exhibits", nargs="+", choices=EXHIBITS, metavar="EXHIBIT", help=", ".join(EXHIBITS))
     parser.add_argument("--data", type=Path, required=True, help="folder of the request files")
+    parser.add_argument("--traces", type=Path, help="folder of traces collected before, as {quora,…}-….jsonl; then none are collected")
     parser.add_argument("--out", type=Path, required=True, help="agents, comparisons, report.html")
     parser.add_argument("--rsd", type=Path, default=ROOT / "build/release/rsd")
     parser.add_argument("--model", help="GGUF model; without it the default model")
@@ -54,9 +55,10 @@ def facts(options: argparse.Namespace, runs: Runs) -> list[str]:
         platform.processor(),
     )
     commands = html.escape((runs.out / "commands.txt").read_text(encoding="utf-8"))
+    traces = f"the traces in {html.escape(str(options.traces))}" if options.traces else f"traces of {options.train_requests} requests a training file"
     return [
         f"LLM: {model}. Test requests: the first {options.requests} of each file, candidates shuffled with seed 1.",
-        f"Agents of (b) to (e): traces of {options.train_requests} requests a training file, {options.supervised_steps} supervised steps at most; "
+        f"Agents of (b) to (e): {traces}, {options.supervised_steps} supervised steps at most; "
         f"RPO on {options.rpo_requests} requests a file, {options.rpo_steps} steps, learning rate {options.rpo_learning_rate}; seeds {', '.join(map(str, options.seeds))}.",
         f"Machine: {html.escape(cpu)}, {os.cpu_count()} cores; load average now {os.getloadavg()[0]:.1f}.",
         f"<details><summary>Commands</summary><pre>{commands}</pre></details>",

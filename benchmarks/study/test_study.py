@@ -119,20 +119,9 @@ class Statistics(unittest.TestCase):
                 runs.Runs(options)
 
     def test_agents_are_made_behind_what_they_start_from_and_only_once(self):
-        made = []
-
-        class Noted(runs.Runs):
-            def rsd(self, *arguments):
-                out = Path(arguments[arguments.index("--out") + 1])
-                if "--init" in arguments:
-                    assert Path(arguments[arguments.index("--init") + 1]).exists()
-                out.write_text("")
-                made.append(out.stem)
-
         with tempfile.TemporaryDirectory() as folder:
-            options = argparse.Namespace(out=Path(folder), data=Path("data"), **dict.fromkeys(runs.SIZE[1:], 1))
-            options.jobs, options.threads, options.cache_ram, options.model = 2, 1, 1, None
-            study = Noted(options)
+            study = Noted(Path(folder))
+            made = study.made
             agents = [*exhibits.transfer_agents(study, 1).values(), study.rpo(1, "--no-history", name="no-history")]
             study.train(agents)
             self.assertEqual(set(made[:4]), {f"supervised-{dataset}" for dataset in runs.DATASETS})
@@ -141,10 +130,44 @@ class Statistics(unittest.TestCase):
             study.train(agents)
         self.assertEqual(len(made), 12)
 
+    def test_traces_that_are_there_are_learned_from_and_none_collected(self):
+        with tempfile.TemporaryDirectory() as folder:
+            traces = Path(folder) / "traces"
+            traces.mkdir()
+            for name in ("quora-a.jsonl", "quora-b.jsonl", "games-a.jsonl"):
+                (traces / name).write_text("")
+            study = Noted(Path(folder), traces=traces)
+            study.train([study.rpo(1, init=study.collector("quora"))])
+            self.assertEqual(study.made, ["supervised-quora", "rpo-s1"])
+            learned = study.commands[0]
+            given = [Path(file).name for option, file in zip(learned, learned[1:], strict=False) if option == "--traces"]
+            self.assertEqual(given, ["quora-a.jsonl", "quora-b.jsonl"])
+            self.assertNotIn("--requests", learned)
+            with self.assertRaisesRegex(SystemExit, "no traces ml1m-"):
+                study.train([study.collector("ml1m")])
+
     def test_curves_are_means_over_seeds_with_their_range(self):
         points, ranges = exhibits.over_seeds([[(1, 0.0), (2, 1.0)], [(1, 1.0), (2, 2.0)]])
         self.assertEqual(points, [(1, 0.5), (2, 1.5)])
         self.assertEqual(ranges, [(0.0, 1.0), (1.0, 2.0)])
+
+
+class Noted(runs.Runs):
+    """Notes what it would run."""
+
+    def __init__(self, folder: Path, traces: Path | None = None):
+        self.made: list[str] = []
+        self.commands: list[tuple] = []
+        sizes = {**dict.fromkeys(runs.SIZE, 1), "data": Path("data"), "traces": traces, "model": None}
+        super().__init__(argparse.Namespace(out=folder, jobs=2, threads=1, cache_ram=1, **sizes))
+
+    def rsd(self, *arguments):
+        out = Path(arguments[arguments.index("--out") + 1])
+        if "--init" in arguments:
+            assert Path(arguments[arguments.index("--init") + 1]).exists()
+        out.write_text("")
+        self.made.append(out.stem)
+        self.commands.append(arguments)
 
 
 class Page(unittest.TestCase):
