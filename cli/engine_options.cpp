@@ -176,11 +176,18 @@ void add_cache_option(CLI::App& command, EngineOptions& options) {
           "--cache-ram", options.cache_ram,
           "Memory for encoded prompts: what a later one has in common with one of them from "
           "its beginning on, if it is " +
-              std::to_string(kMinReusedTokens) + " tokens or more, is not encoded again; 0 = none")
+              std::to_string(kMinReusedTokens) +
+              " tokens or more, is not encoded again; 0 = none, which rsd rank takes with --rpc "
+              "unless told otherwise")
       ->check(whole_number(0, kMaxMib))
       ->capture_default_str()
       ->type_name("MIB")
       ->group("Model");
+}
+
+void settle_cache(const CLI::App& command, EngineOptions& options) {
+  const bool is_named = command.get_option("--cache-ram")->count() > 0;
+  if (!options.rpc_servers.empty() && !is_named) options.cache_ram = 0;
 }
 
 void add_parallel_option(CLI::App& command, EngineOptions& options) {

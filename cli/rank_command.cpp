@@ -511,13 +511,14 @@ void add_rank_command(CLI::App& app, Selected& selected) {
       ->group("Decoding");
   add_window_options(*command, options->windows);
   add_engine_options(*command, options->engine);
-  options->engine.cache_ram = 16;
+  options->engine.cache_ram = 16;  // with --rpc none: settle_cache
   add_cache_option(*command, options->engine);
   add_parallel_option(*command, options->engine);
   add_remote_options(*command, options->engine.remote);
   add_output_options(*command, *options);
   command->callback([&selected, options, command] {
     settle_parallel(*command, options->engine);
+    settle_cache(*command, options->engine);
     selected.run = [&selected, options]() -> int {
       auto result = RankRun(*options, selected.common).run();
       return result ? *result : fail(result.error());

@@ -15,6 +15,10 @@ import unittest
 from support.processes import RpcServer, free_port
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "benchmarks" / "remote"))
+
+from counting_proxy import CountingProxy  # noqa: E402
+
 MODEL = str(ROOT / "tests" / "models" / "tiny-bpe.gguf")
 EXAMPLES = ROOT / "examples" / "recommendations.jsonl"
 RSD = ""
@@ -109,6 +113,17 @@ class Rpc(unittest.TestCase):
             second = rank("--rpc", server.address)
         self.assertEqual(second.returncode, OK, second.stderr)
         self.assertEqual(rankings(second), rankings(first))
+
+    def test_prompts_are_fetched_and_kept_only_where_that_is_asked_for(self):
+        back = []
+        with RpcServer(RSD) as server:
+            for arguments in ([], ["--cache-ram", "0"], ["--cache-ram", "16"]):
+                with CountingProxy(server.port) as proxy:
+                    done = rank("--rpc", f"127.0.0.1:{proxy.port}", *arguments)
+                    self.assertEqual(done.returncode, OK, done.stderr)
+                    back.append(proxy.n_bytes()[1])
+        self.assertEqual(back[0], back[1])
+        self.assertGreater(back[2], back[0])
 
     def test_a_server_that_is_not_there_is_named(self):
         address = f"127.0.0.1:{free_port()}"
