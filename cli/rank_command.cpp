@@ -312,6 +312,7 @@ class RankRun {
       case WindowMethod::kTournament:
         return size + " of " + std::to_string(windows_.advance);
       case WindowMethod::kTopDown:
+      case WindowMethod::kCalibrated:
         return size + (windows_.pivot ? " from " + std::to_string(*windows_.pivot) : "") +
                (windows_.pool ? " of " + std::to_string(*windows_.pool) : "");
     }

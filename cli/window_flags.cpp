@@ -34,7 +34,8 @@ void add_window_options(CLI::App& command, WindowFlags& flags) {
   command
       .add_option("--window-method", flags.method,
                   "sliding (from the end to the front), top-down (all against one of the first "
-                  "window) or tournament (groups, whose first go on)")
+                  "window), tournament (groups, whose first go on) or calibrated (all beside one "
+                  "of the first window, which makes their scores comparable; one encoding each)")
       ->check(not_empty())
       ->capture_default_str()
       ->type_name("NAME")
@@ -45,7 +46,7 @@ void add_window_options(CLI::App& command, WindowFlags& flags) {
   count("--passes", flags.choice.passes, 1, "Over the whole list (sliding; default: 1)");
   count("--pivot", flags.choice.pivot, 1,
         "How many of the first window stand above the one that all others are compared with "
-        "(top-down; default: W / 2)");
+        "(top-down, calibrated; default: W / 2)");
   count("--pool", flags.choice.pool, 2,
         "How many are ranked again: of those that beat the pivot, else those that follow in the "
         "first window, too (top-down; default: all that beat it)");

@@ -757,6 +757,18 @@ class Answers(CliTest):
                 self.assertGreaterEqual(n, 10)
                 self.assertEqual(exact["ranking"][:n], together["ranking"][:n])
 
+    def test_a_calibrated_list_takes_one_encoding_a_window(self):
+        arguments = ["--window", 20, "--window-method", "calibrated"]
+        told = self.of(request("long", 50), *arguments)[0]
+        self.assertEqual(sorted(told["ranking"]), sorted(f"c{i}" for i in range(50)))
+        self.assertEqual((told["windows"]["count"], told["encodings"]), (3, 3))
+        self.assertEqual(told["verified_prefix"], 50)
+        for more in (["--decoder", "ar"], ["--draft", "input"], ["--top-n", 5]):
+            self.assertEqual(self.of(request("long", 50), *arguments, *more)[0]["ranking"], told["ranking"])
+        short = self.of(request("long", 50), *arguments, "--budget", 2)[0]
+        self.assertEqual((short["encodings"], short["verified_prefix"]), (2, 39))
+        self.assertEqual(short["ranking"][39:], [f"c{i}" for i in range(39, 50)])
+
     def test_windows_are_taken_where_there_are_more_candidates_than_identifiers(self):
         line = self.of(request("long", 500), "--window-method", "tournament", "--top-n", 3,
                        "--decoder", "std")[0]
@@ -802,7 +814,8 @@ class Answers(CliTest):
             (["--pivot", 5], "pivot is not used by window method sliding"),
             (["--window-method", "top-down", "--window", 20, "--pivot", 20], "pivot 20 is not between 1 and 19"),
             (["--window", 20, "--stride", 20], "stride 20 is not between 1 and 19"),
-            (["--window-method", "up"], "sliding, top-down, tournament"),
+            (["--window-method", "up"], "sliding, top-down, tournament, calibrated"),
+            (["--window-method", "calibrated", "--pool", 5], "pool is not used by window method calibrated"),
         ]:
             with self.subTest(arguments=arguments):
                 self.check(rank_lines(requests(1), *arguments), USAGE, message)

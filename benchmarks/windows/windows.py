@@ -35,6 +35,7 @@ WINDOWS = {
     "sliding, input draft": ["--window-method", "sliding", "--draft", "input"],
     "top-down": ["--window-method", "top-down"],
     "top-down, pool": ["--window-method", "top-down", "--pool", "{pool}"],
+    "calibrated": ["--window-method", "calibrated"],
     "tournament": ["--window-method", "tournament", "--top-n", "10"],
 }
 SINGLE = "one prompt"

@@ -165,7 +165,9 @@ void ListBatch::take(BatchRun::Finished finished) {
   Entry& entry = **found;
   Entry::UnderWay window = std::move(entry.windows.extract(finished.ticket).mapped());
   if (!finished.outcome) return fail(entry, finished.outcome.error());
-  entry.list.run.absorb(window.number, *finished.outcome, now_());
+  const auto& rounds = finished.decoding.history().rounds();
+  entry.list.run.absorb(window.number, *finished.outcome, now_(),
+                        rounds.empty() ? std::span<const float>{} : rounds.front().logits.row(0));
   entry.decoded.push_back({.items = std::move(window.items),
                            .decoding = std::move(finished.decoding),
                            .outcome = *std::move(finished.outcome)});

@@ -101,8 +101,8 @@ TEST(WholePrompt, ThereIsNoneWhereTheEngineTakesFewerCandidates) {
 }
 
 TEST(ListBatch, BringsTheBestOfALongListToTheFrontWhateverTheMethod) {
-  for (const auto method :
-       {WindowMethod::kSliding, WindowMethod::kTopDown, WindowMethod::kTournament}) {
+  for (const auto method : {WindowMethod::kSliding, WindowMethod::kTopDown,
+                            WindowMethod::kTournament, WindowMethod::kCalibrated}) {
     SCOPED_TRACE(to_string(method));
     Lists lists(4);
     lists.add(7, 100, options_of(DecoderKind::kRsd, method));
@@ -113,6 +113,23 @@ TEST(ListBatch, BringsTheBestOfALongListToTheFrontWhateverTheMethod) {
                 testing::ElementsAre(0, 1, 2, 3, 4, 5, 6, 7, 8, 9));
     EXPECT_EQ(list.windows.size(), list.outcome->n_windows);
     EXPECT_EQ(list.truncated_candidates, list.outcome->n_windows) << "one each";
+  }
+}
+
+TEST(ListBatch, ACalibratedListTakesOneEncodingAWindowAndIsTheSameWhateverTheDecoder) {
+  Lists lists(4, 3.0);
+  const std::vector<DecoderKind> decoders{DecoderKind::kAr, DecoderKind::kStd, DecoderKind::kSd,
+                                          DecoderKind::kRsd, DecoderKind::kExact};
+  for (std::size_t n = 0; n < decoders.size(); ++n)
+    lists.add(n, 100, options_of(decoders[n], WindowMethod::kCalibrated));
+  const auto all = lists.run_all();
+  for (std::size_t n = 0; n < decoders.size(); ++n) {
+    SCOPED_TRACE(to_string(decoders[n]));
+    const ListOutcome& list = *all.at(n).outcome;
+    EXPECT_EQ(list.n_windows, 6U);
+    EXPECT_EQ(list.outcome.encodings, 6U);
+    EXPECT_EQ(list.outcome.verified_prefix, 100U);
+    EXPECT_EQ(list.outcome.ranking, all.at(0).outcome->outcome.ranking);
   }
 }
 

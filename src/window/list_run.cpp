@@ -158,10 +158,15 @@ DecodingOptions ListRun::decoding_of(const Window& window, std::size_t budget) c
   decoding.until_placed = window.pivot;
   if (decoding.top_n && !window.is_last) decoding.top_n = window.wanted;
   if (window.pivot) decoding.top_n.reset();
+  if (window.takes_one_row) {
+    decoding.top_n = 1;
+    decoding.draft = Draft::kFirstToken;
+  }
   return decoding;
 }
 
-void ListRun::absorb(std::size_t number, const Outcome& outcome, Clock::time_point now) {
+void ListRun::absorb(std::size_t number, const Outcome& outcome, Clock::time_point now,
+                     std::span<const float> first_row) {
   const auto task = under_way_.extract(number);
   RSD_CHECK(!task.empty(), "a window that is under way");
   const std::size_t set_aside = task.mapped().budget;
@@ -169,7 +174,9 @@ void ListRun::absorb(std::size_t number, const Outcome& outcome, Clock::time_poi
   add(sums_, outcome);
   ++n_windows_;
   learn(task.mapped(), outcome);
-  plan_->absorb(number, outcome.ranking, outcome.verified_prefix);
+  plan_->absorb(
+      number,
+      {.ranking = outcome.ranking, .verified = outcome.verified_prefix, .first_row = first_row});
   limit(now);
 }
 

@@ -88,8 +88,8 @@ TEST(ListRun, LeavesWhatAWindowDidNotNeedToThoseBehindIt) {
 }
 
 TEST(ListRun, NeverSpendsMoreThanTheBudget) {
-  for (const auto method :
-       {WindowMethod::kSliding, WindowMethod::kTopDown, WindowMethod::kTournament}) {
+  for (const auto method : {WindowMethod::kSliding, WindowMethod::kTopDown,
+                            WindowMethod::kTournament, WindowMethod::kCalibrated}) {
     for (std::size_t budget = 1; budget < 40; ++budget) {
       SCOPED_TRACE(testing::Message() << to_string(method) << " " << budget);
       ListOptions options = rsd_options(method);
@@ -100,8 +100,10 @@ TEST(ListRun, NeverSpendsMoreThanTheBudget) {
         while (auto task = run.next(kStart))
           ready.push_back(*task);
         ASSERT_FALSE(ready.empty());
-        for (const auto& task : ready)
-          run.absorb(task.number, outcome_of(task, *task.decoding.budget), kStart);
+        for (const auto& task : ready) {
+          const std::vector<float> row(task.items.size(), 0);
+          run.absorb(task.number, outcome_of(task, *task.decoding.budget), kStart, row);
+        }
         ready.clear();
       }
       EXPECT_LE(run.outcome(kStart).outcome.encodings, budget);
@@ -338,6 +340,22 @@ TEST(ListRun, TheFirstWindowIsDecodedAsFarAsItMayBeInThePool) {
   options.decoding.top_n = 5;
   ListRun run = list_of(100, options);
   EXPECT_EQ(run.next(kStart)->decoding.top_n, 12U);
+}
+
+TEST(ListRun, AWindowThatTakesOneRowIsDecodedNoFurther) {
+  for (const auto decoder : {DecoderKind::kAr, DecoderKind::kRsd, DecoderKind::kExact}) {
+    ListOptions options = rsd_options(WindowMethod::kCalibrated);
+    options.decoding.decoder = decoder;
+    options.decoding.draft = Draft::kInput;
+    ListRun run = list_of(100, options);
+    const auto task = *run.next(kStart);
+    EXPECT_EQ(task.decoding.top_n, 1U);
+    EXPECT_EQ(task.decoding.draft, Draft::kFirstToken);
+    EXPECT_FALSE(run.next(kStart)) << "the pivot isn't known";
+    const std::vector<float> row(task.items.size(), 0);
+    run.absorb(task.number, outcome_of(task, 1), kStart, row);
+    EXPECT_EQ(run.next(kStart)->items.front(), ItemId(10));
+  }
 }
 
 TEST(ListRun, RefusesWhatNoWindowCouldBeDecodedWith) {

@@ -15,7 +15,7 @@ class SlidingWindows final : public WindowPlan {
   SlidingWindows(const Ranking& order, const WindowOptions& options);
 
   std::optional<Window> next() override;
-  void absorb(std::size_t number, const Ranking& ranking, std::size_t verified) override;
+  void absorb(std::size_t number, const RankedWindow& window) override;
   std::size_t n_to_come() const override;
   void limit(std::size_t n_windows) override;
   Ranking order() const override;

@@ -74,10 +74,11 @@ std::size_t TopDown::n_first_wanted() const {
   return std::max(n_above_pivot_ + 1, std::min(pool_.value_or(0), size_));
 }
 
-void TopDown::absorb(std::size_t number, const Ranking& ranking, std::size_t verified) {
-  const auto window = under_way_.extract(number);
-  RSD_CHECK(!window.empty(), "a window that is under way");
-  const auto ranked = ranked_items(window.mapped(), ranking);
+void TopDown::absorb(std::size_t number, const RankedWindow& window) {
+  const auto shown = under_way_.extract(number);
+  RSD_CHECK(!shown.empty(), "a window that is under way");
+  const auto ranked = ranked_items(shown.mapped(), window.ranking);
+  const std::size_t verified = window.verified;
   switch (stage_) {
     case Stage::kFirst:
       return absorb_first(number, ranked, verified);

@@ -65,18 +65,18 @@ std::optional<Window> Tournament::next() {
                 .pivot = std::nullopt};
 }
 
-void Tournament::absorb(std::size_t number, const Ranking& ranking, std::size_t verified) {
-  const auto window = under_way_.extract(number);
-  RSD_CHECK(!window.empty(), "a window that is under way");
-  Items ranked = ranked_items(window.mapped(), ranking);
+void Tournament::absorb(std::size_t number, const RankedWindow& window) {
+  const auto shown = under_way_.extract(number);
+  RSD_CHECK(!shown.empty(), "a window that is under way");
+  Items ranked = ranked_items(shown.mapped(), window.ranking);
   if (pool_.size() <= size_) {
     pool_ = std::move(ranked);
-    confirmed_ = verified;
+    confirmed_ = window.verified;
     ended_ = true;
     return;
   }
   ranked_.emplace(number, std::move(ranked));
-  exact_ = exact_ && verified >= n_advancing(ranking.size());
+  exact_ = exact_ && window.verified >= n_advancing(window.ranking.size());
   if (groups_.empty() && under_way_.empty()) end_round();
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "calibrated_windows.h"
 #include "core/names.h"
 #include "merged.h"
 #include "rsd/core/check.h"
@@ -14,9 +15,10 @@
 namespace rsd {
 namespace {
 
-constexpr NameTable<WindowMethod, 3> kMethods{{{{WindowMethod::kSliding, "sliding"},
+constexpr NameTable<WindowMethod, 4> kMethods{{{{WindowMethod::kSliding, "sliding"},
                                                 {WindowMethod::kTopDown, "top-down"},
-                                                {WindowMethod::kTournament, "tournament"}}}};
+                                                {WindowMethod::kTournament, "tournament"},
+                                                {WindowMethod::kCalibrated, "calibrated"}}}};
 
 // A list that fits into one window.
 class SingleWindow final : public WindowPlan {
@@ -31,11 +33,11 @@ class SingleWindow final : public WindowPlan {
                   .is_last = true,
                   .pivot = std::nullopt};
   }
-  void absorb(std::size_t number, const Ranking& ranking, std::size_t verified) override {
+  void absorb(std::size_t number, const RankedWindow& window) override {
     RSD_CHECK(number == 0, "the only window");
-    order_ =
-        *Ranking::create(ranked_items({order_.items().begin(), order_.items().end()}, ranking));
-    verified_ = verified;
+    order_ = *Ranking::create(
+        ranked_items({order_.items().begin(), order_.items().end()}, window.ranking));
+    verified_ = window.verified;
   }
   std::size_t n_to_come() const override { return given_ ? 0 : 1; }
   void limit(std::size_t /*n_windows*/) override {}
@@ -72,6 +74,7 @@ Result<void> check(const WindowOptions& options) {
         return out_of_range("advance", options.advance, 1, options.size / 2);
       break;
     case WindowMethod::kTopDown:
+    case WindowMethod::kCalibrated:
       if (options.pivot && (*options.pivot < 1 || *options.pivot >= options.size))
         return out_of_range("pivot", *options.pivot, 1, options.size - 1);
       if (options.pool && *options.pool < 2)
@@ -97,18 +100,19 @@ WindowChoice WindowChoice::over(const WindowChoice& other) const {
 
 Result<WindowOptions> window_options(const WindowChoice& choice, std::optional<std::size_t> top_n) {
   WindowOptions options{.method = choice.method.value_or(WindowMethod::kSliding)};
-  const auto unused = [&](const char* what, const auto& value, WindowMethod user) {
-    return value && options.method != user
+  const auto unused = [&](const char* what, const auto& value, auto... users) {
+    return value && ((options.method != users) && ...)
                ? std::optional(Error(ErrorCode::kInvalidArgument,
                                      std::string(what) + " is not used by window method " +
                                          std::string(to_string(options.method))))
                : std::nullopt;
   };
-  for (const auto& error : {unused("stride", choice.stride, WindowMethod::kSliding),
-                            unused("passes", choice.passes, WindowMethod::kSliding),
-                            unused("pivot", choice.pivot, WindowMethod::kTopDown),
-                            unused("pool", choice.pool, WindowMethod::kTopDown),
-                            unused("advance", choice.advance, WindowMethod::kTournament)}) {
+  for (const auto& error :
+       {unused("stride", choice.stride, WindowMethod::kSliding),
+        unused("passes", choice.passes, WindowMethod::kSliding),
+        unused("pivot", choice.pivot, WindowMethod::kTopDown, WindowMethod::kCalibrated),
+        unused("pool", choice.pool, WindowMethod::kTopDown),
+        unused("advance", choice.advance, WindowMethod::kTournament)}) {
     if (error) return *error;
   }
   options.size = choice.size.value_or(options.size);
@@ -142,6 +146,8 @@ Result<std::unique_ptr<WindowPlan>> WindowPlan::create(const Ranking& order,
     plan = std::make_unique<TopDown>(order, options);
   } else if (options.method == WindowMethod::kTournament) {
     plan = std::make_unique<Tournament>(order, options);
+  } else if (options.method == WindowMethod::kCalibrated) {
+    plan = std::make_unique<CalibratedWindows>(order, options);
   } else {
     plan = std::make_unique<SlidingWindows>(order, options);
   }

@@ -38,6 +38,14 @@ Ranking ranked(const Window& window) {
   return Ranking::by_score(scores);
 }
 
+// Its logits for the first position.
+std::vector<float> row_of(const Window& window) {
+  std::vector<float> row;
+  for (const ItemId item : window.items)
+    row.push_back(static_cast<float>(-item.value()));
+  return row;
+}
+
 struct Played {
   std::vector<Window> windows;
   std::size_t rounds = 0;  // of windows that were there together
@@ -54,8 +62,10 @@ Played play(WindowPlan& plan) {
     }
     if (ready.empty()) break;
     ++played.rounds;
-    for (auto window = ready.rbegin(); window != ready.rend(); ++window)
-      plan.absorb(window->number, ranked(*window), window->items.size());
+    for (auto window = ready.rbegin(); window != ready.rend(); ++window) {
+      const auto row = row_of(*window);
+      plan.absorb(window->number, {ranked(*window), window->items.size(), row});
+    }
     std::ranges::move(ready, std::back_inserter(played.windows));
   }
   EXPECT_EQ(plan.n_to_come(), 0U);
@@ -122,7 +132,7 @@ std::string name_of(const testing::TestParamInfo<Case>& info) {
 INSTANTIATE_TEST_SUITE_P(
     Lists, EveryPlan,
     testing::Combine(testing::Values(WindowMethod::kSliding, WindowMethod::kTopDown,
-                                     WindowMethod::kTournament),
+                                     WindowMethod::kTournament, WindowMethod::kCalibrated),
                      testing::Values(1, 2, 19, 20, 21, 39, 40, 57, 100, 101, 1000)),
     name_of);
 
@@ -198,14 +208,68 @@ TEST(WindowPlan, WhatAWindowIsWantedForIsAllThatOthersSeeOfIt) {
 }
 
 TEST(WindowPlan, WindowsThatWereNotDecodedChangeNothing) {
-  for (const auto method : {WindowMethod::kSliding, WindowMethod::kTopDown}) {
+  for (const auto method :
+       {WindowMethod::kSliding, WindowMethod::kTopDown, WindowMethod::kCalibrated}) {
     SCOPED_TRACE(to_string(method));
     const auto plan = *WindowPlan::create(shuffled(100), {.method = method});
     while (auto window = plan->next())
-      plan->absorb(window->number, Ranking::identity(window->items.size()), 0);
+      plan->absorb(window->number, {Ranking::identity(window->items.size()), 0});
     EXPECT_EQ(plan->order(), shuffled(100));
     EXPECT_EQ(plan->confirmed(), 0U);
   }
+}
+
+WindowOptions calibrated(std::size_t size = 20) {
+  return {.method = WindowMethod::kCalibrated, .size = size};
+}
+
+TEST(WindowPlan, CalibratedShowsAllOthersBesideThePivotAtOnceAndTakesOneRowOfEachWindow) {
+  const auto plan = *WindowPlan::create(Ranking::identity(100), calibrated());
+  EXPECT_EQ(plan->n_to_come(), 6U);
+  const Played played = play(*plan);
+  ASSERT_EQ(played.windows.size(), 6U);
+  EXPECT_EQ(played.rounds, 2U);
+  for (const Window& window : played.windows)
+    EXPECT_TRUE(window.takes_one_row);
+  // 80 others, dealt out in turn.
+  for (std::size_t n = 1; n < played.windows.size(); ++n) {
+    ASSERT_EQ(played.windows[n].items.size(), 17U);
+    EXPECT_EQ(played.windows[n].items[0], ItemId(10));
+    EXPECT_EQ(played.windows[n].items[1], ItemId(20 + n - 1));
+    EXPECT_EQ(played.windows[n].items[2], ItemId(25 + n - 1));
+  }
+  EXPECT_EQ(plan->order(), Ranking::identity(100));
+  EXPECT_EQ(plan->verified(), 100U) << "every row is the LLM's own";
+  EXPECT_EQ(plan->confirmed(), 100U);
+}
+
+TEST(WindowPlan, CalibratedOrdersWindowsAsOneByHowFarAboveThePivotTheirItemsAre) {
+  const auto plan = *WindowPlan::create(shuffled(39), calibrated());  // 20, and one of 19
+  play(*plan);
+  EXPECT_EQ(plan->order(), Ranking::identity(39));
+  const auto pairs = *WindowPlan::create(shuffled(6), calibrated(2));
+  play(*pairs);
+  EXPECT_EQ(pairs->order(), Ranking::identity(6));
+}
+
+TEST(WindowPlan, CalibratedIsNotMisledByWindowsThatLogitsAreHigherInThanInOthers) {
+  const auto plan = *WindowPlan::create(shuffled(100), calibrated());
+  while (auto window = plan->next()) {
+    auto row = row_of(*window);
+    for (float& logit : row)
+      logit += 40 * static_cast<float>(window->number);
+    plan->absorb(window->number, {ranked(*window), 1, row});
+  }
+  EXPECT_EQ(plan->order(), Ranking::identity(100));
+}
+
+TEST(WindowPlan, CalibratedKeepsWhatIsNotComparedBehindTheOthers) {
+  const auto plan = *WindowPlan::create(best_last(100), calibrated(), 3);
+  const Played played = play(*plan);
+  ASSERT_EQ(played.windows.size(), 3U);
+  // The first 20, 38 more, and 42 in the list's order.
+  EXPECT_EQ(plan->verified(), 58U);
+  EXPECT_EQ(plan->order(), best_last(100));
 }
 
 TEST(WindowPlan, TopDownComparesAllOthersWithThePivotAtOnce) {
@@ -279,13 +343,13 @@ TEST(WindowPlan, APoolTakesTheFirstOfEachWindowThenTheSecond) {
   const auto plan =
       *WindowPlan::create(Ranking::identity(39), with_pool(4, 6));  // 20, and one of 19
   const Window first_window = *plan->next();
-  plan->absorb(first_window.number, ranked(first_window), 20);
+  plan->absorb(first_window.number, {ranked(first_window), 20});
   const Window comparison = *plan->next();
   // 20 and 21 beat the pivot.
   std::vector<ItemId> order{ItemId(1), ItemId(2), ItemId(0)};
   for (int i = 3; i < 20; ++i)
     order.emplace_back(i);
-  plan->absorb(comparison.number, *Ranking::create(order), 20);
+  plan->absorb(comparison.number, {*Ranking::create(order), 20});
   EXPECT_THAT(plan->next()->items,
               ElementsAre(ItemId(0), ItemId(20), ItemId(1), ItemId(21), ItemId(2), ItemId(3)));
 }
@@ -318,7 +382,7 @@ std::unique_ptr<WindowPlan> after_doubtful_first(const Ranking& order, std::size
   bool is_first = true;
   while (auto window = plan->next()) {
     const bool doubtful = std::exchange(is_first, false);
-    plan->absorb(window->number, ranked(*window), doubtful ? verified : window->items.size());
+    plan->absorb(window->number, {ranked(*window), doubtful ? verified : window->items.size()});
   }
   return plan;
 }
@@ -377,12 +441,12 @@ TEST(WindowPlan, ALimitSparesTheFirstItems) {
 TEST(WindowPlan, ALimitOnTheWayGoesToTheFrontAtOnce) {
   const auto plan = *WindowPlan::create(shuffled(200), {});
   const Window first_window = *plan->next();
-  plan->absorb(first_window.number, ranked(first_window), 20);
+  plan->absorb(first_window.number, {ranked(first_window), 20});
   plan->limit(1);
   EXPECT_EQ(plan->n_to_come(), 1U);
   const Window last = *plan->next();
   EXPECT_EQ(last.items.front(), shuffled(200).at(Position(0)));
-  plan->absorb(last.number, ranked(last), 20);
+  plan->absorb(last.number, {ranked(last), 20});
   EXPECT_EQ(plan->n_to_come(), 0U);
 }
 
@@ -391,7 +455,7 @@ TEST(WindowPlan, AHigherLimitTakesInAgainWhatWasLeftOut) {
     SCOPED_TRACE(to_string(method));
     const auto plan = *WindowPlan::create(best_last(100), {.method = method}, 2);
     const Window first_window = *plan->next();
-    plan->absorb(first_window.number, ranked(first_window), first_window.items.size());
+    plan->absorb(first_window.number, {ranked(first_window), first_window.items.size()});
     plan->limit(100);
     EXPECT_GE(plan->n_to_come(), 6U);
     play(*plan);
@@ -403,7 +467,7 @@ TEST(WindowPlan, AHigherLimitTakesInAgainWhatWasLeftOut) {
 TEST(WindowPlan, ALimitThatIsRaisedALittleRepeatsNothing) {
   const auto plan = *WindowPlan::create(Ranking::identity(100), {}, 3);
   const Window first_window = *plan->next();
-  plan->absorb(first_window.number, ranked(first_window), 20);
+  plan->absorb(first_window.number, {ranked(first_window), 20});
   plan->limit(3);  // as many as are left, and one that couldn't begin further back
   EXPECT_EQ(plan->n_to_come(), 2U);
 }
@@ -424,7 +488,7 @@ TEST(WindowPlan, WhereOneWindowIsAllThatIsRankedItsVerifiedPositionsAreTheLists)
     for (const std::size_t verified : {1U, 14U}) {
       const auto plan = *WindowPlan::create(shuffled(100), {.method = method}, 1);
       const Window only = *plan->next();
-      plan->absorb(only.number, ranked(only), verified);
+      plan->absorb(only.number, {ranked(only), verified});
       EXPECT_FALSE(plan->next());
       EXPECT_EQ(plan->verified(), verified);
       EXPECT_EQ(plan->confirmed(), verified);
@@ -437,7 +501,7 @@ TEST(WindowPlan, FirstPlacesBehindTheFrontWindowAreSettledByThoseBehindIt) {
   std::vector<std::size_t> wanted;
   while (auto window = plan->next()) {
     wanted.push_back(window->wanted);
-    plan->absorb(window->number, ranked(*window), window->wanted);
+    plan->absorb(window->number, {ranked(*window), window->wanted});
   }
   // [80, 100) … [30, 50), [20, 40), [10, 30), [0, 20): the last three settle places among the
   // first 35.
@@ -456,7 +520,7 @@ TEST(WindowPlan, IsVerifiedOnlyWhereAllWindowsOnTheWayAre) {
         EXPECT_EQ(plan->verified(), 0U);
         const bool is_last = plan->n_to_come() == 0;
         const std::size_t enough = is_last ? 7 : window->items.size();
-        plan->absorb(window->number, ranked(*window), is_first && doubtful ? 3 : enough);
+        plan->absorb(window->number, {ranked(*window), is_first && doubtful ? 3 : enough});
         is_first = false;
       }
       EXPECT_EQ(plan->verified(), doubtful ? 0U : 7U);

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "rsd/core/result.h"
@@ -59,8 +60,10 @@ class ListRun {
 
   // A window to rank; nullopt: there is none now.
   std::optional<Task> next(Clock::time_point now);
-  // What came of the task. Its outcome's ranking is of the task's items, by index.
-  void absorb(std::size_t number, const Outcome& outcome, Clock::time_point now);
+  // What came of the task. Its outcome's ranking is of the task's items, by index; `first_row` as
+  // RankedWindow has it.
+  void absorb(std::size_t number, const Outcome& outcome, Clock::time_point now,
+              std::span<const float> first_row = {});
   // Nothing is under way, and nothing is to come.
   bool finished(Clock::time_point now) const;
 

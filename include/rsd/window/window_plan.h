@@ -11,6 +11,10 @@
 //              | (arXiv 2405.14589)                               |
 //   tournament | groups, whose first go on to the next round      | the first places; the others by
 //              |                                                  | the round that they reached
+//   calibrated | the first W; then all others with one of its     | the whole list, by how far
+//   above
+//              | items, the pivot; one encoding each              | the pivot the first row has
+//              them
 //
 // A plan does no I/O and knows no LLM: window/list_run.h runs it.
 #pragma once
@@ -18,6 +22,7 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -27,10 +32,10 @@
 
 namespace rsd {
 
-enum class WindowMethod { kSliding, kTopDown, kTournament };
+enum class WindowMethod { kSliding, kTopDown, kTournament, kCalibrated };
 
 std::string_view to_string(WindowMethod method) noexcept;
-// kInvalidArgument for other names than sliding, top-down, tournament.
+// kInvalidArgument for other names than sliding, top-down, tournament, calibrated.
 Result<WindowMethod> parse_window_method(std::string_view name);
 
 struct WindowOptions {
@@ -38,8 +43,8 @@ struct WindowOptions {
   std::size_t size = 20;    // W: items of a window, at least 2
   std::size_t stride = 10;  // sliding: how far the next window begins in front, 1 to size - 1
   std::size_t passes = 1;   // sliding: over the whole list, at least 1
-  // top-down: how many of the first window are to stand above the pivot, 1 to size - 1; nullopt =
-  // size / 2, its middle. The fewer, the less beats it.
+  // top-down and calibrated: how many of the first window are to stand above the pivot, 1 to
+  // size - 1; nullopt = size / 2, its middle. The fewer, the less beats it.
   std::optional<std::size_t> pivot;
   // top-down: how many are ranked again, at least 2. Of more that beat the pivot the others stay
   // behind; where fewer do, the pivot and what is below it in the first window make up the number,
@@ -85,6 +90,17 @@ struct Window {
   std::size_t wanted = 0;
   bool is_last = false;  // its order is the list's first places
   std::optional<ItemId> pivot;
+  bool takes_one_row = false;  // RankedWindow::first_row is all that the plan goes on with
+};
+
+// What an LLM made of a window.
+struct RankedWindow {
+  Ranking ranking;           // of its items, by their index in it
+  std::size_t verified = 0;  // leading positions that are known to be the LLM's own; 0 = it was not
+                             // decoded at all, and tells nothing
+  // The logits of its items for the first position; empty where nothing was decoded. Lives
+  // elsewhere.
+  std::span<const float> first_row = {};
 };
 
 // One list's windows. Not thread-safe.
@@ -102,9 +118,7 @@ class WindowPlan {
   // A window that depends on no ranking that isn't there yet. nullopt: there is none now, or none
   // at all any more.
   virtual std::optional<Window> next() = 0;
-  // `ranking`: of the window's items, by their index in it. `verified`: how many of its leading
-  // positions are known to be the LLM's own; 0 = it was not decoded at all, and tells nothing.
-  virtual void absorb(std::size_t number, const Ranking& ranking, std::size_t verified) = 0;
+  virtual void absorb(std::size_t number, const RankedWindow& window) = 0;
 
   // Windows that next() will still give, as far as can be foreseen; 0 at the end.
   virtual std::size_t n_to_come() const = 0;

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <limits>
+#include <optional>
+#include <vector>
+
+#include "merged.h"
+#include "rsd/window/window_plan.h"
+
+namespace rsd {
+
+// The first W items, then all others in windows with one of them, the pivot, by which the logits of
+// different windows can be compared. It takes one row of each window, and no window at the end.
+class CalibratedWindows final : public WindowPlan {
+ public:
+  // More items than options.size.
+  CalibratedWindows(const Ranking& order, const WindowOptions& options);
+
+  std::optional<Window> next() override;
+  void absorb(std::size_t number, const RankedWindow& window) override;
+  std::size_t n_to_come() const override;
+  void limit(std::size_t n_windows) override;
+  std::size_t n_within(std::size_t n_rounds, std::size_t at_once) const override;
+  Ranking order() const override;
+  std::size_t verified() const override;
+  std::size_t confirmed() const override;
+
+ private:
+  Window give(std::vector<ItemId> items);
+  std::vector<ItemId> deal_next();
+  std::size_t n_comparisons_to_come() const;
+
+  std::vector<ItemId> order_;
+  std::size_t size_;
+  std::size_t n_above_pivot_;                                           // in the first window
+  std::size_t most_windows_ = std::numeric_limits<std::size_t>::max();  // from now on
+  std::size_t next_number_ = 0;
+  ItemsByWindow under_way_;
+  std::optional<ItemId> pivot_;  // nullopt: the first window isn't there, or has told nothing
+  std::vector<ItemId> rest_;     // that no window has had yet
+  std::vector<float> scores_;    // by item: its logit less the pivot's; -inf = not known
+  std::size_t n_scored_ = 0;
+  bool exact_ = true;  // every window has told its row
+};
+
+}  // namespace rsd
