@@ -37,6 +37,7 @@ BUILD = ROOT / "build" / "release"
 HEADER = ["", "candidates", "encodings", "by formula", "questions", "tokens", "by formula", "kB out", "kB back"]
 SLIDING = 1 + math.ceil((LONG - WINDOW) / STRIDE)
 TOP_DOWN = 2 + math.ceil((LONG - WINDOW) / (WINDOW - 1))
+CALIBRATED = TOP_DOWN - 1  # no window at the end
 
 # Method, its options, the number of candidates, and what the formulas say of encodings and, for a prompt of P
 # tokens and K candidates, of tokens.
@@ -46,6 +47,7 @@ METHODS = [
     *((f"`rsd` T = {t}", ["--budget", str(t)], WINDOW, t, lambda p, k, t=t: p + (t - 1) * k) for t in (2, 3, 4)),
     ("`rsd` T = 3, sliding", ["--window", str(WINDOW), "--stride", str(STRIDE)], LONG, 3 * SLIDING, None),
     ("`rsd` T = 3, top-down", ["--window", str(WINDOW), "--window-method", "top-down"], LONG, 3 * TOP_DOWN, None),
+    ("calibrated", ["--window", str(WINDOW), "--window-method", "calibrated"], LONG, CALIBRATED, None),
 ]
 
 
