@@ -176,9 +176,7 @@ void add_cache_option(CLI::App& command, EngineOptions& options) {
           "--cache-ram", options.cache_ram,
           "Memory for encoded prompts: what a later one has in common with one of them from "
           "its beginning on, if it is " +
-              std::to_string(kMinReusedTokens) +
-              " tokens or more, is not encoded again; 0 = none, which rsd rank takes with --rpc "
-              "unless told otherwise")
+              std::to_string(kMinReusedTokens) + " tokens or more, is not encoded again; 0 = none")
       ->check(whole_number(0, kMaxMib))
       ->capture_default_str()
       ->type_name("MIB")

@@ -512,8 +512,10 @@ void add_rank_command(CLI::App& app, Selected& selected) {
       ->group("Decoding");
   add_window_options(*command, options->windows);
   add_engine_options(*command, options->engine);
-  options->engine.cache_ram = 16;  // with --rpc none: settle_cache
+  options->engine.cache_ram = 16;
   add_cache_option(*command, options->engine);
+  auto& cache = *command->get_option("--cache-ram");
+  cache.description(cache.get_description() + ", which is the default with --rpc");
   add_parallel_option(*command, options->engine);
   add_remote_options(*command, options->engine.remote);
   add_output_options(*command, *options);

@@ -505,5 +505,21 @@ TEST(Openapi, IsJsonAndNamesEveryRerankField) {
   EXPECT_FALSE(parsed.failure) << parsed.failure->message;
 }
 
+TEST(Openapi, NamesTheWindowMethodsThatThereAre) {
+  const Json schemas = Json::parse(openapi_json())["components"]["schemas"];
+  std::size_t n_schemas = 0;
+  for (const auto& [name, schema] : schemas.items()) {
+    if (!schema.contains("properties") || !schema["properties"].contains("window_method")) continue;
+    std::string named;
+    for (const Json& value : schema["properties"]["window_method"]["enum"]) {
+      if (value.is_string()) named += (named.empty() ? "" : ", ") + value.get<std::string>();
+    }
+    EXPECT_THAT(parse_window_method("?").error().message(), testing::EndsWith("one of " + named))
+        << name;
+    ++n_schemas;
+  }
+  EXPECT_GE(n_schemas, 2U);
+}
+
 }  // namespace
 }  // namespace rsd::server

@@ -10,7 +10,8 @@ process, then through --rpc, then once more through --rpc with proxies between t
 times are those of the run without them. A made-up request goes first in each run and is not counted.
 For each request it prints whether the rankings agree, Kendall's tau, both times and the bytes of an
 encoding; then the means as a table. The servers are stopped at the end. Exits with 1 where a mean tau
-is below --at-least. What stands behind -- goes to `rsd rank` in each run, such as --cache-ram 0.
+is below --at-least. Prompts aren't kept, on either side; what stands behind -- goes to `rsd rank` in each run,
+such as --cache-ram 16.
 """
 
 import argparse
@@ -38,6 +39,7 @@ def ranked(options, decoder, requests, *arguments, counted=lambda: (0, 0)):
     """The answers, and for each what `counted` has grown by meanwhile."""
     command = [options.rsd, "rank", "--requests", "-", "--decoder", decoder, *DECODERS[decoder],
                "--threads", str(options.threads), *options.rank_options, *arguments]
+    command += [] if "--cache-ram" in options.rank_options else ["--cache-ram", "0"]
     command += ["--model", options.model] if options.model else []
     answers, grown = [], []
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as rsd:

@@ -42,6 +42,8 @@ class Runs:
         self.options = options
         self.out: Path = options.out
         self.printing = threading.Lock()
+        for dataset in DATASETS if options.traces else ():
+            self.traces(dataset)  # or it ends here, not behind hours of training
         (self.out / "agents").mkdir(parents=True, exist_ok=True)
         self.check_size()
 

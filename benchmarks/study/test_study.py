@@ -111,7 +111,7 @@ class Statistics(unittest.TestCase):
 
     def test_a_study_does_not_go_on_with_other_options(self):
         with tempfile.TemporaryDirectory() as folder:
-            options = argparse.Namespace(out=Path(folder), **dict.fromkeys(runs.SIZE, 1))
+            options = argparse.Namespace(out=Path(folder), **{**dict.fromkeys(runs.SIZE, 1), "traces": None})
             runs.Runs(options)
             runs.Runs(options)
             options.rpo_steps = 2
@@ -134,7 +134,9 @@ class Statistics(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             traces = Path(folder) / "traces"
             traces.mkdir()
-            for name in ("quora-a.jsonl", "quora-b.jsonl", "games-a.jsonl"):
+            with self.assertRaisesRegex(SystemExit, "no traces quora-"):
+                Noted(Path(folder), traces=traces)
+            for name in ("quora-a.jsonl", "quora-b.jsonl", "msmarco-dl-bm25-a.jsonl", "games-a.jsonl", "ml1m-a.jsonl"):
                 (traces / name).write_text("")
             study = Noted(Path(folder), traces=traces)
             study.train([study.rpo(1, init=study.collector("quora"))])
@@ -143,8 +145,6 @@ class Statistics(unittest.TestCase):
             given = [Path(file).name for option, file in zip(learned, learned[1:], strict=False) if option == "--traces"]
             self.assertEqual(given, ["quora-a.jsonl", "quora-b.jsonl"])
             self.assertNotIn("--requests", learned)
-            with self.assertRaisesRegex(SystemExit, "no traces ml1m-"):
-                study.train([study.collector("ml1m")])
 
     def test_curves_are_means_over_seeds_with_their_range(self):
         points, ranges = exhibits.over_seeds([[(1, 0.0), (2, 1.0)], [(1, 1.0), (2, 2.0)]])

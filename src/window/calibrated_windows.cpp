@@ -7,18 +7,15 @@
 #include "rsd/core/check.h"
 
 namespace rsd {
-namespace {
-
-constexpr std::size_t kFirst = 0;  // the number of the first window
-
-}  // namespace
-
 CalibratedWindows::CalibratedWindows(const Ranking& order, const WindowOptions& options)
     : order_(order.items().begin(), order.items().end()),
       size_(options.size),
       n_above_pivot_(options.pivot.value_or(options.size / 2)),
+      place_(order_.size()),
       scores_(order_.size(), -std::numeric_limits<float>::infinity()) {
   RSD_CHECK(order.size() > size_, "a list longer than a window");
+  for (std::size_t n = 0; n < order_.size(); ++n)
+    place_[order_[n].slot()] = n;
   rest_.assign(order_.begin() + static_cast<std::ptrdiff_t>(size_), order_.end());
 }
 
@@ -27,23 +24,21 @@ Window CalibratedWindows::give(std::vector<ItemId> items) {
   under_way_.emplace(next_number_, items);
   return {.number = next_number_++,
           .items = std::move(items),
-          .wanted = 1,
+          .wanted = 0,
           .is_last = false,
           .pivot = std::nullopt,
           .takes_one_row = true};
 }
 
 std::optional<Window> CalibratedWindows::next() {
-  if (next_number_ == kFirst) {
-    if (most_windows_ == 0) return std::nullopt;
+  if (n_first_to_come() > 0)
     return give({order_.begin(), order_.begin() + static_cast<std::ptrdiff_t>(size_)});
-  }
   if (!pivot_ || n_comparisons_to_come() == 0) return std::nullopt;
   return give(deal_next());
 }
 
 // In turn: a pivot's logit depends on its company, and so the company is made alike. Windows of
-// neighbours, each worse than the one before, compare much worse (docs/long-lists.md).
+// neighbours, each worse than the one before, compare worse (docs/long-lists.md).
 std::vector<ItemId> CalibratedWindows::deal_next() {
   const std::size_t n_windows = n_comparisons_to_come();
   const std::size_t end = std::min(rest_.size(), n_windows * (size_ - 1));
@@ -58,37 +53,44 @@ std::vector<ItemId> CalibratedWindows::deal_next() {
 void CalibratedWindows::absorb(std::size_t number, const RankedWindow& window) {
   const auto shown = under_way_.extract(number);
   RSD_CHECK(!shown.empty(), "a window that is under way");
-  const auto& items = shown.mapped();
-  const auto& row = window.first_row;
-  if (row.empty()) {
-    exact_ = false;
-    return;
+  const std::span<const ItemId> items = shown.mapped();
+  if (window.first_row.empty()) {
+    RSD_CHECK(window.verified == 0, "the first row of a window that was decoded");
+    return take_back(items);
   }
-  RSD_CHECK(row.size() == items.size(), "a logit for each item of a window");
-  std::size_t pivot = 0;
-  if (number == kFirst) {
-    std::vector<double> logits(row.begin(), row.end());
-    pivot = Ranking::by_score(logits).at(Position(n_above_pivot_)).slot();
-    pivot_ = items[pivot];
-  }
-  for (std::size_t n = number == kFirst ? 0 : 1; n < items.size(); ++n) {
-    scores_[items[n].slot()] = row[n] - row[pivot];
-    ++n_scored_;
-  }
+  RSD_CHECK(window.first_row.size() == items.size(), "a logit for each item of a window");
+  if (pivot_) return score(items.subspan(1), window.first_row.subspan(1), window.first_row[0]);
+  const std::vector<double> logits(window.first_row.begin(), window.first_row.end());
+  const std::size_t pivot = Ranking::by_score(logits).at(Position(n_above_pivot_)).slot();
+  pivot_ = items[pivot];
+  score(items, window.first_row, window.first_row[pivot]);
+}
+
+void CalibratedWindows::score(std::span<const ItemId> items, std::span<const float> logits,
+                              float pivot) {
+  for (std::size_t n = 0; n < items.size(); ++n)
+    scores_[items[n].slot()] = logits[n] - pivot;
+  n_scored_ += items.size();
+}
+
+// There was no time for it, and there may be for another one. The first window is given again.
+void CalibratedWindows::take_back(std::span<const ItemId> items) {
+  if (!pivot_) return;
+  rest_.insert(rest_.end(), items.begin() + 1, items.end());
+  std::ranges::sort(rest_, {}, [&](ItemId item) { return place_[item.slot()]; });
+}
+
+std::size_t CalibratedWindows::n_first_to_come() const {
+  return !pivot_ && under_way_.empty() ? std::min<std::size_t>(1, most_windows_) : 0;
 }
 
 std::size_t CalibratedWindows::n_comparisons_to_come() const {
-  const bool first_is_to_come = next_number_ == kFirst;
-  const bool first_is_there = !first_is_to_come && !under_way_.contains(kFirst);
-  if (first_is_there && !pivot_) return 0;
   const std::size_t needed = (rest_.size() + size_ - 2) / (size_ - 1);
-  const std::size_t kept_back = first_is_to_come ? std::min<std::size_t>(1, most_windows_) : 0;
-  return std::min(needed, most_windows_ - kept_back);
+  return std::min(needed, most_windows_ - n_first_to_come());
 }
 
 std::size_t CalibratedWindows::n_to_come() const {
-  const std::size_t n_first = next_number_ == kFirst ? std::min<std::size_t>(1, most_windows_) : 0;
-  return n_first + n_comparisons_to_come();
+  return n_first_to_come() + n_comparisons_to_come();
 }
 
 // The last items of the list aren't compared: they stay behind those that are.
@@ -97,7 +99,7 @@ void CalibratedWindows::limit(std::size_t n_windows) {
 }
 
 std::size_t CalibratedWindows::n_within(std::size_t n_rounds, std::size_t at_once) const {
-  const std::size_t n_alone = next_number_ == kFirst ? std::min<std::size_t>(1, n_rounds) : 0;
+  const std::size_t n_alone = std::min(n_first_to_come(), n_rounds);
   return n_alone + (n_rounds - n_alone) * at_once;
 }
 
@@ -109,7 +111,7 @@ Ranking CalibratedWindows::order() const {
 }
 
 std::size_t CalibratedWindows::verified() const {
-  return exact_ && under_way_.empty() && n_to_come() == 0 ? confirmed() : 0;
+  return under_way_.empty() && n_to_come() == 0 ? n_scored_ : 0;
 }
 
 std::size_t CalibratedWindows::confirmed() const {

@@ -2,6 +2,7 @@
 
 #include <limits>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "merged.h"
@@ -28,6 +29,9 @@ class CalibratedWindows final : public WindowPlan {
  private:
   Window give(std::vector<ItemId> items);
   std::vector<ItemId> deal_next();
+  void score(std::span<const ItemId> items, std::span<const float> logits, float pivot);
+  void take_back(std::span<const ItemId> items);
+  std::size_t n_first_to_come() const;
   std::size_t n_comparisons_to_come() const;
 
   std::vector<ItemId> order_;
@@ -36,11 +40,11 @@ class CalibratedWindows final : public WindowPlan {
   std::size_t most_windows_ = std::numeric_limits<std::size_t>::max();  // from now on
   std::size_t next_number_ = 0;
   ItemsByWindow under_way_;
-  std::optional<ItemId> pivot_;  // nullopt: the first window isn't there, or has told nothing
-  std::vector<ItemId> rest_;     // that no window has had yet
-  std::vector<float> scores_;    // by item: its logit less the pivot's; -inf = not known
+  std::optional<ItemId> pivot_;     // nullopt: the first window has told nothing yet
+  std::vector<std::size_t> place_;  // by item: where it stands in order_
+  std::vector<ItemId> rest_;        // that are still to be compared, in that order
+  std::vector<float> scores_;       // by item: its logit less the pivot's; -inf = not known
   std::size_t n_scored_ = 0;
-  bool exact_ = true;  // every window has told its row
 };
 
 }  // namespace rsd

@@ -37,8 +37,9 @@ std::optional<std::size_t> budget_of(const ListOptions& options, std::size_t n_i
                                      std::size_t n_windows) {
   if (!takes_budget(options.decoding.decoder)) return std::nullopt;
   if (options.budget || !options.decoding.budget) return options.budget;
-  const bool is_single = n_items <= options.windows.size;
-  return *options.decoding.budget * (is_single ? 1 : n_windows);
+  if (n_items <= options.windows.size) return options.decoding.budget;
+  const bool takes_one_row = options.windows.method == WindowMethod::kCalibrated;
+  return n_windows * (takes_one_row ? 1 : *options.decoding.budget);
 }
 
 Result<ListRun> ListRun::create(const Ranking& order, ListOptions options,
@@ -151,6 +152,7 @@ std::optional<ListRun::Task> ListRun::next(Clock::time_point now) {
 }
 
 DecodingOptions ListRun::decoding_of(const Window& window, std::size_t budget) const {
+  if (window.takes_one_row) return {.decoder = DecoderKind::kStd};
   DecodingOptions decoding = options_.decoding;
   if (budget > 0) decoding.budget = budget;
   if (is_single_) return decoding;
@@ -158,10 +160,6 @@ DecodingOptions ListRun::decoding_of(const Window& window, std::size_t budget) c
   decoding.until_placed = window.pivot;
   if (decoding.top_n && !window.is_last) decoding.top_n = window.wanted;
   if (window.pivot) decoding.top_n.reset();
-  if (window.takes_one_row) {
-    decoding.top_n = 1;
-    decoding.draft = Draft::kFirstToken;
-  }
   return decoding;
 }
 
@@ -190,6 +188,8 @@ ListOutcome ListRun::outcome(Clock::time_point now) const {
   list.outcome.verified_prefix = plan_->verified();
   list.outcome.timing.total_ms = ms_between(start_, now);
   if (leaves_out_ || (is_late(now) && plan_->n_to_come() > 0)) list.outcome.deadline_hit = true;
+  const bool is_whole = list.outcome.verified_prefix == list.outcome.ranking.size();
+  if (!is_single_ && is_whole) list.outcome.deadline_hit = false;  // what was cut short came again
   return list;
 }
 

@@ -346,16 +346,57 @@ TEST(ListRun, AWindowThatTakesOneRowIsDecodedNoFurther) {
   for (const auto decoder : {DecoderKind::kAr, DecoderKind::kRsd, DecoderKind::kExact}) {
     ListOptions options = rsd_options(WindowMethod::kCalibrated);
     options.decoding.decoder = decoder;
-    options.decoding.draft = Draft::kInput;
     ListRun run = list_of(100, options);
     const auto task = *run.next(kStart);
-    EXPECT_EQ(task.decoding.top_n, 1U);
-    EXPECT_EQ(task.decoding.draft, Draft::kFirstToken);
+    EXPECT_EQ(task.decoding.decoder, DecoderKind::kStd);
     EXPECT_FALSE(run.next(kStart)) << "the pivot isn't known";
     const std::vector<float> row(task.items.size(), 0);
     run.absorb(task.number, outcome_of(task, 1), kStart, row);
     EXPECT_EQ(run.next(kStart)->items.front(), ItemId(10));
+    const auto budget = takes_budget(decoder) ? std::optional<std::size_t>(1) : std::nullopt;
+    EXPECT_EQ(run.outcome(kStart).budget, budget) << "one for the window that was ranked";
   }
+}
+
+TEST(ListRun, NoDeadlineIsHitWhereEveryWindowCameToItsEndAtLast) {
+  ListOptions options = rsd_options(WindowMethod::kCalibrated);
+  options.deadline = kStart + milliseconds(10'000);
+  ListRun run = list_of(100, options);
+  const auto cut_short = *run.next(kStart);
+  Outcome nothing = outcome_of(cut_short, 0, 0);
+  nothing.prompt_tokens = 0;
+  nothing.deadline_hit = true;
+  run.absorb(cut_short.number, nothing, kStart);
+  EXPECT_TRUE(run.outcome(kStart).outcome.deadline_hit);
+  while (auto task = run.next(kStart)) {
+    const std::vector<float> row(task->items.size(), 0);
+    run.absorb(task->number, outcome_of(*task, 1), kStart, row);
+  }
+  EXPECT_EQ(run.outcome(kStart).outcome.verified_prefix, 100U);
+  EXPECT_FALSE(run.outcome(kStart).outcome.deadline_hit);
+}
+
+// Its share of the time was too short for the first window, on which all others depend.
+TEST(ListRun, AFirstWindowThatThereWasNoTimeForIsTriedAgainWhileThereIsTime) {
+  ListOptions options = rsd_options(WindowMethod::kCalibrated);
+  options.deadline = kStart + milliseconds(600);
+  ListRun run = list_of(100, options);
+  auto now = kStart;
+  std::size_t n_tries = 0;
+  for (; n_tries < 20 && !run.finished(now); ++n_tries) {
+    const auto task = *run.next(now);
+    const auto least = now + milliseconds(150);
+    const bool is_done = *task.deadline >= least;
+    now = is_done ? least : *task.deadline;
+    Outcome outcome = outcome_of(task, is_done ? 1 : 0, is_done ? 150 : 0);
+    outcome.deadline_hit = !is_done;
+    if (!is_done) outcome.prompt_tokens = 0;
+    const std::vector<float> row(is_done ? task.items.size() : 0, 0);
+    run.absorb(task.number, outcome, now, row);
+  }
+  EXPECT_TRUE(run.finished(now));
+  EXPECT_GE(run.outcome(now).confirmed_prefix, 20U);
+  EXPECT_GT(n_tries, 2U);
 }
 
 TEST(ListRun, RefusesWhatNoWindowCouldBeDecodedWith) {

@@ -208,8 +208,7 @@ TEST(WindowPlan, WhatAWindowIsWantedForIsAllThatOthersSeeOfIt) {
 }
 
 TEST(WindowPlan, WindowsThatWereNotDecodedChangeNothing) {
-  for (const auto method :
-       {WindowMethod::kSliding, WindowMethod::kTopDown, WindowMethod::kCalibrated}) {
+  for (const auto method : {WindowMethod::kSliding, WindowMethod::kTopDown}) {
     SCOPED_TRACE(to_string(method));
     const auto plan = *WindowPlan::create(shuffled(100), {.method = method});
     while (auto window = plan->next())
@@ -261,6 +260,44 @@ TEST(WindowPlan, CalibratedIsNotMisledByWindowsThatLogitsAreHigherInThanInOthers
     plan->absorb(window->number, {ranked(*window), 1, row});
   }
   EXPECT_EQ(plan->order(), Ranking::identity(100));
+}
+
+// Each window that comes, as if there had been no time for it.
+std::vector<Window> give_up(WindowPlan& plan, std::size_t n_windows) {
+  std::vector<Window> given;
+  for (std::size_t n = 0; n < n_windows; ++n) {
+    given.push_back(*plan.next());
+    const std::size_t size = given.back().items.size();
+    plan.absorb(given.back().number, {Ranking::identity(size), 0, {}});
+  }
+  return given;
+}
+
+TEST(WindowPlan, CalibratedGivesAWindowThatThereWasNoTimeForAgain) {
+  const auto plan = *WindowPlan::create(best_last(100), calibrated());
+  const auto first_windows = give_up(*plan, 2);
+  EXPECT_EQ(first_windows[0].items, first_windows[1].items);
+  EXPECT_EQ(plan->order(), best_last(100)) << "that tells nothing";
+  const Window again = *plan->next();
+  EXPECT_FALSE(plan->next()) << "the pivot isn't known";
+  plan->absorb(again.number, {ranked(again), 20, row_of(again)});
+  const auto comparisons = give_up(*plan, 2);
+  EXPECT_EQ(comparisons[0].items, comparisons[1].items);
+  EXPECT_EQ(plan->n_to_come(), 5U);
+  EXPECT_EQ(plan->confirmed(), 20U);
+  EXPECT_EQ(plan->verified(), 0U);
+  play(*plan);
+  EXPECT_EQ(plan->order(), Ranking::identity(100));
+  EXPECT_EQ(plan->verified(), 100U);
+}
+
+TEST(WindowPlan, CalibratedEndsWhereNoWindowIsLeftThatTellsAnything) {
+  const auto plan = *WindowPlan::create(best_last(100), calibrated(), 3);
+  give_up(*plan, 3);
+  EXPECT_FALSE(plan->next());
+  EXPECT_EQ(plan->n_to_come(), 0U);
+  EXPECT_EQ(plan->order(), best_last(100));
+  EXPECT_EQ(plan->verified(), 0U);
 }
 
 TEST(WindowPlan, CalibratedKeepsWhatIsNotComparedBehindTheOthers) {

@@ -17,8 +17,8 @@ namespace rsd {
 
 struct ListOptions {
   WindowOptions windows;
-  // How a window is decoded; its budget is that of each window. top_n is of the list: behind it
-  // nothing is verified.
+  // How a window is decoded, if not by one row; its budget is that of each window. top_n is of the
+  // list: nothing is encoded to verify what is behind it.
   DecodingOptions decoding;
   // LLM encodings for the whole list, shared out over its windows in place of decoding.budget, for
   // the decoders that take one; at least 1. Where it is less than an encoding a window, as many of
@@ -31,7 +31,8 @@ struct ListOptions {
 
 // The answer to a list. The outcome's figures are sums over the windows, but for these:
 // ranking and verified_prefix are of the list (WindowPlan::verified), total_ms is from the
-// beginning to the end, deadline_hit tells that a window was cut short or left out.
+// beginning to the end, deadline_hit tells that a window was cut short or left out, and that the
+// ranking isn't verified to its end.
 struct ListOutcome {
   Outcome outcome;
   std::optional<std::size_t> budget;  // budget_of
@@ -40,7 +41,7 @@ struct ListOutcome {
 };
 
 // Encodings that a list of `n_items` may take: its own budget, else that of each of the `n_windows`
-// that were ranked, or of the only one; nullopt = no limit.
+// that were ranked (one where a window takes one row), or of the only one; nullopt = no limit.
 std::optional<std::size_t> budget_of(const ListOptions& options, std::size_t n_items,
                                      std::size_t n_windows);
 

@@ -11,10 +11,8 @@
 //              | (arXiv 2405.14589)                               |
 //   tournament | groups, whose first go on to the next round      | the first places; the others by
 //              |                                                  | the round that they reached
-//   calibrated | the first W; then all others with one of its     | the whole list, by how far
-//   above
-//              | items, the pivot; one encoding each              | the pivot the first row has
-//              them
+//   calibrated | the first W; then all others beside one of its   | the whole list, by how far the
+//              | items, the pivot; one encoding each              | first rows have it above that
 //
 // A plan does no I/O and knows no LLM: window/list_run.h runs it.
 #pragma once
@@ -90,7 +88,7 @@ struct Window {
   std::size_t wanted = 0;
   bool is_last = false;  // its order is the list's first places
   std::optional<ItemId> pivot;
-  bool takes_one_row = false;  // RankedWindow::first_row is all that the plan goes on with
+  bool takes_one_row = false;  // the plan goes on with RankedWindow::first_row and nothing else
 };
 
 // What an LLM made of a window.
@@ -98,8 +96,7 @@ struct RankedWindow {
   Ranking ranking;           // of its items, by their index in it
   std::size_t verified = 0;  // leading positions that are known to be the LLM's own; 0 = it was not
                              // decoded at all, and tells nothing
-  // The logits of its items for the first position; empty where nothing was decoded. Lives
-  // elsewhere.
+  // The logits of its items for the first position; empty where nothing was decoded. Not kept.
   std::span<const float> first_row = {};
 };
 
