@@ -97,7 +97,7 @@ struct RankedWindow {
   std::size_t verified = 0;  // leading positions that are known to be the LLM's own; 0 = it was not
                              // decoded at all, and tells nothing
   // The logits of its items for the first position; empty where nothing was decoded. Not kept.
-  std::span<const float> first_row = {};
+  std::span<const float> first_row;
 };
 
 // One list's windows. Not thread-safe.
