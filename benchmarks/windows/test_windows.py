@@ -8,6 +8,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
+import pivots
 import windows
 
 
@@ -83,6 +84,29 @@ class Kept(unittest.TestCase):
             options.pool = 15
             with self.assertRaisesRegex(SystemExit, "was made by another command"):
                 windows.rank(options, setting, Path("r"))
+
+
+class Pivots(unittest.TestCase):
+    def test_a_querys_requests_are_joined_in_turn_and_hold_nothing_twice(self):
+        one, other = request("q-s0", 3), request("q-s1", 3)
+        other["candidates"][2] = one["candidates"][2]
+        whole = pivots.join([one, other])
+        self.assertEqual(whole["id"], "q")
+        self.assertEqual([c["id"] for c in whole["candidates"]], ["q-s0-0", "q-s1-0", "q-s0-1", "q-s1-1", "q-s0-2"])
+        self.assertEqual(pivots.relevant(whole), 2)
+
+    def test_every_candidate_is_in_one_window(self):
+        for deal in (pivots.dealt, pivots.neighbours):
+            groups = deal(list(range(80)), 5)
+            self.assertEqual([len(group) for group in groups], [16] * 5)
+            self.assertEqual(sorted(sum(groups, [])), list(range(80)))
+        self.assertEqual(pivots.dealt(list(range(5)), 2), [[0, 2, 4], [1, 3]])
+
+    def test_windows_are_compared_by_the_pivot(self):
+        first, other = {"a": 3.0, "p": 2.0, "b": 1.0}, {"p": 9.0, "c": 10.5, "d": 9.5}
+        less_pivot = lambda row: {id: x - row["p"] for id, x in row.items()}  # noqa: E731
+        self.assertEqual(pivots.order(first, [other], less_pivot), ["c", "a", "d", "p", "b"])
+        self.assertEqual(pivots.order(first, [other], dict)[:2], ["c", "d"])
 
 
 if __name__ == "__main__":
