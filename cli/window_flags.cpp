@@ -24,10 +24,11 @@ void add_window_options(CLI::App& command, WindowFlags& flags) {
         ->group(group);
   };
   command
-      .add_option("--window", flags.choice.size,
-                  "Lists of more than W candidates are ranked in windows of W; without it only "
-                  "lists that don't fit one prompt, in windows of " +
-                      std::to_string(defaults.size))
+      .add_option(
+          "--window", flags.choice.size,
+          "Lists of more than W candidates are ranked in windows of W; without it texts are "
+          "cut to fit one prompt, and only lists that don't fit even so go in windows of " +
+              std::to_string(defaults.size))
       ->check(whole_number(2, kMaxCount))
       ->type_name("W")
       ->group(group);
