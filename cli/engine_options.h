@@ -42,8 +42,8 @@ void settle_parallel(const CLI::App& command, EngineOptions& options);
 
 // --cache-ram; what `options` holds is the default.
 void add_cache_option(CLI::App& command, EngineOptions& options);
-// None with --rpc, where the user named nothing: each copy would be fetched from its machines. To be
-// called when all options are known.
+// None with --rpc, where the user named nothing: each copy would be fetched from its machines. To
+// be called when all options are known.
 void settle_cache(const CLI::App& command, EngineOptions& options);
 
 // What --lora names. kInvalidArgument: a scale that isn't finite.
