@@ -37,8 +37,7 @@ std::optional<Window> CalibratedWindows::next() {
   return give(deal_next());
 }
 
-// In turn: a pivot's logit depends on its company, and so the company is made alike. Windows of
-// neighbours, each worse than the one before, compare worse (docs/long-lists.md).
+// In turn: a pivot's logit depends on its company, and so the company is made alike.
 std::vector<ItemId> CalibratedWindows::deal_next() {
   const std::size_t n_windows = n_comparisons_to_come();
   const std::size_t end = std::min(rest_.size(), n_windows * (size_ - 1));
