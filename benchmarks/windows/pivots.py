@@ -16,6 +16,7 @@ import json
 import math
 import random
 import shlex
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -25,7 +26,7 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 
 from report import page  # noqa: E402
 from report.ranking import ndcg_at  # noqa: E402
-from windows import SEED, lists_of, mean  # noqa: E402
+from windows import SEED, difference, lists_of, mean  # noqa: E402
 
 LEAST_RELEVANT = 3
 Row = dict[str, float]  # logits of a window's candidates by id
@@ -93,6 +94,29 @@ def order(first: Row, others: list[Row], score) -> list[str]:
     return sorted(scores, key=lambda id: -scores[id])
 
 
+SCORES = {
+    "logit": lambda pivot: dict,
+    "log-probability in the window": lambda pivot: log_probabilities,
+    "logit less the pivot's": lambda pivot: lambda row: {id: x - row[pivot] for id, x in row.items()},
+}
+
+
+def windows_of(lists: dict[str, dict], pivots: dict[str, str], deal, size: int) -> dict[str, list[dict]]:
+    """All but the first of each list, the pivot in front."""
+    windows = {}
+    for key, one in lists.items():
+        pivot = next(c for c in one["candidates"] if c["id"] == pivots[key])
+        rest = one["candidates"][size:]
+        for n, group in enumerate(deal(rest, math.ceil(len(rest) / (size - 1)))):
+            windows[f"{key} {n}"] = [pivot, *group]
+    return windows
+
+
+def spread(others: list[Row], pivot: str) -> float:
+    """Standard deviation of the windows' mean logit above the pivot's."""
+    return statistics.pstdev(mean([x - row[pivot] for id, x in row.items() if id != pivot]) for row in others)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--requests", type=Path, required=True, help="training requests, several of a query")
@@ -110,25 +134,19 @@ def main() -> None:
     lists = {str(n): one for n, one in enumerate(lists_of(argparse.Namespace(**{**vars(options), "requests": whole})))}
     firsts = rows(options, "first", {key: one["candidates"][: options.window] for key, one in lists.items()}, lists)
     pivots = {key: sorted(row, key=lambda id: -row[id])[options.window // 2] for key, row in firsts.items()}
+    ndcg = lambda order_of: [ndcg_at(10, order_of(key), one["relevance"]) for key, one in lists.items()]  # noqa: E731
     print("| windows | order by | nDCG@10 |", "|-|-|-|", sep="\n")
+    print(f"| – | as it is | {mean(ndcg(lambda key: [c['id'] for c in lists[key]['candidates']])):.3f} |")
+    by_pivot = {}
     for deal in (neighbours, dealt):
-        windows = {}
-        for key, one in lists.items():
-            pivot = next(c for c in one["candidates"] if c["id"] == pivots[key])
-            rest = one["candidates"][options.window :]
-            for n, group in enumerate(deal(rest, math.ceil(len(rest) / (options.window - 1)))):
-                windows[f"{key} {n}"] = [pivot, *group]
-        told = rows(options, deal.__name__, windows, lists)
-        for name, score in (
-            ("logit", lambda pivot: dict),
-            ("log-probability in the window", lambda pivot: log_probabilities),
-            ("logit less the pivot's", lambda pivot: lambda row: {id: x - row[pivot] for id, x in row.items()}),
-        ):
-            values = []
-            for key, one in lists.items():
-                others = [row for window, row in told.items() if window.split(" ")[0] == key]
-                values.append(ndcg_at(10, order(firsts[key], others, score(pivots[key])), one["relevance"]))
+        told = rows(options, deal.__name__, windows_of(lists, pivots, deal, options.window), lists)
+        others = {key: [row for window, row in told.items() if window.split(" ")[0] == key] for key in lists}
+        for name, score in SCORES.items():
+            values = ndcg(lambda key: order(firsts[key], others[key], score(pivots[key])))
             print(f"| {deal.__name__} | {name} | {mean(values):.3f} |", flush=True)
+        by_pivot[deal] = values
+        print(f"| {deal.__name__} | spread of its windows' means within a list | {mean([spread(others[key], pivots[key]) for key in lists]):.2f} |")
+    print("dealt less neighbours:", difference([a - b for a, b in zip(by_pivot[dealt], by_pivot[neighbours], strict=True)]))
 
 
 if __name__ == "__main__":
