@@ -82,23 +82,27 @@ def neighbours(rest: list[dict], n: int) -> list[list[dict]]:
     return [rest[i * size : (i + 1) * size] for i in range(n)]
 
 
-def log_probabilities(row: Row) -> Row:
+def log_probabilities(row: Row, _pivot: str) -> Row:
     top = max(row.values())
     norm = top + math.log(sum(math.exp(x - top) for x in row.values()))
     return {id: x - norm for id, x in row.items()}
 
 
-def order(first: Row, others: list[Row], score) -> list[str]:
-    """By `score` of each window's row; the pivot by that in the first window."""
-    scores = {id: x for row in others for id, x in score(row).items()} | score(first)
-    return sorted(scores, key=lambda id: -scores[id])
+def less_pivot(row: Row, pivot: str) -> Row:
+    return {id: x - row[pivot] for id, x in row.items()}
 
 
 SCORES = {
-    "logit": lambda pivot: dict,
-    "log-probability in the window": lambda pivot: log_probabilities,
-    "logit less the pivot's": lambda pivot: lambda row: {id: x - row[pivot] for id, x in row.items()},
+    "logit": lambda row, pivot: row,
+    "log-probability in the window": log_probabilities,
+    "logit less the pivot's": less_pivot,
 }
+
+
+def order(first: Row, others: list[Row], pivot: str, score) -> list[str]:
+    """By `score` of each window's row; the pivot by that in the first window."""
+    scores = {id: x for row in others for id, x in score(row, pivot).items()} | score(first, pivot)
+    return sorted(scores, key=lambda id: -scores[id])
 
 
 def windows_of(lists: dict[str, dict], pivots: dict[str, str], deal, size: int) -> dict[str, list[dict]]:
@@ -114,7 +118,7 @@ def windows_of(lists: dict[str, dict], pivots: dict[str, str], deal, size: int) 
 
 def spread(others: list[Row], pivot: str) -> float:
     """Standard deviation of the windows' mean logit above the pivot's."""
-    return statistics.pstdev(mean([x - row[pivot] for id, x in row.items() if id != pivot]) for row in others)
+    return statistics.pstdev(mean([x for id, x in less_pivot(row, pivot).items() if id != pivot]) for row in others)
 
 
 def main() -> None:
@@ -142,7 +146,7 @@ def main() -> None:
         told = rows(options, deal.__name__, windows_of(lists, pivots, deal, options.window), lists)
         others = {key: [row for window, row in told.items() if window.split(" ")[0] == key] for key in lists}
         for name, score in SCORES.items():
-            values = ndcg(lambda key: order(firsts[key], others[key], score(pivots[key])))
+            values = ndcg(lambda key: order(firsts[key], others[key], pivots[key], score))
             print(f"| {deal.__name__} | {name} | {mean(values):.3f} |", flush=True)
         by_pivot[deal] = values
         print(f"| {deal.__name__} | spread of its windows' means within a list | {mean([spread(others[key], pivots[key]) for key in lists]):.2f} |")

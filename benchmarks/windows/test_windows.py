@@ -104,9 +104,8 @@ class Pivots(unittest.TestCase):
 
     def test_windows_are_compared_by_the_pivot(self):
         first, other = {"a": 3.0, "p": 2.0, "b": 1.0}, {"p": 9.0, "c": 10.5, "d": 9.5}
-        less_pivot = lambda row: {id: x - row["p"] for id, x in row.items()}  # noqa: E731
-        self.assertEqual(pivots.order(first, [other], less_pivot), ["c", "a", "d", "p", "b"])
-        self.assertEqual(pivots.order(first, [other], dict)[:2], ["c", "d"])
+        self.assertEqual(pivots.order(first, [other], "p", pivots.less_pivot), ["c", "a", "d", "p", "b"])
+        self.assertEqual(pivots.order(first, [other], "p", pivots.SCORES["logit"])[:2], ["c", "d"])
 
 
 if __name__ == "__main__":

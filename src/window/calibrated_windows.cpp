@@ -2,20 +2,24 @@
 
 #include <algorithm>
 #include <functional>
+#include <iterator>
 #include <utility>
 
 #include "rsd/core/check.h"
 
 namespace rsd {
+namespace {
+
+constexpr float kUnknown = -std::numeric_limits<float>::infinity();
+
+}  // namespace
+
 CalibratedWindows::CalibratedWindows(const Ranking& order, const WindowOptions& options)
     : order_(order.items().begin(), order.items().end()),
       size_(options.size),
       n_above_pivot_(options.pivot.value_or(options.size / 2)),
-      place_(order_.size()),
-      scores_(order_.size(), -std::numeric_limits<float>::infinity()) {
+      scores_(order_.size(), kUnknown) {
   RSD_CHECK(order.size() > size_, "a list longer than a window");
-  for (std::size_t n = 0; n < order_.size(); ++n)
-    place_[order_[n].slot()] = n;
   rest_.assign(order_.begin() + static_cast<std::ptrdiff_t>(size_), order_.end());
 }
 
@@ -50,9 +54,8 @@ std::vector<ItemId> CalibratedWindows::deal_next() {
 }
 
 void CalibratedWindows::absorb(std::size_t number, const RankedWindow& window) {
-  const auto shown = under_way_.extract(number);
-  RSD_CHECK(!shown.empty(), "a window that is under way");
-  const std::span<const ItemId> items = shown.mapped();
+  const auto shown = taken(under_way_, number);
+  const std::span<const ItemId> items = shown;
   if (window.first_row.empty()) {
     RSD_CHECK(window.verified == 0, "the first row of a window that was decoded");
     return take_back(items);
@@ -69,14 +72,19 @@ void CalibratedWindows::score(std::span<const ItemId> items, std::span<const flo
                               float pivot) {
   for (std::size_t n = 0; n < items.size(); ++n)
     scores_[items[n].slot()] = logits[n] - pivot;
-  n_scored_ += items.size();
 }
 
 // There was no time for it, and there may be for another one. The first window is given again.
 void CalibratedWindows::take_back(std::span<const ItemId> items) {
   if (!pivot_) return;
-  rest_.insert(rest_.end(), items.begin() + 1, items.end());
-  std::ranges::sort(rest_, {}, [&](ItemId item) { return place_[item.slot()]; });
+  std::vector<bool> is_left(order_.size(), false);
+  for (const ItemId item : rest_)
+    is_left[item.slot()] = true;
+  for (const ItemId item : items.subspan(1))
+    is_left[item.slot()] = true;
+  rest_.clear();
+  std::ranges::copy_if(order_, std::back_inserter(rest_),
+                       [&](ItemId item) { return is_left[item.slot()]; });
 }
 
 std::size_t CalibratedWindows::n_first_to_come() const {
@@ -110,11 +118,12 @@ Ranking CalibratedWindows::order() const {
 }
 
 std::size_t CalibratedWindows::verified() const {
-  return under_way_.empty() && n_to_come() == 0 ? n_scored_ : 0;
+  return under_way_.empty() && n_to_come() == 0 ? confirmed() : 0;
 }
 
 std::size_t CalibratedWindows::confirmed() const {
-  return n_scored_;
+  const auto n_unknown = std::ranges::count(scores_, kUnknown);
+  return scores_.size() - static_cast<std::size_t>(n_unknown);
 }
 
 }  // namespace rsd

@@ -40,11 +40,9 @@ class CalibratedWindows final : public WindowPlan {
   std::size_t most_windows_ = std::numeric_limits<std::size_t>::max();  // from now on
   std::size_t next_number_ = 0;
   ItemsByWindow under_way_;
-  std::optional<ItemId> pivot_;     // nullopt: the first window has told nothing yet
-  std::vector<std::size_t> place_;  // by item: where it stands in order_
-  std::vector<ItemId> rest_;        // that are still to be compared, in that order
-  std::vector<float> scores_;       // by item: its logit less the pivot's; -inf = not known
-  std::size_t n_scored_ = 0;
+  std::optional<ItemId> pivot_;  // nullopt: the first window has told nothing yet
+  std::vector<ItemId> rest_;     // that are still to be compared, in the list's order
+  std::vector<float> scores_;    // by item: its logit less the pivot's; -inf = not known
 };
 
 }  // namespace rsd

@@ -35,6 +35,12 @@ std::vector<ItemId> in_turn(const ItemsByWindow& orders) {
   return sorted_by(orders, [](double n, double /*size*/) { return n; });
 }
 
+std::vector<ItemId> taken(ItemsByWindow& under_way, std::size_t number) {
+  auto window = under_way.extract(number);
+  RSD_CHECK(!window.empty(), "a window that is under way");
+  return std::move(window.mapped());
+}
+
 std::vector<ItemId> ranked_items(const std::vector<ItemId>& window, const Ranking& ranking) {
   RSD_CHECK(ranking.size() == window.size(), "size of a window's ranking");
   std::vector<ItemId> items;

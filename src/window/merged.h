@@ -19,6 +19,9 @@ std::vector<ItemId> merged(const ItemsByWindow& orders);
 // The first of each order, then the second of each, and so on; ties in the order of the windows.
 std::vector<ItemId> in_turn(const ItemsByWindow& orders);
 
+// Takes a window's items out of those that are under way; it must be one of them.
+std::vector<ItemId> taken(ItemsByWindow& under_way, std::size_t number);
+
 // The items of a window in the order of its ranking.
 std::vector<ItemId> ranked_items(const std::vector<ItemId>& window, const Ranking& ranking);
 

@@ -78,12 +78,11 @@ void SlidingWindows::absorb(std::size_t number, const RankedWindow& window) {
   const std::size_t verified = window.verified;
   const std::size_t pass = number / n_per_pass();
   const Span span = span_of(number % n_per_pass());
-  const auto shown = under_way_.extract(number);
-  RSD_CHECK(!shown.empty(), "a window that is under way");
+  const auto shown = taken(under_way_, number);
   ++passes_[pass].done;
   std::size_t& end = passes_[pass].confirmed_end;
   end = verified == window.ranking.size() ? std::max(end, span.end) : span.begin + verified;
-  std::ranges::copy(ranked_items(shown.mapped(), window.ranking),
+  std::ranges::copy(ranked_items(shown, window.ranking),
                     order_.begin() + static_cast<std::ptrdiff_t>(span.begin));
   const bool is_last_pass = pass + 1 == passes_.size();
   if (span.begin > 0 || !is_last_pass) exact_ = exact_ && verified >= seen_of(number);

@@ -75,9 +75,7 @@ std::size_t TopDown::n_first_wanted() const {
 }
 
 void TopDown::absorb(std::size_t number, const RankedWindow& window) {
-  const auto shown = under_way_.extract(number);
-  RSD_CHECK(!shown.empty(), "a window that is under way");
-  const auto ranked = ranked_items(shown.mapped(), window.ranking);
+  const auto ranked = ranked_items(taken(under_way_, number), window.ranking);
   const std::size_t verified = window.verified;
   switch (stage_) {
     case Stage::kFirst:

@@ -66,9 +66,7 @@ std::optional<Window> Tournament::next() {
 }
 
 void Tournament::absorb(std::size_t number, const RankedWindow& window) {
-  const auto shown = under_way_.extract(number);
-  RSD_CHECK(!shown.empty(), "a window that is under way");
-  Items ranked = ranked_items(shown.mapped(), window.ranking);
+  Items ranked = ranked_items(taken(under_way_, number), window.ranking);
   if (pool_.size() <= size_) {
     pool_ = std::move(ranked);
     confirmed_ = window.verified;
