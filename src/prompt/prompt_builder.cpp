@@ -1,156 +1,17 @@
 #include "rsd/prompt/prompt_builder.h"
 
 #include <algorithm>
+#include <functional>
 #include <string>
 #include <utility>
 
+#include "prompt/cuttable_text.h"
+#include "prompt/prompt_renderer.h"
+#include "prompt/shown_request.h"
 #include "rsd/core/check.h"
-#include "rsd/core/utf8.h"
 
 namespace rsd {
 namespace {
-
-using Kind = TemplatePart::Kind;
-
-// A text that can be cut behind any of its tokens.
-class CuttableText {
- public:
-  CuttableText(const Tokenizer& tokenizer, std::string text) : text_(std::move(text)) {
-    std::size_t bytes = 0;
-    for (const TokenId token : tokenizer.encode_text(text_)) {
-      bytes = std::min(bytes + tokenizer.piece(token).size(), text_.size());
-      ends_.push_back(bytes);
-    }
-  }
-
-  std::size_t n_tokens() const { return ends_.size(); }
-
-  std::string first(std::size_t n_tokens) const {
-    if (n_tokens >= ends_.size()) return text_;
-    std::size_t end = n_tokens == 0 ? 0 : ends_[n_tokens - 1];
-    while (end > 0 && (static_cast<unsigned char>(text_[end]) & 0xC0) == 0x80)
-      --end;
-    return text_.substr(0, end);
-  }
-
- private:
-  std::string text_;
-  std::vector<std::size_t> ends_;  // by token: the byte offset behind it
-};
-
-// What stands around a request's texts.
-struct Surroundings {
-  const PromptTemplate& wording;
-  const ChatFrame& frame;
-  const Identifiers& identifiers;
-};
-
-// One request's prompt in the making.
-class Renderer {
- public:
-  Renderer(const Tokenizer& tokenizer, const Surroundings& surroundings, const Request& request)
-      : tokenizer_(tokenizer),
-        wording_(surroundings.wording),
-        frame_(surroundings.frame),
-        identifiers_(surroundings.identifiers),
-        request_(request),
-        query_(single_line(request.query)) {
-    for (const auto& candidate : request.candidates)
-      texts_.push_back(single_line(candidate.text));
-    const std::size_t first =
-        wording_.history_last == 0 || request.history.size() <= wording_.history_last
-            ? 0
-            : request.history.size() - wording_.history_last;
-    for (std::size_t i = first; i < request.history.size(); ++i) {
-      history_ += fill(wording_.history_item, single_line(request.history[i]));
-    }
-  }
-
-  const std::vector<std::string>& texts() const { return texts_; }
-
-  // The whole prompt, with these candidate texts.
-  std::vector<TokenId> tokens(const std::vector<std::string>& texts) const {
-    std::vector<TokenId> out = frame_.opening;
-    if (!wording_.system.empty()) {
-      append(out, fill(wording_.system, {}));
-      out.insert(out.end(), frame_.between.begin(), frame_.between.end());
-    }
-    std::string pending = fill(wording_.prefix, {});
-    for (std::size_t i = 0; i < texts.size(); ++i) {
-      for (const auto& part : wording_.body) {
-        if (part.kind == Kind::kIdentifier) {
-          // " = {identifier}": the space is inside the identifier's token.
-          const bool spaced = identifiers_.texts[i].front() == ' ';
-          if (spaced && !pending.empty() && pending.back() == ' ') pending.pop_back();
-          append(out, pending);
-          pending.clear();
-          out.emplace_back(identifiers_.tokens[i].value());
-        } else {
-          pending += fill({part}, texts[i]);
-        }
-      }
-    }
-    append(out, pending + fill(wording_.suffix, {}));
-    out.insert(out.end(), frame_.closing.begin(), frame_.closing.end());
-    append(out, wording_.answer);
-    return out;
-  }
-
- private:
-  void append(std::vector<TokenId>& out, const std::string& text) const {
-    if (text.empty()) return;
-    const auto tokens = tokenizer_.encode_text(text);
-    out.insert(out.end(), tokens.begin(), tokens.end());
-  }
-
-  // `item` fills {text} and {title}.
-  std::string fill(const PromptTemplate::Parts& parts, const std::string& item) const {
-    std::string out;
-    for (const auto& part : parts) {
-      switch (part.kind) {
-        case Kind::kLiteral:
-          out += part.literal;
-          break;
-        case Kind::kNum:
-          out += std::to_string(request_.candidates.size());
-          break;
-        case Kind::kQuery:
-          out += query_;
-          break;
-        case Kind::kHistory:
-          out += history_;
-          break;
-        case Kind::kText:
-        case Kind::kTitle:
-          out += item;
-          break;
-        case Kind::kIdentifier:
-          RSD_CHECK(false, "an identifier is a token, not a text");
-      }
-    }
-    return out;
-  }
-
-  const Tokenizer& tokenizer_;
-  const PromptTemplate& wording_;
-  const ChatFrame& frame_;
-  const Identifiers& identifiers_;
-  const Request& request_;
-  std::string query_;
-  std::string history_;
-  std::vector<std::string> texts_;
-};
-
-// A token rarely stands for more than a few bytes. What is far longer than any prompt can be is cut
-// before it is tokenised, so that a huge text costs no more than a long one.
-std::string within_reach(const std::string& text, std::size_t max_tokens) {
-  constexpr std::size_t kGenerousBytesPerToken = 16;
-  std::size_t end = max_tokens * kGenerousBytesPerToken;
-  if (text.size() <= end) return text;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80)
-    --end;
-  return text.substr(0, end);
-}
 
 struct Cut {
   std::vector<std::string> texts;
@@ -173,10 +34,9 @@ struct TokenLimits {
   std::size_t text = 0;
 };
 
-Result<Prompt> fit(const Renderer& renderer, const Tokenizer& tokenizer,
-                   const TokenLimits& limits) {
+Result<Prompt> fit_one_prompt(const PromptRenderer& renderer, const Tokenizer& tokenizer,
+                              const std::vector<std::string>& whole, const TokenLimits& limits) {
   const std::size_t max_prompt_tokens = limits.prompt;
-  const auto& whole = renderer.texts();
   const bool reachable = std::ranges::all_of(whole, [&](const std::string& text) {
     return within_reach(text, max_prompt_tokens).size() == text.size();
   });
@@ -187,7 +47,7 @@ Result<Prompt> fit(const Renderer& renderer, const Tokenizer& tokenizer,
   std::vector<CuttableText> texts;
   std::size_t longest = 1;
   for (const auto& text : whole) {
-    texts.emplace_back(tokenizer, within_reach(text, max_prompt_tokens));
+    texts.emplace_back(tokenizer, std::string(within_reach(text, max_prompt_tokens)));
     longest = std::max(longest, texts.back().n_tokens());
   }
   const auto cut_to = [&](std::size_t limit) {
@@ -222,6 +82,50 @@ Result<Prompt> fit(const Renderer& renderer, const Tokenizer& tokenizer,
   return best;
 }
 
+Error too_few_identifiers(std::size_t n_items, const Identifiers& identifiers) {
+  return {ErrorCode::kUnsupported, "the request has " + std::to_string(n_items) +
+                                       " candidates; this model's tokenizer has " +
+                                       std::to_string(identifiers.size()) +
+                                       " single-token identifiers"};
+}
+
+std::vector<std::string> texts_of(const Request& request) {
+  std::vector<std::string> texts;
+  texts.reserve(request.candidates.size());
+  for (const Candidate& candidate : request.candidates)
+    texts.push_back(candidate.text);
+  return texts;
+}
+
+// In tokens: what prompt and ranking may take, what belongs to no candidate, and what stands around
+// a candidate's text, its place in the ranking included.
+struct Room {
+  std::size_t context = 0;
+  std::size_t frame = 0;
+  std::size_t item = 0;
+};
+
+// So many of the longest candidates fit one prompt, at least 2 if there are 2.
+std::size_t largest_window(const PromptRenderer& renderer, const Request& request,
+                           const Room& room) {
+  const std::size_t n_items = request.candidates.size();
+  std::size_t bytes = 0;
+  for (const Candidate& candidate : request.candidates)
+    bytes += candidate.text.size();
+  // No token is less than a byte: where that fits nothing needs to be tokenised.
+  if (room.frame + n_items * room.item + bytes <= room.context) return n_items;
+  std::vector<std::size_t> sizes;
+  sizes.reserve(n_items);
+  for (const Candidate& candidate : request.candidates)
+    sizes.push_back(renderer.n_item_tokens(candidate.text) + 1);
+  std::ranges::sort(sizes, std::greater());
+  std::size_t sum = room.frame;
+  std::size_t n_fitting = 0;
+  while (n_fitting < n_items && (sum += sizes[n_fitting]) <= room.context)
+    ++n_fitting;
+  return std::max(n_fitting, std::min<std::size_t>(2, n_items));
+}
+
 }  // namespace
 
 PromptBuilder::PromptBuilder(std::shared_ptr<const Tokenizer> tokenizer,
@@ -241,29 +145,61 @@ Result<Prompt> PromptBuilder::build(const Request& request, std::size_t context_
   RSD_CHECK(max_text_tokens != 0U, "texts of no tokens");
   const TaskContext& task = tasks_.at(request.task);
   const std::size_t n_items = request.candidates.size();
-  if (n_items > task.identifiers.size()) {
-    return Error(ErrorCode::kUnsupported, "the request has " + std::to_string(n_items) +
-                                              " candidates; this model's tokenizer has " +
-                                              std::to_string(task.identifiers.size()) +
-                                              " single-token identifiers");
-  }
+  if (n_items > task.identifiers.size()) return too_few_identifiers(n_items, task.identifiers);
   if (context_tokens <= n_items) {
     return Error(ErrorCode::kTooLong, "a context of " + std::to_string(context_tokens) +
                                           " tokens is too small for " + std::to_string(n_items) +
                                           " identifiers");
   }
-  const Renderer renderer(
-      *tokenizer_,
-      {.wording = task.prompt_template, .frame = task.frame, .identifiers = task.identifiers},
-      request);
+  const PromptSurroundings around = surroundings(task);
+  const ShownRequest shown = rsd::shown(request, around, context_tokens);
+  const PromptRenderer renderer(around, shown.request);
   const std::size_t room = context_tokens - n_items;
-  auto prompt =
-      fit(renderer, *tokenizer_, {.prompt = room, .text = max_text_tokens.value_or(room)});
+  auto prompt = fit_one_prompt(renderer, *tokenizer_, texts_of(shown.request),
+                               {.prompt = room, .text = max_text_tokens.value_or(room)});
   if (!prompt) return prompt;
+  prompt->truncated_query = shown.truncated_query;
   prompt->identifiers.assign(
       task.identifiers.tokens.begin(),
       task.identifiers.tokens.begin() + static_cast<std::ptrdiff_t>(n_items));
   return prompt;
+}
+
+Result<FittedRequest> PromptBuilder::fit(const Request& request, const TextLimits& limits) const {
+  RSD_CHECK(limits.max_text_tokens > 0, "texts of no tokens");
+  const TaskContext& task = tasks_.at(request.task);
+  const std::size_t n_items = request.candidates.size();
+  const std::size_t n_least = std::min<std::size_t>(2, n_items);
+  if (task.identifiers.size() < n_least) return too_few_identifiers(n_least, task.identifiers);
+  const PromptSurroundings around = surroundings(task);
+  ShownRequest shown = rsd::shown(request, around, limits.context_tokens);
+  FittedRequest fitted{.request = std::move(shown.request),
+                       .truncated_query = shown.truncated_query};
+  const PromptRenderer renderer(around, fitted.request);
+  const Room room{.context = limits.context_tokens,
+                  .frame = renderer.n_frame_tokens(),
+                  .item = renderer.n_item_tokens("") + 1};
+  if (room.frame + n_least * (room.item + 1) > room.context) {
+    return Error(ErrorCode::kTooLong, "a context of " + std::to_string(room.context) +
+                                          " tokens has no room for " + std::to_string(n_least) +
+                                          " candidates: what stands around their texts takes " +
+                                          std::to_string(room.frame + n_least * room.item));
+  }
+  if (n_items == 0) return fitted;
+  const std::size_t text_limit =
+      std::min(limits.max_text_tokens, (room.context - room.frame) / n_least - room.item);
+  for (Candidate& candidate : fitted.request.candidates)
+    fitted.truncated_candidates += cut_text(candidate.text, *tokenizer_, text_limit) ? 1 : 0;
+  fitted.max_window =
+      std::min(task.identifiers.size(), largest_window(renderer, fitted.request, room));
+  return fitted;
+}
+
+PromptSurroundings PromptBuilder::surroundings(const TaskContext& task) const {
+  return {.tokenizer = *tokenizer_,
+          .wording = task.prompt_template,
+          .frame = task.frame,
+          .identifiers = task.identifiers};
 }
 
 const Identifiers& PromptBuilder::identifiers(Task task) const {

@@ -265,11 +265,122 @@ TEST(PromptBuilderCut, HugeTextsAreCutQuickly) {
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
 }
 
-TEST(PromptBuilderCut, HugeQueryIsTooLong) {
+TEST(PromptBuilderCut, AHugeQueryIsCutToHalfOfTheContext) {
+  const auto tokenizer = spaced_tokenizer();
+  const PromptBuilder builder(tokenizer, short_templates());
+  const Request request = passage_request(std::string(1 << 20, 'x'), {"a", "b"});
+  const auto prompt = builder.build(request, 512);
+  ASSERT_TRUE(prompt);
+  EXPECT_TRUE(prompt->truncated_query);
+  EXPECT_EQ(prompt->truncated_candidates, 0U);
+  const std::string text = tokenizer->text_of(prompt->tokens);
+  EXPECT_EQ(std::ranges::count(text, 'x'), 256);
+  EXPECT_FALSE(builder.build(passage_request(std::string(256, 'x'), {"a"}), 512)->truncated_query);
+}
+
+TEST(PromptBuilderCut, AQueryThatStandsTwiceIsCutToAQuarterEach) {
+  const auto tokenizer = spaced_tokenizer();
+  const PromptBuilder builder(tokenizer, {});
+  const auto prompt = builder.build(passage_request(std::string(5'000, '7'), {"a", "b"}), 800);
+  ASSERT_TRUE(prompt);
+  const std::string text = tokenizer->text_of(prompt->tokens);
+  EXPECT_EQ(std::ranges::count(text, '7'), 400);
+}
+
+// "q{history}\n", a title as "-{title}\n".
+PromptTemplates history_templates() {
+  return templates_of(
+      "task: recommendation\n"
+      "history_item: \"-{title}\\n\"\n"
+      "prefix: \"q{history}\\n\"\n"
+      "body: \"{text} = {identifier}\\n\"\n"
+      "answer: 'R:'\n");
+}
+
+Request history_request(const std::vector<std::string>& titles) {
+  Request request = passage_request("", {"a", "b"});
+  request.task = Task::kRecommendation;
+  request.history = titles;
+  return request;
+}
+
+TEST(PromptBuilderFit, LongTitlesAreCutToOneLimit) {
+  const PromptBuilder builder(spaced_tokenizer(), history_templates());
+  const auto titles = {std::string(60, 'l'), std::string(5, 's'), std::string(4'000'000, 'h')};
+  // 50 tokens for the history: 2 a line, so 44 for the titles: 5, and 19 of each of the others.
+  const auto fitted = builder.fit(history_request(titles), {.context_tokens = 100});
+  ASSERT_TRUE(fitted);
+  EXPECT_TRUE(fitted->truncated_query);
+  EXPECT_THAT(fitted->request.history,
+              ElementsAre(std::string(19, 'l'), "sssss", std::string(19, 'h')));
+}
+
+TEST(PromptBuilderFit, TheOldestTitlesGoWhereTheOthersWouldBeCutToNothing) {
+  const PromptBuilder builder(spaced_tokenizer(), history_templates());
+  std::vector<std::string> titles;
+  for (char c = 'a'; c <= 'j'; ++c)
+    titles.emplace_back(9, c);
+  const auto fitted = builder.fit(history_request(titles), {.context_tokens = 100});
+  ASSERT_TRUE(fitted);  // 50 tokens, 10 for a line with a title of 8
+  EXPECT_TRUE(fitted->truncated_query);
+  EXPECT_THAT(fitted->request.history,
+              ElementsAre(std::string(8, 'f'), std::string(8, 'g'), std::string(8, 'h'),
+                          std::string(8, 'i'), std::string(8, 'j')));
+  const auto whole = builder.fit(history_request(titles), {.context_tokens = 220});
+  ASSERT_TRUE(whole);
+  EXPECT_FALSE(whole->truncated_query);
+  EXPECT_EQ(whole->request.history, titles);
+}
+
+TEST(PromptBuilderFit, ManyShortTitlesStayWhereTheyFit) {
+  const PromptBuilder builder(spaced_tokenizer(), history_templates());
+  const std::vector<std::string> titles(16, "t");  // 3 tokens a line
+  const auto fitted = builder.fit(history_request(titles), {.context_tokens = 100});
+  ASSERT_TRUE(fitted);
+  EXPECT_FALSE(fitted->truncated_query);
+  EXPECT_EQ(fitted->request.history.size(), 16U);
+}
+
+TEST(PromptBuilderFit, AContextWithoutRoomForTwoCandidatesIsTooLong) {
   const PromptBuilder builder(spaced_tokenizer(), short_templates());
-  const auto prompt = builder.build(passage_request(std::string(1 << 20, 'x'), {"a"}), 512);
-  ASSERT_FALSE(prompt);
-  EXPECT_EQ(prompt.error().code(), ErrorCode::kTooLong);
+  const auto request = passage_request("x", {"aaa", "bbb", "ccc"});
+  const std::size_t smallest = n_tokens({1, 1}) + 2;
+  EXPECT_TRUE(builder.fit(request, {.context_tokens = smallest}));
+  const auto fitted = builder.fit(request, {.context_tokens = smallest - 1});
+  ASSERT_FALSE(fitted);
+  EXPECT_EQ(fitted.error().code(), ErrorCode::kTooLong);
+  EXPECT_THAT(fitted.error().message(), HasSubstr("has no room for 2 candidates"));
+}
+
+// Counts the bytes that it is given.
+class CountingTokenizer final : public Tokenizer {
+ public:
+  std::vector<TokenId> encode_text(std::string_view text) const override {
+    n_bytes += text.size();
+    return bytes_->encode_text(text);
+  }
+  std::string piece(TokenId token) const override { return bytes_->piece(token); }
+  ChatFrame chat_frame(bool with_system_text) const override {
+    return bytes_->chat_frame(with_system_text);
+  }
+  mutable std::size_t n_bytes = 0;
+
+ private:
+  std::shared_ptr<const FakeTokenizer> bytes_ = spaced_tokenizer();
+};
+
+TEST(PromptBuilderFit, WhatCanNotFitIsNotTokenised) {
+  const auto tokenizer = std::make_shared<CountingTokenizer>();
+  for (const auto& templates : {short_templates(), history_templates()}) {
+    const PromptBuilder builder(tokenizer, templates);
+    Request request = history_request(std::vector<std::string>(10, std::string(400'000, 'h')));
+    if (templates.for_task(Task::kPassage).name == "test") request.task = Task::kPassage;
+    request.query = std::string(4'000'000, 'x');
+    request.candidates[0].text = std::string(4'000'000, 'y');
+    tokenizer->n_bytes = 0;
+    ASSERT_TRUE(builder.fit(request, {.context_tokens = 1000}));
+    EXPECT_LT(tokenizer->n_bytes, 40'000U) << "a context of 1,000 tokens is 16,000 bytes";
+  }
 }
 
 }  // namespace

@@ -1,0 +1,57 @@
+// A request's tokens, by a template and a chat frame.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "rsd/prompt/identifiers.h"
+#include "rsd/prompt/prompt_template.h"
+#include "rsd/prompt/tokenizer.h"
+#include "rsd/rank/request.h"
+
+namespace rsd {
+
+// What stands around a request's texts, and the tokenizer for all of it. Refers to what it is made
+// of.
+struct PromptSurroundings {
+  const Tokenizer& tokenizer;
+  const PromptTemplate& wording;
+  const ChatFrame& frame;
+  const Identifiers& identifiers;
+
+  // In how many places the query or the history stands.
+  std::size_t n_subjects() const;
+};
+
+// Renders a request whose query, titles and texts are single lines.
+class PromptRenderer {
+ public:
+  // Both outlive it.
+  PromptRenderer(const PromptSurroundings& surroundings, const Request& request);
+
+  // The whole prompt, with these candidate texts.
+  std::vector<TokenId> tokens(const std::vector<std::string>& texts) const;
+  // Tokens of the prompt that belong to no candidate.
+  std::size_t n_frame_tokens() const { return tokens({}).size(); }
+  // Tokens of a candidate with this text by itself. Beside others it may come to fewer, where a
+  // tokenizer joins what stands side by side.
+  std::size_t n_item_tokens(const std::string& text) const;
+
+ private:
+  struct Output {
+    std::vector<TokenId> tokens;
+    std::string pending;  // text that is not tokenised yet
+  };
+
+  void append_item(std::size_t item, const std::string& text, Output& output) const;
+  void flush(Output& output) const;
+  // `item` fills {text} and {title}.
+  std::string fill(const PromptTemplate::Parts& parts, const std::string& item) const;
+
+  const PromptSurroundings& around_;
+  const Request& request_;
+  std::string history_;
+};
+
+}  // namespace rsd
