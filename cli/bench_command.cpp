@@ -20,6 +20,7 @@
 #include "progress.h"
 #include "rsd/data/atomic_file.h"
 #include "rsd/data/request_reader.h"
+#include "rsd/rank/presentation.h"
 
 namespace rsd::cli {
 namespace {
@@ -73,7 +74,7 @@ class BenchRun {
         auto request = reader->next();
         if (!request) return request.error();
         if (!request->has_value()) break;
-        requests.push_back(**std::move(request));
+        requests.push_back(without_blank_candidates(**request));
       }
       if (requests.empty()) return Error(ErrorCode::kInvalidInput, path + " holds no request");
     }

@@ -2,7 +2,6 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <system_error>
 #include <utility>
 
@@ -24,6 +23,20 @@ Result<void> save_conditions(const std::string& path, const Conditions& conditio
   return write_file_atomically(path, Json(conditions).dump(2) + "\n");
 }
 
+std::optional<ChangedCondition> changed_condition(const Conditions& before, const Conditions& now) {
+  Conditions all = now;
+  all.insert(before.begin(), before.end());
+  const auto told = [](const Conditions& conditions, const std::string& key) {
+    const auto found = conditions.find(key);
+    return found != conditions.end() ? found->second : "nothing";
+  };
+  for (const auto& [key, value] : all) {
+    ChangedCondition change{.key = key, .before = told(before, key), .now = told(now, key)};
+    if (change.before != change.now) return change;
+  }
+  return std::nullopt;
+}
+
 Result<std::optional<ChangedCondition>> changed_condition(const std::string& path,
                                                           const Conditions& now) {
   if (!std::filesystem::exists(path)) return std::optional<ChangedCondition>();
@@ -33,21 +46,10 @@ Result<std::optional<ChangedCondition>> changed_condition(const std::string& pat
   if (!then.is_object()) {
     return Error(ErrorCode::kInvalidInput, path + ": this is no JSON object");
   }
-  std::set<std::string> keys;
-  for (const auto& [key, value] : now)
-    keys.insert(key);
+  Conditions before;
   for (const auto& [key, value] : then.items())
-    keys.insert(key);
-  for (const std::string& key : keys) {
-    const auto before = then.find(key);
-    const auto after = now.find(key);
-    const bool told = before != then.end() && before->is_string();
-    ChangedCondition change{.key = key,
-                            .before = told ? before->get<std::string>() : "nothing",
-                            .now = after != now.end() ? after->second : "nothing"};
-    if (change.before != change.now) return std::optional(std::move(change));
-  }
-  return std::optional<ChangedCondition>();
+    if (value.is_string()) before.emplace(key, value.get<std::string>());
+  return changed_condition(before, now);
 }
 
 }  // namespace rsd::cli

@@ -23,8 +23,10 @@ struct ChangedCondition {
   std::string now;
 };
 
-// The first one that is not as it was when they were saved, whichever side tells it; nullopt when
-// all are the same, or none were saved. kInvalidInput: the file holds none; else as read_file.
+// The first one that is not as it was, whichever side tells it; nullopt when all are the same.
+std::optional<ChangedCondition> changed_condition(const Conditions& before, const Conditions& now);
+// The same for those that were saved; nullopt also where none were. kInvalidInput: the file holds
+// none; else as read_file.
 Result<std::optional<ChangedCondition>> changed_condition(const std::string& path,
                                                           const Conditions& now);
 

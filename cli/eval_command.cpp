@@ -21,6 +21,7 @@
 #include "rsd/eval/evaluation.h"
 #include "rsd/eval/report.h"
 #include "rsd/eval/results.h"
+#include "rsd/rank/presentation.h"
 
 namespace rsd::cli {
 namespace {
@@ -158,7 +159,7 @@ class EvalRun {
         continue;
       }
       if (!request->has_value()) break;
-      requests.push_back(**std::move(request));
+      requests.push_back(without_blank_candidates(**request));
     }
     if (!requests.empty()) return {};
     return Error(ErrorCode::kInvalidInput, path + " holds no request that can be ranked");

@@ -22,10 +22,7 @@ class LlmRankingEngine final : public server::RankingEngine {
   std::size_t max_candidates(Task task) const override {
     return std::min(engine_.prompts().identifiers(task).size(), engine_.llm().max_items());
   }
-  Result<Prompt> prompt(const Request& request,
-                        std::optional<std::size_t> max_text_tokens) const override {
-    return engine_.prompts().build(request, context_size(), max_text_tokens);
-  }
+  const PromptBuilder& prompts() const override { return engine_.prompts(); }
   Result<std::shared_ptr<const RankingPolicy>> policy(const std::string& name) const override;
 
   bool has_room(const Prompt& prompt) const override { return engine_.llm().has_room(prompt); }

@@ -16,6 +16,7 @@
 #include "option_checks.h"
 #include "prepared_model.h"
 #include "rsd/data/request_reader.h"
+#include "rsd/rank/presentation.h"
 
 namespace rsd::cli {
 namespace {
@@ -59,12 +60,13 @@ Result<Preparation> preparation_of(const PrepareOptions& options) {
 
 // Where there are none, there is nothing to rank.
 Result<std::vector<Request>> check_requests(const PrepareOptions& options) {
-  if (!options.check_requests.empty()) return read_requests(options.check_requests);
+  std::vector<std::string> files = example_requests();
+  if (!options.check_requests.empty()) files = {options.check_requests};
   std::vector<Request> requests;
-  for (const std::string& path : example_requests()) {
+  for (const std::string& path : files) {
     auto read = read_requests(path);
     if (!read) return read;
-    std::ranges::move(*read, std::back_inserter(requests));
+    std::ranges::transform(*read, std::back_inserter(requests), &without_blank_candidates);
   }
   return requests;
 }

@@ -9,6 +9,7 @@
 #include "option_checks.h"
 #include "output_file.h"
 #include "rsd/data/request_reader.h"
+#include "rsd/rank/presentation.h"
 
 namespace rsd::cli {
 namespace {
@@ -44,6 +45,7 @@ std::string as_json(const Request& request, const Prompt& prompt, const Tokenize
                   {"tokens", std::move(tokens)},
                   {"identifiers", std::move(identifiers)},
                   {"truncated_candidates", prompt.truncated_candidates},
+                  {"truncated_query", prompt.truncated_query},
                   {"text_limit", prompt.text_limit ? Json(*prompt.text_limit) : Json(nullptr)}};
   // A text that was cut may end in the middle of a character.
   return line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -64,7 +66,8 @@ int render(const RenderOptions& options, const CommonOptions& common) {
   auto output = OutputFile::open("");
   if (!output) return fail(output.error());
   const auto tokenizer = engine->llm().tokenizer();
-  for (const auto& request : *requests) {
+  for (const auto& read : *requests) {
+    const Request request = without_blank_candidates(read);
     const auto prompt = engine->prompts().build(request, engine->llm().context_size());
     if (!prompt)
       return fail(prompt.error().within(options.requests + ": request \"" + request.id + "\""));

@@ -29,11 +29,14 @@
 #include "rsd/rank/presentation.h"
 #include "rsd/train/episode.h"
 #include "rsd/window/list_batch.h"
+#include "rsd/window/list_request.h"
 #include "trec_options.h"
 #include "window_flags.h"
 
 namespace rsd::cli {
 namespace {
+
+constexpr std::uint64_t kMaxTextTokens = 1'000'000'000;
 
 struct RankOptions {
   EngineOptions engine;
@@ -47,6 +50,7 @@ struct RankOptions {
   std::string output;
   bool resume = false;
   std::string trace;
+  std::size_t max_text_tokens = kDefaultTextTokens;
 };
 
 std::optional<std::size_t> count_lines(const std::string& path) {
@@ -72,7 +76,7 @@ bool same_file(const std::string& a, const std::string& b) {
 struct TakenIn {
   Request request;
   std::size_t line = 0;
-  bool in_windows = false;
+  std::shared_ptr<const ListRequest> list;
   std::optional<ListBatch::Finished> finished;
 };
 
@@ -89,7 +93,7 @@ class RankRun {
     while (true) {
       progress_->show(n_done());
       take_in();
-      if (batch_->size() == 0) break;
+      if (taken_in_.empty()) break;
       for (auto& finished : batch_->step()) {
         const std::size_t ticket = finished.ticket;
         taken_in_.at(ticket).finished = std::move(finished);
@@ -97,7 +101,9 @@ class RankRun {
       if (auto written = write_finished(); !written) return written.error();
     }
     progress_.reset();
-    return finish();
+    if (!refusal_) return finish();
+    if (n_answered_ == 0 && !kept_.is_interrupted) output_->discard();
+    return *refusal_;
   }
 
  private:
@@ -107,7 +113,8 @@ class RankRun {
   // one that takes long.
   void take_in() {
     constexpr std::size_t kWaitingFactor = 4;
-    while (batch_->has_place() && taken_in_.size() < kWaitingFactor * options_.engine.parallel) {
+    while (!refusal_ && batch_->has_place() &&
+           taken_in_.size() < kWaitingFactor * options_.engine.parallel) {
       if (batch_->size() > 0 && reader_->would_wait()) return;
       auto request = read_next();
       if (!request) return;
@@ -116,7 +123,20 @@ class RankRun {
     }
   }
 
-  // nullopt at the end of the requests.
+  // Is its answer there already? One to another request of that id can't be kept, nor does it go.
+  bool is_kept(const Request& request) {
+    const auto found = kept_.requests.find(request.id);
+    if (found == kept_.requests.end()) return false;
+    if (found->second == content_digest(request)) return true;
+    refusal_ = Error(ErrorCode::kInvalidArgument,
+                     options_.output +
+                         " can't be resumed: it has an answer to another request of "
+                         "this id, or to other texts; choose another --output")
+                   .within(subject(request.id, reader_->line()));
+    return false;
+  }
+
+  // nullopt at the end of the requests, or where one is refused.
   std::optional<Request> read_next() {
     while (true) {
       auto request = reader_->next();
@@ -125,8 +145,10 @@ class RankRun {
         note_failure(request.error());
       } else if (!request->has_value()) {
         return std::nullopt;
-      } else if (kept_.ids.contains((*request)->id)) {
+      } else if (is_kept(**request)) {
         ++n_kept_;
+      } else if (refusal_) {
+        return std::nullopt;
       } else {
         return *std::move(request);
       }
@@ -134,53 +156,42 @@ class RankRun {
     }
   }
 
-  Result<Prompt> prompt_of(const Request& request) const {
-    return engine_->prompts().build(request, engine_->llm().context_size());
-  }
-
   Result<void> start(const Request& request) {
-    const std::size_t n_items = request.candidates.size();
-    const bool is_long = n_items > windows_.size;
-    auto whole = is_long && options_.windows.choice.size
-                     ? Result<std::optional<Prompt>>(std::optional<Prompt>())
-                     : whole_prompt(is_long, prompt_of(request), engine_->llm().max_items());
-    if (!whole) return whole.error();
-    const bool in_windows = !whole->has_value();
-    const auto previous = previous_ ? previous_->draft_for(request) : std::nullopt;
-    const bool begins_with_it = in_windows && previous;
-    auto run = ListRun::create(begins_with_it ? *previous : Ranking::identity(n_items),
-                               list_options(n_items, in_windows, previous), read_at_);
-    if (!run) return run.error();
-    auto prompt = [this, request,
-                   prompt = *std::move(whole)](std::span<const ItemId> items) mutable {
-      if (prompt) return Result<Prompt>(*std::exchange(prompt, std::nullopt));
-      return prompt_of(presented(request, items));
-    };
-    batch_->add(n_tickets_,
-                {.run = *std::move(run), .prompt = std::move(prompt), .arrival = read_at_});
-    taken_in_.emplace(n_tickets_++, TakenIn{.request = request,
-                                            .line = reader_->line(),
-                                            .in_windows = in_windows,
-                                            .finished = std::nullopt});
+    const auto draft = previous_ ? previous_->draft_for(request) : std::nullopt;
+    auto made = ListRequest::create(request, list_settings(),
+                                    {.builder = engine_->prompts(),
+                                     .context_tokens = engine_->llm().context_size(),
+                                     .max_items = engine_->llm().max_items()},
+                                    Clock::now(), draft);
+    if (!made) return made.error();
+    const auto& list = *made;
+    TakenIn taken{
+        .request = request, .line = reader_->line(), .list = list, .finished = std::nullopt};
+    if (list->needs_llm()) {
+      auto run = ListRun::create(list->order(), list->options(), read_at_);
+      if (!run) return run.error();
+      batch_->add(n_tickets_, {.run = *std::move(run),
+                               .prompt = [list](auto items) { return list->prompt(items); },
+                               .arrival = read_at_});
+    } else {
+      taken.finished = {.ticket = n_tickets_, .outcome = list->settled(read_at_, Clock::now())};
+    }
+    taken_in_.emplace(n_tickets_++, std::move(taken));
     return {};
   }
 
-  ListOptions list_options(std::size_t n_items, bool in_windows,
-                           const std::optional<Ranking>& previous) const {
-    ListOptions list{.windows = windows_,
-                     .decoding = decoding_,
-                     .budget = options_.decoder.budget,
-                     .deadline = std::nullopt};
-    if (!in_windows) {
-      list.windows.size = std::max(list.windows.size, n_items);
-      list.decoding.first_proposal = previous;
-    }
+  ListSettings list_settings() const {
+    ListSettings settings{.decoding = decoding_,
+                          .budget = options_.decoder.budget,
+                          .deadline = std::nullopt,
+                          .windows = windows_,
+                          .max_text_tokens = options_.max_text_tokens};
     if (options_.decoder.deadline_ms) {
-      list.deadline =
+      settings.deadline =
           read_at_ + std::chrono::duration_cast<Clock::duration>(
                          std::chrono::duration<double, std::milli>(*options_.decoder.deadline_ms));
     }
-    return list;
+    return settings;
   }
 
   // The answers that are there, up to the first that isn't.
@@ -188,6 +199,7 @@ class RankRun {
     while (!taken_in_.empty() && taken_in_.begin()->second.finished) {
       TakenIn& done = taken_in_.begin()->second;
       Result<ListOutcome>& outcome = done.finished->outcome;
+      if (outcome && done.list->needs_llm()) done.list->complete(*outcome);
       Result<void> written = outcome ? write(done, *outcome) : Result<void>(outcome.error());
       if (output_broken_) return written;
       if (!written) note_failure(written.error().within(subject(done.request.id, done.line)));
@@ -218,9 +230,9 @@ class RankRun {
     format_ = *format;
     auto choice = window_choice(options_.windows);
     if (!choice) return choice.error();
-    auto windows = window_options(*choice, options_.decoder.top_n);
-    if (!windows) return windows.error();
-    windows_ = *windows;
+    windows_ = *choice;
+    if (auto sensible = window_options(windows_, options_.decoder.top_n); !sensible)
+      return sensible.error();
     if (auto sensible = check_outputs(); !sensible) return sensible.error();
     if (auto opened = open_requests(); !opened) return opened.error();
     if (!options_.previous.empty()) {
@@ -235,11 +247,7 @@ class RankRun {
     if (!conditions) return conditions.error();
     conditions_ = *std::move(conditions);
     if (options_.resume) {
-      auto kept = read_kept({.path = options_.output,
-                             .format = format_,
-                             .decoder = options_.decoder.decoder,
-                             .budget = decoding_.budget,
-                             .conditions = conditions_});
+      auto kept = read_kept(options_.output, format_, conditions_);
       if (!kept) return kept.error();
       kept_ = *std::move(kept);
     }
@@ -296,27 +304,24 @@ class RankRun {
     if (decoding_.budget) (*told)["budget"] = std::to_string(*decoding_.budget);
     if (!options_.previous.empty()) (*told)["previous"] = identity_of(options_.previous);
     (*told)["windows"] = told_windows();
+    (*told)["max-tokens-per-doc"] = std::to_string(options_.max_text_tokens);
     if (decoder.top_n) (*told)["top-n"] = std::to_string(*decoder.top_n);
     if (decoder.deadline_ms) (*told)["deadline-ms"] = std::to_string(*decoder.deadline_ms);
     return told;
   }
 
   std::string told_windows() const {
-    std::string size = (options_.windows.choice.size ? "" : "as needed: ") +
-                       std::to_string(windows_.size) + ", " +
-                       std::string(to_string(windows_.method));
-    switch (windows_.method) {
-      case WindowMethod::kSliding:
-        return size + " by " + std::to_string(windows_.stride) + " x " +
-               std::to_string(windows_.passes);
-      case WindowMethod::kTournament:
-        return size + " of " + std::to_string(windows_.advance);
-      case WindowMethod::kTopDown:
-      case WindowMethod::kCalibrated:
-        return size + (windows_.pivot ? " from " + std::to_string(*windows_.pivot) : "") +
-               (windows_.pool ? " of " + std::to_string(*windows_.pool) : "");
-    }
-    return size;
+    std::string told = windows_.method ? std::string(to_string(*windows_.method)) : "as needed";
+    const auto tell = [&](const char* name, const std::optional<std::size_t>& value) {
+      if (value) told += std::string(", ") + name + " " + std::to_string(*value);
+    };
+    tell("size", windows_.size);
+    tell("stride", windows_.stride);
+    tell("passes", windows_.passes);
+    tell("pivot", windows_.pivot);
+    tell("pool", windows_.pool);
+    tell("advance", windows_.advance);
+    return told;
   }
 
   // What the options for output say together.
@@ -349,12 +354,9 @@ class RankRun {
   }
 
   Result<void> open_outputs() {
-    auto output = OutputFile::open(options_.output, kept_.text);
+    auto output = ResumableOutput::open(options_.output, format_, conditions_, kept_);
     if (!output) return output.error();
     output_.emplace(*std::move(output));
-    if (!options_.output.empty()) {
-      if (auto told = write_conditions(options_.output, conditions_); !told) return told;
-    }
     if (options_.trace.empty()) return {};
     auto trace = OutputFile::open(options_.trace, format_trace_header(engine_->llm().model_name()));
     if (!trace) return trace.error();
@@ -370,15 +372,21 @@ class RankRun {
                   .encodings = outcome.encodings,
                   .verified_prefix = outcome.verified_prefix,
                   .tokens_encoded = outcome.tokens_encoded,
-                  .truncated_candidates = done.finished->truncated_candidates,
+                  .truncated_candidates =
+                      done.list->truncated_candidates() + done.finished->truncated_candidates,
+                  .truncated_query = done.list->truncated_query(),
                   .deadline_hit = outcome.deadline_hit,
                   .prefill_ms = outcome.timing.prefill_ms,
                   .decode_ms = outcome.timing.decode_ms,
                   .agent_ms = outcome.timing.agent_ms,
                   .total_ms = outcome.timing.total_ms,
                   .windows = std::nullopt};
-    if (!done.in_windows) return answer;
-    answer.windows = {.count = list.n_windows, .confirmed_prefix = list.confirmed_prefix};
+    if (!done.list->in_windows()) return answer;
+    const WindowOptions& windows = done.list->options().windows;
+    answer.windows = {.count = list.n_windows,
+                      .confirmed_prefix = list.confirmed_prefix,
+                      .size = windows.size,
+                      .method = std::string(to_string(windows.method))};
     return answer;
   }
 
@@ -387,8 +395,8 @@ class RankRun {
     std::string lines;
     for (std::size_t n = 0; n < done.finished->windows.size(); ++n) {
       const ListBatch::Decoded& window = done.finished->windows[n];
-      Request part = presented(done.request, window.items);
-      if (done.in_windows) part.id += "/" + std::to_string(n + 1);
+      Request part = presented(done.list->shown(), window.items);
+      if (done.list->in_windows()) part.id += "/" + std::to_string(n + 1);
       lines += format_trace(trace_of(part, options_.decoder.decoder, window.decoding.history(),
                                      window.outcome.ranking));
     }
@@ -402,7 +410,7 @@ class RankRun {
     if (!text) return text.error();
     // Answers and the bar share a terminal: the bar comes back below them.
     if (output_->to_standard_output() && ::isatty(STDOUT_FILENO)) progress_->clear();
-    auto written = output_->write(*text);
+    auto written = output_->write(request, *text);
     if (written && trace_) {
       written = trace_->write(traces_of(done));
     }
@@ -413,14 +421,14 @@ class RankRun {
   Result<ExitCode> finish() {
     const std::size_t n_good = n_answered_ + n_kept_;
     if (n_good == 0) {
-      if (kept_.ids.empty()) discard();  // else it belongs to requests that we don't see
+      if (kept_.requests.empty())
+        output_->discard();  // else it belongs to requests that we don't see
       if (trace_) trace_->discard();
       if (n_failed_ > 0) return kInvalidInput;
       return Error(ErrorCode::kInvalidInput, reader_->source() + " holds no requests");
     }
     tell_prompt_reuse();
     if (auto done = output_->commit(); !done) return done.error();
-    remove_conditions(options_.output);
     if (trace_) {
       if (auto done = trace_->commit(); !done) return done.error();
     }
@@ -437,11 +445,6 @@ class RankRun {
                  reuse.tokens_reused + reuse.tokens_encoded);
   }
 
-  void discard() {
-    output_->discard();
-    remove_conditions(options_.output);
-  }
-
   const RankOptions& options_;
   const CommonOptions& common_;
   EngineOptions engine_options_;  // with what a remote engine says of its model
@@ -452,10 +455,10 @@ class RankRun {
   std::optional<RequestReader> reader_;
   std::optional<std::size_t> n_requests_;  // nullopt: not known yet
   std::optional<Engine> engine_;
-  std::optional<OutputFile> output_;
+  std::optional<ResumableOutput> output_;
   std::optional<OutputFile> trace_;
   CostModel costs_;
-  WindowOptions windows_;
+  WindowChoice windows_;
   std::optional<ListBatch> batch_;
   Clock::time_point read_at_;
   std::size_t n_tickets_ = 0;
@@ -466,6 +469,7 @@ class RankRun {
   std::size_t n_answered_ = 0;
   std::size_t n_failed_ = 0;
   bool output_broken_ = false;
+  std::optional<Error> refusal_;  // of all that is left
 };
 
 void add_output_options(CLI::App& command, RankOptions& options) {
@@ -511,6 +515,14 @@ void add_rank_command(CLI::App& app, Selected& selected) {
       ->type_name("FILE")
       ->group("Decoding");
   add_window_options(*command, options->windows);
+  command
+      ->add_option("--max-tokens-per-doc", options->max_text_tokens,
+                   "Tokens of a candidate's text that are read, where the context has room for "
+                   "two such texts")
+      ->check(whole_number(1, kMaxTextTokens))
+      ->capture_default_str()
+      ->type_name("N")
+      ->group("Long lists");
   add_engine_options(*command, options->engine);
   options->engine.cache_ram = 16;
   add_cache_option(*command, options->engine);

@@ -3,10 +3,11 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string_view>
-#include <system_error>
+#include <utility>
+#include <vector>
 
-#include "output_file.h"
 #include "rsd/data/atomic_file.h"
+#include "rsd/rank/presentation.h"
 
 namespace rsd::cli {
 namespace {
@@ -30,8 +31,7 @@ std::vector<std::string_view> whole_lines(std::string_view text) {
   return lines;
 }
 
-Result<Kept> keep_jsonl(const std::string& path, std::string_view text, const std::string& decoder,
-                        std::optional<std::size_t> budget) {
+Result<Kept> keep_jsonl(const std::string& path, std::string_view text) {
   Kept kept;
   std::size_t number = 0;
   for (const auto line : whole_lines(text)) {
@@ -41,17 +41,7 @@ Result<Kept> keep_jsonl(const std::string& path, std::string_view text, const st
         !answer.contains("decoder") || !answer.contains("budget")) {
       return no_output(path, number);
     }
-    const Json wanted = budget ? Json(*budget) : Json(nullptr);
-    // Of a list in windows it depends on their number; the conditions tell what was asked for.
-    const bool other_budget = !answer.contains("windows") && answer["budget"] != wanted;
-    if (answer["decoder"] != decoder || other_budget) {
-      return Error(ErrorCode::kInvalidArgument,
-                   path + ":" + std::to_string(number) + ": was made with decoder " +
-                       answer["decoder"].dump() + ", budget " + answer["budget"].dump() +
-                       "; it can't be resumed with decoder \"" + decoder + "\", budget " +
-                       wanted.dump());
-    }
-    kept.ids.insert(answer["id"].get<std::string>());
+    kept.requests.emplace(answer["id"].get<std::string>(), "");
     kept.text += line;
   }
   return kept;
@@ -69,54 +59,145 @@ Result<Kept> keep_trec(const std::string& path, std::string_view text, bool comp
     if (end == std::string_view::npos || end == 0) return no_output(path, number);
     const std::string id(line.substr(0, end));
     if (!complete && id == last) continue;
-    kept.ids.insert(id);
+    kept.requests.emplace(id, "");
     kept.text += line;
   }
   return kept;
 }
 
-std::string conditions_path(const std::string& path) {
-  return OutputFile::partial_path(path) + ".conditions";
+std::string notes_path(const std::string& path) {
+  return path + ".conditions";
 }
 
-// Without conditions it is an older file, or one that was moved here: the answers alone must tell.
-Result<void> check_conditions(const std::string& path, const Conditions& now) {
-  const auto changed = changed_condition(conditions_path(path), now);
-  if (!changed) return changed.error();
-  if (!*changed) return {};
-  const ChangedCondition& change = **changed;
-  return Error(ErrorCode::kInvalidArgument,
-               OutputFile::partial_path(path) + " was made with " + change.key + " \"" +
-                   change.before + "\"; it can't be resumed with \"" + change.now + "\"");
+// A line of the notes: the conditions in the first one, an answered request in the others.
+constexpr const char* kConditions = "conditions";
+constexpr const char* kDigest = "request";
+
+std::string note_of(const std::string& id, const std::string& digest) {
+  return Json{{"id", id}, {kDigest, digest}}.dump() + "\n";
+}
+
+struct Notes {
+  struct Line {
+    std::string text;
+    std::string id;
+    std::string digest;
+  };
+  std::string head;
+  Conditions conditions;
+  std::vector<Line> lines;
+};
+
+// nullopt: there are none.
+Result<std::optional<Notes>> read_notes(const std::string& path) {
+  std::string source = OutputFile::partial_path(notes_path(path));
+  if (!std::filesystem::exists(source)) source = notes_path(path);
+  if (!std::filesystem::exists(source)) return std::optional<Notes>();
+  const auto text = read_file(source);
+  if (!text) return text.error();
+  Notes notes;
+  std::size_t number = 0;
+  for (const auto line : whole_lines(*text)) {
+    const Json note = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+    const auto has_text = [&](const char* key) {
+      return note.is_object() && note.contains(key) && note[key].is_string();
+    };
+    const bool is_first = ++number == 1;
+    if (is_first && note.is_object() && note.contains(kConditions)) {
+      notes.head = line;
+      for (const auto& [key, value] : note[kConditions].items())
+        if (value.is_string()) notes.conditions.emplace(key, value.get<std::string>());
+    } else if (!is_first && has_text("id") && has_text(kDigest)) {
+      notes.lines.push_back({.text = std::string(line),
+                             .id = note["id"].get<std::string>(),
+                             .digest = note[kDigest].get<std::string>()});
+    } else {
+      return Error(ErrorCode::kInvalidInput,
+                   source + ":" + std::to_string(number) + ": this is no note of `rsd rank`");
+    }
+  }
+  return notes.conditions.empty() ? std::nullopt : std::optional(std::move(notes));
+}
+
+// Answers don't tell which model made them, nor from which texts: their notes do.
+Result<void> add_notes(const std::string& path, const std::string& source, const Conditions& now,
+                       Kept& kept) {
+  const auto notes = read_notes(path);
+  if (!notes) return notes.error();
+  if (!*notes) {
+    return Error(ErrorCode::kInvalidArgument,
+                 source + " can't be resumed: " + notes_path(path) +
+                     ", which tells what made it, is missing; choose another --output");
+  }
+  if (const auto change = changed_condition((*notes)->conditions, now)) {
+    return Error(ErrorCode::kInvalidArgument,
+                 source + " was made with " + change->key + " \"" + change->before +
+                     "\"; it can't be resumed with \"" + change->now + "\"");
+  }
+  kept.notes = (*notes)->head;
+  for (const Notes::Line& line : (*notes)->lines) {
+    const auto answered = kept.requests.find(line.id);
+    if (answered == kept.requests.end()) continue;
+    answered->second = line.digest;
+    kept.notes += line.text;
+  }
+  return {};
 }
 
 }  // namespace
 
-Result<void> write_conditions(const std::string& path, const Conditions& conditions) {
-  return save_conditions(conditions_path(path), conditions);
-}
-
-void remove_conditions(const std::string& path) {
-  std::error_code ignored;
-  std::filesystem::remove(conditions_path(path), ignored);
-}
-
-Result<Kept> read_kept(const ResumedOutput& output) {
-  if (output.format == AnswerFormat::kTable) {
+Result<Kept> read_kept(const std::string& path, AnswerFormat format, const Conditions& now) {
+  if (format == AnswerFormat::kTable) {
     return Error(ErrorCode::kInvalidArgument, "--resume works with the formats jsonl and trec");
   }
-  const std::string partial = OutputFile::partial_path(output.path);
-  const bool interrupted = std::filesystem::exists(partial);
-  const std::string& source = interrupted ? partial : output.path;
+  const std::string partial = OutputFile::partial_path(path);
+  const bool is_interrupted = std::filesystem::exists(partial);
+  const std::string& source = is_interrupted ? partial : path;
   if (!std::filesystem::exists(source)) return Kept{};
-  if (interrupted) {
-    if (auto same = check_conditions(output.path, output.conditions); !same) return same.error();
-  }
   const auto text = read_file(source);
   if (!text) return text.error();
-  return output.format == AnswerFormat::kJsonl
-             ? keep_jsonl(source, *text, output.decoder, output.budget)
-             : keep_trec(source, *text, /*complete=*/!interrupted);
+  auto kept = format == AnswerFormat::kJsonl ? keep_jsonl(source, *text)
+                                             : keep_trec(source, *text, !is_interrupted);
+  if (!kept || kept->requests.empty()) return kept;
+  kept->is_interrupted = is_interrupted;
+  if (auto noted = add_notes(path, source, now, *kept); !noted) return noted.error();
+  return kept;
+}
+
+Result<ResumableOutput> ResumableOutput::open(const std::string& path, AnswerFormat format,
+                                              const Conditions& conditions, const Kept& kept) {
+  auto answers = OutputFile::open(path, kept.text);
+  if (!answers) return answers.error();
+  if (path.empty() || format == AnswerFormat::kTable)
+    return ResumableOutput(*std::move(answers), std::nullopt);
+  auto notes = OutputFile::open(notes_path(path), kept.notes);
+  if (!notes) return notes.error();
+  if (kept.notes.empty()) {
+    const std::string head = Json{{kConditions, conditions}}.dump() + "\n";
+    if (auto written = notes->write(head); !written) return written.error();
+  }
+  return ResumableOutput(*std::move(answers), *std::move(notes));
+}
+
+// The note comes first: an answer without one could not be kept.
+Result<void> ResumableOutput::write(const Request& request, std::string_view answer) {
+  if (notes_) {
+    if (auto noted = notes_->write(note_of(request.id, content_digest(request))); !noted)
+      return noted;
+  }
+  return answers_.write(answer);
+}
+
+Result<void> ResumableOutput::commit() {
+  if (notes_) {
+    if (auto done = notes_->commit(); !done) return done;
+  }
+  return answers_.commit();
+}
+
+void ResumableOutput::discard() {
+  answers_.discard();
+  if (notes_) notes_->discard();
 }
 
 }  // namespace rsd::cli

@@ -24,6 +24,7 @@
 #include "rsd/agent/agent_policy.h"
 #include "rsd/data/atomic_file.h"
 #include "rsd/data/request_reader.h"
+#include "rsd/rank/presentation.h"
 #include "rsd/train/augment.h"
 #include "rsd/train/collect.h"
 #include "rsd/train/episode.h"
@@ -130,6 +131,7 @@ class TrainRun {
       std::string set = std::filesystem::path(path).stem().string();
       if (const int n = ++n_of_name[set]; n > 1) set += "#" + std::to_string(n);
       for (Request& request : *requests) {
+        request = without_blank_candidates(request);
         request.id = set + "/" + request.id;  // files may use the same ids
         const std::size_t n = request.candidates.size();
         if (n < kLeastItems || n > kMostItems) {

@@ -26,8 +26,8 @@ void add_window_options(CLI::App& command, WindowFlags& flags) {
   command
       .add_option(
           "--window", flags.choice.size,
-          "Lists of more than W candidates are ranked in windows of W; without it texts are "
-          "cut to fit one prompt, and only lists that don't fit even so go in windows of " +
+          "Lists of more than W candidates are ranked in windows of W; without it only lists whose "
+          "texts don't fit one prompt together, in windows of up to " +
               std::to_string(defaults.size))
       ->check(whole_number(2, kMaxCount))
       ->type_name("W")
@@ -36,9 +36,10 @@ void add_window_options(CLI::App& command, WindowFlags& flags) {
       .add_option("--window-method", flags.method,
                   "sliding (from the end to the front), top-down (all against one of the first "
                   "window), tournament (groups, whose first go on) or calibrated (all beside one "
-                  "of the first window, which makes their scores comparable; one encoding each)")
+                  "of the first window, which makes their scores comparable; one encoding each). "
+                  "Default: sliding where an option of windows is given, and for ar and exact; "
+                  "else calibrated")
       ->check(not_empty())
-      ->capture_default_str()
       ->type_name("NAME")
       ->group(group);
   count("--stride", flags.choice.stride, 1,
@@ -56,9 +57,10 @@ void add_window_options(CLI::App& command, WindowFlags& flags) {
 }
 
 Result<WindowChoice> window_choice(const WindowFlags& flags) {
+  WindowChoice choice = flags.choice;
+  if (flags.method.empty()) return choice;
   const auto method = parse_window_method(flags.method);
   if (!method) return method.error();
-  WindowChoice choice = flags.choice;
   choice.method = *method;
   return choice;
 }

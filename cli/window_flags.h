@@ -11,7 +11,7 @@ namespace rsd::cli {
 
 struct WindowFlags {
   WindowChoice choice;  // without a method
-  std::string method = "sliding";
+  std::string method;   // by name; empty: none is named
 };
 
 void add_window_options(CLI::App& command, WindowFlags& flags);

@@ -99,8 +99,8 @@ Result<DecodingOptions> decoding_options(const RankOptions& options, const RankD
 
 }  // namespace
 
-Result<RankPlan> rank_plan(const RankOptions& options, const RankDefaults& defaults,
-                           const RankingEngine& engine) {
+Result<ListSettings> list_settings(const RankOptions& options, const RankDefaults& defaults,
+                                   const RankingEngine& engine) {
   auto decoding = decoding_options(options, defaults, engine);
   if (!decoding) return decoding.error();
   WindowChoice own{.size = options.window, .stride = options.stride};
@@ -110,15 +110,18 @@ Result<RankPlan> rank_plan(const RankOptions& options, const RankDefaults& defau
     own.method = *method;
   }
   const WindowChoice choice = own.over(defaults.windows);
-  const auto windows = window_options(choice, decoding->top_n);
-  if (!windows) return windows.error();
+  if (const auto sensible = window_options(choice, decoding->top_n); !sensible)
+    return sensible.error();
   // A budget that somebody named is the whole list's, the default one each window's.
   const auto named = options.budget ? options.budget : defaults.decoding.budget;
-  return RankPlan{.list = {.windows = *windows,
-                           .decoding = *std::move(decoding),
-                           .budget = named,
-                           .deadline = std::nullopt},
-                  .always_windows = choice.size.has_value()};
+  return ListSettings{
+      .decoding = *std::move(decoding),
+      .budget = named,
+      .deadline = std::nullopt,
+      .windows = choice,
+      .max_text_tokens = options.max_text_tokens.value_or(kDefaultTextTokens),
+      .long_texts = options.refuse_cut ? LongTexts::kRefuse : LongTexts::kCut,
+  };
 }
 
 }  // namespace rsd::server

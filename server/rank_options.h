@@ -10,7 +10,7 @@
 #include "ranking_engine.h"
 #include "rsd/core/result.h"
 #include "rsd/decode/decoding.h"
-#include "rsd/window/list_run.h"
+#include "rsd/window/list_request.h"
 
 namespace rsd::server {
 
@@ -49,16 +49,9 @@ struct RankDefaults {
   WindowChoice windows;
 };
 
-// How a call's lists are ranked.
-struct RankPlan {
-  ListOptions list;  // without a deadline
-  // Lists of more than a window are ranked in windows, whether or not they fit one prompt.
-  bool always_windows = false;
-};
-
-// kInvalidArgument: no such decoder, draft, policy or window method, or windows as window_options
-// refuses them.
-Result<RankPlan> rank_plan(const RankOptions& options, const RankDefaults& defaults,
-                           const RankingEngine& engine);
+// How a call's lists are ranked, without their deadline. kInvalidArgument: no such decoder, draft,
+// policy or window method, or windows as window_options refuses them.
+Result<ListSettings> list_settings(const RankOptions& options, const RankDefaults& defaults,
+                                   const RankingEngine& engine);
 
 }  // namespace rsd::server

@@ -86,6 +86,7 @@ Answer answer_of(const Ranked& ranked) {
           .verified_prefix = outcome.verified_prefix,
           .tokens_encoded = outcome.tokens_encoded,
           .truncated_candidates = ranked.truncated_candidates,
+          .truncated_query = ranked.truncated_query,
           .deadline_hit = outcome.deadline_hit,
           .prefill_ms = outcome.timing.prefill_ms,
           .decode_ms = outcome.timing.decode_ms,
@@ -94,10 +95,19 @@ Answer answer_of(const Ranked& ranked) {
           .windows = ranked.windows};
 }
 
-OutJson indices(std::span<const ItemId> items) {
+// Rounds are about the candidates that were ranked; they are told by their places in the request.
+OutJson indices(std::span<const ItemId> items, const Ranked& ranked) {
   OutJson list = OutJson::array();
   for (const ItemId item : items)
-    list.push_back(item.value());
+    list.push_back(ranked.items[item.slot()].value());
+  return list;
+}
+
+// A blank candidate has no logit.
+OutJson logits_of(std::span<const float> row, const Ranked& ranked) {
+  OutJson list(ranked.request.candidates.size(), OutJson());
+  for (std::size_t i = 0; i < row.size(); ++i)
+    list[ranked.items[i].slot()] = row[i];
   return list;
 }
 
@@ -109,10 +119,10 @@ OutJson rounds_of(const Ranked& ranked) {
   for (const Round& round : history.rounds()) {
     OutJson logits = OutJson::array();
     for (std::size_t j = 0; j < round.logits.n_rows(); ++j)
-      logits.push_back(round.logits.row(j));
-    OutJson told{{"proposal", indices(round.proposal)},
+      logits.push_back(logits_of(round.logits.row(j), ranked));
+    OutJson told{{"proposal", indices(round.proposal, ranked)},
                  {"accepted", round.accepted},
-                 {"known", indices(history.known().first(round.known))},
+                 {"known", indices(history.known().first(round.known), ranked)},
                  {"logits", std::move(logits)}};
     if (const std::size_t number = list.size(); number < ranked.outcome.round_ms.size())
       told["ms"] = ranked.outcome.round_ms[number];

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "relevance_scores.h"
 #include "rsd/data/answer_writer.h"
@@ -21,6 +22,9 @@ struct Ranked {
   std::string decoder;
   std::optional<std::size_t> budget;
   std::size_t truncated_candidates = 0;
+  bool truncated_query = false;
+  // By index of what was ranked: the index of the request. Blank candidates are not ranked.
+  std::vector<ItemId> items;
   double queue_ms = 0;
   RelevanceScores scores;
 

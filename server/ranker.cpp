@@ -8,12 +8,19 @@
 #include <vector>
 
 #include "rsd/rank/presentation.h"
+#include "rsd/window/list_request.h"
 
 namespace rsd::server {
 namespace {
 
 // What nginx calls it when the client is gone; only the log reads it.
 constexpr int kClientClosedRequest = 499;
+
+Error refusal_in_words(const Error& error, const ListSettings& settings) {
+  const bool is_refused =
+      error.code() == ErrorCode::kTooLong && settings.long_texts == LongTexts::kRefuse;
+  return is_refused ? Error(error.code(), error.message() + "; truncate is false") : error;
+}
 
 Timeliness timeliness(const Call& call, const std::optional<double>& deadline_ms) {
   Timeliness times{.arrival = call.arrival};
@@ -29,23 +36,20 @@ Failure shutting_down() {
   return {.status = 503, .message = "the server is shutting down", .retry_after_s = kSeconds};
 }
 
-void take(Ranked& ranked, JobAnswer answer) {
-  if (ranked.windows) {
-    *ranked.windows = {.count = answer.list.n_windows,
-                       .confirmed_prefix = answer.list.confirmed_prefix};
-  } else if (!answer.windows.empty()) {
-    ranked.decoding = std::move(answer.windows.front().decoding);
-  }
-  ranked.outcome = std::move(answer.list.outcome);
-  ranked.budget = answer.list.budget;
-  ranked.truncated_candidates = answer.truncated_candidates;
-  ranked.queue_ms = answer.queue_ms;
+// A first row of the request, by that of the candidates that were ranked: no blank one comes near.
+std::vector<float> whole_row(const Ranked& ranked, std::span<const float> row) {
+  constexpr float kFarBelow = 30;
+  const std::size_t n_items = ranked.request.candidates.size();
+  std::vector<float> whole(n_items, *std::ranges::min_element(row) - kFarBelow);
+  for (std::size_t i = 0; i < row.size(); ++i)
+    whole[ranked.items[i].slot()] = row[i];
+  return whole;
 }
 
 void add_scores(Ranked& ranked) {
-  std::span<const float> first_row;
+  std::vector<float> first_row;
   if (ranked.decoding && !ranked.decoding->history().rounds().empty())
-    first_row = ranked.decoding->history().rounds().front().logits.row(0);
+    first_row = whole_row(ranked, ranked.decoding->history().rounds().front().logits.row(0));
   ranked.scores = relevance_scores(ranked.outcome.ranking, first_row);
 }
 
@@ -54,6 +58,7 @@ void add_scores(Ranked& ranked) {
 // A request on its way: settled without the LLM, or to be decoded.
 struct Ranker::Prepared {
   Ranked ranked;
+  std::shared_ptr<const ListRequest> list;
   std::optional<Failure> failure;
   std::optional<JobRequest> job;  // until it is submitted
   bool waits = false;             // for the scheduler
@@ -72,18 +77,19 @@ Ranker::~Ranker() = default;
 std::variant<std::vector<RankEnd>, Failure> Ranker::rank(std::vector<Request> requests,
                                                          const RankOptions& options,
                                                          const Call& call) {
-  const auto plan = rank_plan(options, defaults_, *engine_);
-  if (!plan) return failure_of(plan.error());
+  auto settings = list_settings(options, defaults_, *engine_);
+  if (!settings) return failure_of(settings.error());
   const auto n_jobs = static_cast<std::size_t>(std::ranges::count_if(
-      requests, [](const Request& request) { return request.candidates.size() > 1; }));
+      requests, [](const Request& request) { return items_with_text(request).size() > 1; }));
   // Prompts take time, which a server that is full doesn't have.
   if (const auto why = scheduler_->refusal_of(n_jobs)) return refused(*why);
   const Timeliness times =
       timeliness(call, options.deadline_ms ? options.deadline_ms : defaults_.deadline_ms);
+  settings->deadline = times.deadline;
   std::vector<Prepared> prepared;
   prepared.reserve(requests.size());
   for (Request& request : requests)
-    prepared.push_back(prepare(std::move(request), options, *plan, times));
+    prepared.push_back(prepare(std::move(request), *settings, times));
   if (auto refusal = submit(prepared, times)) return *std::move(refusal);
   std::vector<RankEnd> ends;
   ends.reserve(prepared.size());
@@ -98,57 +104,58 @@ std::variant<std::vector<RankEnd>, Failure> Ranker::rank(std::vector<Request> re
   return ends;
 }
 
-Result<Prompt> Ranker::prompt_of(const Request& request, const RankOptions& options) const {
-  auto prompt = engine_->prompt(request, options.max_text_tokens);
-  if (!prompt || !options.refuse_cut || prompt->truncated_candidates == 0) return prompt;
-  return Error(ErrorCode::kTooLong, std::to_string(prompt->truncated_candidates) +
-                                        " texts had to be cut to fit the context of " +
-                                        std::to_string(engine_->context_size()) +
-                                        " tokens; truncate is false");
-}
-
-Ranker::Prepared Ranker::prepare(Request request, const RankOptions& options, const RankPlan& plan,
+Ranker::Prepared Ranker::prepare(Request request, const ListSettings& settings,
                                  const Timeliness& times) const {
-  const std::size_t n_items = request.candidates.size();
   Prepared prepared;
   Ranked& ranked = prepared.ranked;
+  const auto now = Clock::now();
+  auto made = ListRequest::create(request, settings,
+                                  {.builder = engine_->prompts(),
+                                   .context_tokens = engine_->context_size(),
+                                   .max_items = engine_->max_candidates(request.task)},
+                                  now);
   ranked.request = std::move(request);
-  ranked.decoder = to_string(plan.list.decoding.decoder);
-  ranked.budget = plan.list.decoding.budget;
-  if (n_items == 1) {
-    ranked.outcome.ranking = Ranking::identity(1);
-    ranked.outcome.verified_prefix = 1;
+  ranked.decoder = to_string(settings.decoding.decoder);
+  if (!made) {
+    prepared.failure = failure_of(refusal_in_words(made.error(), settings));
     return prepared;
   }
-  if (const auto now = Clock::now(); times.deadline && now >= *times.deadline) {
-    ranked.outcome.ranking = Ranking::identity(n_items);
-    ranked.outcome.deadline_hit = true;
-    ranked.outcome.timing.total_ms = ms_between(*times.arrival, now);
-    return prepared;
-  }
-  const bool is_long = n_items > plan.list.windows.size;
-  auto whole = is_long && plan.always_windows
-                   ? Result<std::optional<Prompt>>(std::optional<Prompt>())
-                   : whole_prompt(is_long, prompt_of(ranked.request, options),
-                                  engine_->max_candidates(ranked.request.task));
-  if (!whole) {
-    prepared.failure = failure_of(whole.error());
-    return prepared;
-  }
-  prepared.job = JobRequest{.n_items = n_items, .list = plan.list, .prompt = {}, .times = {}};
-  if (whole->has_value()) {
-    prepared.job->list.windows.size = std::max(plan.list.windows.size, n_items);
-    prepared.job->prompt = [prompt = **std::move(whole)](std::span<const ItemId>) mutable {
-      return Result<Prompt>(std::move(prompt));
-    };
+  const auto& list = prepared.list = *std::move(made);
+  ranked.items = {list->items().begin(), list->items().end()};
+  ranked.truncated_candidates = list->truncated_candidates();
+  ranked.truncated_query = list->truncated_query();
+  if (!list->needs_llm()) {
+    take(prepared, list->settled(*times.arrival, now));
   } else {
-    ranked.windows = Answer::Windows();
-    // The engine's thread asks for prompts that depend on others' rankings.
-    prepared.job->prompt = [this, list = ranked.request, options](std::span<const ItemId> items) {
-      return prompt_of(presented(list, items), options);
-    };
+    prepared.job = JobRequest{.n_items = ranked.items.size(),
+                              .list = list->options(),
+                              .prompt = [list](auto items) { return list->prompt(items); },
+                              .times = {}};
   }
   return prepared;
+}
+
+void Ranker::take(Prepared& prepared, ListOutcome outcome) {
+  Ranked& ranked = prepared.ranked;
+  ranked.budget = outcome.budget;
+  if (prepared.list->in_windows()) {
+    const WindowOptions& windows = prepared.list->options().windows;
+    ranked.windows = {.count = outcome.n_windows,
+                      .confirmed_prefix = outcome.confirmed_prefix,
+                      .size = windows.size,
+                      .method = std::string(to_string(windows.method))};
+  }
+  ranked.outcome = std::move(outcome.outcome);
+}
+
+void Ranker::take(Prepared& prepared, JobAnswer answer) {
+  Ranked& ranked = prepared.ranked;
+  prepared.list->complete(answer.list);
+  ranked.truncated_candidates += answer.truncated_candidates;
+  ranked.queue_ms = answer.queue_ms;
+  if (!prepared.list->in_windows() && !answer.windows.empty())
+    ranked.decoding = std::move(answer.windows.front().decoding);
+  take(prepared, std::move(answer.list));
 }
 
 std::optional<Failure> Ranker::submit(std::vector<Prepared>& prepared, const Timeliness& times) {
@@ -178,7 +185,7 @@ RankEnd Ranker::await(Prepared& prepared, const Call& call) {
     if (std::holds_alternative<ShutDown>(end)) return shutting_down();
     if (std::holds_alternative<HungUp>(end))
       return Failure{.status = kClientClosedRequest, .message = "the client hung up"};
-    take(ranked, std::get<JobAnswer>(std::move(end)));
+    take(prepared, std::get<JobAnswer>(std::move(end)));
   } else {
     metrics_.observe_answer(ranked.outcome);
   }

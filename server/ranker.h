@@ -39,9 +39,9 @@ class Ranker {
  private:
   struct Prepared;
 
-  Prepared prepare(Request request, const RankOptions& options, const RankPlan& plan,
-                   const Timeliness& times) const;
-  Result<Prompt> prompt_of(const Request& request, const RankOptions& options) const;
+  Prepared prepare(Request request, const ListSettings& settings, const Timeliness& times) const;
+  static void take(Prepared& prepared, ListOutcome outcome);
+  static void take(Prepared& prepared, JobAnswer answer);
   std::optional<Failure> submit(std::vector<Prepared>& prepared, const Timeliness& times);
   RankEnd await(Prepared& prepared, const Call& call);
   Failure refused(Refusal why);

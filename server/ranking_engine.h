@@ -37,9 +37,8 @@ class RankingEngine {
   virtual std::size_t context_size() const = 0;
   // Candidates that a prompt can have: the model's single-token identifiers.
   virtual std::size_t max_candidates(Task task) const = 0;
-  // As PromptBuilder::build.
-  virtual Result<Prompt> prompt(const Request& request,
-                                std::optional<std::size_t> max_text_tokens) const = 0;
+  // Makes its prompts; the same one as long as the engine lives.
+  virtual const PromptBuilder& prompts() const = 0;
   // The policy of that name; the default one for an empty name. kInvalidArgument: there is none.
   virtual Result<std::shared_ptr<const RankingPolicy>> policy(const std::string& name) const = 0;
 

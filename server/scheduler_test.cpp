@@ -28,7 +28,7 @@ class SchedulerTest : public testing::Test {
   JobRequest request(const std::string& query, Timeliness times = {}) const {
     Request asked{.query = query};
     asked.candidates.resize(kItems, {.id = "", .text = "text", .first_stage_score = std::nullopt});
-    const Prompt prompt = *engine_.prompt(asked, std::nullopt);
+    const Prompt prompt = *engine_.prompts().build(asked, SyntheticEngine::kContext);
     return {.n_items = kItems,
             .list = {.windows = {},
                      .decoding = {.decoder = DecoderKind::kExact, .policy = blend_policy()},

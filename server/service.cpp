@@ -31,6 +31,9 @@ void tell_in_headers(const Ranked& ranked, Reply& reply) {
   reply.headers.emplace_back("X-RSD-Verified-Prefix", std::to_string(outcome.verified_prefix));
   reply.headers.emplace_back("X-RSD-Deadline-Hit", outcome.deadline_hit ? "true" : "false");
   reply.headers.emplace_back("X-RSD-Truncated", std::to_string(ranked.truncated_candidates));
+  if (ranked.truncated_query) reply.headers.emplace_back("X-RSD-Query-Truncated", "true");
+  if (ranked.windows)
+    reply.headers.emplace_back("X-RSD-Windows", std::to_string(ranked.windows->count));
 }
 
 // In place of an item's answer.

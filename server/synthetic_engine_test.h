@@ -8,11 +8,13 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "ranking_engine.h"
 #include "rsd/decode/policies.h"
+#include "support/fake_tokenizer.h"
 #include "support/synthetic_scorer.h"
 
 namespace rsd::server {
@@ -61,7 +63,9 @@ class SyntheticEngine final : public RankingEngine, public BatchScorer {
   static constexpr std::size_t kMaxCandidates = 40;
   static constexpr std::size_t kContext = 4000;
 
-  explicit SyntheticEngine(Gate& gate) : gate_(gate) {}
+  explicit SyntheticEngine(Gate& gate) : gate_(gate) {
+    tokenizer_->n_calls = 0;  // the search for identifiers is no request's
+  }
 
   // The logits depend on the query and the number of candidates only.
   static SyntheticOptions options(const std::string& query, std::size_t n_items) {
@@ -71,33 +75,17 @@ class SyntheticEngine final : public RankingEngine, public BatchScorer {
   std::string model_name() const override { return "synthetic"; }
   std::size_t context_size() const override { return kContext; }
   std::size_t max_candidates(Task /*task*/) const override { return kMaxCandidates; }
-  Result<Prompt> prompt(const Request& request,
-                        std::optional<std::size_t> max_text_tokens) const override {
-    ++n_prompts;
-    const std::size_t n_items = request.candidates.size();
-    if (n_items > kMaxCandidates) return Error(ErrorCode::kUnsupported, "too many candidates");
-    Prompt prompt;
-    prompt.tokens.emplace_back(static_cast<int>(options(request.query, n_items).seed));
-    for (const Candidate& candidate : request.candidates) {
-      const std::size_t limit = max_text_tokens.value_or(kContext);
-      if (candidate.text.size() > limit) ++prompt.truncated_candidates;
-      prompt.tokens.resize(prompt.tokens.size() + std::min(limit, candidate.text.size()));
-    }
-    if (prompt.tokens.size() > kContext)
-      return Error(ErrorCode::kTooLong, "the prompt is too long");
-    prompt.identifiers.resize(n_items);
-    return prompt;
-  }
+  const PromptBuilder& prompts() const override { return prompts_; }
+  std::size_t n_tokenised() const { return tokenizer_->n_calls; }
   Result<std::shared_ptr<const RankingPolicy>> policy(const std::string& name) const override {
     return policy_by_name(name.empty() ? kDefaultPolicy : name);
   }
 
   bool has_room(const Prompt& /*prompt*/) const override { return true; }
   Result<std::unique_ptr<PositionScorer>> open(Prompt prompt) override {
-    return std::unique_ptr<PositionScorer>(std::make_unique<SyntheticScorer>(
-        SyntheticOptions{.seed = static_cast<std::uint64_t>(prompt.tokens.front().value()),
-                         .n_items = prompt.identifiers.size(),
-                         .failing_encoding = failing_encoding}));
+    SyntheticOptions made_up = options(query_of(prompt), prompt.identifiers.size());
+    made_up.failing_encoding = failing_encoding;
+    return std::unique_ptr<PositionScorer>(std::make_unique<SyntheticScorer>(made_up));
   }
   BatchScorer& llm() override { return *this; }
   PromptFigures prompt_figures() const override { return {.n_prompts = 7}; }
@@ -122,10 +110,44 @@ class SyntheticEngine final : public RankingEngine, public BatchScorer {
   }
 
   std::optional<std::size_t> failing_encoding;
-  mutable std::atomic<std::size_t> n_prompts{0};  // that were built
 
  private:
+  // A byte a token; counts what it is given.
+  struct CountingTokenizer final : Tokenizer {
+    FakeTokenizer bytes{identifier_singles()};
+    mutable std::atomic<std::size_t> n_calls{0};
+
+    std::vector<TokenId> encode_text(std::string_view text) const override {
+      ++n_calls;
+      return bytes.encode_text(text);
+    }
+    std::string piece(TokenId token) const override { return bytes.piece(token); }
+    ChatFrame chat_frame(bool with_system_text) const override {
+      return bytes.chat_frame(with_system_text);
+    }
+  };
+
+  static std::vector<std::string> identifier_singles() {
+    std::vector<std::string> singles;
+    for (char letter = 'A'; letter <= 'Z'; ++letter) {
+      singles.push_back({' ', letter});
+      singles.push_back({' ', static_cast<char>(letter + ('a' - 'A'))});
+    }
+    return singles;
+  }
+
+  // What stands behind "Query: " for the first time; a history has none.
+  std::string query_of(const Prompt& prompt) const {
+    const std::string text = tokenizer_->bytes.text_of(prompt.tokens);
+    const std::string mark = "Query: ";
+    const std::size_t at = text.find(mark);
+    if (at == std::string::npos) return {};
+    return text.substr(at + mark.size(), text.find('\n', at) - at - mark.size());
+  }
+
   Gate& gate_;
+  std::shared_ptr<CountingTokenizer> tokenizer_ = std::make_shared<CountingTokenizer>();
+  PromptBuilder prompts_{tokenizer_, PromptTemplates(), kMaxCandidates};
 };
 
 }  // namespace rsd::server

@@ -90,18 +90,20 @@ std::string summary(const Answer& answer) {
       answer.budget ? " (budget " + std::to_string(*answer.budget) + ")" : "";
   const std::string cut =
       answer.truncated_candidates > 0 ? count(answer.truncated_candidates, "text") : "no text";
-  const std::string windows = answer.windows
-                                  ? count(answer.windows->count, "window") + ", the first " +
-                                        std::to_string(answer.windows->confirmed_prefix) +
-                                        " confirmed in theirs, "
-                                  : "";
+  const std::string windows =
+      answer.windows ? count(answer.windows->count, "window") + " of up to " +
+                           std::to_string(answer.windows->size) + " (" + answer.windows->method +
+                           "), the first " + std::to_string(answer.windows->confirmed_prefix) +
+                           " confirmed in theirs, "
+                     : "";
   return shorten(answer.decoder, kMaxIdColumns) + budget + ": " + windows +
          count(answer.encodings, "encoding") + ", " + count(answer.tokens_encoded, "token") + ", " +
          std::to_string(answer.verified_prefix) + " of " + std::to_string(answer.ranking.size()) +
-         " verified, " + cut + " cut, " + (answer.deadline_hit ? "deadline hit, " : "") +
-         fixed_decimals(answer.total_ms, 1) + " ms (prefill " +
-         fixed_decimals(answer.prefill_ms, 1) + ", decode " + fixed_decimals(answer.decode_ms, 1) +
-         ", agent " + fixed_decimals(answer.agent_ms, 1) + ")\n";
+         " verified, " + cut + " cut, " + (answer.truncated_query ? "the query cut, " : "") +
+         (answer.deadline_hit ? "deadline hit, " : "") + fixed_decimals(answer.total_ms, 1) +
+         " ms (prefill " + fixed_decimals(answer.prefill_ms, 1) + ", decode " +
+         fixed_decimals(answer.decode_ms, 1) + ", agent " + fixed_decimals(answer.agent_ms, 1) +
+         ")\n";
 }
 
 }  // namespace

@@ -56,10 +56,13 @@ Result<std::string> format_jsonl(const Request& request, const Answer& answer) {
                  {"agent", rounded_ms(answer.agent_ms)},
                  {"total", rounded_ms(answer.total_ms)}}},
                {"truncated_candidates", answer.truncated_candidates},
+               {"truncated_query", answer.truncated_query},
                {"deadline_hit", answer.deadline_hit}};
   if (answer.windows) {
     line["windows"] = {{"count", answer.windows->count},
-                       {"confirmed_prefix", answer.windows->confirmed_prefix}};
+                       {"confirmed_prefix", answer.windows->confirmed_prefix},
+                       {"size", answer.windows->size},
+                       {"method", answer.windows->method}};
   }
   return line.dump() + "\n";
 }

@@ -6,6 +6,8 @@
 #include <numeric>
 #include <utility>
 
+#include "rsd/core/utf8.h"
+
 namespace rsd {
 namespace {
 
@@ -92,8 +94,21 @@ Request presented(const Request& request, std::span<const ItemId> order) {
   return shown;
 }
 
-std::string request_digest(const Request& request) {
-  Digest digest;
+std::vector<ItemId> items_with_text(const Request& request) {
+  std::vector<ItemId> items;
+  for (std::size_t i = 0; i < request.candidates.size(); ++i)
+    if (!single_line(request.candidates[i].text).empty()) items.emplace_back(i);
+  return items;
+}
+
+Request without_blank_candidates(const Request& request) {
+  const auto items = items_with_text(request);
+  return items.size() == request.candidates.size() ? request : presented(request, items);
+}
+
+namespace {
+
+void add_content(Digest& digest, const Request& request) {
   digest.add_text(request.id);
   digest.add_number(static_cast<std::uint64_t>(request.task));
   digest.add_text(request.query);
@@ -105,13 +120,30 @@ std::string request_digest(const Request& request) {
     digest.add_text(candidate.id);
     digest.add_text(candidate.text);
   }
+}
+
+std::string hex_of(const Digest& digest) {
+  std::array<char, 16> hex;
+  const auto end = std::to_chars(hex.data(), hex.data() + hex.size(), digest.value(), 16);
+  return {hex.data(), end.ptr};
+}
+
+}  // namespace
+
+std::string request_digest(const Request& request) {
+  Digest digest;
+  add_content(digest, request);
   for (const auto& [id, grade] : request.relevance) {
     digest.add_text(id);
     digest.add_number(static_cast<std::uint64_t>(grade));
   }
-  std::array<char, 16> hex;
-  const auto end = std::to_chars(hex.data(), hex.data() + hex.size(), digest.value(), 16);
-  return {hex.data(), end.ptr};
+  return hex_of(digest);
+}
+
+std::string content_digest(const Request& request) {
+  Digest digest;
+  add_content(digest, request);
+  return hex_of(digest);
 }
 
 }  // namespace rsd

@@ -8,16 +8,6 @@
 
 namespace rsd {
 
-Result<std::optional<Prompt>> whole_prompt(bool is_long, Result<Prompt> built,
-                                           std::size_t max_items) {
-  if (built && is_long && built->identifiers.size() > max_items) return std::optional<Prompt>();
-  if (built) return std::optional(*std::move(built));
-  const ErrorCode code = built.error().code();
-  const bool has_no_room = code == ErrorCode::kTooLong || code == ErrorCode::kUnsupported;
-  if (is_long && has_no_room) return std::optional<Prompt>();
-  return built.error();
-}
-
 struct ListBatch::Entry {
   std::size_t ticket;
   List list;

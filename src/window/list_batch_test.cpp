@@ -93,13 +93,6 @@ std::vector<int> first_ten(const Ranking& ranking) {
   return items;
 }
 
-TEST(WholePrompt, ThereIsNoneWhereTheEngineTakesFewerCandidates) {
-  const Prompt built{.tokens = {}, .identifiers = std::vector<IdentifierToken>(30)};
-  EXPECT_TRUE(whole_prompt(true, built, 30)->has_value());
-  EXPECT_FALSE(whole_prompt(true, built, 29)->has_value());
-  EXPECT_TRUE(whole_prompt(false, built, 29)->has_value()) << "no window is smaller";
-}
-
 TEST(ListBatch, BringsTheBestOfALongListToTheFrontWhateverTheMethod) {
   for (const auto method : {WindowMethod::kSliding, WindowMethod::kTopDown,
                             WindowMethod::kTournament, WindowMethod::kCalibrated}) {

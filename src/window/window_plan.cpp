@@ -87,9 +87,8 @@ Result<void> check(const WindowOptions& options) {
 WindowChoice WindowChoice::over(const WindowChoice& other) const {
   WindowChoice both = *this;
   if (!both.size) both.size = other.size;
-  const auto other_method = other.method.value_or(WindowMethod::kSliding);
-  if (both.method.value_or(other_method) != other_method) return both;
-  both.method = other_method;
+  if (both.method && *both.method != other.method.value_or(WindowMethod::kSliding)) return both;
+  if (!both.method) both.method = other.method;
   if (!both.stride && !size) both.stride = other.stride;
   if (!both.passes) both.passes = other.passes;
   if (!both.pivot && !size) both.pivot = other.pivot;

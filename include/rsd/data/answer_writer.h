@@ -20,7 +20,8 @@ struct Answer {
   std::size_t encodings = 0;
   std::size_t verified_prefix = 0;
   std::size_t tokens_encoded = 0;
-  std::size_t truncated_candidates = 0;  // texts that were cut to fit, counted in each window
+  std::size_t truncated_candidates = 0;  // texts that were cut to fit
+  bool truncated_query = false;          // the query was, or the history
   bool deadline_hit = false;
   double prefill_ms = 0;
   double decode_ms = 0;
@@ -30,6 +31,8 @@ struct Answer {
   struct Windows {
     std::size_t count = 0;
     std::size_t confirmed_prefix = 0;
+    std::size_t size = 0;  // candidates of a window, at most
+    std::string method;    // WindowMethod's name
   };
   std::optional<Windows> windows;
 };
@@ -45,7 +48,8 @@ Result<AnswerFormat> parse_answer_format(std::string_view name);
 // probabilities.
 //   kJsonl  one object: id, ranking, scores, decoder, budget, encodings, verified_prefix,
 //           tokens_encoded, timing_ms {prefill, decode, agent, total}, truncated_candidates,
-//           deadline_hit; of a list ranked in windows also windows {count, confirmed_prefix}
+//           truncated_query, deadline_hit; of a list ranked in windows also windows {count,
+//           confirmed_prefix, size, method}
 //   kTrec   a line a candidate: qid Q0 docid rank score tag. `tag` is the run's name, used by this
 //           format only; kInvalidArgument when it is empty or has white space
 //   kTable  for people, about 100 columns wide, followed by a blank line

@@ -29,7 +29,15 @@ std::vector<std::size_t> presentation_order(const Request& request,
 Request presented(const Request& request, const std::vector<std::size_t>& order);
 Request presented(const Request& request, std::span<const ItemId> order);
 
+// The candidates that have something to read: the others are ranked last, whatever ranks. In the
+// request's order.
+std::vector<ItemId> items_with_text(const Request& request);
+// The request without its blank candidates, for what compares rankings of an LLM.
+Request without_blank_candidates(const Request& request);
+
 // Of everything that a record depends on: id, texts, and the labels in force.
 std::string request_digest(const Request& request);
+// Of what is ranked alone, without the labels.
+std::string content_digest(const Request& request);
 
 }  // namespace rsd

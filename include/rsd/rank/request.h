@@ -14,7 +14,7 @@ enum class Task { kPassage, kRecommendation };
 
 struct Candidate {
   std::string id;                           // unique within the request
-  std::string text;                         // UTF-8, not empty
+  std::string text;                         // UTF-8; blank ones are ranked last
   std::optional<double> first_stage_score;  // of the retriever, where the request tells it
 };
 

@@ -22,12 +22,6 @@ struct ScorerOpener {
   std::size_t parallel = 1;  // windows at a time, at least 1
 };
 
-// One prompt for all of a list, `built` for it, or none where there can't be one: a list that
-// `is_long`, more than a window, goes without where it has too many tokens or candidates, or more
-// than the `max_items` of its engine. Other errors stay.
-Result<std::optional<Prompt>> whole_prompt(bool is_long, Result<Prompt> built,
-                                           std::size_t max_items);
-
 // A BatchRun of lists: in each step, one pass of the LLM over the windows under way, of whatever
 // list. Windows of one list that don't depend on each other are under way together. Who is due
 // first (Timeliness) gets its windows first. Not thread-safe.

@@ -60,7 +60,8 @@ struct WindowOptions {
 // kInvalidArgument for options out of range.
 Result<void> check(const WindowOptions& options);
 
-// What a user may say of it; the rest follows.
+// What a user may say of it; the rest follows. Where nothing is said and a list has to go in
+// windows all the same, ListRequest chooses the method.
 struct WindowChoice {
   std::optional<WindowMethod> method;  // sliding
   std::optional<std::size_t> size;     // 20

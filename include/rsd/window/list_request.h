@@ -1,0 +1,100 @@
+// From a request to a list: which of its candidates an LLM ranks, in one prompt or in windows.
+//
+// One rule for all programs:
+// - Candidates without a text are ranked last, in the input order, and no LLM sees them.
+// - Where fewer than two have one, or the deadline is over, no prompt is built at all.
+// - Every text is read up to max_text_tokens, or to what fits a window of two. Where all of them
+//   together exceed the context, the list goes in windows, as large as fit whichever texts meet in
+//   them: no text is cut for the sake of others (PromptBuilder::fit).
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "rsd/core/result.h"
+#include "rsd/prompt/prompt_builder.h"
+#include "rsd/rank/ranking.h"
+#include "rsd/rank/request.h"
+#include "rsd/window/list_run.h"
+
+namespace rsd {
+
+// What becomes of texts that are too long.
+enum class LongTexts { kCut, kRefuse };
+
+// How a request is to be ranked, as its sender says it.
+struct ListSettings {
+  DecodingOptions decoding;           // ListOptions::decoding
+  std::optional<std::size_t> budget;  // ListOptions::budget
+  std::optional<Clock::time_point> deadline;
+  WindowChoice windows;  // with a size, all lists of more go in windows
+  std::size_t max_text_tokens = kDefaultTextTokens;
+  LongTexts long_texts = LongTexts::kCut;
+};
+
+// What prompts are made with. Refers to the builder.
+struct PromptSpace {
+  const PromptBuilder& builder;
+  std::size_t context_tokens = 0;  // of prompt and ranking together
+  std::size_t max_items = 0;       // candidates of one prompt
+};
+
+// A request that is ready to be ranked. Immutable; safe to share between threads as far as the
+// prompt builder is.
+class ListRequest {
+ public:
+  // `draft`: an order of the request's candidates that is likely to be right, such as an earlier
+  // answer. kInvalidInput: no candidate has a text. kTooLong: the context has no room for two
+  // candidates, or a text would have to be cut that must not. kUnsupported: the model has no two
+  // identifiers. kInvalidArgument: windows out of range.
+  static Result<std::shared_ptr<const ListRequest>> create(
+      const Request& request, const ListSettings& settings, const PromptSpace& space,
+      Clock::time_point now, const std::optional<Ranking>& draft = std::nullopt);
+
+  // Has an LLM anything to do? Else settled() is the answer.
+  bool needs_llm() const noexcept { return needs_llm_; }
+  ListOutcome settled(Clock::time_point start, Clock::time_point now) const;
+
+  bool in_windows() const noexcept { return in_windows_; }
+  // For ListRun: of shown(), in the order that the list begins with.
+  const Ranking& order() const noexcept { return order_; }
+  const ListOptions& options() const noexcept { return options_; }
+  // The candidates with a text, as prompts show them, by the index that all of the above means.
+  const Request& shown() const noexcept { return fitted_.request; }
+  // The prompt of a window of shown(): these of its candidates, in this order.
+  Result<Prompt> prompt(std::span<const ItemId> items) const;
+
+  // Texts that are cut, and whether the query or the history is.
+  std::size_t truncated_candidates() const noexcept { return fitted_.truncated_candidates; }
+  bool truncated_query() const noexcept { return fitted_.truncated_query; }
+
+  // From an answer about shown() to one about the request.
+  void complete(ListOutcome& answer) const;
+  // By index of shown(): the index of the request.
+  std::span<const ItemId> items() const noexcept { return items_; }
+
+ private:
+  ListRequest(const PromptBuilder& builder, std::size_t context_tokens)
+      : builder_(builder), context_tokens_(context_tokens) {}
+
+  Result<void> plan(const Request& request, const ListSettings& settings, const PromptSpace& space);
+  Result<void> choose_windows(const WindowChoice& choice, std::size_t size);
+  void begin_with(const Ranking& draft);
+
+  const PromptBuilder& builder_;
+  std::size_t context_tokens_;
+  std::size_t n_items_ = 0;    // of the request
+  std::vector<ItemId> items_;  // of it, those with a text
+  FittedRequest fitted_;
+  bool needs_llm_ = false;
+  bool is_late_ = false;
+  bool in_windows_ = false;
+  Ranking order_;
+  ListOptions options_;
+  std::optional<Prompt> whole_;  // of a list in one prompt
+};
+
+}  // namespace rsd

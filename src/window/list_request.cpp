@@ -1,0 +1,157 @@
+#include "rsd/window/list_request.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "rsd/core/check.h"
+#include "rsd/rank/presentation.h"
+
+namespace rsd {
+namespace {
+
+// Who asks for no windows and gets them all the same is given those that take hardly more than one
+// prompt would; but not where the LLM's own order is asked for, which they don't give.
+WindowMethod method_as_needed(DecoderKind decoder) {
+  const bool wants_own_order = decoder == DecoderKind::kAr || decoder == DecoderKind::kExact;
+  return wants_own_order ? WindowMethod::kSliding : WindowMethod::kCalibrated;
+}
+
+bool names_windows(const WindowChoice& choice) {
+  return choice.method || choice.size || choice.stride || choice.passes || choice.pivot ||
+         choice.pool || choice.advance;
+}
+
+// The choice for windows of `size`, fewer than it was made for: what can't be any more is left to
+// the defaults.
+WindowChoice shrunk(WindowChoice choice, std::size_t size) {
+  choice.size = size;
+  if (choice.stride && *choice.stride >= size) choice.stride.reset();
+  if (choice.pivot && *choice.pivot >= size) choice.pivot.reset();
+  if (choice.advance && *choice.advance > size / 2) choice.advance.reset();
+  return choice;
+}
+
+std::string told(std::size_t n_texts, bool query) {
+  std::string what;
+  if (query) what = "the query or the history";
+  if (n_texts > 0)
+    what += (query ? " and " : "") + std::to_string(n_texts) + (n_texts == 1 ? " text" : " texts");
+  return what;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const ListRequest>> ListRequest::create(
+    const Request& request, const ListSettings& settings, const PromptSpace& space,
+    Clock::time_point now, const std::optional<Ranking>& draft) {
+  std::shared_ptr<ListRequest> list(new ListRequest(space.builder, space.context_tokens));
+  list->n_items_ = request.candidates.size();
+  list->items_ = items_with_text(request);
+  list->order_ = Ranking::identity(list->items_.size());
+  list->options_ = {.windows = {},
+                    .decoding = settings.decoding,
+                    .budget = settings.budget,
+                    .deadline = settings.deadline};
+  if (list->items_.empty()) return Error(ErrorCode::kInvalidInput, "no candidate has a text");
+  list->is_late_ = settings.deadline && now >= *settings.deadline;
+  list->needs_llm_ = list->items_.size() > 1 && !list->is_late_;
+  if (!list->needs_llm_) {
+    list->fitted_.request = presented(request, list->items_);
+    return std::shared_ptr<const ListRequest>(std::move(list));
+  }
+  if (auto planned = list->plan(request, settings, space); !planned) return planned.error();
+  if (draft) list->begin_with(*draft);
+  return std::shared_ptr<const ListRequest>(std::move(list));
+}
+
+Result<void> ListRequest::plan(const Request& request, const ListSettings& settings,
+                               const PromptSpace& space) {
+  const auto presented_texts = presented(request, items_);
+  auto fitted = builder_.fit(presented_texts, {.context_tokens = context_tokens_,
+                                               .max_text_tokens = settings.max_text_tokens});
+  if (!fitted) return fitted.error();
+  fitted_ = *std::move(fitted);
+  const bool any_cut = fitted_.truncated_candidates > 0 || fitted_.truncated_query;
+  if (any_cut && settings.long_texts == LongTexts::kRefuse) {
+    return Error(ErrorCode::kTooLong,
+                 told(fitted_.truncated_candidates, fitted_.truncated_query) +
+                     " would have to be cut to fit the context of " +
+                     std::to_string(context_tokens_) + " tokens or the limit of " +
+                     std::to_string(settings.max_text_tokens) + " tokens a text");
+  }
+  const std::size_t n_shown = items_.size();
+  const std::size_t max_window = std::min(fitted_.max_window, space.max_items);
+  in_windows_ = n_shown > std::min(max_window, settings.windows.size.value_or(n_shown));
+  if (in_windows_) return choose_windows(settings.windows, max_window);
+  options_.windows.size = std::max(options_.windows.size, n_shown);
+  auto whole = builder_.build(fitted_.request, context_tokens_);
+  if (!whole) return whole.error();
+  whole_ = *std::move(whole);
+  return {};
+}
+
+Result<void> ListRequest::choose_windows(const WindowChoice& choice, std::size_t size) {
+  WindowChoice chosen = choice;
+  if (!names_windows(choice)) chosen.method = method_as_needed(options_.decoding.decoder);
+  const std::size_t wanted = choice.size.value_or(WindowOptions().size);
+  if (size < wanted) chosen = shrunk(chosen, size);
+  auto windows = window_options(chosen, options_.decoding.top_n);
+  if (!windows) return windows.error();
+  options_.windows = *windows;
+  return {};
+}
+
+// As far as it ranks what is shown.
+void ListRequest::begin_with(const Ranking& draft) {
+  std::vector<std::optional<ItemId>> shown_as(n_items_);
+  for (std::size_t i = 0; i < items_.size(); ++i)
+    shown_as[items_[i].slot()] = ItemId(i);
+  std::vector<ItemId> order;
+  order.reserve(items_.size());
+  for (const ItemId item : draft.items())
+    if (const auto shown = shown_as[item.slot()]) order.push_back(*shown);
+  auto ranking = Ranking::create(std::move(order));
+  RSD_CHECK(ranking.ok() && ranking->size() == items_.size(), "a draft of another request");
+  if (in_windows_) {
+    order_ = *std::move(ranking);
+  } else {
+    options_.decoding.first_proposal = *std::move(ranking);
+  }
+}
+
+Result<Prompt> ListRequest::prompt(std::span<const ItemId> items) const {
+  if (whole_) return *whole_;
+  return builder_.build(presented(fitted_.request, items), context_tokens_);
+}
+
+ListOutcome ListRequest::settled(Clock::time_point start, Clock::time_point now) const {
+  RSD_CHECK(!needs_llm_, "a list that an LLM has to rank");
+  ListOutcome list;
+  list.outcome.ranking = order_;
+  const bool is_known = items_.size() == 1;
+  if (is_known) list.outcome.verified_prefix = list.confirmed_prefix = 1;
+  list.outcome.deadline_hit = !is_known;
+  list.budget = budget_of(options_, items_.size(), /*n_windows=*/0);
+  list.outcome.timing.total_ms = ms_between(start, now);
+  complete(list);
+  return list;
+}
+
+void ListRequest::complete(ListOutcome& answer) const {
+  if (items_.size() == n_items_) return;
+  std::vector<ItemId> order;
+  order.reserve(n_items_);
+  std::vector<bool> is_shown(n_items_);
+  for (const ItemId item : answer.outcome.ranking.items()) {
+    order.push_back(items_[item.slot()]);
+    is_shown[order.back().slot()] = true;
+  }
+  for (std::size_t i = 0; i < n_items_; ++i)
+    if (!is_shown[i]) order.emplace_back(i);
+  answer.outcome.ranking = *Ranking::create(std::move(order));
+  for (std::size_t* prefix : {&answer.outcome.verified_prefix, &answer.confirmed_prefix})
+    if (*prefix == items_.size()) *prefix = n_items_;
+}
+
+}  // namespace rsd

@@ -1,0 +1,274 @@
+#include "rsd/window/list_request.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "support/fake_tokenizer.h"
+#include "support/items.h"
+
+namespace rsd {
+namespace {
+
+using std::chrono::milliseconds;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+// Letters with a space before them are single tokens, every other byte is one.
+std::shared_ptr<const FakeTokenizer> byte_tokenizer() {
+  std::vector<std::string> singles;
+  for (char letter = 'A'; letter <= 'Z'; ++letter) {
+    singles.push_back({' ', letter});
+    singles.push_back({' ', static_cast<char>(letter + ('a' - 'A'))});
+  }
+  return std::make_shared<FakeTokenizer>(singles);
+}
+
+// "q{query}\n" + "{text} = X\n"… + "R:": 6 tokens and the query's, 5 and the text's a candidate,
+// its place in the ranking included.
+PromptTemplates short_templates() {
+  PromptTemplates templates;
+  auto parsed = PromptTemplate::parse(
+      "task: passage\n"
+      "prefix: \"q{query}\\n\"\n"
+      "body: \"{text} = {identifier}\\n\"\n"
+      "answer: 'R:'\n",
+      "test");
+  EXPECT_TRUE(parsed);
+  templates.set(*std::move(parsed));
+  return templates;
+}
+
+Request request_of(const std::vector<std::string>& texts) {
+  Request request{.id = "r", .query = "x"};
+  for (const auto& text : texts)
+    request.candidates.push_back({.id = "d" + std::to_string(request.candidates.size()),
+                                  .text = text,
+                                  .first_stage_score = std::nullopt});
+  return request;
+}
+
+class ListRequestTest : public testing::Test {
+ protected:
+  Result<std::shared_ptr<const ListRequest>> make(
+      const Request& request, std::size_t context, const ListSettings& settings = {},
+      const std::optional<Ranking>& draft = std::nullopt) const {
+    return ListRequest::create(request, settings,
+                               {.builder = builder_, .context_tokens = context, .max_items = 40},
+                               start_, draft);
+  }
+  std::shared_ptr<const ListRequest> list(const std::vector<std::string>& texts,
+                                          std::size_t context,
+                                          const ListSettings& settings = {}) const {
+    auto made = make(request_of(texts), context, settings);
+    EXPECT_TRUE(made) << (made ? "" : made.error().message());
+    return *made;
+  }
+  std::string shown(const Prompt& prompt) const { return tokenizer_->text_of(prompt.tokens); }
+
+  std::shared_ptr<const FakeTokenizer> tokenizer_ = byte_tokenizer();
+  PromptBuilder builder_{tokenizer_, short_templates()};
+  Clock::time_point start_ = Clock::now();
+};
+
+std::vector<int> values(const Ranking& ranking) {
+  std::vector<int> values;
+  for (const ItemId item : ranking.items())
+    values.push_back(item.value());
+  return values;
+}
+
+// ---- One prompt or windows ----------------------------------------------------------------------
+
+TEST_F(ListRequestTest, ShortListsAreOnePrompt) {
+  const auto one = list({"aa", "bb", "cc"}, 100);
+  EXPECT_TRUE(one->needs_llm());
+  EXPECT_FALSE(one->in_windows());
+  EXPECT_EQ(shown(*one->prompt(one->order().items())),
+            "<open>qx\naa = A\nbb = B\ncc = C\n<close>R:");
+}
+
+TEST_F(ListRequestTest, TextsThatDoNotFitTogetherGoInWindowsAndNoneIsCut) {
+  const std::vector<std::string> texts(30, std::string(40, 'x'));
+  const std::size_t context = 7 + 8 * 45;
+  const auto long_list = list(texts, context);
+  EXPECT_TRUE(long_list->in_windows());
+  EXPECT_EQ(long_list->options().windows.size, 8U);
+  EXPECT_EQ(long_list->truncated_candidates(), 0U);
+  const auto window = long_list->prompt(long_list->order().items().first(8));
+  ASSERT_TRUE(window);
+  EXPECT_EQ(window->truncated_candidates, 0U);
+  EXPECT_LE(window->tokens.size() + 8, context);
+  EXPECT_FALSE(list(texts, 7 + 30 * 45)->in_windows()) << "what fits exactly is one prompt";
+  EXPECT_TRUE(list(texts, 7 + 30 * 45 - 1)->in_windows());
+}
+
+TEST_F(ListRequestTest, EveryWindowFitsWhicheverTextsMeetInIt) {
+  std::vector<std::string> texts(20, "x");
+  for (std::size_t i = 0; i < texts.size(); i += 3)
+    texts[i] = std::string(50, 'y');
+  const std::size_t context = 200;
+  const auto long_list = list(texts, context);
+  ASSERT_TRUE(long_list->in_windows());
+  const std::size_t size = long_list->options().windows.size;
+  std::vector<ItemId> longest;  // first
+  for (const bool is_long : {true, false})
+    for (std::size_t i = 0; i < texts.size(); ++i)
+      if ((texts[i].size() > 1) == is_long) longest.emplace_back(i);
+  const auto window = long_list->prompt(std::span(longest).first(size));
+  ASSERT_TRUE(window);
+  EXPECT_EQ(window->truncated_candidates, 0U);
+  EXPECT_LE(window->tokens.size() + size, context);
+}
+
+TEST_F(ListRequestTest, ATextIsCutOnlyWhereItIsTooLongForAWindowOfTwo) {
+  const std::size_t context = 7 + 2 * (5 + 30);
+  EXPECT_EQ(list({std::string(30, 'x'), "b", "c"}, context)->truncated_candidates(), 0U);
+  const auto cut = list({std::string(31, 'x'), "b", "c"}, context);
+  EXPECT_EQ(cut->truncated_candidates(), 1U);
+  EXPECT_EQ(cut->shown().candidates[0].text, std::string(30, 'x'));
+}
+
+TEST_F(ListRequestTest, ALimitForTextsHoldsWhereTheContextWouldHaveRoom) {
+  const auto cut = list({"123456789", "1"}, 1000, {.max_text_tokens = 4});
+  EXPECT_EQ(cut->truncated_candidates(), 1U);
+  EXPECT_EQ(cut->shown().candidates[0].text, "1234");
+}
+
+TEST_F(ListRequestTest, MoreCandidatesThanAnEngineTakesGoInWindows) {
+  const auto many = list(std::vector<std::string>(41, "x"), 10'000);
+  EXPECT_TRUE(many->in_windows());
+  EXPECT_EQ(many->options().windows.size, WindowOptions().size);
+  EXPECT_FALSE(list(std::vector<std::string>(40, "x"), 10'000)->in_windows());
+}
+
+TEST_F(ListRequestTest, AWindowThatIsAskedForIsTakenWhateverFits) {
+  const std::vector<std::string> texts(12, "x");
+  const auto asked = list(texts, 10'000, {.windows = {.size = 10}});
+  EXPECT_TRUE(asked->in_windows());
+  EXPECT_EQ(asked->options().windows.size, 10U);
+  EXPECT_EQ(asked->options().windows.method, WindowMethod::kSliding);
+  EXPECT_FALSE(list(texts, 10'000, {.windows = {.size = 12}})->in_windows());
+}
+
+TEST_F(ListRequestTest, AWindowThatIsTooLargeForItsTextsShrinksWithAllThatHangsOnIt) {
+  const std::vector<std::string> texts(12, std::string(40, 'x'));
+  const std::size_t context = 7 + 4 * 45;
+  const auto sliding = list(texts, context, {.windows = {.size = 10, .stride = 6}});
+  EXPECT_EQ(sliding->options().windows.size, 4U);
+  EXPECT_EQ(sliding->options().windows.stride, 2U);
+  const auto kept = list(texts, context, {.windows = {.size = 10, .stride = 1}});
+  EXPECT_EQ(kept->options().windows.stride, 1U);
+  const auto tournament = list(
+      texts, context, {.windows = {.method = WindowMethod::kTournament, .size = 10, .advance = 5}});
+  EXPECT_EQ(tournament->options().windows.advance, 2U);
+  const auto top_down =
+      list(texts, context, {.windows = {.method = WindowMethod::kTopDown, .size = 10, .pivot = 7}});
+  EXPECT_FALSE(top_down->options().windows.pivot);
+}
+
+TEST_F(ListRequestTest, WindowsThatNobodyAskedForTakeOneEncodingEachUnlessTheLlmsOwnOrderIsWanted) {
+  const std::vector<std::string> texts(12, std::string(40, 'x'));
+  const auto method_of = [&](DecoderKind decoder, const WindowChoice& choice = {}) {
+    return list(texts, 7 + 4 * 45, {.decoding = {.decoder = decoder}, .windows = choice})
+        ->options()
+        .windows.method;
+  };
+  EXPECT_EQ(method_of(DecoderKind::kRsd), WindowMethod::kCalibrated);
+  EXPECT_EQ(method_of(DecoderKind::kStd), WindowMethod::kCalibrated);
+  EXPECT_EQ(method_of(DecoderKind::kAr), WindowMethod::kSliding);
+  EXPECT_EQ(method_of(DecoderKind::kExact), WindowMethod::kSliding);
+  EXPECT_EQ(method_of(DecoderKind::kRsd, {.passes = 2}), WindowMethod::kSliding);
+  EXPECT_EQ(method_of(DecoderKind::kRsd, {.method = WindowMethod::kTopDown}),
+            WindowMethod::kTopDown);
+}
+
+TEST_F(ListRequestTest, CuttingCanBeRefused) {
+  const auto refused = make(request_of({"123456789", "1", "12345"}), 1000,
+                            {.max_text_tokens = 4, .long_texts = LongTexts::kRefuse});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::kTooLong);
+  EXPECT_EQ(refused.error().message(),
+            "2 texts would have to be cut to fit the context of 1000 tokens or the limit of 4 "
+            "tokens a text");
+  Request request = request_of({"a", "b"});
+  request.query = std::string(400, 'q');
+  const auto query = make(request, 200, {.long_texts = LongTexts::kRefuse});
+  ASSERT_FALSE(query);
+  EXPECT_THAT(query.error().message(), HasSubstr("the query or the history would have to be cut"));
+  const auto cut = make(request, 200);
+  ASSERT_TRUE(cut);
+  EXPECT_TRUE((*cut)->truncated_query());
+}
+
+// ---- Blank candidates ---------------------------------------------------------------------------
+
+TEST_F(ListRequestTest, BlankCandidatesAreNotShownAndRankedLast) {
+  const auto some = list({"", "aa", " \t", "bb", "cc", "\u3000"}, 100);
+  EXPECT_THAT(some->items(), ElementsAre(ItemId(1), ItemId(3), ItemId(4)));
+  EXPECT_EQ(shown(*some->prompt(some->order().items())),
+            "<open>qx\naa = A\nbb = B\ncc = C\n<close>R:");
+  ListOutcome answer;
+  answer.outcome.ranking = *Ranking::create({ItemId(2), ItemId(0), ItemId(1)});
+  answer.outcome.verified_prefix = 2;
+  answer.confirmed_prefix = 3;
+  some->complete(answer);
+  EXPECT_THAT(values(answer.outcome.ranking), ElementsAre(4, 1, 3, 0, 2, 5));
+  EXPECT_EQ(answer.outcome.verified_prefix, 2U);
+  EXPECT_EQ(answer.confirmed_prefix, 6U) << "where all others are known, so are these";
+}
+
+TEST_F(ListRequestTest, OneTextNeedsNoLlm) {
+  const auto one = list({"", "aa", ""}, 100);
+  EXPECT_FALSE(one->needs_llm());
+  const ListOutcome answer = one->settled(start_, start_ + milliseconds(3));
+  EXPECT_THAT(values(answer.outcome.ranking), ElementsAre(1, 0, 2));
+  EXPECT_EQ(answer.outcome.verified_prefix, 3U);
+  EXPECT_EQ(answer.outcome.encodings, 0U);
+  EXPECT_FALSE(answer.outcome.deadline_hit);
+  EXPECT_DOUBLE_EQ(answer.outcome.timing.total_ms, 3);
+}
+
+TEST_F(ListRequestTest, NothingButBlankCandidatesIsAnError) {
+  const auto none = make(request_of({"", " "}), 100);
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().code(), ErrorCode::kInvalidInput);
+  EXPECT_EQ(none.error().message(), "no candidate has a text");
+}
+
+// ---- Deadlines and drafts -----------------------------------------------------------------------
+
+TEST_F(ListRequestTest, ADeadlineThatIsOverGivesTheInputOrderWithoutAPrompt) {
+  Request request = request_of({"a", "", "b"});
+  request.query = std::string(1'000, 'q');
+  const auto late = make(request, 3, {.deadline = start_});  // no prompt would fit 3 tokens
+  ASSERT_TRUE(late);
+  EXPECT_FALSE((*late)->needs_llm());
+  const ListOutcome answer = (*late)->settled(start_, start_);
+  EXPECT_THAT(values(answer.outcome.ranking), ElementsAre(0, 2, 1));
+  EXPECT_TRUE(answer.outcome.deadline_hit);
+  EXPECT_EQ(answer.outcome.verified_prefix, 0U);
+  EXPECT_FALSE(make(request, 3, {.deadline = start_ + milliseconds(1)}));
+}
+
+TEST_F(ListRequestTest, ADraftIsTheFirstProposalOfAPromptAndTheFirstOrderOfWindows) {
+  const auto draft = *Ranking::create({ItemId(3), ItemId(0), ItemId(2), ItemId(1)});
+  const Request request = request_of({"a", "b", "", "d"});
+  const auto one = make(request, 100, {}, draft);
+  ASSERT_TRUE(one);
+  EXPECT_THAT(values((*one)->order()), ElementsAre(0, 1, 2));
+  ASSERT_TRUE((*one)->options().decoding.first_proposal);
+  EXPECT_THAT(values(*(*one)->options().decoding.first_proposal), ElementsAre(2, 0, 1));
+  const auto windows = make(request, 100, {.windows = {.size = 2}}, draft);
+  ASSERT_TRUE(windows);
+  EXPECT_THAT(values((*windows)->order()), ElementsAre(2, 0, 1));
+  EXPECT_FALSE((*windows)->options().decoding.first_proposal);
+}
+
+}  // namespace
+}  // namespace rsd
