@@ -6,6 +6,7 @@
 #include <system_error>
 #include <utility>
 
+#include "json/read_json.h"
 #include "rsd/data/atomic_file.h"
 
 namespace rsd::cli {
@@ -29,10 +30,11 @@ Result<std::optional<ChangedCondition>> changed_condition(const std::string& pat
   if (!std::filesystem::exists(path)) return std::optional<ChangedCondition>();
   const auto text = read_file(path);
   if (!text) return text.error();
-  const Json then = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
-  if (!then.is_object()) {
+  const auto read = read_json(*text);
+  if (!read || !read->is_object()) {
     return Error(ErrorCode::kInvalidInput, path + ": this is no JSON object");
   }
+  const Json& then = *read;
   std::set<std::string> keys;
   for (const auto& [key, value] : now)
     keys.insert(key);

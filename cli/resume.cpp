@@ -5,6 +5,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "json/read_json.h"
 #include "output_file.h"
 #include "rsd/data/atomic_file.h"
 
@@ -32,11 +33,13 @@ std::vector<std::string_view> whole_lines(std::string_view text) {
 
 Result<Kept> keep_jsonl(const std::string& path, std::string_view text, const std::string& decoder,
                         std::optional<std::size_t> budget) {
+  const Json no_answer;
   Kept kept;
   std::size_t number = 0;
   for (const auto line : whole_lines(text)) {
     ++number;
-    const Json answer = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+    const auto read = read_json(line);
+    const Json& answer = read ? *read : no_answer;
     if (!answer.is_object() || !answer.contains("id") || !answer["id"].is_string() ||
         !answer.contains("decoder") || !answer.contains("budget")) {
       return no_output(path, number);
