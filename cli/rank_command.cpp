@@ -382,17 +382,20 @@ class RankRun {
     return answer;
   }
 
-  // A line a window; those of a list that was ranked in windows are told apart by a number.
+  // A line a window; those of a list that was ranked in windows are told apart by their numbers,
+  // which are those of the plan, whichever ended first.
   std::string traces_of(const TakenIn& done) const {
-    std::string lines;
-    for (std::size_t n = 0; n < done.finished->windows.size(); ++n) {
-      const ListBatch::Decoded& window = done.finished->windows[n];
-      Request part = presented(done.request, window.items);
-      if (done.in_windows) part.id += "/" + std::to_string(n + 1);
-      lines += format_trace(trace_of(part, options_.decoder.decoder, window.decoding.history(),
-                                     window.outcome.ranking));
+    std::map<std::size_t, std::string> lines;
+    for (const ListBatch::Decoded& window : done.finished->windows) {
+      Trace trace = trace_of(presented(done.request, window.items), options_.decoder.decoder,
+                             window.decoding.history(), window.outcome.ranking);
+      if (done.in_windows) trace.window = window.number + 1;
+      lines.emplace(window.number, format_trace(trace));
     }
-    return lines;
+    std::string text;
+    for (const auto& [number, line] : lines)
+      text += line;
+    return text;
   }
 
   Result<void> write(const TakenIn& done, const ListOutcome& list) {
