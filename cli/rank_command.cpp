@@ -54,7 +54,9 @@ std::optional<std::size_t> count_lines(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   std::size_t count = 0;
   for (std::string line; std::getline(file, line);) {
-    if (line.find_first_not_of(" \t\r") != std::string::npos) ++count;
+    const std::size_t begin = line.find_first_not_of(" \t\r");
+    if (count == 0 && begin != std::string::npos && line[begin] == '[') return std::nullopt;
+    if (begin != std::string::npos) ++count;
   }
   return count;
 }
@@ -86,6 +88,8 @@ class RankRun {
   Result<ExitCode> run() {
     if (auto prepared = prepare(); !prepared) return prepared.error();
     progress_.emplace("requests", n_requests_);
+    for (const Error& failed : failed_topics_)
+      note_failure(failed);
     while (true) {
       progress_->show(n_done());
       take_in();
@@ -270,8 +274,9 @@ class RankRun {
     if (options_.requests.empty()) {
       auto lines = trec_request_lines(options_.trec);
       if (!lines) return lines.error();
-      n_requests_ = static_cast<std::size_t>(std::ranges::count(*lines, '\n'));
-      reader_.emplace(std::make_unique<std::istringstream>(*std::move(lines)),
+      n_requests_ = lines->n_requests + lines->failures.size();
+      failed_topics_ = std::move(lines->failures);
+      reader_.emplace(std::make_unique<std::istringstream>(std::move(lines->text)),
                       options_.trec.run + " as requests");
       return {};
     }
@@ -454,6 +459,7 @@ class RankRun {
   std::optional<PreviousAnswers> previous_;
   std::optional<RequestReader> reader_;
   std::optional<std::size_t> n_requests_;  // nullopt: not known yet
+  std::vector<Error> failed_topics_;       // of the TREC run
   std::optional<Engine> engine_;
   std::optional<OutputFile> output_;
   std::optional<OutputFile> trace_;
