@@ -58,8 +58,11 @@ class TrecRequests : public testing::Test {
   }
   // Of the one topic that has no request beside others that have.
   static std::string failure(const Result<TrecRequestLines>& lines) {
-    if (!lines) return "all failed: " + lines.error().message();
-    EXPECT_GT(lines->n_requests, 0U);
+    if (!lines) {
+      ADD_FAILURE() << "all topics failed: " << lines.error().message();
+      return "";
+    }
+    EXPECT_EQ(lines->n_requests, 1U);
     return lines->failures.size() == 1 ? lines->failures[0].message() : "not one failure";
   }
   // Of a run that retrieves document "a" for topic "q1".
