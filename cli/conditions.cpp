@@ -5,6 +5,7 @@
 #include <system_error>
 #include <utility>
 
+#include "json/read_json.h"
 #include "rsd/data/atomic_file.h"
 
 namespace rsd::cli {
@@ -42,12 +43,12 @@ Result<std::optional<ChangedCondition>> changed_condition(const std::string& pat
   if (!std::filesystem::exists(path)) return std::optional<ChangedCondition>();
   const auto text = read_file(path);
   if (!text) return text.error();
-  const Json then = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
-  if (!then.is_object()) {
+  const auto read = read_json(*text);
+  if (!read || !read->is_object()) {
     return Error(ErrorCode::kInvalidInput, path + ": this is no JSON object");
   }
   Conditions before;
-  for (const auto& [key, value] : then.items())
+  for (const auto& [key, value] : read->items())
     if (value.is_string()) before.emplace(key, value.get<std::string>());
   return changed_condition(before, now);
 }

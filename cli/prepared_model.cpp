@@ -14,6 +14,7 @@
 
 #include "common_options.h"
 #include "file_lock.h"
+#include "json/read_json.h"
 #include "model_store.h"
 #include "rsd/data/atomic_file.h"
 #include "rsd/eval/machine.h"
@@ -95,8 +96,8 @@ Result<json> sources_of(const Preparation& preparation) {
 // An object; an empty one where there is no record that can be read.
 json read_record(const std::string& output) {
   const auto text = read_file(record_path(output));
-  json record = text ? json::parse(*text, nullptr, /*allow_exceptions=*/false) : json();
-  return record.is_object() ? record : json::object();
+  const auto record = text ? read_json(*text) : Result<json>(text.error());
+  return record && record->is_object() ? *record : json::object();
 }
 
 Result<void> write_record(const std::string& output, const json& record) {
@@ -220,10 +221,10 @@ WeightType default_type(const OwnAdapter& adapter) {
   const auto path = choice_path();
   const auto text = path ? read_file(*path) : Result<std::string>(path.error());
   if (!text) return kDefaultWeightType;
-  const json choice = json::parse(*text, nullptr, /*allow_exceptions=*/false);
-  if (!choice.is_object() || choice.value("for", json()) != default_subject(adapter))
+  const auto choice = read_json(*text);
+  if (!choice || !choice->is_object() || choice->value("for", json()) != default_subject(adapter))
     return kDefaultWeightType;
-  const json name = choice.value("type", json());
+  const json name = choice->value("type", json());
   const auto type = parse_weight_type(name.is_string() ? name.get<std::string>() : "");
   return type ? *type : kDefaultWeightType;
 }

@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "json/read_json.h"
+
 namespace rsd::cli {
 namespace {
 
@@ -11,7 +13,9 @@ using nlohmann::json;
 
 // nullopt where the line is no answer.
 std::optional<std::pair<std::string, std::vector<std::string>>> parse(const std::string& line) {
-  const json answer = json::parse(line, nullptr, /*allow_exceptions=*/false);
+  const auto read = read_json(line);
+  if (!read) return std::nullopt;
+  const json& answer = *read;
   if (!answer.is_object() || !answer.value("id", json()).is_string()) return std::nullopt;
   const auto ranking = answer.find("ranking");
   if (ranking == answer.end() || !ranking->is_array()) return std::nullopt;

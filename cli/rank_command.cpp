@@ -58,7 +58,9 @@ std::optional<std::size_t> count_lines(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   std::size_t count = 0;
   for (std::string line; std::getline(file, line);) {
-    if (line.find_first_not_of(" \t\r") != std::string::npos) ++count;
+    const std::size_t begin = line.find_first_not_of(" \t\r");
+    if (count == 0 && begin != std::string::npos && line[begin] == '[') return std::nullopt;
+    if (begin != std::string::npos) ++count;
   }
   return count;
 }
@@ -90,6 +92,8 @@ class RankRun {
   Result<ExitCode> run() {
     if (auto prepared = prepare(); !prepared) return prepared.error();
     progress_.emplace("requests", n_requests_);
+    for (const Error& failed : failed_topics_)
+      note_failure(failed);
     while (true) {
       progress_->show(n_done());
       take_in();
@@ -278,8 +282,9 @@ class RankRun {
     if (options_.requests.empty()) {
       auto lines = trec_request_lines(options_.trec);
       if (!lines) return lines.error();
-      n_requests_ = static_cast<std::size_t>(std::ranges::count(*lines, '\n'));
-      reader_.emplace(std::make_unique<std::istringstream>(*std::move(lines)),
+      n_requests_ = lines->n_requests + lines->failures.size();
+      failed_topics_ = std::move(lines->failures);
+      reader_.emplace(std::make_unique<std::istringstream>(std::move(lines->text)),
                       options_.trec.run + " as requests");
       return {};
     }
@@ -390,17 +395,20 @@ class RankRun {
     return answer;
   }
 
-  // A line a window; those of a list that was ranked in windows are told apart by a number.
+  // A line a window; those of a list that was ranked in windows are told apart by their numbers,
+  // which are those of the plan, whichever ended first.
   std::string traces_of(const TakenIn& done) const {
-    std::string lines;
-    for (std::size_t n = 0; n < done.finished->windows.size(); ++n) {
-      const ListBatch::Decoded& window = done.finished->windows[n];
-      Request part = presented(done.list->shown(), window.items);
-      if (done.list->in_windows()) part.id += "/" + std::to_string(n + 1);
-      lines += format_trace(trace_of(part, options_.decoder.decoder, window.decoding.history(),
-                                     window.outcome.ranking));
+    std::map<std::size_t, std::string> lines;
+    for (const ListBatch::Decoded& window : done.finished->windows) {
+      Trace trace = trace_of(presented(done.list->shown(), window.items), options_.decoder.decoder,
+                             window.decoding.history(), window.outcome.ranking);
+      if (done.list->in_windows()) trace.window = window.number + 1;
+      lines.emplace(window.number, format_trace(trace));
     }
-    return lines;
+    std::string text;
+    for (const auto& [number, line] : lines)
+      text += line;
+    return text;
   }
 
   Result<void> write(const TakenIn& done, const ListOutcome& list) {
@@ -454,6 +462,7 @@ class RankRun {
   std::optional<PreviousAnswers> previous_;
   std::optional<RequestReader> reader_;
   std::optional<std::size_t> n_requests_;  // nullopt: not known yet
+  std::vector<Error> failed_topics_;       // of the TREC run
   std::optional<Engine> engine_;
   std::optional<ResumableOutput> output_;
   std::optional<OutputFile> trace_;

@@ -1,5 +1,7 @@
 #include "requests_command.h"
 
+#include <spdlog/spdlog.h>
+
 #include <memory>
 #include <string>
 
@@ -25,9 +27,11 @@ Result<ExitCode> write_requests(const RequestsOptions& options) {
   if (!lines) return lines.error();
   auto output = OutputFile::open(options.output);
   if (!output) return output.error();
-  if (auto written = output->write(*lines); !written) return written.error();
+  if (auto written = output->write(lines->text); !written) return written.error();
   if (auto done = output->commit(); !done) return done.error();
-  return kSuccess;
+  for (const Error& failed : lines->failures)
+    spdlog::error("{}", failed.message());
+  return lines->failures.empty() ? kSuccess : kSomeFailed;
 }
 
 }  // namespace

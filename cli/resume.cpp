@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "json/read_json.h"
 #include "rsd/data/atomic_file.h"
 #include "rsd/rank/presentation.h"
 
@@ -32,11 +33,13 @@ std::vector<std::string_view> whole_lines(std::string_view text) {
 }
 
 Result<Kept> keep_jsonl(const std::string& path, std::string_view text) {
+  const Json no_answer;
   Kept kept;
   std::size_t number = 0;
   for (const auto line : whole_lines(text)) {
     ++number;
-    const Json answer = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+    const auto read = read_json(line);
+    const Json& answer = read ? *read : no_answer;
     if (!answer.is_object() || !answer.contains("id") || !answer["id"].is_string() ||
         !answer.contains("decoder") || !answer.contains("budget")) {
       return no_output(path, number);
@@ -98,7 +101,8 @@ Result<std::optional<Notes>> read_notes(const std::string& path) {
   Notes notes;
   std::size_t number = 0;
   for (const auto line : whole_lines(*text)) {
-    const Json note = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+    const auto read = read_json(line);
+    const Json note = read ? *read : Json();
     const auto has_text = [&](const char* key) {
       return note.is_object() && note.contains(key) && note[key].is_string();
     };

@@ -10,13 +10,15 @@
 #include <system_error>
 #include <utility>
 
+#include "json/read_json.h"
 #include "rsd/data/atomic_file.h"
 #include "rsd/eval/training_report.h"
 
 namespace rsd::cli {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using Json = nlohmann::ordered_json;  // what is written: members keep their order
+using ReadJson = nlohmann::json;
 
 // Of the stage that the line belongs to; nullopt where nothing of it is kept.
 std::optional<std::size_t> steps_done(const Checkpoint& checkpoint, const std::string& stage) {
@@ -40,17 +42,17 @@ Result<void> check_conditions(const std::string& path, const Conditions& now) {
 }
 
 // A whole line of metrics.jsonl.
-bool is_metrics(const Json& entry) {
+bool is_metrics(const ReadJson& entry) {
   return entry.is_object() && entry.contains("stage") && entry["stage"].is_string() &&
          entry.contains("step") && entry["step"].is_number_unsigned();
 }
 
 // One figure of the metrics over the steps of a stage.
-TrainingCurve curve_of(const std::vector<Json>& metrics, const std::string& name,
+TrainingCurve curve_of(const std::vector<ReadJson>& metrics, const std::string& name,
                        const std::string& stage, const std::string& key) {
   constexpr std::size_t kPoints = 60;  // about
   TrainingCurve curve{.name = name, .points = {}};
-  for (const Json& entry : metrics) {
+  for (const ReadJson& entry : metrics) {
     if (entry["stage"] != stage || !entry.contains(key) || !entry[key].is_number()) continue;
     curve.points.emplace_back(entry["step"], entry[key]);
   }
@@ -58,7 +60,7 @@ TrainingCurve curve_of(const std::vector<Json>& metrics, const std::string& name
   return curve;
 }
 
-std::vector<TrainingFigure> figures_of(const std::vector<Json>& metrics) {
+std::vector<TrainingFigure> figures_of(const std::vector<ReadJson>& metrics) {
   return {
       {.title = "Supervised: loss",
        .caption = "Negative log-likelihood of the target order, a choice; means of several steps.",
@@ -146,10 +148,10 @@ void TrainingFolder::record(const Json& metrics) {
 }
 
 Result<std::vector<std::string>> TrainingFolder::write_report(const std::string& agent) const {
-  std::vector<Json> metrics;
+  std::vector<ReadJson> metrics;
   std::istringstream lines(metrics_);
   for (std::string line; std::getline(lines, line);)
-    metrics.push_back(Json::parse(line));
+    metrics.push_back(read_json(line).value());  // they are ours, or were read before
   Report report = render_training_report("Training of " + agent, figures_of(metrics));
   if (auto done = write_file_atomically(path("report.html"), report.html); !done) {
     return done.error();
@@ -164,11 +166,11 @@ Result<void> TrainingFolder::drop_behind(const Checkpoint& checkpoint) {
   if (!text) return text.error();
   std::istringstream lines(*text);
   for (std::string line; std::getline(lines, line);) {
-    const Json entry = Json::parse(line, nullptr, /*allow_exceptions=*/false);
-    if (!is_metrics(entry)) continue;
-    const auto step = entry["step"].get<std::size_t>();
-    const auto done = steps_done(checkpoint, entry["stage"].get<std::string>());
-    if (done && step <= *done) record(entry);
+    const auto entry = read_json(line);
+    if (!entry || !is_metrics(*entry)) continue;
+    const auto step = entry->at("step").get<std::size_t>();
+    const auto done = steps_done(checkpoint, entry->at("stage").get<std::string>());
+    if (done && step <= *done) metrics_ += line + "\n";
   }
   n_written_ = metrics_.size();
   return write_file_atomically(path("metrics.jsonl"), metrics_);

@@ -6,19 +6,21 @@ namespace rsd::cli {
 
 void add_trec_options(CLI::App& command, TrecFiles& files) {
   const std::string group = "A run, topics and a corpus";
-  command.add_option("--run", files.run, "TREC run: qid Q0 docid rank score tag")
+  command
+      .add_option("--run", files.run, "TREC run: qid Q0 docid rank score tag; or qid docid rank")
       ->check(not_empty())
       ->type_name("FILE")
       ->group(group);
   command
       .add_option("--topics", files.topics,
-                  "Lines of qid<tab>text, JSON lines (_id, text), or TREC's <top> elements")
+                  "Lines of qid<tab>text, JSON (_id, qid, … and text, query, …), or <top>, <topic> "
+                  "elements")
       ->check(not_empty())
       ->type_name("FILE")
       ->group(group);
   command
       .add_option("--corpus", files.corpus,
-                  "Lines of docid<tab>text, or JSON lines (_id, title, text or contents, …)")
+                  "Lines of docid<tab>text[<tab>title], or JSON (_id, docno, … and title, text, …)")
       ->check(not_empty())
       ->type_name("FILE...")
       ->group(group);

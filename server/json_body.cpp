@@ -1,9 +1,8 @@
 #include "json_body.h"
 
-#include <algorithm>
 #include <cmath>
-#include <functional>
 
+#include "json/read_json.h"
 #include "rsd/core/utf8.h"
 
 namespace rsd::server {
@@ -15,26 +14,6 @@ Error invalid(const std::string& message) {
   return {ErrorCode::kInvalidInput, message};
 }
 
-// Offset of the bracket that nests too deep: found before there is a value, whose destruction and
-// printing recurse.
-std::optional<std::size_t> find_too_deep(std::string_view json, std::size_t max_depth) {
-  std::size_t depth = 0;
-  bool in_string = false;
-  for (std::size_t i = 0; i < json.size(); ++i) {
-    const char c = json[i];
-    if (in_string && c == '\\') {
-      ++i;
-    } else if (c == '"') {
-      in_string = !in_string;
-    } else if (!in_string && (c == '[' || c == '{')) {
-      if (++depth > max_depth) return i;
-    } else if (!in_string && (c == ']' || c == '}') && depth > 0) {
-      --depth;
-    }
-  }
-  return std::nullopt;
-}
-
 std::string shown(const Json& value) {
   std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
   if (text.size() <= kShownBytes) return text;
@@ -44,48 +23,14 @@ std::string shown(const Json& value) {
   return text.substr(0, end) + "…";
 }
 
-// Looks at an object's keys as they come: the parser itself keeps one of those that are the same.
-class RepeatedKey {
- public:
-  bool operator()(int /*depth*/, Json::parse_event_t event, Json& parsed) {
-    if (event == Json::parse_event_t::object_start) {
-      keys_.emplace_back();
-    } else if (event == Json::parse_event_t::object_end) {
-      keys_.pop_back();
-    } else if (event == Json::parse_event_t::key && !found_) {
-      if (!keys_.back().insert(parsed.get<std::string>()).second) found_ = shown(parsed);
-    }
-    return true;
-  }
-  const std::optional<std::string>& found() const noexcept { return found_; }
-
- private:
-  std::vector<std::set<std::string>> keys_;  // of the objects that are open
-  std::optional<std::string> found_;
-};
-
 }  // namespace
 
 Result<Json> parse_body(std::string_view body, std::size_t max_depth) {
-  if (const auto at = find_invalid_utf8(body)) {
-    return invalid("the body has invalid UTF-8 at byte " + std::to_string(*at));
-  }
-  if (const auto at = find_too_deep(body, max_depth)) {
-    return invalid("the body's JSON nests deeper than " + std::to_string(max_depth) +
-                   " levels at byte " + std::to_string(*at));
-  }
-  try {
-    RepeatedKey repeated;
-    Json json = Json::parse(body, std::ref(repeated));
-    if (repeated.found()) return invalid("the key " + *repeated.found() + " is repeated");
-    if (!json.is_object()) return invalid("the body must be a JSON object");
-    return json;
-  } catch (const Json::parse_error& error) {
-    return invalid("the body is broken JSON at byte " +
-                   std::to_string(std::min(error.byte, body.size())));
-  } catch (const Json::exception&) {
-    return invalid("the body has a number that is too large");
-  }
+  auto json = read_json(body, {.subject = "the body",
+                               .max_depth = max_depth,
+                               .repeated_keys = JsonRules::RepeatedKeys::kRefused});
+  if (json && !json->is_object()) return invalid("the body must be a JSON object");
+  return json;
 }
 
 Error wrong_value(const std::string& field, const Json& value, const std::string& expected) {

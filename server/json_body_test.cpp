@@ -18,8 +18,9 @@ TEST(JsonBody, TellsWhatIsWrongAndWhere) {
   EXPECT_THAT(message_of(""), HasSubstr("broken JSON at byte 0"));
   EXPECT_THAT(message_of("{\"a\": 1,}"), HasSubstr("broken JSON at byte 9"));
   EXPECT_THAT(message_of("[1]"), HasSubstr("must be a JSON object"));
-  EXPECT_THAT(message_of("{\"a\": \"\xff\"}"), HasSubstr("invalid UTF-8 at byte 7"));
-  EXPECT_THAT(message_of("{\"a\": 1e999}"), HasSubstr("number that is too large"));
+  EXPECT_THAT(message_of("{\"a\": \"\xff\"}"),
+              HasSubstr("invalid UTF-8 at byte offset 7 of the body"));
+  EXPECT_THAT(message_of("{\"a\": 1e999}"), HasSubstr("number overflow"));
 }
 
 TEST(JsonBody, AKeyStandsOnceInAnObject) {

@@ -10,11 +10,11 @@ namespace rsd::server {
 namespace {
 
 // What a request line can have (data/request_reader.h).
-constexpr std::initializer_list<const char*> kRequestFields = {"id",         "query",     "history",
-                                                               "candidates", "relevance", "task"};
+constexpr std::initializer_list<const char*> kRequestFields = {
+    "id", "_id", "qid", "query_id", "query", "history", "candidates", "relevance", "task"};
 
-std::variant<Request, Failure> parse_item(const Json& item, const std::string& id,
-                                          std::size_t max_candidates) {
+std::variant<Request, Failure> parse_request_of(const Json& item, const std::string& fallback_id,
+                                                std::size_t max_candidates) {
   if (!item.is_object()) {
     return Failure{.status = 400,
                    .message = wrong_value("the request", item, "a JSON object").message()};
@@ -26,18 +26,17 @@ std::variant<Request, Failure> parse_item(const Json& item, const std::string& i
                               " entries; this server takes at most " +
                               std::to_string(max_candidates)};
   }
-  Json line = item;
-  if (const auto own = line.find("id"); own == line.end() || own->is_null()) line["id"] = id;
-  auto request = parse_request(line.dump(), id);
+  auto request =
+      parse_request(item.dump(), fallback_id, {.without_id = RequestLimits::WithoutId::kFallback});
   if (!request) return failure_of(request.error());
   return *std::move(request);
 }
 
-std::string id_of(const Json& item, const std::string& fallback) {
-  if (!item.is_object()) return fallback;
-  const auto id = item.find("id");
-  if (id == item.end() || (!id->is_string() && !id->is_number_integer())) return fallback;
-  return id->is_string() ? id->get<std::string>() : id->dump();
+RankItem parse_item(const Json& item, const std::string& fallback_id, std::size_t max_candidates) {
+  auto request = parse_request_of(item, fallback_id, max_candidates);
+  const auto* good = std::get_if<Request>(&request);
+  std::string id = good != nullptr ? good->id : request_id(item.dump()).value_or(fallback_id);
+  return {.id = std::move(id), .request = std::move(request)};
 }
 
 Failure invalid(const std::string& message) {
@@ -45,14 +44,15 @@ Failure invalid(const std::string& message) {
 }
 
 // Options stand beside the list: they are the same for all of it.
-std::variant<Request, Failure> parse_list_item(const Json& item, const std::string& id,
-                                               std::size_t max_candidates) {
+RankItem parse_list_item(const Json& item, const std::string& fallback_id,
+                         std::size_t max_candidates) {
+  RankItem parsed = parse_item(item, fallback_id, max_candidates);
   if (item.is_object()) {
     Fields fields(item);
     fields.ignore(kRequestFields);
-    if (const auto known = fields.finish(); !known) return failure_of(known.error());
+    if (const auto known = fields.finish(); !known) parsed.request = failure_of(known.error());
   }
-  return parse_item(item, id, max_candidates);
+  return parsed;
 }
 
 std::optional<Failure> read_list(const Json& list, const RankLimits& limits, RankCall& call) {
@@ -67,12 +67,10 @@ std::optional<Failure> read_list(const Json& list, const RankLimits& limits, Ran
   call.items.reserve(list.size());
   std::set<std::string> ids;
   for (const Json& item : list) {
-    const std::string id = id_of(item, std::to_string(call.items.size()));
-    if (!ids.insert(id).second) {
-      call.items.push_back({.id = id, .request = invalid("the id " + id + " is repeated")});
-    } else {
-      call.items.push_back({.id = id, .request = parse_list_item(item, id, limits.max_candidates)});
-    }
+    auto parsed = parse_list_item(item, std::to_string(call.items.size()), limits.max_candidates);
+    if (!ids.insert(parsed.id).second)
+      parsed.request = invalid("the id " + parsed.id + " is repeated");
+    call.items.push_back(std::move(parsed));
   }
   return std::nullopt;
 }
@@ -148,10 +146,9 @@ std::variant<RankCall, Failure> parse_rank(const Json& body, const std::string& 
     if (auto failure = read_list(*list, limits, call)) return *std::move(failure);
     return call;
   }
-  const std::string id = id_of(body, fallback_id);
-  auto request = parse_item(body, id, limits.max_candidates);
-  if (auto* failure = std::get_if<Failure>(&request)) return std::move(*failure);
-  call.items.push_back({.id = id, .request = std::move(request)});
+  auto parsed = parse_item(body, fallback_id, limits.max_candidates);
+  if (auto* failure = std::get_if<Failure>(&parsed.request)) return std::move(*failure);
+  call.items.push_back(std::move(parsed));
   return call;
 }
 

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "failure.h"
+#include "json/read_json.h"
 #include "metrics.h"
 #include "rank_options.h"
 #include "ranker.h"
@@ -19,7 +20,7 @@ namespace rsd::server {
 
 struct ServiceLimits {
   std::size_t max_candidates = 1000;
-  std::size_t max_depth = 32;  // of JSON
+  std::size_t max_depth = kMaxJsonDepth;  // of JSON
   Scheduler::Limits jobs;
 };
 

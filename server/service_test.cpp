@@ -382,6 +382,27 @@ TEST_F(ServiceTest, AListsItemsHaveIdsOfTheirOwnAndNoOptions) {
   EXPECT_EQ(answers[2]["error"]["message"], "the field \"budget\" is unknown");
 }
 
+TEST_F(ServiceTest, IdsAreFoundUnderTheNamesThatRequestLinesHave) {
+  const std::string list = R"("candidates":[{"docid":"c","doc":{"text":"1"}}])";
+  const auto id_of = [&](const std::string& fields) {
+    const Json answers = json_of(rank("{" + fields + "," + list + "}"))["answers"];
+    return answers[0]["id"].get<std::string>();
+  };
+  for (const std::string key : {"id", "_id", "qid", "query_id"}) {
+    EXPECT_EQ(id_of("\"" + key + R"(":"q77","query":"q")"), "q77");
+    EXPECT_EQ(id_of(R"("query":{"text":"q",")" + key + R"(":78})"), "78");
+  }
+  EXPECT_EQ(id_of(R"("query":"q")"), "call-1");
+  const Json answers = json_of(rank(R"({"requests":[{"qid":"x","query":"q",)" + list +
+                                    R"(},{"query_id":"x","query":"q",)" + list +
+                                    R"(},{"qid":"bad","query":"q"}]})"))["answers"];
+  EXPECT_EQ(answers[0]["id"], "x");
+  EXPECT_EQ(answers[1]["error"]["message"], "the id x is repeated");
+  EXPECT_EQ(answers[2]["id"], "bad");
+  expect_refused(rank(R"({"id":"1","qid":"2","query":"q",)" + list + "}"), 400,
+                 "id is \"1\" and qid is \"2\"; they must be the same");
+}
+
 TEST_F(ServiceTest, BadRankRequestsAreToldSo) {
   expect_refused(rank("{}"), 400, "query or history is missing");
   expect_refused(rank(R"({"query":"q"})"), 400, "candidates is missing");

@@ -183,6 +183,13 @@ class CheckLayers(unittest.TestCase):
                 self.assertEqual(result, (1, [f"{root}/a_test.cpp:1: {root} must not include a "
                                               "private header (../src/core/names.h)"]))
 
+    def test_programs_see_the_private_headers_of_shared_modules(self):
+        for root in ["cli", "server"]:
+            self.assert_accepted({f"{root}/a.cpp": '#include "json/read_json.h"\n'})
+        for root in ["tests", "benchmarks", "examples"]:
+            self.assert_offence(f"{root}/a.cpp", '#include "json/read_json.h"',
+                                f"{root} must not include a private header (json/read_json.h)")
+
     def test_modules_and_their_tests_see_private_headers_of_what_they_may_use(self):
         self.assert_accepted({
             "src/eval/a.cpp": '#include "data/fixed_decimals.h"\n#include "eval/cells.h"\n',

@@ -512,6 +512,29 @@ class Input(CliTest):
         expected = [a["ranking"] for a in answers(self.good(rank_lines(plain)))]
         self.assertEqual([a["ranking"] for a in answers(self.good(rank_lines(rough)))], expected)
 
+    def test_an_indented_array_is_ranked_as_its_lines_are(self):
+        lines = requests(3)
+        array = json.dumps([json.loads(line) for line in lines.splitlines()], indent=2)
+        expected = answers(self.good(rank_lines(lines)))
+        for done in [rank(self.write("in.json", array)), rank_lines(array)]:
+            told = answers(self.good(done))
+            self.assertEqual([(a["id"], a["ranking"]) for a in told],
+                             [(a["id"], a["ranking"]) for a in expected])
+
+    def test_json_that_nests_without_end_is_told_by_every_reader(self):
+        deep = '{"id": ' + "[" * 200_000 + "]" * 200_000 + "}\n"
+        bad = self.write("deep.jsonl", deep)
+        out = self.write("out.jsonl", deep)
+        for name, done in [
+            ("requests", rank(bad)),
+            ("previous answers", rank(EXAMPLES, "--previous", bad)),
+            ("output to resume", rank(EXAMPLES, "--output", out, "--resume")),
+            ("traces", on_model("train", "--supervised-only", "--traces", bad, "--out",
+                                self.folder / "agent.gguf")),
+        ]:
+            with self.subTest(name):
+                self.check(done, INVALID, "deep|out")
+
     def test_a_file_and_stdin_give_the_same(self):
         path = self.write("in.jsonl", requests(2))
         from_file = answers(self.good(rank(path)))
@@ -526,7 +549,7 @@ class Input(CliTest):
             ("no object", "[1]\n", ""),
             ("duplicate candidates", request("b", candidates=twins), '"x"'),
             ("no candidates", request("b", candidates=[]), "candidates"),
-            ("empty text", request("b", candidates=[{"id": "x", "text": " "}]), "text"),
+            ("blank texts only", request("b", candidates=[{"id": "x", "text": " "}]), "blank"),
             ("empty query", request("b", query="  "), "query"),
             ("missing query", request("b", query=None), "query"),
             ("repeated id", request("a"), '"a".* line 1'),
@@ -838,8 +861,24 @@ class Answers(CliTest):
         path = self.folder / "trace.jsonl"
         lines = self.of(request("long", 50), "--window", 20, "--trace", path)
         traces = [json.loads(line) for line in path.read_text().splitlines()[1:]]
-        self.assertEqual([trace["id"] for trace in traces],
-                         [f"long/{n}" for n in range(1, lines[0]["windows"]["count"] + 1)])
+        numbers = range(1, lines[0]["windows"]["count"] + 1)
+        self.assertEqual([(trace["id"], trace["window"]) for trace in traces],
+                         [("long", n) for n in numbers])
+
+    def test_windows_are_numbered_by_the_plan_whichever_ends_first(self):
+        seen = []
+        for parallel in [1, 4]:
+            path = self.folder / "trace.jsonl"
+            self.of(request("q/1", 70), "--window", 10, "--window-method", "tournament", "--parallel", parallel,
+                    "--trace", path)
+            seen.append([(trace["window"], trace["n_items"]) for trace in answers(path.read_text())[1:]])
+        self.assertEqual(*seen)
+        self.assertEqual([n for n, _ in seen[1]], list(range(1, len(seen[1]) + 1)))
+
+    def test_a_trace_of_a_whole_list_has_no_window(self):
+        path = self.folder / "trace.jsonl"
+        self.of(request("short", 5), "--trace", path)
+        self.assertNotIn("window", answers(path.read_text())[1])
 
     def test_options_that_the_window_method_has_no_use_for_are_errors(self):
         for arguments, message in [
@@ -967,8 +1006,19 @@ class TrecInput(CliTest):
         self.check(run("requests"), USAGE, "--run, --topics and --corpus are missing")
         lost = self.write("lost.tsv", "d\ttext\n")
         self.check(run("requests", *self.files[:5], lost), INVALID, "is not in the corpus")
+        self.check(on_model("rank", *self.files[:5], lost), INVALID, "is not in the corpus")
         self.check(run("requests", *self.files, "--output", self.folder / "out.jsonl"), OK)
         self.assertEqual(len((self.folder / "out.jsonl").read_text().splitlines()), 3)
+
+    def test_a_missing_document_costs_its_topic_only(self):
+        corpus = pathlib.Path(self.files[5])
+        corpus.write_text("".join(line for line in corpus.read_text().splitlines(keepends=True)
+                                  if '"q1c3"' not in line) + "{ bad\n")
+        for command in [lambda: on_model("rank", *self.files), lambda: run("requests", *self.files)]:
+            done = self.check(command(), SOME_FAILED,
+                              r'run\.trec:10: topic "q1": document "q1c3" is not in the corpus; of 1 line.*corpus'
+                              r"\.jsonl:18: broken JSON")
+            self.assertEqual(len(done.stdout.splitlines()), 2)
 
 
 class Output(CliTest):

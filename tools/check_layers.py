@@ -9,6 +9,7 @@ the tables below; they hold for tests too. What they say:
 - A module includes its own headers and those of the modules below it (MODULES), private ones too.
 - What stands beside the modules (ROOTS: programs, tests, examples) includes their public headers
   only, and the files of its own folder. tests/support is there for all tests and the benchmarks.
+  Private headers of SHARED_MODULES are there for the programs that are named with them.
   One arrow leads from root to root (WIRED): cli includes the server's headers, never the reverse.
 - A library of others is included only where USERS allows it. A public header neither includes one
   nor names what is in it (NAMES), so that whoever embeds rsd needs no header but ours.
@@ -27,14 +28,15 @@ import sys
 # module: the modules it builds upon directly; what those build upon is allowed as well.
 MODULES = {
     "core": [],
+    "json": ["core"],
     "rank": ["core"],
     "prompt": ["rank"],
     "decode": ["prompt"],
     "window": ["decode"],
-    "llm": ["decode"],
+    "llm": ["decode", "json"],
     "agent": ["decode"],
-    "data": ["rank"],
-    "remote": ["decode"],
+    "data": ["rank", "json"],
+    "remote": ["decode", "json"],
     "train": ["agent", "data"],
     "eval": ["data", "decode"],
 }
@@ -46,6 +48,8 @@ MODULES = {
 ROOTS = ["cli", "server", "bindings", "tests", "benchmarks", "examples"]
 WIRED = {"cli": ["server"]}
 SHARED_HELPERS = ("tests", "support")
+# Modules without public headers, since a library's types are in what they give.
+SHARED_MODULES = {"json": ["cli", "server"]}
 
 # library: its headers, as they are written in an #include.
 LIBRARIES = {
@@ -73,7 +77,7 @@ USERS = {
     "llama.cpp": ["llm"],
     "ggml": ["llm", "agent", "train"],
     "yaml-cpp": ["prompt", "cli", "server"],
-    "nlohmann-json": ["llm", "data", "train", "eval", "remote", "cli", "server", TESTS],
+    "nlohmann-json": ["json", "llm", "data", "train", "eval", "remote", "cli", "server", TESTS],
     "simdjson": ["remote"],
     "CLI11": ["cli", "server"],
     "spdlog": ["cli", "server"],
@@ -147,6 +151,8 @@ class SourceFile:
 
     def may_include_private(self, header):
         """Whether a private header is within reach, given that its layer is."""
+        if self.layer in SHARED_MODULES.get(header.layer, []):
+            return True
         return not self.is_public and (self.layer in MODULES or header.layer not in MODULES)
 
     def may_include_library(self, library):

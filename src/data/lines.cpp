@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <system_error>
+#include <utility>
 
 #include "data/shorten.h"
 #include "rsd/core/utf8.h"
@@ -12,15 +14,11 @@ namespace rsd {
 namespace {
 
 constexpr std::string_view kWhiteSpace = " \t\r\v\f";
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-constexpr std::string_view kGzip = "\x1F\x8B";
 constexpr std::size_t kShownChars = 60;
 
-Result<void> take_line(std::string_view line,
-                       const std::function<Result<void>(std::string_view)>& take) {
-  if (line.starts_with(kGzip))
-    return Error(ErrorCode::kInvalidInput, "this is compressed; unpack it first");
-  if (const auto offset = find_invalid_utf8(line)) {
+Result<void> take_line(const TextLine& line,
+                       const std::function<Result<void>(const TextLine&)>& take) {
+  if (const auto offset = find_invalid_utf8(line.text)) {
     return Error(ErrorCode::kInvalidInput,
                  "invalid UTF-8 at byte offset " + std::to_string(*offset));
   }
@@ -30,24 +28,25 @@ Result<void> take_line(std::string_view line,
 }  // namespace
 
 Result<void> for_each_line(const std::string& path,
-                           const std::function<Result<void>(std::string_view line)>& take) {
+                           const std::function<Result<void>(const TextLine& line)>& take,
+                           const LineOptions& options) {
   std::error_code failure;
-  std::ifstream file(path, std::ios::binary);
-  if (!file || std::filesystem::is_directory(path, failure))
+  auto file = std::make_unique<std::ifstream>(path, std::ios::binary);
+  if (!*file || std::filesystem::is_directory(path, failure))
     return Error(ErrorCode::kNotFound, path + " can't be opened");
-  std::size_t number = 0;
+  RecordStream records(std::move(file), {.arrays = options.arrays});
   bool any = false;
-  for (std::string text; std::getline(file, text);) {
-    std::string_view line = text;
-    if (number++ == 0 && line.starts_with(kByteOrderMark))
-      line.remove_prefix(kByteOrderMark.size());
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    if (line.find_first_not_of(kWhiteSpace) == std::string_view::npos) continue;
+  while (true) {
+    const auto record = records.next();
+    if (record && !record->has_value()) break;
     any = true;
-    if (const auto taken = take_line(line, take); !taken)
-      return taken.error().within(path + ":" + std::to_string(number));
+    const TextLine line{.text = record ? **record : std::string_view(), .number = records.line()};
+    const auto taken = record ? take_line(line, take) : Result<void>(record.error());
+    if (taken) continue;
+    const Error error = taken.error().within(path + ":" + std::to_string(line.number));
+    if (!options.on_bad_line || records.ended()) return error;
+    if (auto handled = options.on_bad_line(error); !handled) return handled;
   }
-  if (file.bad()) return Error(ErrorCode::kRuntime, path + ": reading broke off");
   if (!any) return Error(ErrorCode::kInvalidInput, path + ": has no lines");
   return {};
 }

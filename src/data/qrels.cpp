@@ -1,6 +1,11 @@
 #include "rsd/data/qrels.h"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
+#include <cmath>
+#include <limits>
+#include <optional>
 #include <string_view>
 
 #include "data/lines.h"
@@ -12,26 +17,46 @@ Error invalid(const std::string& message) {
   return {ErrorCode::kInvalidInput, message};
 }
 
+// An integer, also as programs write it whose grades are floating-point numbers: 1.0.
 Result<int> parse_grade(std::string_view text) {
-  int grade = 0;
-  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), grade);
-  if (failure != std::errc() || end != text.data() + text.size()) {
-    return invalid("grade " + in_quotes(text) +
-                   " must be an integer between -2147483648 and 2147483647");
+  using Limits = std::numeric_limits<int>;
+  std::string_view digits = text;
+  if (digits.starts_with('+') && !digits.starts_with("+-")) digits.remove_prefix(1);
+  double grade = 0;
+  const auto [end, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), grade);
+  const bool is_number = failure == std::errc() && end == digits.data() + digits.size();
+  if (!is_number || grade != std::trunc(grade) || grade < Limits::min() || grade > Limits::max()) {
+    return invalid("grade " + in_quotes(text) + " must be an integer between " +
+                   std::to_string(Limits::min()) + " and " + std::to_string(Limits::max()));
   }
-  return grade;
+  return static_cast<int>(grade);
 }
 
-Result<void> add_line(std::string_view line, Qrels& qrels) {
-  const auto fields = split_fields(line);
-  if (fields.size() != 4) {
-    return invalid(in_quotes(line) + " has " + std::to_string(fields.size()) +
-                   " fields; it must have 4: qid, iteration, docid, grade");
+// The line of names that BEIR and others put first.
+bool is_header(const TextLine& line, const std::vector<std::string_view>& fields) {
+  constexpr std::array<std::string_view, 6> kQueryNames = {"query-id", "query_id", "qid",
+                                                           "queryid",  "topic",    "query"};
+  if (line.number != 1 || fields.size() < 3 || parse_grade(fields.back())) return false;
+  std::string first(fields.front());
+  std::ranges::transform(first, first.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return std::ranges::find(kQueryNames, first) != kQueryNames.end();
+}
+
+Result<void> add_line(const TextLine& line, Qrels& qrels) {
+  const auto fields = split_fields(line.text);
+  if (is_header(line, fields)) return {};
+  if (fields.size() != 3 && fields.size() != 4) {
+    return invalid(
+        in_quotes(line.text) + " has " + std::to_string(fields.size()) +
+        " fields; it must have 4: qid, iteration, docid, grade, or 3: qid, docid, grade");
   }
-  const auto grade = parse_grade(fields[3]);
+  const auto grade = parse_grade(fields.back());
   if (!grade) return grade.error();
-  if (!qrels[std::string(fields[0])].emplace(fields[2], *grade).second) {
-    return invalid("document " + in_quotes(fields[2]) + " of query " + in_quotes(fields[0]) +
+  const std::string_view document = fields[fields.size() - 2];
+  if (!qrels[std::string(fields[0])].emplace(document, *grade).second) {
+    return invalid("document " + in_quotes(document) + " of query " + in_quotes(fields[0]) +
                    " was judged by an earlier line");
   }
   return {};
@@ -41,8 +66,9 @@ Result<void> add_line(std::string_view line, Qrels& qrels) {
 
 Result<Qrels> read_qrels(const std::string& path) {
   Qrels qrels;
-  auto read = for_each_line(path, [&](std::string_view line) { return add_line(line, qrels); });
+  auto read = for_each_line(path, [&](const TextLine& line) { return add_line(line, qrels); });
   if (!read) return read.error();
+  if (qrels.empty()) return invalid(path + ": has no lines behind its header");
   return qrels;
 }
 

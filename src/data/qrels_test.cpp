@@ -45,6 +45,31 @@ TEST_F(QrelsFile, AcceptsWindowsLineEndsAndAByteOrderMark) {
   EXPECT_EQ(*qrels, (Qrels{{"q1", {{"d1", 1}, {"d2", 2}}}}));
 }
 
+TEST_F(QrelsFile, AcceptsBeirsThreeColumnsBehindTheirNames) {
+  const Qrels expected{{"q1", {{"d1", 1}, {"d2", 2}}}};
+  for (const std::string names :
+       {"query-id\tcorpus-id\tscore\n", "\xEF\xBB\xBFquery_id\tdoc_id\trelevance\r\n", ""}) {
+    const auto qrels = read(names + "q1\td1\t1\nq1\td2\t2\n");
+    ASSERT_TRUE(qrels.ok()) << qrels.error().message();
+    EXPECT_EQ(*qrels, expected);
+  }
+  EXPECT_EQ(*read("TOPIC ITERATION DOCUMENT# RELEVANCY\nq1 0 d1 1\nq1 0 d2 2\n"), expected);
+}
+
+TEST_F(QrelsFile, AQueryWhoseIdIsAColumnsNameIsNoHeader) {
+  EXPECT_EQ(*read("query 0 d1 1\n"), (Qrels{{"query", {{"d1", 1}}}}));
+}
+
+TEST_F(QrelsFile, AcceptsGradesThatAreWrittenAsFloatingPointNumbers) {
+  EXPECT_EQ(*read("q1 0 d1 1.0\nq1 0 d2 -2e0\nq1 0 d3 +3\n"),
+            (Qrels{{"q1", {{"d1", 1}, {"d2", -2}, {"d3", 3}}}}));
+}
+
+TEST_F(QrelsFile, CompressedFilesAndUtf16AreNamedAsWhatTheyAre) {
+  EXPECT_THAT(read("\x1F\x8B\x08").error().message(), HasSubstr("compressed (gzip)"));
+  EXPECT_THAT(read(std::string_view("\xFF\xFEq\0", 4)).error().message(), HasSubstr("UTF-16"));
+}
+
 TEST_F(QrelsFile, AcceptsTheSameDocumentInTwoQueries) {
   EXPECT_TRUE(read("q1 0 d 1\nq2 0 d 1\n").ok());
 }
@@ -55,11 +80,15 @@ TEST_F(QrelsFile, BadLinesAreNamedWithTheirFault) {
     std::string message;
   };
   const std::vector<Case> cases = {
-      {"q1 0 d2", "\"q1 0 d2\" has 3 fields; it must have 4: qid, iteration, docid, grade"},
+      {"q1 d2", "\"q1 d2\" has 2 fields; it must have 4: qid, iteration, docid, grade, or 3: "},
+      {"q1 0 d2", "grade \"d2\" must be an integer"},
       {"q1 0 d2 1 run", "has 5 fields"},
       {"one", "\"one\" has 1 fields"},
       {"q1 0 d2 high", "grade \"high\" must be an integer"},
-      {"q1 0 d2 1.0", "grade \"1.0\" must be an integer"},
+      {"q1 0 d2 1.5", "grade \"1.5\" must be an integer"},
+      {"q1 0 d2 nan", "grade \"nan\" must be an integer"},
+      {"q1 0 d2 +-1", "grade \"+-1\" must be an integer"},
+      {"query-id corpus-id score", "grade \"score\" must be an integer"},
       {"q1 0 d2 1x", "grade \"1x\""},
       {"q1 0 d2 0x1", "grade \"0x1\""},
       {"q1 0 d2 2147483648", "grade \"2147483648\" must be an integer between -2147483648 and"},
@@ -85,6 +114,7 @@ TEST_F(QrelsFile, LongValuesAreCutInMessages) {
 }
 
 TEST_F(QrelsFile, AFileWithoutJudgementsIsInvalid) {
+  EXPECT_FALSE(read("query-id\tcorpus-id\tscore\n").ok());
   for (const std::string content : {"", "\n\n  \n", "\xEF\xBB\xBF"}) {
     const auto qrels = read(content);
     ASSERT_FALSE(qrels.ok());

@@ -1,15 +1,17 @@
 // parse_request: a line of JSON becomes a checked `Request`.
 
 #include <algorithm>
-#include <array>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <unordered_map>
 
 #include "core/names.h"
+#include "data/document.h"
+#include "data/json_fields.h"
 #include "data/shorten.h"
-#include "rsd/core/utf8.h"
+#include "json/read_json.h"
 #include "rsd/data/request_reader.h"
 
 namespace rsd {
@@ -17,9 +19,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::size_t kMaxDepth = 32;
 constexpr std::size_t kShownChars = 60;
-constexpr std::array kTextKeys = {"text", "segment", "contents", "content", "body", "passage"};
 constexpr NameTable<Task, 2> kTasks = {
     {{{Task::kPassage, "passage"}, {Task::kRecommendation, "recommendation"}}}};
 
@@ -33,82 +33,14 @@ Error missing(const std::string& field) {
   return invalid(field + " is missing");
 }
 
-Error wrong_value(const std::string& field, const Json& value, const std::string& expected) {
-  const std::string dump = value.dump(-1, ' ', false, Json::error_handler_t::replace);
-  return invalid(field + " is " + shorten(dump, kShownChars) + "; it must be " + expected);
-}
-
-// nlohmann's message without its own prefix and without the token, which may be the whole line.
-Error broken_json(std::string_view line, const Json::exception& exception) {
-  std::string reason = exception.what();
-  for (const std::string_view end_of_prefix : {"] ", ": "}) {
-    const std::size_t at = reason.find(end_of_prefix);
-    if (at != std::string::npos) reason.erase(0, at + end_of_prefix.size());
-  }
-  reason.resize(std::min(reason.find("; last read"), reason.size()));
-  std::string place;
-  if (const auto* parse_error = dynamic_cast<const Json::parse_error*>(&exception)) {
-    place = " at byte " + std::to_string(std::min(parse_error->byte, line.size()));
-  }
-  // Outside of strings a character may have been read by half.
-  const auto half_read = find_invalid_utf8(reason);
-  return invalid("broken JSON" + place + " of the line: " +
-                 shorten(std::string_view(reason).substr(0, half_read.value_or(reason.size())),
-                         2 * kShownChars));
-}
-
 // ---- JSON values ------------------------------------------------------------------------------
-
-// Offset of the bracket that nests too deep. Visiting and printing a JSON value recurse, so depth
-// is limited before there is one.
-std::optional<std::size_t> find_too_deep(std::string_view json) {
-  std::size_t depth = 0;
-  bool in_string = false;
-  for (std::size_t i = 0; i < json.size(); ++i) {
-    const char c = json[i];
-    if (in_string && c == '\\') {
-      ++i;
-    } else if (c == '"') {
-      in_string = !in_string;
-    } else if (!in_string && (c == '[' || c == '{')) {
-      if (++depth > kMaxDepth) return i;
-    } else if (!in_string && (c == ']' || c == '}') && depth > 0) {
-      --depth;
-    }
-  }
-  return std::nullopt;
-}
 
 Result<Json> parse_json(std::string_view line, const RequestLimits& limits) {
   if (line.size() > limits.max_line_bytes) {
     return invalid("the line has " + std::to_string(line.size()) + " bytes; max_line_bytes is " +
                    std::to_string(limits.max_line_bytes));
   }
-  if (const auto offset = find_invalid_utf8(line)) {
-    return invalid("invalid UTF-8 at byte offset " + std::to_string(*offset) + " of the line");
-  }
-  if (const auto offset = find_too_deep(line)) {
-    return invalid("the JSON nests deeper than " + std::to_string(kMaxDepth) +
-                   " levels at byte offset " + std::to_string(*offset) + " of the line");
-  }
-  try {
-    return Json::parse(line);
-  } catch (const Json::exception& exception) {
-    return broken_json(line, exception);
-  }
-}
-
-// The member, or null where it is absent or is JSON's null: exporters write both for "none". A
-// value that is no object has no members.
-const Json* find(const Json& object, const char* key) {
-  const auto member = object.find(key);
-  return member == object.end() || member->is_null() ? nullptr : &*member;
-}
-
-bool is_blank(std::string_view text) {
-  // Most texts start with a letter: no need to go through all of them.
-  const auto is_printable = [](char c) { return c > ' ' && c < '\x7f'; };
-  return std::ranges::none_of(text, is_printable) && single_line(text).empty();
+  return read_json(line, {.subject = "the line", .not_numbers = JsonRules::NotNumbers::kNull});
 }
 
 Result<std::string> read_text(const Json* value, const std::string& field) {
@@ -117,14 +49,6 @@ Result<std::string> read_text(const Json* value, const std::string& field) {
   const auto& text = value->get_ref<const std::string&>();
   if (is_blank(text)) return invalid(field + " is empty");
   return text;
-}
-
-Result<std::string> read_id(const Json* value, const std::string& field) {
-  if (value != nullptr && value->is_number_integer()) return value->dump();
-  if (value != nullptr && !value->is_string()) {
-    return wrong_value(field, *value, "a string or an integer");
-  }
-  return read_text(value, field);
 }
 
 // ---- Query, history, id -----------------------------------------------------------------------
@@ -154,7 +78,11 @@ Result<Task> read_task(const Json& line) {
 }
 
 Result<std::string> read_query(const Json& query) {
-  if (query.is_object()) return read_text(find(query, "text"), "query.text");
+  if (query.is_object()) {
+    const Json* text = find(query, "text");
+    if (text != nullptr || find(query, "query") == nullptr) return read_text(text, "query.text");
+    return read_text(find(query, "query"), "query.query");
+  }
   if (!query.is_string()) return wrong_value("query", query, "a string or an object");
   return read_text(&query, "query");
 }
@@ -171,71 +99,88 @@ Result<std::vector<std::string>> read_history(const Json& history) {
   return items;
 }
 
+// Its list of candidates, under rank_llm's name of today or that of before.
+IdField candidate_list(const Json& line) {
+  return first_id(line, {"candidates", "hits"});
+}
+
 // rank_llm's lines may go without an id, ours may not.
 bool is_rank_llm(const Json& line) {
   const Json* query = find(line, "query");
   if (query != nullptr && query->is_object()) return true;
-  const Json* candidates = find(line, "candidates");
+  const Json* candidates = candidate_list(line).value;
   if (candidates == nullptr || !candidates->is_array() || candidates->empty()) return false;
   const Json& first = candidates->front();
   return first.is_string() || find(first, "docid") != nullptr || find(first, "doc") != nullptr;
 }
 
-Result<std::string> read_request_id(const Json& line, const std::string& fallback_id) {
-  const Json* query = find(line, "query");
-  if (query != nullptr && query->is_object()) {
-    if (const Json* qid = find(*query, "qid")) return read_id(qid, "query.qid");
-  }
-  const Json* id = find(line, "id");
-  if (id == nullptr && is_rank_llm(line)) return fallback_id;
-  return read_id(id, "id");
+// nullopt where none is told.
+Result<std::optional<std::string>> read_request_id(const Json& line) {
+  std::vector<IdField> fields = query_id_fields(line);
+  if (const Json* query = find(line, "query"); query != nullptr && query->is_object())
+    std::ranges::move(query_id_fields(*query, "query."), std::back_inserter(fields));
+  const IdField list = candidate_list(line);
+  if (list.value != nullptr && list.value->is_array() && !list.value->empty())
+    fields.push_back({.value = find(list.value->front(), "qid"), .name = list.name + "[0].qid"});
+  return agreed_id(fields);
 }
 
 // ---- Candidates and relevance -----------------------------------------------------------------
 
-// The first text of a document that says something, behind its title; either may be missing.
-Result<std::string> read_document(const Json* document, const std::string& field) {
-  if (document == nullptr || document->is_string()) return read_text(document, field);
-  if (!document->is_object()) return wrong_value(field, *document, "a string or an object");
-  const auto read_part = [&](const char* key) -> Result<std::string> {
-    const Json* part = find(*document, key);
-    if (part == nullptr) return std::string();
-    if (!part->is_string()) return wrong_value(field + "." + key, *part, "a string");
-    const auto& text = part->get_ref<const std::string&>();
-    return is_blank(text) ? std::string() : text;
-  };
-
-  auto title = read_part("title");
-  if (!title) return title.error();
-  for (const char* key : kTextKeys) {
-    auto text = read_part(key);
-    if (!text) return text.error();
-    if (!text->empty()) return title->empty() ? *text : *title + ". " + *text;
-  }
-  if (title->empty()) {
-    return invalid(field + " has no text: none of title, text, segment, contents, content, body, " +
-                   "passage is there and not empty");
-  }
-  return title;
+// Its text may be blank: corpora hold such documents, and retrieval finds them all the same.
+Result<std::string> read_own_text(const Json& candidate, const std::string& field) {
+  const auto text = candidate.find("text");
+  if (text == candidate.end()) return missing(field + ".text");
+  if (text->is_null()) return std::string();
+  if (!text->is_string()) return wrong_value(field + ".text", *text, "a string");
+  const auto& said = text->get_ref<const std::string&>();
+  return is_blank(said) ? std::string() : said;
 }
 
-Result<Candidate> read_candidate(const Json& value, std::size_t place) {
-  const std::string field = "candidates[" + std::to_string(place) + "]";
+// A document's text, behind its title.
+Result<std::string> read_document_text(const Json& document, const std::string& field) {
+  if (document.is_string()) {
+    const auto& text = document.get_ref<const std::string&>();
+    return is_blank(text) ? std::string() : text;
+  }
+  if (!document.is_object()) return wrong_value(field, document, "a string or an object");
+  const auto read = read_document(document, field);
+  if (!read) return read.error();
+  return joined(*read);
+}
+
+// Of a candidate that is an object, in one of the shapes: {"id", "text"}, {"docid", "doc"}, or a
+// document beside its id.
+Result<std::string> read_candidate_text(const Json& value, const std::string& field) {
+  if (const Json* document = find(value, "doc"))
+    return read_document_text(*document, field + ".doc");
+  const bool is_ours = find(value, "id") != nullptr && value.contains("text");
+  if (is_ours || !has_document_fields(value)) {
+    return find(value, "docid") != nullptr ? missing(field + ".doc") : read_own_text(value, field);
+  }
+  return read_document_text(value, field);
+}
+
+// A passage's "docid" is that of the document it stands in where it has a "pid" (MS MARCO v2).
+Result<std::string> read_candidate_id(const Json& value, const std::string& field) {
+  const bool rank_llm = find(value, "doc") != nullptr || find(value, "docid") != nullptr;
+  const IdField id = rank_llm ? first_id(value, {"pid", "docid", "doc_id", "docno", "id", "_id"})
+                              : first_id(value, {"id", "_id", "pid", "doc_id", "docno"});
+  if (id.value == nullptr) return missing(field + (rank_llm ? ".docid" : ".id"));
+  return read_id(*id.value, field + "." + id.name);
+}
+
+Result<Candidate> read_candidate(const Json& value, std::size_t place, const std::string& list) {
+  const std::string field = list + "[" + std::to_string(place) + "]";
   if (!value.is_string() && !value.is_object()) {
     return wrong_value(field, value, "a string or an object");
   }
-  const Json* document = find(value, "doc");
-  const Json* score = find(value, "score");
-  const bool rank_llm = document != nullptr || find(value, "docid") != nullptr;
-  const char* id_key = rank_llm ? "docid" : "id";
-
-  auto id = value.is_string() ? std::to_string(place + 1)
-                              : read_id(find(value, id_key), field + "." + id_key);
+  auto id = value.is_string() ? std::to_string(place + 1) : read_candidate_id(value, field);
   if (!id) return id.error();
-  auto text = value.is_string() ? read_text(&value, field)
-              : rank_llm        ? read_document(document, field + ".doc")
-                                : read_text(find(value, "text"), field + ".text");
+  auto text =
+      value.is_string() ? read_document_text(value, field) : read_candidate_text(value, field);
   if (!text) return text.error();
+  const Json* score = find(value, "score");
   if (score != nullptr && !score->is_number()) {
     return wrong_value(field + ".score", *score, "a number");
   }
@@ -247,27 +192,31 @@ Result<Candidate> read_candidate(const Json& value, std::size_t place) {
 }
 
 Result<std::vector<Candidate>> read_candidates(const Json& line, std::size_t max_candidates) {
-  const Json* list = find(line, "candidates");
+  const auto [list, name] = candidate_list(line);
   if (list == nullptr) return missing("candidates");
-  if (!list->is_array()) return wrong_value("candidates", *list, "an array");
-  if (list->empty()) return invalid("candidates is empty");
+  if (!list->is_array()) return wrong_value(name, *list, "an array");
+  if (list->empty()) return invalid(name + " is empty");
   if (list->size() > max_candidates) {
-    return invalid("candidates has " + std::to_string(list->size()) +
-                   " entries; max_candidates is " + std::to_string(max_candidates));
+    return invalid(name + " has " + std::to_string(list->size()) + " entries; max_candidates is " +
+                   std::to_string(max_candidates));
   }
   std::vector<Candidate> candidates;
   std::unordered_map<std::string, std::size_t> places;
   for (const Json& value : *list) {
     const std::size_t place = candidates.size();
-    auto candidate = read_candidate(value, place);
+    auto candidate = read_candidate(value, place, name);
     if (!candidate) return candidate.error();
     const auto [earlier, is_new] = places.emplace(candidate->id, place);
     if (!is_new) {
-      return invalid("the id \"" + shorten(candidate->id, kShownChars) + "\" of candidates[" +
-                     std::to_string(place) + "] is the id of candidates[" +
+      return invalid("the id \"" + shorten(candidate->id, kShownChars) + "\" of " + name + "[" +
+                     std::to_string(place) + "] is the id of " + name + "[" +
                      std::to_string(earlier->second) + "] already");
     }
     candidates.push_back(std::move(candidate).value());
+  }
+  if (std::ranges::all_of(candidates, &std::string::empty, &Candidate::text)) {
+    return invalid(name + " has " + std::to_string(candidates.size()) +
+                   " entries, and all their texts are blank; one must say something");
   }
   return candidates;
 }
@@ -311,16 +260,25 @@ Result<Request> parse_request(std::string_view line, const std::string& fallback
     if (!history) return history.error();
     request.history = std::move(history).value();
   }
-  auto id = read_request_id(*json, fallback_id);
+  auto id = read_request_id(*json);
   if (!id) return id.error();
+  const bool needs_id = limits.without_id == RequestLimits::WithoutId::kError;
+  if (!*id && needs_id && !is_rank_llm(*json)) return missing("id");
   auto candidates = read_candidates(*json, limits.max_candidates);
   if (!candidates) return candidates.error();
   auto relevance = read_relevance(*json);
   if (!relevance) return relevance.error();
-  request.id = std::move(id).value();
+  request.id = id->value_or(fallback_id);
   request.candidates = std::move(candidates).value();
   request.relevance = std::move(relevance).value();
   return request;
+}
+
+std::optional<std::string> request_id(std::string_view line) {
+  const auto json = read_json(line, {.not_numbers = JsonRules::NotNumbers::kNull});
+  if (!json || !json->is_object()) return std::nullopt;
+  auto id = read_request_id(*json);
+  return id ? *std::move(id) : std::nullopt;
 }
 
 }  // namespace rsd

@@ -181,6 +181,103 @@ TEST(ParseRequest, RankLlmWithoutQidTakesTheLinesIdOrTheFallback) {
   EXPECT_EQ(parse(R"({"query":"q","candidates":[{"docid":"d","doc":"D"}]})").id, kFallbackId);
 }
 
+TEST(ParseRequest, TheIdIsFoundUnderTheNamesThatPeopleGiveIt) {
+  const std::string rest =
+      R"("candidates":[{"docid":"a","doc":{"text":"x"}},{"docid":"b","doc":"y"}]})";
+  for (const std::string key : {"id", "_id", "qid", "query_id"}) {
+    EXPECT_EQ(parse("{\"" + key + R"(":"q77","query":"p",)" + rest).id, "q77") << key;
+    EXPECT_EQ(parse(R"({"query":{"text":"p",")" + key + R"(":"q78"},)" + rest).id, "q78") << key;
+    EXPECT_EQ(parse(R"({"id":null,")" + key + R"(":7,"history":["h"],)" + rest).id, "7") << key;
+  }
+  EXPECT_EQ(parse(R"({"qid":7,"query":{"text":"p","qid":"7"},)" + rest).id, "7");
+  EXPECT_EQ(parse(R"({"query_id":"own","query":"p","candidates":[{"id":"a","text":"A"}]})").id,
+            "own");
+}
+
+TEST(ParseRequest, IdsThatDisagreeAreAnErrorThatNamesBoth) {
+  const std::string rest = R"("candidates":[{"id":"a","text":"A"}]})";
+  expect_messages({
+      {R"({"id":"1","query":{"text":"p","qid":"2"},)" + rest,
+       "id is \"1\" and query.qid is \"2\"; they must be the same"},
+      {R"({"_id":1,"qid":2,"query":"p",)" + rest, "_id is \"1\" and qid is \"2\""},
+      {R"({"qid":"1","query_id":"2","history":["h"],)" + rest, "qid is \"1\" and query_id is"},
+      {R"({"query":{"text":"p","_id":"1","id":"2"},)" + rest, "query.id is \"2\" and query._id"},
+      {R"({"qid":[1],"query":"p",)" + rest, "qid is [1]; it must be a string or an integer"},
+      {R"({"query_id":" ","query":"p",)" + rest, "query_id is empty"},
+  });
+}
+
+TEST(ParseRequest, TheIdOfALineThatCannotBeUsedIsStillTold) {
+  EXPECT_EQ(request_id(R"({"qid":"q1","candidates":[]})"), "q1");
+  EXPECT_EQ(request_id(R"({"query":{"query_id":3}})"), "3");
+  EXPECT_EQ(request_id(R"({"id":"a","qid":"b"})"), std::nullopt);
+  EXPECT_EQ(request_id("[1]"), std::nullopt);
+  EXPECT_EQ(request_id("{"), std::nullopt);
+}
+
+TEST(ParseRequest, ALineOfOurShapeTakesTheFallbackWhereThatIsAsked) {
+  const std::string line = R"({"query":"q","candidates":[{"id":"a","text":"A"}]})";
+  EXPECT_THAT(message(line), HasSubstr("id is missing"));
+  const RequestLimits lenient{.without_id = RequestLimits::WithoutId::kFallback};
+  EXPECT_EQ(parse_request(line, kFallbackId, lenient)->id, kFallbackId);
+}
+
+TEST(ParseRequest, ReadsRankLlmsOlderFiles) {
+  const Request request = parse(
+      R"({"query":"fleas?","hits":[{"content":"Title: T Content: C","qid":264014,"docid":"d1",)"
+      R"("rank":1,"score":14.9},{"content":"","qid":264014,"docid":"d2","rank":2,"score":3}]})");
+  EXPECT_EQ(request.id, "264014");
+  EXPECT_EQ(request.candidates[0].id, "d1");
+  EXPECT_EQ(request.candidates[0].text, "Title: T Content: C");
+  EXPECT_EQ(request.candidates[0].first_stage_score, 14.9);
+  EXPECT_EQ(request.candidates[1].text, "");
+  EXPECT_THAT(message(R"({"qid":1,"query":"q","hits":[{"content":"C","qid":2,"docid":"d"}]})"),
+              HasSubstr("qid is \"1\" and hits[0].qid is \"2\""));
+  EXPECT_THAT(message(R"({"qid":1,"query":"q","hits":[]})"), HasSubstr("hits is empty"));
+}
+
+TEST(ParseRequest, CandidatesMayBeDocumentsBesideTheirIds) {
+  const Request request = parse(with_candidates(
+      R"([{"docno":"a","text":"A"},{"doc_id":"b","title":"T","body":"B"},)"
+      R"({"pid":"c","docid":"its document","passage":"C"},{"_id":4,"contents":"D"},)"
+      R"({"docid":"e","text":"E"},{"id":"f","title":"not read","text":"F"}])"));
+  const std::vector<std::pair<std::string, std::string>> expected = {
+      {"a", "A"}, {"b", "T. B"}, {"c", "C"}, {"4", "D"}, {"e", "E"}, {"f", "F"}};
+  ASSERT_EQ(request.candidates.size(), expected.size());
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    EXPECT_EQ(request.candidates[i].id, expected[i].first);
+    EXPECT_EQ(request.candidates[i].text, expected[i].second);
+  }
+}
+
+TEST(ParseRequest, BlankTextsAreEmptyAndKeepTheirPlaces) {
+  const Request request = parse(with_candidates(
+      R"([{"id":"a","text":" \n\u2003"},{"id":"b","text":null},"",{"docid":"d","doc":" "},)"
+      R"({"docid":"e","doc":{"title":"","text":null}},{"id":"f","text":"F"}])"));
+  ASSERT_EQ(request.candidates.size(), 6U);
+  for (std::size_t i = 0; i < 5; ++i)
+    EXPECT_EQ(request.candidates[i].text, "") << i;
+  EXPECT_EQ(request.candidates[5].text, "F");
+}
+
+TEST(ParseRequest, NumbersStandForTheirDigitsInDocuments) {
+  const Request request = parse(with_candidates(
+      R"([{"docid":"d","doc":{"title":1984,"text":"X"}},{"docid":"e","doc":{"text":4.5}}])"));
+  EXPECT_EQ(request.candidates[0].text, "1984. X");
+  EXPECT_EQ(request.candidates[1].text, "4.5");
+}
+
+TEST(ParseRequest, WhatIsNoNumberIsAbsent) {
+  const Request request = parse(
+      R"({"id":"r","query":"NaN","extra":{"x":[NaN,-Infinity]},"candidates":[)"
+      R"({"docid":"d","score":NaN,"doc":{"title":NaN,"text":"Infinity","weight":Infinity}}]})");
+  EXPECT_EQ(request.query, "NaN");
+  EXPECT_EQ(request.candidates[0].text, "Infinity");
+  EXPECT_EQ(request.candidates[0].first_stage_score, std::nullopt);
+  EXPECT_THAT(message(with(R"("query":"q","relevance":{"a":NaN})")),
+              HasSubstr("relevance[\"a\"] is null; it must be an integer"));
+}
+
 // ---- Damage
 
 TEST(ParseRequest, BrokenJsonIsToldWithItsPlace) {
@@ -195,7 +292,7 @@ TEST(ParseRequest, BrokenJsonIsToldWithItsPlace) {
       {"{\"id\":\"a\tb\"}", "control character"},
       {R"({"id":"r","query":"cut of)", "missing closing quote"},
       {R"({"id":1e999})", "number overflow"},
-      {R"({"id":NaN})", "broken JSON"},
+      {R"({"id":NaNo})", "broken JSON at byte 10"},
       {"é", "broken JSON"},
       {"\xEF\xBB\xBF{", "broken JSON"},
       {R"([{"id":"r"}])", "the line is [{\"id\":\"r\"}]; it must be a JSON object"},
@@ -218,10 +315,10 @@ TEST(ParseRequest, DeepNestingIsRefusedBeforeItIsParsed) {
   const auto nested = [](std::size_t depth) {
     return with(R"("query":"q","extra":)" + std::string(depth, '[') + std::string(depth, ']'));
   };
-  EXPECT_EQ(parse(nested(31)).id, "r");  // the line's object is the first level
-  EXPECT_THAT(message(nested(32)), HasSubstr("nests deeper than 32 levels at byte offset"));
-  EXPECT_THAT(message(nested(1'000'000)), HasSubstr("nests deeper than 32 levels"));
-  EXPECT_THAT(message(std::string(1'000'000, '[')), HasSubstr("nests deeper than 32 levels"));
+  EXPECT_EQ(parse(nested(511)).id, "r");  // the line's object is the first level
+  EXPECT_THAT(message(nested(512)), HasSubstr("nests deeper than 512 levels at byte offset"));
+  EXPECT_THAT(message(nested(1'000'000)), HasSubstr("nests deeper than 512 levels"));
+  EXPECT_THAT(message(std::string(1'000'000, '[')), HasSubstr("nests deeper than 512 levels"));
 }
 
 TEST(ParseRequest, BracketsInStringsDoNotNest) {
@@ -285,12 +382,13 @@ TEST(ParseRequest, CandidatesAreChecked) {
       {with_candidates(R"({"a":"A"})"), "candidates is {\"a\":\"A\"}; it must be an array"},
       {with_candidates("[1]"), "candidates[0] is 1; it must be a string or an object"},
       {with_candidates(R"([{"id":"a","text":"A"},null])"), "candidates[1] is null; it must be"},
-      {with_candidates(R"([""])"), "candidates[0] is empty"},
+      {with_candidates(R"([""])"), "candidates has 1 entries, and all their texts are blank"},
       {with_candidates(R"([{"text":"A"}])"), "candidates[0].id is missing"},
       {with_candidates(R"([{"id":"","text":"A"}])"), "candidates[0].id is empty"},
       {with_candidates(R"([{"id":0.5,"text":"A"}])"), "candidates[0].id is 0.5; it must be"},
       {with_candidates(R"([{"id":"a"}])"), "candidates[0].text is missing"},
-      {with_candidates(R"([{"id":"a","text":" \n "}])"), "candidates[0].text is empty"},
+      {with_candidates(R"([{"id":"a","text":" \n "},{"id":"b","text":null},"\u3000"])"),
+       "candidates has 3 entries, and all their texts are blank; one must say something"},
       {with_candidates(R"([{"id":"a","text":["A"]}])"), "candidates[0].text is [\"A\"]"},
       {with_candidates(R"([{"id":"a","text":"A","score":"7"}])"),
        "candidates[0].score is \"7\"; it must be a number"},
@@ -305,14 +403,15 @@ TEST(ParseRequest, DocumentsOfRankLlmAreChecked) {
   expect_messages({
       {with_candidates(R"([{"doc":"D"}])"), "candidates[0].docid is missing"},
       {with_candidates(R"([{"docid":"d"}])"), "candidates[0].doc is missing"},
-      {with_candidates(R"([{"docid":"d","doc":""}])"), "candidates[0].doc is empty"},
+      {with_candidates(R"([{"docid":"d","doc":""}])"), "all their texts are blank"},
+      {with_candidates(R"([{"docid":"d","doc":null}])"), "candidates[0].doc is missing"},
       {with_candidates(R"([{"docid":"d","doc":4}])"),
        "candidates[0].doc is 4; it must be a string"},
       {with_candidates(R"([{"docid":"d","doc":{}}])"), "candidates[0].doc has no text"},
-      {with_candidates(R"([{"docid":"d","doc":{"text":" ","title":""}}])"), "doc has no text"},
-      {with_candidates(R"([{"docid":"d","doc":{"text":4}}])"), "candidates[0].doc.text is 4"},
-      {with_candidates(R"([{"docid":"d","doc":{"text":"X","title":4}}])"),
-       "candidates[0].doc.title is 4; it must be a string"},
+      {with_candidates(R"([{"docid":"d","doc":{"text":" ","title":""}}])"), "texts are blank"},
+      {with_candidates(R"([{"docid":"d","doc":{"text":["X"]}}])"), "candidates[0].doc.text is [\""},
+      {with_candidates(R"([{"docid":"d","doc":{"text":"X","title":true}}])"),
+       "candidates[0].doc.title is true; it must be a string"},
   });
 }
 

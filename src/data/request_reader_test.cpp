@@ -142,6 +142,73 @@ TEST(RequestReader, LinesAroundTheSizeOfTheReadBufferAreWhole) {
   }
 }
 
+TEST(RequestReader, ReadsTheElementsOfAnArrayHoweverTheyAreLaidOut) {
+  const std::string x = line_with_id("x");
+  const std::string y = line_with_id("y");
+  EXPECT_THAT(read_all(reader_of("[" + x + "," + y + "]")), ElementsAre("1:x", "1:y"));
+  EXPECT_THAT(read_all(reader_of("\xEF\xBB\xBF \r\n [\r\n" + x + "\r\n,\r\n" + y + "]\r\n")),
+              ElementsAre("3:x", "5:y"));
+  EXPECT_THAT(read_all(reader_of("[\n  {\n    \"id\": \"x]\\\"\",\n    \"query\": \"q\",\n    "
+                                 "\"candidates\": [\n      \"A\"\n    ]\n  }\n]\n")),
+              ElementsAre("2:x]\""));
+  EXPECT_THAT(read_all(reader_of("[]\n")), ElementsAre());
+  EXPECT_THAT(read_all(reader_of("[\n]")), ElementsAre());
+}
+
+TEST(RequestReader, AnElementWithoutAnIdIsNamedByItsPlace) {
+  const std::string element = R"({"query":"q","candidates":["A"]})";
+  EXPECT_THAT(read_all(reader_of("[\n\n" + element + ",\n" + element + "]")),
+              ElementsAre("3:1", "4:2"));
+}
+
+TEST(RequestReader, GoesOnBehindBadElements) {
+  EXPECT_THAT(read_all(reader_of("[\n{\"id\": 1 2},\n3,,\n" + line_with_id("x") + ",]")),
+              ElementsAre(HasSubstr("in.jsonl:2: broken JSON"),
+                          HasSubstr("in.jsonl:3: the line is 3; it must be a JSON object"),
+                          HasSubstr("in.jsonl:3: broken JSON: a comma"), "4:x",
+                          HasSubstr("in.jsonl:4: broken JSON: a comma")));
+}
+
+TEST(RequestReader, GoesOnBehindAnArray) {
+  EXPECT_THAT(read_all(reader_of("[" + line_with_id("x") + "]\n[" + line_with_id("y") + "]\n" +
+                                 line_with_id("z") + "\n[]")),
+              ElementsAre("1:x", "2:y", "3:z", HasSubstr("in.jsonl:4: the line is []")));
+}
+
+TEST(RequestReader, AnArrayWithoutAnEndIsAnErrorAndTheEnd) {
+  EXPECT_THAT(read_all(reader_of("[\n" + line_with_id("x"))),
+              ElementsAre("in.jsonl:2: the file ends within the JSON array"));
+  EXPECT_THAT(read_all(reader_of("[\n" + line_with_id("x") + ",")),
+              ElementsAre("2:x", "in.jsonl:2: the file ends within the JSON array"));
+  EXPECT_THAT(read_all(reader_of("[\n" + line_with_id("x") + ",\n{\"id\":")),
+              ElementsAre("2:x", "in.jsonl:3: the file ends within the JSON array"));
+}
+
+TEST(RequestReader, ATooLongElementIsPassedOver) {
+  const std::string x = line_with_id("x");
+  EXPECT_THAT(read_all(reader_of("[" + line_with_id(std::string(100, 'y')) + ",\n" + x + "]",
+                                 {.max_line_bytes = x.size()})),
+              ElementsAre("in.jsonl:1: the element is longer than max_line_bytes, " +
+                              std::to_string(x.size()) + " bytes",
+                          "2:x"));
+}
+
+TEST(RequestReader, CompressedFilesAndUtf16AreNamedOnceAsWhatTheyAre) {
+  EXPECT_THAT(read_all(reader_of("\x1F\x8B\x08\n\x01\n")),
+              ElementsAre("in.jsonl:1: this is compressed (gzip); unpack it first"));
+  EXPECT_THAT(read_all(reader_of("\x28\xB5\x2F\xFD\n\n")), ElementsAre(HasSubstr("(zstd)")));
+  EXPECT_THAT(read_all(reader_of("\xFD\x37zXZ\n")), ElementsAre(HasSubstr("(xz)")));
+  EXPECT_THAT(read_all(reader_of("PK\x03\x04\n\n")), ElementsAre(HasSubstr("(zip)")));
+  EXPECT_THAT(read_all(reader_of(std::string("\xFF\xFE{\0\n\0", 6))),
+              ElementsAre(HasSubstr("in.jsonl:1: this is UTF-16; it must be UTF-8")));
+}
+
+TEST(RequestReader, ALineThatBeginsLikeACompressedFileIsABadLineOnly) {
+  EXPECT_THAT(read_all(reader_of("B\n" + line_with_id("x") + "\nP")),
+              ElementsAre(HasSubstr("in.jsonl:1: broken JSON"), "2:x",
+                          HasSubstr("in.jsonl:3: broken JSON")));
+}
+
 // Gives some bytes, then fails as a disk or a network does.
 class BreakingBuffer : public std::streambuf {
  public:

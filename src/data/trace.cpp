@@ -38,12 +38,13 @@ std::string format_trace(const Trace& trace) {
                           {"known", indices(round.known)},
                           {"logits", matrix(round, trace.n_items)}});
   }
-  Json line{{"id", trace.id},
-            {"task", trace.task == Task::kPassage ? "passage" : "recommendation"},
-            {"decoder", trace.decoder},
-            {"n_items", trace.n_items},
-            {"rounds", std::move(rounds)},
-            {"ranking", indices(trace.ranking)}};
+  Json line{{"id", trace.id}};
+  if (trace.window) line["window"] = *trace.window;
+  line.update(Json{{"task", trace.task == Task::kPassage ? "passage" : "recommendation"},
+                   {"decoder", trace.decoder},
+                   {"n_items", trace.n_items},
+                   {"rounds", std::move(rounds)},
+                   {"ranking", indices(trace.ranking)}});
   if (trace.target) line["target"] = indices(*trace.target);
   return line.dump() + "\n";
 }

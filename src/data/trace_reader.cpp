@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "json/read_json.h"
 #include "rsd/data/trace.h"
 
 namespace rsd {
@@ -85,6 +86,10 @@ TraceRound round_from(const Json& json, std::size_t n_items) {
 Trace trace_from(const Json& json) {
   constexpr std::size_t kMaxItems = 4096;
   Trace trace{.id = text(json, "id"), .decoder = text(json, "decoder")};
+  if (json.contains("window") && !json.at("window").is_null()) {
+    trace.window = count(json, "window");
+    require(*trace.window >= 1, "window must be at least 1");
+  }
   const std::string task = text(json, "task");
   require(task == "passage" || task == "recommendation", "task must be passage or recommendation");
   trace.task = task == "passage" ? Task::kPassage : Task::kRecommendation;
@@ -106,8 +111,9 @@ Trace trace_from(const Json& json) {
 }
 
 Result<Json> header_from(const std::string& line) {
-  const Json header = Json::parse(line, nullptr, /*allow_exceptions=*/false);
-  const auto format = header.is_object() ? header.value("format", Json()) : Json();
+  const auto read = read_json(line);
+  const Json header = read && read->is_object() ? *read : Json::object();
+  const auto format = header.value("format", Json());
   if (format != kTraceFormat)
     return Error(ErrorCode::kInvalidInput, "this is no trace file of rsd");
   const auto version = header.value("version", Json());
@@ -121,9 +127,10 @@ Result<Json> header_from(const std::string& line) {
 
 Result<Trace> parse_trace(std::string_view line) {
   try {
-    const Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
-    require(!json.is_discarded() && json.is_object(), "this is no JSON object");
-    return trace_from(json);
+    const auto json = read_json(line, {.subject = "the line"});
+    if (!json) return json.error();
+    require(json->is_object(), "this is no JSON object");
+    return trace_from(*json);
   } catch (const BadTrace& bad) {
     return Error(ErrorCode::kInvalidInput, bad.what);
   }

@@ -71,6 +71,34 @@ TEST(Trace, IsReadBackAsItWas) {
   EXPECT_EQ(parse_trace(format_trace(example()))->target, std::nullopt);
 }
 
+TEST(Trace, AWindowsNumberStandsBesideTheRequestsOwnId) {
+  Trace trace = example();
+  trace.id = "q/1";
+  trace.window = 3;
+  const Json line = Json::parse(format_trace(trace));
+  EXPECT_EQ(line["id"], "q/1");
+  EXPECT_EQ(line["window"], 3);
+  const auto read = parse_trace(format_trace(trace));
+  ASSERT_TRUE(read) << read.error().message();
+  EXPECT_EQ(read->window, 3U);
+  EXPECT_EQ(read->id, "q/1");
+}
+
+TEST(Trace, LinesWithoutAWindowAreReadAsTheyAre) {
+  EXPECT_FALSE(Json::parse(format_trace(example())).contains("window"));
+  EXPECT_EQ(parse_trace(format_trace(example()))->window, std::nullopt);
+  Trace older = example();
+  older.id = "long/2";
+  EXPECT_EQ(parse_trace(format_trace(older))->id, "long/2");
+}
+
+TEST(Trace, LinesThatNestWithoutEndAreTold) {
+  const std::string line = R"({"rounds":)" + std::string(1'000'000, '[');
+  EXPECT_THAT(parse_trace(line).error().message(),
+              ::testing::HasSubstr("nests deeper than 512 levels"));
+  EXPECT_FALSE(parse_trace(line + std::string(1'000'000, ']') + "}").ok());
+}
+
 TEST(Trace, BadLinesAreToldByField) {
   const auto told = [](const char* pointer, const Json& value) {
     Json json = Json::parse(format_trace(example()));
@@ -92,7 +120,10 @@ TEST(Trace, BadLinesAreToldByField) {
   EXPECT_EQ(told("/rounds/0/logits/1", {1}), "rounds[0]: logits must have n_items numbers a row");
   EXPECT_EQ(told("/rounds/0/logits/1/0", 1e300), "rounds[0]: logits must be finite");
   EXPECT_EQ(told("/rounds/0/logits/1/0", nullptr), "rounds[0]: logits must be numbers");
-  EXPECT_EQ(parse_trace("{").error().message(), "this is no JSON object");
+  EXPECT_EQ(told("/window", 0), "window must be at least 1");
+  EXPECT_EQ(told("/window", "1"), "window must be a whole number");
+  EXPECT_EQ(parse_trace("[]").error().message(), "this is no JSON object");
+  EXPECT_THAT(parse_trace("{").error().message(), ::testing::HasSubstr("broken JSON at byte 1"));
   EXPECT_EQ(parse_trace("{}").error().message(), "id is missing");
 }
 
@@ -110,6 +141,10 @@ TEST(TraceFile, IsReadWholeOrToldByLine) {
   EXPECT_EQ(read_trace_model(path).value(), "m.gguf");
   EXPECT_EQ(read(header).error().message(), path + " has no traces");
   EXPECT_EQ(read("{}\n").error().message(), path + ":1: this is no trace file of rsd");
+  EXPECT_EQ(read(R"({"format":)" + std::string(1'000'000, '[') + std::string(1'000'000, ']') + "}")
+                .error()
+                .message(),
+            path + ":1: this is no trace file of rsd");
   EXPECT_EQ(read(R"({"format":"rsd.trace","version":2})").error().message(),
             path + ":1: it is of version 2; this rsd reads version 1");
   std::filesystem::remove(path);

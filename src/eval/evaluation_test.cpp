@@ -362,6 +362,11 @@ TEST_F(EvaluationTest, DamagedRecordsAreToldWithTheirLine) {
     EXPECT_EQ(resumed.error().code(), ErrorCode::kInvalidInput);
     EXPECT_THAT(resumed.error().message(), HasSubstr("made-up.jsonl:2: "));
   }
+  const std::string deep = std::string(1'000'000, '[') + std::string(1'000'000, ']') + "\n";
+  leave_records(complete.substr(0, second_line) + deep);
+  EXPECT_THAT(resume().error().message(), HasSubstr("nests deeper than 512 levels"));
+  leave_records("{\"rsd_records\":" + deep.substr(0, deep.size() - 1) + "}\n");
+  EXPECT_EQ(resume().error().code(), ErrorCode::kInvalidInput);
   leave_records("something else\n");
   EXPECT_EQ(resume().error().code(), ErrorCode::kInvalidInput);
 }

@@ -4,12 +4,14 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "json/read_json.h"
 #include "rsd/core/check.h"
 
 namespace rsd {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using Json = nlohmann::ordered_json;  // what is written: members keep their order
+using ReadJson = nlohmann::json;
 
 // Ids and messages may hold bytes that are no UTF-8 where a program built the request.
 std::string one_line(const Json& json) {
@@ -52,18 +54,18 @@ Json to_json(const Measurement& measurement, const Setting& setting) {
           {"difference", std::move(difference)}};
 }
 
-Ranking ranking_from(const Json& json, std::size_t n_items) {
+Ranking ranking_from(const ReadJson& json, std::size_t n_items) {
   std::vector<ItemId> items;
-  for (const Json& item : json)
+  for (const ReadJson& item : json)
     items.emplace_back(item.get<std::int32_t>());
   auto ranking = Ranking::create(std::move(items));
   require(ranking.ok() && ranking->size() == n_items, "a ranking is no permutation of the items");
   return *std::move(ranking);
 }
 
-Measurement measurement_from(const Json& json, const Setting& setting, std::size_t n_items) {
+Measurement measurement_from(const ReadJson& json, const Setting& setting, std::size_t n_items) {
   require(json.at("setting") == to_string(setting), "its settings are not those of the file");
-  const Json& timing = json.at("timing_ms");
+  const ReadJson& timing = json.at("timing_ms");
   Measurement measurement{.ranking = ranking_from(json.at("ranking"), n_items),
                           .encodings = json.at("encodings").get<std::size_t>(),
                           .tokens_encoded = json.at("tokens_encoded").get<std::size_t>(),
@@ -72,7 +74,7 @@ Measurement measurement_from(const Json& json, const Setting& setting, std::size
                                      .decode_ms = timing.at("decode").get<double>(),
                                      .agent_ms = timing.at("agent").get<double>(),
                                      .total_ms = timing.at("total").get<double>()}};
-  if (const Json& difference = json.at("difference"); !difference.is_null()) {
+  if (const ReadJson& difference = json.at("difference"); !difference.is_null()) {
     const auto position = difference.at("position").get<std::int32_t>();
     require(position >= 0 && static_cast<std::size_t>(position) < n_items,
             "a position is too high");
@@ -81,10 +83,10 @@ Measurement measurement_from(const Json& json, const Setting& setting, std::size
   return measurement;
 }
 
-std::optional<Labels> labels_from(const Json& json, std::size_t n_items) {
+std::optional<Labels> labels_from(const ReadJson& json, std::size_t n_items) {
   if (json.at("grades").is_null()) return std::nullopt;
   Labels labels;
-  for (const Json& grade : json.at("grades")) {
+  for (const ReadJson& grade : json.at("grades")) {
     labels.grades.push_back(grade.is_null() ? std::nullopt : std::optional(grade.get<int>()));
   }
   labels.judged = json.at("judged").get<std::vector<int>>();
@@ -93,7 +95,7 @@ std::optional<Labels> labels_from(const Json& json, std::size_t n_items) {
 }
 
 // The order of presentation: a permutation, at least one item.
-std::vector<std::size_t> order_from(const Json& json) {
+std::vector<std::size_t> order_from(const ReadJson& json) {
   auto order = json.get<std::vector<std::size_t>>();
   auto sorted = order;
   std::ranges::sort(sorted);
@@ -103,19 +105,19 @@ std::vector<std::size_t> order_from(const Json& json) {
   return order;
 }
 
-RequestRecord record_from(const Json& json, const std::vector<Setting>& settings) {
+RequestRecord record_from(const ReadJson& json, const std::vector<Setting>& settings) {
   RequestRecord record{.id = json.at("id").get<std::string>(),
                        .digest = json.at("digest").get<std::string>(),
                        .order = order_from(json.at("order")),
                        .truncated_candidates = json.at("truncated_candidates").get<std::size_t>()};
   record.labels = labels_from(json, record.order.size());
-  const Json& measurements = json.at("settings");
+  const ReadJson& measurements = json.at("settings");
   require(measurements.size() == settings.size(), "its settings are not those of the file");
   for (std::size_t s = 0; s < settings.size(); ++s) {
     record.measurements.push_back(
         measurement_from(measurements.at(s), settings[s], record.order.size()));
   }
-  for (const Json& ranking : json.at("reordered"))
+  for (const ReadJson& ranking : json.at("reordered"))
     record.reordered.push_back(ranking_from(ranking, record.order.size()));
   return record;
 }
@@ -158,11 +160,12 @@ std::string failure_to_json(const FailedRequest& failure) {
 
 Result<std::optional<RequestRecord>> record_from_json(std::string_view line,
                                                       const std::vector<Setting>& settings) {
+  const auto json = read_json(line, {.subject = "the line"});
+  if (!json) return json.error().within("no record");
   try {
-    const Json json = Json::parse(line);
-    if (json.contains("error")) return std::optional<RequestRecord>();
-    return std::optional(record_from(json, settings));
-  } catch (const Json::exception& exception) {
+    if (json->contains("error")) return std::optional<RequestRecord>();
+    return std::optional(record_from(*json, settings));
+  } catch (const ReadJson::exception& exception) {
     return Error(ErrorCode::kInvalidInput, std::string("no record: ") + exception.what());
   } catch (const BadRecord& bad) {
     return Error(ErrorCode::kInvalidInput, "no record: " + bad.what);

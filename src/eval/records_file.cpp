@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "eval/record_json.h"
+#include "json/read_json.h"
 #include "rsd/data/atomic_file.h"
 
 namespace rsd {
@@ -49,16 +50,19 @@ Result<void> compare(const Fingerprint& recorded, const Fingerprint& wanted) {
 }
 
 Result<void> check_header(std::string_view line, const Fingerprint& wanted) {
+  const Error other_file(ErrorCode::kInvalidInput,
+                         "the file doesn't begin as records of an evaluation do");
+  const auto header = read_json(line);
+  if (!header) return other_file;
   try {
-    const Json header = Json::parse(line);
-    if (header.at(kVersionKey) != kFormatVersion) {
+    if (header->at(kVersionKey) != kFormatVersion) {
       return Error(ErrorCode::kInvalidArgument,
-                   "the records have format version " + header.at(kVersionKey).dump() +
+                   "the records have format version " + header->at(kVersionKey).dump() +
                        "; this program reads version " + std::to_string(kFormatVersion));
     }
-    return compare(header.at("conditions").get<Fingerprint>(), wanted);
-  } catch (const Json::exception&) {
-    return Error(ErrorCode::kInvalidInput, "the file doesn't begin as records of an evaluation do");
+    return compare(header->at("conditions").get<Fingerprint>(), wanted);
+  } catch (const nlohmann::json::exception&) {
+    return other_file;
   }
 }
 

@@ -15,6 +15,8 @@
 #include <string_view>
 #include <vector>
 
+#include "json/read_json.h"
+
 namespace rsd {
 namespace {
 
@@ -226,10 +228,12 @@ Result<void> write_hf_vocabulary(const std::string& path, const std::string& out
   const auto folder = std::filesystem::path(path).parent_path();
   const auto subject = "tokenizer " + path;
   try {
-    const Json file = Json::parse(*text);
+    const auto file = read_json(*text);
+    if (!file) return file.error().within(subject);
     const auto beside = read_text(folder / "tokenizer_config.json");
-    const Json config = beside ? Json::parse(*beside) : Json::object();
-    const auto written = write(file, config, folder, output);
+    const auto config = beside ? read_json(*beside) : Result<Json>(Json::object());
+    if (!config) return config.error().within(subject + ": tokenizer_config.json beside it");
+    const auto written = write(*file, *config, folder, output);
     return written ? written : Result<void>(written.error().within(subject));
   } catch (const Json::exception& failure) {  // what is not there, or of another type
     return Error(ErrorCode::kInvalidInput, subject + ": " + failure.what());

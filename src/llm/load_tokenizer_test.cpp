@@ -73,8 +73,12 @@ class HfFiles {
   HfFiles& operator=(const HfFiles&) = delete;
 
   Result<std::shared_ptr<const Tokenizer>> load() const {
-    std::ofstream(folder_ + "/tokenizer.json") << tokenizer.dump();
-    std::ofstream(folder_ + "/tokenizer_config.json") << config.dump();
+    return load(tokenizer.dump(), config.dump());
+  }
+  Result<std::shared_ptr<const Tokenizer>> load(const std::string& tokenizer_text,
+                                                const std::string& config_text) const {
+    std::ofstream(folder_ + "/tokenizer.json") << tokenizer_text;
+    std::ofstream(folder_ + "/tokenizer_config.json") << config_text;
     return load_tokenizer(folder_, {});
   }
 
@@ -200,6 +204,17 @@ TEST(HfTokenizer, DamagedFilesAreTold) {
   EXPECT_EQ(code([](Json& t) { t["model"]["vocab"]["x"] = -1; }), "invalid_input");
   EXPECT_EQ(code([](Json& t) { t["model"]["vocab"]["x"] = 4'000'000'000; }), "invalid_input");
   EXPECT_EQ(code([](Json& t) { t["model"]["merges"][0] = 3; }), "invalid_input");
+}
+
+TEST(HfTokenizer, FilesThatNestWithoutEndAreTold) {
+  const HfFiles files(kTinyModel);
+  const std::string deep =
+      R"({"added_tokens":)" + std::string(1'000'000, '[') + std::string(1'000'000, ']') + "}";
+  EXPECT_THAT(files.load(deep, "{}").error().message(), HasSubstr("deeper than 512 levels"));
+  const auto beside = files.load(files.tokenizer.dump(), deep);
+  ASSERT_FALSE(beside);
+  EXPECT_THAT(beside.error().message(), HasSubstr("tokenizer_config.json"));
+  EXPECT_THAT(beside.error().message(), HasSubstr("deeper than 512 levels"));
 }
 
 }  // namespace

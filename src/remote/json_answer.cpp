@@ -5,6 +5,8 @@
 #include <limits>
 #include <utility>
 
+#include "json/read_json.h"
+
 namespace rsd {
 namespace {
 
@@ -26,8 +28,10 @@ Result<JsonAnswer> JsonAnswer::parse(std::string_view text) {
   constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   auto parser = t_spare ? std::move(t_spare) : std::make_unique<simdjson::dom::parser>();
+  const bool depth_is_set = parser->max_depth() == kMaxJsonDepth ||
+                            parser->allocate(text.size(), kMaxJsonDepth) == simdjson::SUCCESS;
   JsonValue root;
-  if (parser->parse(text.data(), text.size()).get(root) != simdjson::SUCCESS)
+  if (!depth_is_set || parser->parse(text.data(), text.size()).get(root) != simdjson::SUCCESS)
     return Error(ErrorCode::kRuntime, "the answer isn't JSON");
   return JsonAnswer(std::move(parser), root);
 }

@@ -20,7 +20,8 @@ using JsonValue = simdjson::dom::element;
 // Owns what its values refer to.
 class JsonAnswer {
  public:
-  // kRuntime: "the answer isn't JSON", nor is one with an integer of more than 64 bits.
+  // kRuntime: "the answer isn't JSON", nor is one with an integer of more than 64 bits, or of more
+  // than kMaxJsonDepth levels (json/read_json.h).
   static Result<JsonAnswer> parse(std::string_view text);
 
   JsonAnswer(JsonAnswer&&) noexcept = default;

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "json/read_json.h"
+#include "remote/json_answer.h"
 #include "support/recorded_vllm.h"
 
 namespace rsd {
@@ -132,6 +134,16 @@ TEST(VllmGenerate, AnswersOfOtherShapesAreRefused) {
   EXPECT_THAT(refusal(*protocol, Json::array()), HasSubstr("object"));
   const Small small;
   EXPECT_THAT(protocol->parse("{", small.question()).error().message(), HasSubstr("JSON"));
+}
+
+TEST(JsonAnswer, NestsNoDeeperThanAllOtherJson) {
+  const auto nested = [](std::size_t depth) {
+    return std::string(depth, '[') + std::string(depth, ']');
+  };
+  EXPECT_TRUE(JsonAnswer::parse(nested(kMaxJsonDepth)).ok());
+  EXPECT_FALSE(JsonAnswer::parse(nested(kMaxJsonDepth + 1)).ok());
+  EXPECT_FALSE(JsonAnswer::parse(nested(1'000'000)).ok());
+  EXPECT_TRUE(JsonAnswer::parse(nested(kMaxJsonDepth)).ok()) << "with the parser used again";
 }
 
 Json completions_answer() {

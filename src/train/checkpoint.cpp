@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "json/read_json.h"
+
 namespace rsd {
 namespace {
 
@@ -92,7 +94,9 @@ std::string serialised(const Checkpoint& checkpoint) {
 }
 
 Result<Checkpoint> parse_checkpoint(std::string_view content) {
-  const Json json = Json::from_cbor(content, /*strict=*/true, /*allow_exceptions=*/false);
+  const auto read = read_cbor(content);
+  if (!read) return read.error().within("this is no checkpoint of rsd, or a damaged one");
+  const Json& json = *read;
   if (!json.is_object() || json.value("format", Json()) != kFormat) {
     return invalid("this is no checkpoint of rsd, or a damaged one");
   }

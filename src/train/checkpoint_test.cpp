@@ -47,6 +47,9 @@ TEST(Checkpoint, WhatIsNoneIsTold) {
   for (std::size_t size = 0; size < whole.size(); ++size)
     EXPECT_FALSE(parse_checkpoint(whole.substr(0, size))) << "cut to " << size;
   EXPECT_FALSE(parse_checkpoint("GGUF"));
+  for (const char nesting : {'\x81', '\x9f', '\x7f', '\x5f', '\xc1'})
+    EXPECT_FALSE(parse_checkpoint(std::string(1'000'000, nesting)).ok());
+  EXPECT_FALSE(parse_checkpoint("\x9b\x65\x65\x65\x65\x65\x65\x65\x65"));
   std::string newer = whole;
   const std::size_t at = newer.find("version");
   ASSERT_NE(at, std::string::npos);

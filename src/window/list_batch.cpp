@@ -158,7 +158,8 @@ void ListBatch::take(BatchRun::Finished finished) {
   const auto& rounds = finished.decoding.history().rounds();
   entry.list.run.absorb(window.number, *finished.outcome, now_(),
                         rounds.empty() ? std::span<const float>{} : rounds.front().logits.row(0));
-  entry.decoded.push_back({.items = std::move(window.items),
+  entry.decoded.push_back({.number = window.number,
+                           .items = std::move(window.items),
                            .decoding = std::move(finished.decoding),
                            .outcome = *std::move(finished.outcome)});
 }

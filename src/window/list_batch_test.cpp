@@ -126,6 +126,24 @@ TEST(ListBatch, ACalibratedListTakesOneEncodingAWindowAndIsTheSameWhateverTheDec
   }
 }
 
+TEST(ListBatch, WindowsHaveTheNumbersOfThePlanWhicheverEndsFirst) {
+  for (const auto method : {WindowMethod::kTournament, WindowMethod::kCalibrated}) {
+    SCOPED_TRACE(to_string(method));
+    std::vector<std::map<std::size_t, std::vector<ItemId>>> seen;
+    for (const std::size_t parallel : {1, 4}) {
+      Lists lists(parallel, 3.0);
+      lists.add(0, 100, options_of(DecoderKind::kExact, method));
+      auto& items = seen.emplace_back();
+      const auto all = lists.run_all();
+      for (const ListBatch::Decoded& window : all.at(0).windows)
+        EXPECT_TRUE(items.emplace(window.number, window.items).second) << window.number;
+      EXPECT_EQ(items.begin()->first, 0U);
+      EXPECT_EQ(items.rbegin()->first, items.size() - 1);
+    }
+    EXPECT_EQ(seen[0], seen[1]);
+  }
+}
+
 TEST(ListBatch, WhatIsVerifiedIsWhatWritingOutGives) {
   for (const auto method :
        {WindowMethod::kSliding, WindowMethod::kTopDown, WindowMethod::kTournament}) {

@@ -1,4 +1,5 @@
-// Relevance judgements in TREC's format: `qid iteration docid grade`, white space between.
+// Relevance judgements in TREC's format, `qid iteration docid grade`, or BEIR's, `qid docid grade`
+// with a line of names before them; white space between.
 #pragma once
 
 #include <map>
@@ -11,10 +12,10 @@ namespace rsd {
 // Grades by query id, then by document id.
 using Qrels = std::map<std::string, std::map<std::string, int>>;
 
-// Blank lines are skipped; Windows line ends and a byte order mark are no faults.
-// kNotFound when the file can't be opened; kInvalidInput with "<path>:<line>: …" for a line without
-// four fields, a grade that is no integer, invalid UTF-8, or a (query, document) pair that stands
-// twice, and for a file without judgements.
+// Blank lines are skipped; Windows line ends and a byte order mark are no faults, and 1.0 is a
+// grade of 1. kNotFound when the file can't be opened; kInvalidInput with "<path>:<line>: …" for a
+// line without three or four fields, a grade that is no integer, invalid UTF-8, a (query, document)
+// pair that stands twice, for a file that is compressed, and for one without judgements.
 Result<Qrels> read_qrels(const std::string& path);
 
 }  // namespace rsd

@@ -28,7 +28,9 @@ struct TraceRound {
 };
 
 struct Trace {
-  std::string id;
+  std::string id;  // of the request
+  // Of a list that was ranked in windows: its number in the plan, from 1.
+  std::optional<std::size_t> window;
   Task task = Task::kPassage;
   std::string decoder;
   std::size_t n_items = 0;

@@ -57,6 +57,7 @@ class ListBatch {
 
   // A window that was decoded.
   struct Decoded {
+    std::size_t number = 0;     // the plan's (Window::number)
     std::vector<ItemId> items;  // of the list
     Decoding decoding;
     Outcome outcome;  // its ranking is of `items`, by index

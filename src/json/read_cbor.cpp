@@ -1,0 +1,106 @@
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "json/read_json.h"
+
+namespace rsd {
+namespace {
+
+using Json = nlohmann::json;
+
+Error invalid(const std::string& message) {
+  return {ErrorCode::kInvalidInput, message};
+}
+
+// Walks over the items without keeping anything: the library's own reader recurses into whatever
+// nests, strings of unknown length included, and trusts the lengths that it is told.
+class CborWalk {
+ public:
+  explicit CborWalk(std::string_view bytes) : bytes_(bytes) {}
+
+  Result<void> check() {
+    constexpr std::uint64_t kOneValue = 1;
+    left_.push_back(kOneValue);
+    while (!left_.empty()) {
+      if (left_.back() == 0) {
+        left_.pop_back();
+        continue;
+      }
+      --left_.back();
+      if (auto taken = take_item(); !taken) return taken;
+    }
+    if (at_ < bytes_.size()) return bad("something stands behind the value");
+    return {};
+  }
+
+ private:
+  // RFC 8949, 3.1: what the upper three bits of an item's first byte say.
+  enum Major { kUnsigned, kNegative, kBytes, kText, kArray, kMap, kTag, kSimple };
+
+  Result<void> take_item() {
+    if (at_ == bytes_.size()) return bad("it ends too early");
+    const auto first = static_cast<unsigned char>(bytes_[at_++]);
+    const auto argument = take_argument(first & 0x1FU);
+    if (!argument) return argument.error();
+    switch (static_cast<Major>(first >> 5U)) {
+      case kBytes:
+      case kText:
+        if (*argument > bytes_.size() - at_) return bad("it ends too early");
+        at_ += *argument;
+        return {};
+      case kArray:
+        return open(*argument, /*values_an_entry=*/1);
+      case kMap:
+        return open(*argument, /*values_an_entry=*/2);
+      case kTag:
+        return bad("it has a tag");
+      default:
+        return {};
+    }
+  }
+
+  // A length, a number or its bits: in the first byte itself, or in the 1, 2, 4 or 8 behind it.
+  Result<std::uint64_t> take_argument(unsigned info) {
+    constexpr unsigned kInOneByte = 24;
+    constexpr unsigned kInEightBytes = 27;
+    if (info < kInOneByte) return std::uint64_t{info};
+    if (info > kInEightBytes) return bad("it has an item of unknown length");
+    const std::size_t n_bytes = std::size_t{1} << (info - kInOneByte);
+    if (n_bytes > bytes_.size() - at_) return bad("it ends too early");
+    std::uint64_t argument = 0;
+    for (std::size_t i = 0; i < n_bytes; ++i)
+      argument = argument << 8U | static_cast<unsigned char>(bytes_[at_++]);
+    return argument;
+  }
+
+  Result<void> open(std::uint64_t n_entries, std::uint64_t values_an_entry) {
+    if (n_entries > (bytes_.size() - at_) / values_an_entry) return bad("it ends too early");
+    if (left_.size() > kMaxJsonDepth)
+      return bad("it nests deeper than " + std::to_string(kMaxJsonDepth) + " levels");
+    left_.push_back(n_entries * values_an_entry);
+    return {};
+  }
+
+  Error bad(const std::string& what) const {
+    return invalid("broken CBOR at byte offset " + std::to_string(at_) + ": " + what);
+  }
+
+  std::string_view bytes_;
+  std::size_t at_ = 0;
+  std::vector<std::uint64_t> left_;  // values that are to come, of all that is open
+};
+
+}  // namespace
+
+Result<Json> read_cbor(std::string_view bytes) {
+  if (auto sound = CborWalk(bytes).check(); !sound) return sound.error();
+  try {
+    return Json::from_cbor(bytes);
+  } catch (const Json::exception& problem) {  // a key that is no text, a number out of range
+    return invalid(std::string("broken CBOR: ") + problem.what());
+  }
+}
+
+}  // namespace rsd

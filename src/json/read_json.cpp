@@ -1,0 +1,215 @@
+#include "json/read_json.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "rsd/core/utf8.h"
+
+namespace rsd {
+namespace {
+
+using Json = nlohmann::json;
+
+Error invalid(const std::string& message) {
+  return {ErrorCode::kInvalidInput, message};
+}
+
+// Offset of the bracket that nests too deep. The parser itself doesn't recurse.
+std::optional<std::size_t> find_too_deep(std::string_view json, std::size_t max_depth) {
+  std::size_t depth = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < json.size(); ++i) {
+    const char c = json[i];
+    if (in_string && c == '\\') {
+      ++i;
+    } else if (c == '"') {
+      in_string = !in_string;
+    } else if (!in_string && (c == '[' || c == '{')) {
+      if (++depth > max_depth) return i;
+    } else if (!in_string && (c == ']' || c == '}') && depth > 0) {
+      --depth;
+    }
+  }
+  return std::nullopt;
+}
+
+// ---- NaN and its kin --------------------------------------------------------------------------
+
+// Text in which null stands for what is no number.
+struct Cleaned {
+  std::string text;
+  std::vector<std::size_t> grown_at;  // offsets in `text` behind which it has a byte more
+
+  std::size_t offset_before(std::size_t offset) const {
+    return offset -
+           static_cast<std::size_t>(std::ranges::lower_bound(grown_at, offset) - grown_at.begin());
+  }
+};
+
+// The length of what is no number at the beginning of the text; 0 = none.
+std::size_t length_of_not_number(std::string_view text) {
+  for (const std::string_view name : {"NaN", "Infinity", "-Infinity"})
+    if (text.starts_with(name)) return name.size();
+  return 0;
+}
+
+Cleaned without_not_numbers(std::string_view json) {
+  constexpr std::string_view kNull = "null";
+  Cleaned cleaned;
+  cleaned.text.reserve(json.size() + json.size() / 16);
+  bool in_string = false;
+  for (std::size_t i = 0; i < json.size();) {
+    const char c = json[i];
+    if (c == '"') in_string = !in_string;
+    if (const auto length = in_string ? 0 : length_of_not_number(json.substr(i)); length > 0) {
+      cleaned.text += kNull;
+      if (length < kNull.size()) cleaned.grown_at.push_back(cleaned.text.size() - 1);
+      if (length > kNull.size()) cleaned.text.append(length - kNull.size(), ' ');
+      i += length;
+      continue;
+    }
+    const std::size_t n_taken = in_string && c == '\\' && i + 1 < json.size() ? 2 : 1;
+    cleaned.text += json.substr(i, n_taken);
+    i += n_taken;
+  }
+  return cleaned;
+}
+
+// ---- The value --------------------------------------------------------------------------------
+
+// nlohmann's message without its own prefix and without the token, which may be the whole text.
+std::string reason_of(const Json::exception& exception) {
+  if (dynamic_cast<const Json::out_of_range*>(&exception) != nullptr)
+    return "number overflow: it is too large for a double";
+  std::string reason = exception.what();
+  for (const std::string_view end_of_prefix : {"] ", ": "}) {
+    const std::size_t at = reason.find(end_of_prefix);
+    if (at != std::string::npos) reason.erase(0, at + end_of_prefix.size());
+  }
+  reason.resize(std::min(reason.find("; last read"), reason.size()));
+  return reason;
+}
+
+// Takes the parser's events and builds the value of them. The library's own parser with a callback
+// can look at keys, too, but goes through all elements of an array at the end of each.
+class ValueBuilder {
+ public:
+  explicit ValueBuilder(JsonRules::RepeatedKeys repeated_keys) : repeated_keys_(repeated_keys) {}
+
+  struct Fault {
+    std::size_t byte = 0;
+    std::string reason;
+  };
+
+  bool null() { return add(nullptr); }
+  bool boolean(bool value) { return add(value); }
+  bool number_integer(Json::number_integer_t value) { return add(value); }
+  bool number_unsigned(Json::number_unsigned_t value) { return add(value); }
+  bool number_float(Json::number_float_t value, const std::string& /*text*/) { return add(value); }
+  bool string(std::string& value) { return add(std::move(value)); }
+  bool binary(Json::binary_t& value) { return add(std::move(value)); }
+  bool start_object(std::size_t /*size*/) { return open(Json::object()); }
+  bool end_object() { return close(); }
+  bool start_array(std::size_t /*size*/) { return open(Json::array()); }
+  bool end_array() { return close(); }
+
+  bool key(std::string& name) {
+    const auto [member, is_new] = open_.back()->emplace(name, nullptr);
+    member_ = &*member;
+    if (is_new || repeated_keys_ == JsonRules::RepeatedKeys::kLastCounts) return true;
+    repeated_key_ = std::move(name);
+    return false;
+  }
+
+  bool parse_error(std::size_t byte, const std::string& /*token*/,
+                   const Json::exception& exception) {
+    fault_ = Fault{.byte = byte, .reason = reason_of(exception)};
+    return false;
+  }
+
+  Json take() { return std::move(root_); }
+  const std::optional<Fault>& fault() const noexcept { return fault_; }
+  const std::optional<std::string>& repeated_key() const noexcept { return repeated_key_; }
+
+ private:
+  bool add(Json value) {
+    put(std::move(value));
+    return true;
+  }
+  bool open(Json value) {
+    open_.push_back(put(std::move(value)));
+    return true;
+  }
+  bool close() {
+    open_.pop_back();
+    return true;
+  }
+
+  // Where it stands from now on: an array doesn't grow while an element of it is open.
+  Json* put(Json value) {
+    if (open_.empty()) {
+      root_ = std::move(value);
+      return &root_;
+    }
+    if (open_.back()->is_array()) {
+      open_.back()->push_back(std::move(value));
+      return &open_.back()->back();
+    }
+    *member_ = std::move(value);
+    return member_;
+  }
+
+  JsonRules::RepeatedKeys repeated_keys_;
+  Json root_;
+  std::vector<Json*> open_;  // arrays and objects, the innermost last
+  Json* member_ = nullptr;   // of the innermost object, which waits for its value
+  std::optional<std::string> repeated_key_;
+  std::optional<Fault> fault_;
+};
+
+// As JSON writes it, cut where it is long.
+std::string shown(const std::string& key) {
+  constexpr std::size_t kShownBytes = 60;
+  std::size_t end = std::min(key.size(), kShownBytes);
+  while (end > 0 && end < key.size() && (static_cast<unsigned char>(key[end]) & 0xC0) == 0x80)
+    --end;
+  return Json(key.substr(0, end) + (end < key.size() ? "…" : "")).dump();
+}
+
+Result<Json> built_from(std::string_view text, const JsonRules& rules, const Cleaned* cleaned) {
+  ValueBuilder builder(rules.repeated_keys);
+  if (Json::sax_parse(text, &builder)) return builder.take();
+  if (const auto& key = builder.repeated_key())
+    return invalid("the key " + shown(*key) + " is repeated");
+  std::size_t byte = builder.fault() ? builder.fault()->byte : 0;
+  byte = std::min(byte, text.size());
+  if (cleaned != nullptr) byte = cleaned->offset_before(byte);
+  return invalid("broken JSON at byte " + std::to_string(byte) + " of " +
+                 std::string(rules.subject) + ": " +
+                 (builder.fault() ? builder.fault()->reason : "it ends too early"));
+}
+
+}  // namespace
+
+Result<Json> read_json(std::string_view text, const JsonRules& rules) {
+  const std::string subject(rules.subject);
+  if (const auto offset = find_invalid_utf8(text)) {
+    return invalid("invalid UTF-8 at byte offset " + std::to_string(*offset) + " of " + subject);
+  }
+  if (const auto offset = find_too_deep(text, rules.max_depth)) {
+    return invalid("the JSON nests deeper than " + std::to_string(rules.max_depth) +
+                   " levels at byte offset " + std::to_string(*offset) + " of " + subject);
+  }
+  const bool may_have_others = rules.not_numbers == JsonRules::NotNumbers::kNull &&
+                               (text.find("NaN") != std::string_view::npos ||
+                                text.find("Infinity") != std::string_view::npos);
+  if (!may_have_others) return built_from(text, rules, nullptr);
+  const Cleaned cleaned = without_not_numbers(text);
+  return built_from(cleaned.text, rules, &cleaned);
+}
+
+}  // namespace rsd
