@@ -251,6 +251,16 @@ void add_http_options(CLI::App& command, ServeOptions& options) {
       ->group(group);
 }
 
+// Other servers' clients send fields that mean nothing here.
+void add_strict_option(CLI::App& command, ServeOptions& options) {
+  command
+      .add_flag_callback(
+          "--strict",
+          [&options] { options.limits.unknown_fields = server::UnknownFields::kRefused; },
+          "Refuse unknown fields on the rerank routes, too; else they are ignored and told")
+      ->group("Server");
+}
+
 void add_limit_options(CLI::App& command, ServeOptions& options) {
   const std::string group = "Limits";
   command
@@ -299,6 +309,7 @@ void add_serve_command(CLI::App& app, Selected& selected) {
   constexpr std::size_t kParallel = 4;
   constexpr std::size_t kCacheMib = 64;
   add_http_options(*command, *options);
+  add_strict_option(*command, *options);
   add_limit_options(*command, *options);
   add_decoder_options(*command, options->decoder);
   command->get_option("--decoder")

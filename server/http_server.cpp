@@ -68,8 +68,12 @@ Dialect dialect_of(const std::string& path) {
   return kTei.contains(path) ? Dialect::kTei : Dialect::kRerank;
 }
 
+constexpr std::string_view kModels = "/v1/models/";
+constexpr const char* kOneModel = "/v1/models/{model}";
+
 // httplib takes paths for regular expressions.
 std::string pattern_of(const std::string& path) {
+  if (path == kOneModel) return std::string(kModels) + ".+";
   std::string pattern;
   for (const char c : path)
     pattern += c == '.' ? std::string("\\.") : std::string(1, c);
@@ -79,6 +83,11 @@ std::string pattern_of(const std::string& path) {
 // httplib leaves the path empty where it doesn't know the method.
 std::string path_of(const Request& request) {
   return request.path.empty() ? request.target.substr(0, request.target.find('?')) : request.path;
+}
+
+// Under which name a path stands among the routes.
+std::string route_name(const std::string& path) {
+  return path.size() > kModels.size() && path.starts_with(kModels) ? kOneModel : path;
 }
 
 Failure too_large(std::size_t max_bytes) {
@@ -147,6 +156,12 @@ void HttpServer::State::add_routes() {
   get("/openapi.json", Access::kOpen,
       [](const Call&) { return Reply{.body = std::string(openapi_json())}; });
   get("/v1/models", Access::kWithKey, [this](const Call&) { return service.models(); });
+  get(kOneModel, Access::kWithKey, [this](const Call&) { return service.model(); });
+  get("/info", Access::kWithKey, [this](const Call&) { return service.info(); });
+  // Xinference's clients ask before they show their key.
+  get("/v1/cluster/auth", Access::kOpen, [this](const Call&) {
+    return Reply{.body = options.keys.empty() ? R"({"auth":false})" : R"({"auth":true})"};
+  });
   get("/metrics", Access::kWithKey, [this](const Call&) { return service.metrics_text(); });
   post("/v1/rank", [this](const Call& call) { return service.rank(call); });
   add_rerank_routes();
@@ -160,6 +175,7 @@ void HttpServer::State::add_rerank_routes() {
       {"/rerank", RerankRoute::kPlain},
       {"/reranking", RerankRoute::kLlamaServer},
       {"/v1/reranking", RerankRoute::kLlamaServer},
+      {"/infinity/rerank", RerankRoute::kInfinity},
   };
   for (const auto& [path, route] : paths)
     post(path, [this, route = route](const Call& call) { return service.rerank(call, route); });
@@ -182,7 +198,7 @@ void HttpServer::State::add_page() {
 // httplib would take forms apart, and a range out of an answer, and read a body without a length
 // until the client hangs up. A body is JSON here, whatever it is called.
 void HttpServer::State::begin_call(Request& request) const {
-  const auto route = routes.find(path_of(request));
+  const auto route = routes.find(route_name(path_of(request)));
   t_call = {.id = request_id(request.get_header_value("X-Request-Id")),
             .arrival = Clock::now(),
             .route = route == routes.end() ? "other" : route->first};
@@ -203,7 +219,7 @@ std::optional<Failure> HttpServer::State::refusal_of(const Request& request) con
   if (const Connection* connection = Connection::current()) {
     if (auto fault = framing_fault(connection->head())) return fault;
   }
-  const auto route = routes.find(path_of(request));
+  const auto route = routes.find(route_name(path_of(request)));
   const bool is_open = route != routes.end() && route->second.access == Access::kOpen;
   if (!is_open && !options.keys.empty() &&
       !options.keys.accept(request.get_header_value("Authorization"))) {
@@ -261,7 +277,7 @@ void HttpServer::State::complete_error(const Request& request, Response& respons
   const Connection* connection = Connection::current();
   Failure failure{.status = response.status, .message = "the request is malformed"};
   const std::string path = path_of(request);
-  const auto route = routes.find(path);
+  const auto route = routes.find(route_name(path));
   if (connection != nullptr && connection->is_over_head()) {
     failure = {.status = 431, .message = "the request's line and headers are too long"};
   } else if (connection != nullptr && connection->is_over_length()) {

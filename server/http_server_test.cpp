@@ -104,13 +104,15 @@ class HttpServerTest : public testing::Test {
 TEST_F(HttpServerTest, EveryRouteIsThere) {
   start();
   auto to = client();
-  for (const char* path : {"/health", "/ready", "/v1/models", "/metrics", "/openapi.json", "/"}) {
+  for (const char* path : {"/health", "/ready", "/v1/models", "/v1/models/any/name", "/info",
+                           "/v1/cluster/auth", "/metrics", "/openapi.json", "/"}) {
     const auto response = to.Get(path);
     ASSERT_TRUE(response) << path;
     EXPECT_EQ(response->status, 200) << path;
     EXPECT_EQ(response->get_header_value("X-Content-Type-Options"), "nosniff");
   }
-  for (const char* path : {"/v1/rerank", "/v2/rerank", "/rerank", "/reranking", "/v1/reranking"}) {
+  for (const char* path :
+       {"/v1/rerank", "/v2/rerank", "/rerank", "/reranking", "/v1/reranking", "/infinity/rerank"}) {
     const auto response = to.Post(path, kBody, kJson);
     ASSERT_TRUE(response) << path;
     EXPECT_EQ(response->status, 200) << path << response->body;
@@ -187,7 +189,8 @@ TEST_F(HttpServerTest, KeysAreAskedForButForLifeAndPage) {
   EXPECT_EQ(to.Get("/health")->status, 200);
   EXPECT_EQ(to.Get("/ready")->status, 200);
   EXPECT_EQ(to.Get("/")->status, 200);
-  for (const char* path : {"/v1/models", "/metrics"})
+  EXPECT_EQ(to.Get("/v1/cluster/auth")->body, R"({"auth":true})");
+  for (const char* path : {"/v1/models", "/v1/models/x", "/info", "/metrics"})
     EXPECT_EQ(to.Get(path)->status, 401) << path;
   const auto refused = to.Post("/v1/rerank", kBody, kJson);
   EXPECT_EQ(refused->status, 401);

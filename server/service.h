@@ -19,7 +19,8 @@ namespace rsd::server {
 
 struct ServiceLimits {
   std::size_t max_candidates = 1000;
-  std::size_t max_depth = 32;  // of JSON
+  std::size_t max_depth = 32;                              // of JSON
+  UnknownFields unknown_fields = UnknownFields::kIgnored;  // of the rerank routes
   Scheduler::Limits jobs;
 };
 
@@ -43,6 +44,9 @@ class Service {
   Reply health() const;  // the process lives
   Reply ready() const;   // ranking calls are taken
   Reply models() const;
+  // One of them, by whatever name: the answer names the one there is.
+  Reply model() const;
+  Reply info() const;  // as TEI tells of its model
   Reply metrics_text();
   Metrics& metrics() noexcept { return metrics_; }
 
@@ -54,7 +58,9 @@ class Service {
     return started_ ? Phase::kReady : Phase::kLoading;
   }
   static std::optional<Failure> unavailable(Phase phase);
+  OutJson model_entry() const;
   std::optional<Failure> refuse_ranking();
+  Reply rerank_parsed(ParsedRerank& parsed, const Call& call, RerankRoute route);
 
   const ServiceLimits limits_;
   const RankDefaults defaults_;
