@@ -7,10 +7,13 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "chunked_body.h"
+#include "lingering_close.h"
 #include "rsd/decode/position_scorer.h"
 
 namespace rsd::server {
@@ -30,12 +33,14 @@ struct Ending {
 };
 
 // Unlike httplib's own stream it holds a client to a time for the whole of a request, however
-// slowly it comes, and to a number of bytes; it writes a response at once, and knows whether the
-// client is still there. Owns the socket. For one thread.
+// slowly it comes, and to a number of bytes; it gives heads and chunks in the form that httplib
+// reads (plain_head, ChunkedBody); it writes a response at once, and knows whether the client is
+// still there. Owns the socket, which `closing` takes behind it. For one thread.
 class Connection final : public httplib::Stream {
  public:
-  // `ending` outlives it.
-  Connection(int socket, const ConnectionLimits& limits, const Ending& ending);
+  // `ending` and `closing` outlive it.
+  Connection(int socket, const ConnectionLimits& limits, const Ending& ending,
+             LingeringClose& closing);
   ~Connection() override;
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -59,6 +64,8 @@ class Connection final : public httplib::Stream {
   bool is_over_head() const noexcept { return over_head_; }
   bool is_over_length() const noexcept { return over_length_; }
   bool is_over_time() const noexcept { return over_time_; }
+  // The server's end began before it was whole.
+  bool is_over_end() const noexcept { return over_end_; }
   // There may be more of the request: no other can follow.
   void close_behind_response() noexcept { closes_ = true; }
   bool closes() const noexcept { return closes_; }
@@ -77,12 +84,17 @@ class Connection final : public httplib::Stream {
   bool wait_for_room(Clock::time_point until) const;
   ssize_t receive();
   bool has_room();
-  void note(std::string_view bytes);
-  void linger();
+  ssize_t fill();
+  std::string_view arrived() const noexcept;
+  void read_head();
+  void take_head();
+  ssize_t read_chunks();
+  ssize_t read_body(char* ptr, std::size_t size);
 
   const int socket_;
   const ConnectionLimits limits_;
   const Ending& ending_;
+  LingeringClose& closing_;
   Clock::time_point read_until_;
   std::vector<char> in_;
   std::size_t in_begin_ = 0;
@@ -90,7 +102,12 @@ class Connection final : public httplib::Stream {
   std::size_t n_taken_ = 0;  // bytes of the request
   std::string out_;
   std::string head_;
+  bool head_is_read_ = false;  // as far as it came
   bool head_is_whole_ = false;
+  std::string plain_;  // for httplib to read, from plain_begin_ on
+  std::size_t plain_begin_ = 0;
+  std::optional<ChunkedBody> chunks_;
+  bool over_end_ = false;
   bool over_head_ = false;
   bool over_length_ = false;
   bool over_time_ = false;

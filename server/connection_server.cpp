@@ -43,6 +43,8 @@ int ConnectionServer::bind(const std::string& host, int port) {
 void ConnectionServer::serve() {
   if (!ending_.has_begun) listen_after_bind();
   served_ = true;
+  constexpr std::chrono::seconds kLonger{1};  // for clients to take what was sent last
+  closing_.wait(std::min(ending_.limit.load(), Clock::now() + kLonger));
 }
 
 void ConnectionServer::end(Clock::time_point limit) {
@@ -56,7 +58,7 @@ void ConnectionServer::end(Clock::time_point limit) {
 }
 
 bool ConnectionServer::process_and_close_socket(socket_t socket) {
-  Connection connection(socket, limits_, ending_);
+  Connection connection(socket, limits_, ending_, closing_);
   try {
     if (ConnectionPool::refuses()) {
       refuse_connection(connection);
@@ -74,7 +76,6 @@ void ConnectionServer::refuse_connection(Connection& connection) const {
   int port = 0;
   connection.get_remote_ip_and_port(client, port);
   const std::string response = on_no_room_(client);
-  connection.close_behind_response();
   connection.write(response.data(), response.size());
   connection.flush();
 }

@@ -45,6 +45,7 @@ class ConnectionServer final : public httplib::Server {
   std::function<void(httplib::Request&)> on_headers_;
   std::function<std::string(const std::string& client)> on_no_room_;
   Ending ending_;
+  LingeringClose closing_{LingerLimits()};
   std::atomic<bool> served_{false};
 };
 

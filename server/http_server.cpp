@@ -46,13 +46,12 @@ void close_behind_response() {
 
 constexpr const char* kContinue = "100-continue";
 
-// May what is left of a request pass for the next one? The body of most methods isn't read, and
-// httplib takes more for the size of a chunk than others do.
+// May what is left of a request pass for the next one? The body of most methods isn't read.
 bool leaves_doubt_about_the_next(const Request& request) {
   static const std::set<std::string_view> kReadsBody = {"POST", "PUT", "PATCH"};
-  if (request.has_header("Transfer-Encoding")) return true;
+  if (kReadsBody.contains(request.method)) return false;
   const std::string length = request.get_header_value("Content-Length");
-  return !length.empty() && length != "0" && !kReadsBody.contains(request.method);
+  return request.has_header("Transfer-Encoding") || (!length.empty() && length != "0");
 }
 
 void apply(Reply reply, Response& response) {
@@ -88,6 +87,16 @@ std::string path_of(const Request& request) {
 // Under which name a path stands among the routes.
 std::string route_name(const std::string& path) {
   return path.size() > kModels.size() && path.starts_with(kModels) ? kOneModel : path;
+}
+
+// httplib tells it only where the head was understood.
+std::string client_of(const Request& request) {
+  std::string address = request.remote_addr;
+  int port = 0;
+  if (const Connection* connection = Connection::current();
+      connection != nullptr && address.empty())
+    connection->get_remote_ip_and_port(address, port);
+  return address;
 }
 
 Failure too_large(std::size_t max_bytes) {
@@ -195,8 +204,8 @@ void HttpServer::State::add_page() {
 
 // ---- One call ---------------------------------------------------------------------------------
 
-// httplib would take forms apart, and a range out of an answer, and read a body without a length
-// until the client hangs up. A body is JSON here, whatever it is called.
+// httplib would take forms apart, and read a body without a length until the client hangs up. A
+// body is JSON here, whatever it is called.
 void HttpServer::State::begin_call(Request& request) const {
   const auto route = routes.find(route_name(path_of(request)));
   t_call = {.id = request_id(request.get_header_value("X-Request-Id")),
@@ -209,7 +218,6 @@ void HttpServer::State::begin_call(Request& request) const {
     request.headers.erase("Expect");
     request.set_header("Expect", kContinue);
   }
-  request.ranges.clear();
   request.headers.erase("Content-Type");
 }
 
@@ -282,6 +290,9 @@ void HttpServer::State::complete_error(const Request& request, Response& respons
     failure = {.status = 431, .message = "the request's line and headers are too long"};
   } else if (connection != nullptr && connection->is_over_length()) {
     failure = too_large(options.max_body_bytes);
+  } else if (connection != nullptr && connection->is_over_end()) {
+    failure.status = 503;
+    failure.message = "the server is shutting down";
   } else if (connection != nullptr && connection->is_over_time()) {
     failure.status = 408;
     failure.message = "the request did not arrive in time";
@@ -347,9 +358,9 @@ void HttpServer::State::log_call(const Request& request, const Response& respons
   service.metrics().count_call(t_call.route, response.status, ms);
   if (options.log) {
     options.log({.request_id = t_call.id,
-                 .client = request.remote_addr,
-                 .method = request.method,
-                 .path = path_of(request),
+                 .client = client_of(request),
+                 .method = request.method.empty() ? "-" : request.method,
+                 .path = request.target.empty() ? "-" : path_of(request),
                  .status = response.status,
                  .ms = ms,
                  .bytes_in = request.body.size(),
