@@ -111,7 +111,7 @@ struct HttpServer::State {
   State(Service& ranking, HttpOptions wanted)
       : service(ranking),
         options(std::move(wanted)),
-        http(limits_of(options), options.connections) {}
+        http(limits_of(options), options.connections, options.messages) {}
 
   using Handler = std::function<Reply(const Call&)>;
   enum class Access { kOpen, kWithKey };
@@ -419,8 +419,8 @@ Result<int> HttpServer::bind() {
   return port;
 }
 
-void HttpServer::serve() {
-  state_->http.serve();
+Result<void> HttpServer::serve() {
+  return state_->http.serve();
 }
 
 void HttpServer::stop(Clock::time_point limit) {

@@ -78,11 +78,11 @@ class HttpServerTest : public testing::Test {
     service_.start(std::make_unique<SyntheticEngine>(gate_), CostModel());
     http_ = std::make_unique<HttpServer>(service_, std::move(options));
     port_ = http_->bind().value();
-    thread_ = std::thread([this] { http_->serve(); });
+    thread_ = std::thread([this] { EXPECT_TRUE(http_->serve()); });
   }
   void TearDown() override {
     gate_.open();
-    service_.stop();
+    service_.stop(Clock::time_point::max());
     http_->stop(Clock::time_point::max());
     thread_.join();
   }

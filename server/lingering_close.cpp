@@ -43,12 +43,16 @@ LingeringClose::~LingeringClose() {
   }
   wake();
   thread_.join();
-  for (const Leaving& one : leaving_)
-    ::close(one.socket);
-  for (const Leaving& one : new_)
-    ::close(one.socket);
+  close_all(leaving_);
+  close_all(new_);
   if (wake_reader_ >= 0) ::close(wake_reader_);
   if (wake_writer_ >= 0) ::close(wake_writer_);
+}
+
+void LingeringClose::close_all(std::list<Leaving>& sockets) noexcept {
+  for (const Leaving& one : sockets)
+    ::close(one.socket);
+  sockets.clear();
 }
 
 void LingeringClose::take(int socket) noexcept {
@@ -91,7 +95,11 @@ void LingeringClose::work() {
       ::close(leaving_.front().socket);
       leaving_.pop_front();
     }
-    poll_once();
+    try {
+      poll_once();
+    } catch (const std::exception&) {  // no memory: nobody is waited for
+      close_all(leaving_);
+    }
     const std::lock_guard lock(mutex_);
     n_left_ = leaving_.size() + new_.size();
     if (n_left_ == 0) idle_.notify_all();
@@ -102,9 +110,10 @@ void LingeringClose::poll_once() {
   std::vector<pollfd> waiting{{.fd = wake_reader_, .events = POLLIN, .revents = 0}};
   for (const Leaving& one : leaving_)
     waiting.push_back({.fd = one.socket, .events = POLLIN, .revents = 0});
-  const int forever = -1;
+  constexpr int kForever = -1;
+  const bool may_sleep = leaving_.empty() && wake_reader_ >= 0;
   ::poll(waiting.data(), waiting.size(),
-         leaving_.empty() ? forever : static_cast<int>(kLookInterval.count()));
+         may_sleep ? kForever : static_cast<int>(kLookInterval.count()));
   std::array<char, 64> bytes{};
   while (::read(wake_reader_, bytes.data(), bytes.size()) > 0) {
   }

@@ -45,6 +45,8 @@ class LingeringClose {
     std::size_t n_read = 0;
   };
 
+  static void close_all(std::list<Leaving>& sockets) noexcept;
+
   void work();
   void wake() const noexcept;
   void poll_once();

@@ -89,9 +89,9 @@ bool Service::drain(Clock::time_point until) {
   return !started_ || ranker_->scheduler().drain(until);
 }
 
-void Service::stop() {
+bool Service::stop(Clock::time_point until) {
   draining_ = true;
-  if (started_) ranker_->scheduler().stop();
+  return !started_ || ranker_->scheduler().stop(until);
 }
 
 std::optional<Failure> Service::unavailable(Phase phase) {

@@ -35,8 +35,9 @@ class Service {
   // Takes no ranking calls from now on, and waits for those it has; false when some are left at
   // `until`.
   bool drain(Clock::time_point until);
-  // Ends what is left: it is answered with 503.
-  void stop();
+  // Ends what is left: it is answered with 503 at once. False: a pass of the LLM is still running
+  // at `until`, and the destructor would wait for it.
+  bool stop(Clock::time_point until);
   bool is_ready() const noexcept { return phase() == Phase::kReady; }
 
   Reply rerank(const Call& call, RerankRoute route);

@@ -342,6 +342,18 @@ class Limits(unittest.TestCase):
 
 
 class Life(unittest.TestCase):
+    def test_a_second_signal_does_not_wait_for_a_pass_of_the_llm(self):
+        with serve("--drain-timeout", 3600) as server:
+            body = {"query": "q", "documents": [" ".join(documents(5000)), "amber"]}
+            with concurrent.futures.ThreadPoolExecutor() as pool:
+                answer = pool.submit(server.post, "/v1/rerank", body)
+                while server.metric("rsd_in_flight") != 1 and not answer.done():
+                    time.sleep(0.01)
+                server.process.send_signal(signal.SIGTERM)
+                time.sleep(0.5)  # signals that come together are one
+                self.assertEqual(server.stop(seconds=15), 0)
+                self.assertIn(answer.result().status, [200, 413, 503])
+
     def test_it_listens_before_it_is_ready(self):
         server = serve()
         try:
