@@ -326,6 +326,13 @@ void add_limit_options(CLI::App& command, ServeOptions& options) {
       ->capture_default_str()
       ->type_name("S")
       ->group(group);
+  command
+      .add_option("--keep-alive", options.http.keep_alive_s,
+                  "Seconds that an idle connection is kept; longer than a proxy in front keeps it")
+      ->check(positive_number(86400))
+      ->capture_default_str()
+      ->type_name("S")
+      ->group(group);
 }
 
 }  // namespace

@@ -57,8 +57,9 @@ Connection* Connection::current() noexcept {
   return t_current;
 }
 
-bool Connection::wait_for_request(const std::function<bool()>& stop) {
-  const auto until = Clock::now() + limits_.keep_alive;
+bool Connection::wait_for_request(std::chrono::milliseconds time,
+                                  const std::function<bool()>& stop) {
+  const auto until = Clock::now() + time;
   while (in_begin_ == in_end_) {
     const auto now = Clock::now();
     if (!wait_for(POLLIN, std::min(until, now + kLookInterval))) {

@@ -19,9 +19,10 @@
 namespace rsd::server {
 
 struct ConnectionLimits {
-  std::chrono::milliseconds keep_alive{5'000};  // for the next request to begin
-  std::chrono::milliseconds request{20'000};    // for a whole request to arrive
-  std::chrono::milliseconds response{20'000};   // for a whole response to be taken
+  std::chrono::milliseconds silence{5'000};      // until the first request begins
+  std::chrono::milliseconds keep_alive{75'000};  // until each other begins
+  std::chrono::milliseconds request{20'000};     // for a whole request to arrive
+  std::chrono::milliseconds response{20'000};    // for a whole response to be taken
   std::size_t max_body_bytes = 4u << 20;
 };
 
@@ -48,9 +49,9 @@ class Connection final : public httplib::Stream {
   // The one that this thread serves; null where it serves none.
   static Connection* current() noexcept;
 
-  // Waits until a request begins. False: the time is over, the client has gone, or `stop` said so,
+  // Waits until a request begins. False: `time` is over, the client has gone, or `stop` said so,
   // which is asked every now and then.
-  bool wait_for_request(const std::function<bool()>& stop);
+  bool wait_for_request(std::chrono::milliseconds time, const std::function<bool()>& stop);
   // Its limits count from here.
   void begin_request();
   // Sends what was written. False: it can't be sent, or the client doesn't take it in time.

@@ -97,7 +97,8 @@ void ConnectionServer::refuse_connection(Connection& connection) const {
 void ConnectionServer::serve_connection(Connection& connection) {
   std::size_t n_requests = 0;
   const auto stop = [&] { return ending_.has_begun || (n_requests > 0 && pool_.n_waiting() > 0); };
-  for (bool open = true; open && connection.wait_for_request(stop); ++n_requests) {
+  const auto patience = [&] { return n_requests == 0 ? limits_.silence : limits_.keep_alive; };
+  for (bool open = true; open && connection.wait_for_request(patience(), stop); ++n_requests) {
     connection.begin_request();
     bool closing = false;
     const bool is_last = n_requests + 1 == kMaxRequests || ending_.has_begun;

@@ -19,7 +19,7 @@ struct HttpOptions {
   std::size_t connections = 256;  // that are served at a time; as many more wait
   std::size_t max_body_bytes = 4u << 20;
   double request_timeout_s = 20;  // for a whole request to arrive, and for a reply to be taken
-  double keep_alive_s = 5;        // that an idle connection is kept
+  double keep_alive_s = 75;  // that an idle connection is kept, longer than proxies keep theirs
   ApiKeys keys;
   AccessSink log;    // called from many threads; may be empty
   LogSink messages;  // what concerns no call; the same

@@ -482,6 +482,29 @@ TEST_F(HttpServerTest, OneConnectionServesManyRequests) {
   EXPECT_EQ(n, 2U);
 }
 
+TEST_F(HttpServerTest, AnIdleConnectionIsKeptAsLongAsItIsTold) {
+  HttpOptions options;
+  options.keep_alive_s = 0.05;
+  start(std::move(options));
+  RawClient raw(port_);
+  raw.write("GET /health HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(raw.read_all(), HasSubstr("HTTP/1.1 200")) << "it ends by itself";
+  EXPECT_EQ(HttpOptions().keep_alive_s, 75) << "proxies keep theirs for 60 s";
+}
+
+TEST_F(HttpServerTest, AnIdleConnectionYieldsItsPlaceToOneThatWaits) {
+  HttpOptions options;
+  options.connections = 1;
+  options.keep_alive_s = 3600;
+  start(std::move(options));
+  RawClient idle(port_);
+  idle.write("GET /health HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(idle.read_some(), HasSubstr("timeout=3600"));
+  RawClient waits(port_);
+  waits.write("GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  EXPECT_THAT(waits.read_all(), HasSubstr("HTTP/1.1 200"));
+}
+
 TEST_F(HttpServerTest, AClientThatHangsUpIsCancelled) {
   start();
   gate_.shut();
