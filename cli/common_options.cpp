@@ -58,6 +58,21 @@ void start_log(const std::string& level) {
   spdlog::set_default_logger(std::move(logger));
 }
 
+LogSink log_sink() {
+  return [](LogLevel level, std::string_view line) {
+    switch (level) {
+      case LogLevel::kError:
+        return spdlog::error("{}", line);
+      case LogLevel::kWarning:
+        return spdlog::warn("{}", line);
+      case LogLevel::kInfo:
+        return spdlog::info("{}", line);
+      case LogLevel::kDebug:
+        return spdlog::debug("{}", line);
+    }
+  };
+}
+
 LogSink llama_log_sink() {
   return [](LogLevel level, std::string_view line) {
     switch (level) {

@@ -32,6 +32,9 @@ int thread_count(const CommonOptions& options);
 CLI::App* add_command(CLI::App& parent, Selected& selected, const std::string& name,
                       const std::string& description);
 
+// Writes to the program's log, each line at its level.
+LogSink log_sink();
+
 // Sends the log to standard error, from `level` (a name of spdlog's) on.
 void start_log(const std::string& level);
 // llama.cpp's log into ours.

@@ -1,32 +1,16 @@
 #include "remote_options.h"
 
-#include <spdlog/spdlog.h>
-
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
 
+#include "common_options.h"
 #include "option_checks.h"
 
 namespace rsd::cli {
 namespace {
 
 constexpr const char* kKeyVariable = "RSD_ENGINE_API_KEY";
-
-LogSink remote_log_sink() {
-  return [](LogLevel level, std::string_view line) {
-    switch (level) {
-      case LogLevel::kError:
-        return spdlog::error("{}", line);
-      case LogLevel::kWarning:
-        return spdlog::warn("{}", line);
-      case LogLevel::kInfo:
-        return spdlog::info("{}", line);
-      case LogLevel::kDebug:
-        return spdlog::debug("{}", line);
-    }
-  };
-}
 
 }  // namespace
 
@@ -90,7 +74,7 @@ RemoteOptions remote_options(const RemoteEngineOptions& options) {
   if (const char* key = std::getenv(kKeyVariable)) remote.api_key = key;
   if (options.timeout_ms)
     remote.patience.answer_timeout = std::chrono::milliseconds(*options.timeout_ms);
-  remote.log = remote_log_sink();
+  remote.log = log_sink();
   return remote;
 }
 

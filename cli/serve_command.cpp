@@ -67,6 +67,8 @@ class StopSignals {
 };
 
 constexpr std::chrono::milliseconds kLookInterval{50};
+// Behind the end of draining, for the last answers to be sent and a pass of the LLM to be over.
+constexpr std::chrono::seconds kGrace{2};
 
 class ServeRun {
  public:
@@ -79,29 +81,27 @@ class ServeRun {
     auto port = http_->bind();
     if (!port) return port.error();
     if (auto told = tell_port(*port); !told) return told.error();
-    std::thread serving([this] {
-      http_->serve();
-      served_ = true;
-    });
+    std::thread serving([this] { serve(); });
     std::thread loading([this] { load(); });
     bool stop = false;
-    while (!stop && !loaded_)
+    while (!stop && !loaded_ && !served_)
       stop = signals_.wait_for(kLookInterval);
-    if (!loaded_) {
+    if (!loaded_) {  // loading can't be interrupted, and nothing else was begun
+      if (served_) exit_at_once(fail(*serve_error_));
       spdlog::info("stopped while the model was being loaded");
-      std::_Exit(kSuccess);  // loading can't be interrupted, and nothing else was begun
+      exit_at_once(kSuccess);
     }
     loading.join();
     auto end = end_of_stopping();
     if (!load_error_) {
       spdlog::info("ready: model {}, {} requests at a time", model_name_, options_.engine.parallel);
-      while (!stop)
+      while (!stop && !served_)
         stop = signals_.wait_for(kLookInterval);
       end = drain();
     }
-    service_->stop();
     stop_serving(serving, end);
     if (load_error_) return *load_error_;
+    if (serve_error_) return *serve_error_;
     spdlog::info("stopped");
     return kSuccess;
   }
@@ -113,6 +113,7 @@ class ServeRun {
     server::HttpOptions http = options_.http;
     http.log = start_server_log(is_json ? ServerLogFormat::kJson : ServerLogFormat::kText,
                                 options_.level_is_given);
+    http.messages = log_sink();
     auto keys = api_keys();
     if (!keys) return keys.error();
     http.keys = server::ApiKeys(*keys);
@@ -149,6 +150,16 @@ class ServeRun {
     spdlog::info("listening on http://{}:{}", host, port);
     if (options_.port_file.empty()) return {};
     return write_file_atomically(options_.port_file, std::to_string(port) + "\n");
+  }
+
+  // In a thread of its own.
+  void serve() {
+    try {
+      if (auto done = http_->serve(); !done) serve_error_ = done.error();
+    } catch (const std::exception& defect) {
+      serve_error_ = Error(ErrorCode::kRuntime, defect.what());
+    }
+    served_ = true;
   }
 
   // In a thread of its own.
@@ -190,13 +201,28 @@ class ServeRun {
     return end;
   }
 
-  // A signal ends the waiting for clients that don't take their answers, too.
+  // A signal ends the waiting for clients that don't take their answers, too. What has not ended
+  // then, a pass of the LLM that nobody can interrupt, ends with the process.
   void stop_serving(std::thread& serving, Clock::time_point end) {
+    service_->stop(Clock::now());
     http_->stop(end);
-    while (!served_) {
-      if (signals_.wait_for(kLookInterval)) http_->stop(Clock::now());
+    while (!served_ && Clock::now() < end + kGrace) {
+      if (!signals_.wait_for(kLookInterval)) continue;
+      end = std::min(end, Clock::now());
+      http_->stop(end);
+    }
+    const bool engine_is_free = service_->stop(std::min(Clock::now(), end) + kGrace);
+    if (!served_ || !engine_is_free) {
+      spdlog::warn("what is still running is given up");
+      exit_at_once(serve_error_ ? fail(*serve_error_) : kSuccess);
     }
     serving.join();
+  }
+
+  // Nothing is waited for, and no destructor runs.
+  [[noreturn]] static void exit_at_once(int code) {
+    spdlog::shutdown();
+    std::_Exit(code);
   }
 
   const ServeOptions& options_;
@@ -206,6 +232,7 @@ class ServeRun {
   std::optional<server::HttpServer> http_;  // uses the service
   std::string model_name_;                  // set before loaded_
   std::optional<Error> load_error_;         // set before loaded_
+  std::optional<Error> serve_error_;        // set before served_
   std::atomic<bool> loaded_{false};
   std::atomic<bool> served_{false};
 };
@@ -251,6 +278,16 @@ void add_http_options(CLI::App& command, ServeOptions& options) {
       ->group(group);
 }
 
+// Other servers' clients send fields that mean nothing here.
+void add_strict_option(CLI::App& command, ServeOptions& options) {
+  command
+      .add_flag_callback(
+          "--strict",
+          [&options] { options.limits.unknown_fields = server::UnknownFields::kRefused; },
+          "Refuse unknown fields on the rerank routes, too; else they are ignored and told")
+      ->group("Server");
+}
+
 void add_limit_options(CLI::App& command, ServeOptions& options) {
   const std::string group = "Limits";
   command
@@ -289,6 +326,13 @@ void add_limit_options(CLI::App& command, ServeOptions& options) {
       ->capture_default_str()
       ->type_name("S")
       ->group(group);
+  command
+      .add_option("--keep-alive", options.http.keep_alive_s,
+                  "Seconds that an idle connection is kept; longer than a proxy in front keeps it")
+      ->check(positive_number(86400))
+      ->capture_default_str()
+      ->type_name("S")
+      ->group(group);
 }
 
 }  // namespace
@@ -299,6 +343,7 @@ void add_serve_command(CLI::App& app, Selected& selected) {
   constexpr std::size_t kParallel = 4;
   constexpr std::size_t kCacheMib = 64;
   add_http_options(*command, *options);
+  add_strict_option(*command, *options);
   add_limit_options(*command, *options);
   add_decoder_options(*command, options->decoder);
   command->get_option("--decoder")

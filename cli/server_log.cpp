@@ -52,6 +52,13 @@ spdlog::level::level_enum level_of(const server::AccessRecord& record) {
   return record.status == kServerFault ? spdlog::level::err : spdlog::level::info;
 }
 
+// So that a misspelt field can be found.
+void tell_ignored(spdlog::logger& logger, const server::AccessRecord& record) {
+  if (record.notes.ignored_fields.empty()) return;
+  logger.debug("request {}: fields that are unknown and ignored: {}", record.request_id,
+               record.notes.ignored_fields);
+}
+
 }  // namespace
 
 server::AccessSink start_server_log(ServerLogFormat format, bool level_is_given) {
@@ -60,13 +67,15 @@ server::AccessSink start_server_log(ServerLogFormat format, bool level_is_given)
   if (format == ServerLogFormat::kText) {
     return [logger](const server::AccessRecord& record) {
       logger->log(level_of(record), "{}", server::text_line(record));
+      tell_ignored(*logger, record);
     };
   }
   logger->set_formatter(std::make_unique<JsonFormatter>());
   const auto access =
       std::make_shared<spdlog::logger>(kAccess, logger->sinks().begin(), logger->sinks().end());
   access->set_level(logger->level());
-  return [access](const server::AccessRecord& record) {
+  return [access, logger](const server::AccessRecord& record) {
+    tell_ignored(*logger, record);
     const auto level = level_of(record);
     if (!access->should_log(level)) return;
     const auto now = time_text(std::chrono::system_clock::now());

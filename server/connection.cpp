@@ -12,6 +12,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "request_head.h"
+
 namespace rsd::server {
 namespace {
 
@@ -40,37 +42,24 @@ void tell_address(Ask ask, int socket, std::string& ip, int& port) {
 
 }  // namespace
 
-Connection::Connection(int socket, const ConnectionLimits& limits, const Ending& ending)
-    : socket_(socket), limits_(limits), ending_(ending), in_(kBlock) {
+Connection::Connection(int socket, const ConnectionLimits& limits, const Ending& ending,
+                       LingeringClose& closing)
+    : socket_(socket), limits_(limits), ending_(ending), closing_(closing), in_(kBlock) {
   t_current = this;
 }
 
 Connection::~Connection() {
   t_current = nullptr;
-  ::shutdown(socket_, SHUT_WR);
-  if (closes_) linger();
-  ::close(socket_);
+  closing_.take(socket_);
 }
 
 Connection* Connection::current() noexcept {
   return t_current;
 }
 
-// A socket that is closed with something unread resets the connection, and the client may lose the
-// response that says why: what it is still sending is taken, for a while.
-void Connection::linger() {
-  constexpr std::chrono::seconds kLonger{1};
-  constexpr std::size_t kMost = 1u << 20;
-  const auto until = Clock::now() + kLonger;
-  for (std::size_t n_read = 0; n_read < kMost && wait_for(POLLIN, until);) {
-    const ssize_t n = ::recv(socket_, in_.data(), in_.size(), MSG_DONTWAIT);
-    if (n <= 0) return;
-    n_read += static_cast<std::size_t>(n);
-  }
-}
-
-bool Connection::wait_for_request(const std::function<bool()>& stop) {
-  const auto until = Clock::now() + limits_.keep_alive;
+bool Connection::wait_for_request(std::chrono::milliseconds time,
+                                  const std::function<bool()>& stop) {
+  const auto until = Clock::now() + time;
   while (in_begin_ == in_end_) {
     const auto now = Clock::now();
     if (!wait_for(POLLIN, std::min(until, now + kLookInterval))) {
@@ -87,7 +76,10 @@ void Connection::begin_request() {
   read_until_ = Clock::now() + limits_.request;
   n_taken_ = 0;
   head_.clear();
-  head_is_whole_ = false;
+  head_is_read_ = head_is_whole_ = false;
+  plain_.clear();
+  plain_begin_ = 0;
+  chunks_.reset();
 }
 
 bool Connection::wait_for(short events, Clock::time_point until) const {
@@ -107,7 +99,7 @@ bool Connection::hung_up() const {
 }
 
 bool Connection::is_readable() const {
-  return in_begin_ < in_end_ || wait_for_more();
+  return plain_begin_ < plain_.size() || in_begin_ < in_end_ || wait_for_more();
 }
 
 bool Connection::wait_for_more() const {
@@ -135,7 +127,9 @@ bool Connection::is_writable() const {
 
 ssize_t Connection::receive() {
   if (!wait_for_more()) {
-    over_time_ = closes_ = true;
+    over_end_ = ending_.has_begun && Clock::now() < read_until_;
+    over_time_ = !over_end_;
+    closes_ = true;
     return -1;
   }
   const ssize_t n = ::recv(socket_, in_.data(), in_.size(), MSG_DONTWAIT);
@@ -146,31 +140,81 @@ ssize_t Connection::receive() {
 }
 
 bool Connection::has_room() {
-  over_head_ = !head_is_whole_ && head_.size() >= kHeadBytes;
+  over_head_ = !head_is_whole_ && n_taken_ >= kHeadBytes;
   over_length_ = n_taken_ >= kHeadBytes + limits_.max_body_bytes;
   closes_ = closes_ || over_head_ || over_length_;
   return !over_head_ && !over_length_;
 }
 
+// Sees to it that something has arrived: what recv gives.
+ssize_t Connection::fill() {
+  if (!has_room()) return -1;
+  return in_begin_ < in_end_ ? 1 : receive();
+}
+
+std::string_view Connection::arrived() const noexcept {
+  return {in_.data() + in_begin_, in_end_ - in_begin_};
+}
+
 // The head ends where httplib sees its end: with an empty line, whatever ended the line above it.
-void Connection::note(std::string_view bytes) {
-  n_taken_ += bytes.size();
-  for (std::size_t i = 0; i < bytes.size() && !head_is_whole_; ++i) {
-    head_ += bytes[i];
+// Empty lines in front of it are no part of it (RFC 9112, section 2.2).
+void Connection::take_head() {
+  for (; in_begin_ < in_end_ && !head_is_whole_; ++in_begin_, ++n_taken_) {
+    const char c = in_[in_begin_];
+    if (head_.empty() && (c == '\r' || c == '\n')) continue;
+    head_ += c;
     head_is_whole_ = head_.ends_with("\n\r\n");
+    if (n_taken_ >= kHeadBytes) return;
   }
+}
+
+// Of a head that doesn't come whole httplib gets its first line, so that it answers. Nothing, where
+// nothing came.
+void Connection::read_head() {
+  head_is_read_ = true;
+  while (!head_is_whole_ && fill() > 0)
+    take_head();
+  if (head_is_whole_) {
+    plain_ = plain_head(head_);
+    if (is_chunked(head_)) chunks_.emplace();
+  } else if (!head_.empty()) {
+    constexpr std::size_t kShownBytes = 1000;
+    plain_ = head_.substr(0, std::min(head_.find_first_of("\r\n"), kShownBytes)) + "\r\n";
+  }
+}
+
+// Into plain_, where there is nothing left.
+ssize_t Connection::read_chunks() {
+  if (chunks_->is_whole()) return 0;
+  plain_.clear();
+  plain_begin_ = 0;
+  while (plain_.empty() && !chunks_->is_broken()) {
+    if (const ssize_t n = fill(); n <= 0) return n;
+    const std::size_t n = chunks_->take(arrived(), plain_);
+    in_begin_ += n;
+    n_taken_ += n;
+  }
+  return plain_.empty() ? -1 : 1;
+}
+
+ssize_t Connection::read_body(char* ptr, std::size_t size) {
+  if (const ssize_t n = fill(); n <= 0) return n;
+  const std::size_t n = arrived().copy(ptr, size);
+  in_begin_ += n;
+  n_taken_ += n;
+  return static_cast<ssize_t>(n);
 }
 
 ssize_t Connection::read(char* ptr, size_t size) {
   if (!out_.empty() && !flush()) return -1;  // "100 Continue" is waited for
-  if (!has_room()) return -1;
-  if (in_begin_ == in_end_) {
-    if (const ssize_t n = receive(); n <= 0) return n;
+  if (!head_is_read_) read_head();
+  if (plain_begin_ == plain_.size()) {
+    if (!head_is_whole_) return -1;
+    if (!chunks_) return read_body(ptr, size);
+    if (const ssize_t n = read_chunks(); n <= 0) return n;
   }
-  const std::size_t n = std::min(size, in_end_ - in_begin_);
-  std::memcpy(ptr, in_.data() + in_begin_, n);
-  in_begin_ += n;
-  note({ptr, n});
+  const std::size_t n = plain_.copy(ptr, size, plain_begin_);
+  plain_begin_ += n;
   return static_cast<ssize_t>(n);
 }
 

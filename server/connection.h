@@ -7,18 +7,22 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "chunked_body.h"
+#include "lingering_close.h"
 #include "rsd/decode/position_scorer.h"
 
 namespace rsd::server {
 
 struct ConnectionLimits {
-  std::chrono::milliseconds keep_alive{5'000};  // for the next request to begin
-  std::chrono::milliseconds request{20'000};    // for a whole request to arrive
-  std::chrono::milliseconds response{20'000};   // for a whole response to be taken
+  std::chrono::milliseconds silence{5'000};      // until the first request begins
+  std::chrono::milliseconds keep_alive{75'000};  // until each other begins
+  std::chrono::milliseconds request{20'000};     // for a whole request to arrive
+  std::chrono::milliseconds response{20'000};    // for a whole response to be taken
   std::size_t max_body_bytes = 4u << 20;
 };
 
@@ -30,12 +34,14 @@ struct Ending {
 };
 
 // Unlike httplib's own stream it holds a client to a time for the whole of a request, however
-// slowly it comes, and to a number of bytes; it writes a response at once, and knows whether the
-// client is still there. Owns the socket. For one thread.
+// slowly it comes, and to a number of bytes; it gives heads and chunks in the form that httplib
+// reads (plain_head, ChunkedBody); it writes a response at once, and knows whether the client is
+// still there. Owns the socket, which `closing` takes behind it. For one thread.
 class Connection final : public httplib::Stream {
  public:
-  // `ending` outlives it.
-  Connection(int socket, const ConnectionLimits& limits, const Ending& ending);
+  // `ending` and `closing` outlive it.
+  Connection(int socket, const ConnectionLimits& limits, const Ending& ending,
+             LingeringClose& closing);
   ~Connection() override;
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -43,9 +49,9 @@ class Connection final : public httplib::Stream {
   // The one that this thread serves; null where it serves none.
   static Connection* current() noexcept;
 
-  // Waits until a request begins. False: the time is over, the client has gone, or `stop` said so,
+  // Waits until a request begins. False: `time` is over, the client has gone, or `stop` said so,
   // which is asked every now and then.
-  bool wait_for_request(const std::function<bool()>& stop);
+  bool wait_for_request(std::chrono::milliseconds time, const std::function<bool()>& stop);
   // Its limits count from here.
   void begin_request();
   // Sends what was written. False: it can't be sent, or the client doesn't take it in time.
@@ -59,6 +65,8 @@ class Connection final : public httplib::Stream {
   bool is_over_head() const noexcept { return over_head_; }
   bool is_over_length() const noexcept { return over_length_; }
   bool is_over_time() const noexcept { return over_time_; }
+  // The server's end began before it was whole.
+  bool is_over_end() const noexcept { return over_end_; }
   // There may be more of the request: no other can follow.
   void close_behind_response() noexcept { closes_ = true; }
   bool closes() const noexcept { return closes_; }
@@ -77,12 +85,17 @@ class Connection final : public httplib::Stream {
   bool wait_for_room(Clock::time_point until) const;
   ssize_t receive();
   bool has_room();
-  void note(std::string_view bytes);
-  void linger();
+  ssize_t fill();
+  std::string_view arrived() const noexcept;
+  void read_head();
+  void take_head();
+  ssize_t read_chunks();
+  ssize_t read_body(char* ptr, std::size_t size);
 
   const int socket_;
   const ConnectionLimits limits_;
   const Ending& ending_;
+  LingeringClose& closing_;
   Clock::time_point read_until_;
   std::vector<char> in_;
   std::size_t in_begin_ = 0;
@@ -90,7 +103,12 @@ class Connection final : public httplib::Stream {
   std::size_t n_taken_ = 0;  // bytes of the request
   std::string out_;
   std::string head_;
+  bool head_is_read_ = false;  // as far as it came
   bool head_is_whole_ = false;
+  std::string plain_;  // for httplib to read, from plain_begin_ on
+  std::size_t plain_begin_ = 0;
+  std::optional<ChunkedBody> chunks_;
+  bool over_end_ = false;
   bool over_head_ = false;
   bool over_length_ = false;
   bool over_time_ = false;

@@ -10,10 +10,13 @@ thread_local bool t_refuses = false;
 
 }  // namespace
 
-ConnectionPool::ConnectionPool(std::size_t max_threads, std::shared_ptr<PoolState> state)
-    : max_threads_(max_threads), state_(std::move(state)) {
+ConnectionPool::ConnectionPool(std::size_t max_threads) : max_threads_(max_threads) {
   threads_.reserve(max_threads);
   doorman_ = std::thread([this] { work(refused_, true); });
+}
+
+ConnectionPool::~ConnectionPool() {
+  shutdown();
 }
 
 bool ConnectionPool::refuses() noexcept {
@@ -22,23 +25,22 @@ bool ConnectionPool::refuses() noexcept {
 
 void ConnectionPool::enqueue(std::function<void()> serve) {
   const std::lock_guard lock(mutex_);
-  if (waiting_.size() >= max_threads_) {
+  const bool needs_thread = n_idle_ <= waiting_.size() && threads_.size() < max_threads_;
+  if (needs_thread) try_to_add_thread();
+  if (waiting_.size() >= max_threads_ || threads_.empty()) {
     refused_.push_back(std::move(serve));
   } else {
     waiting_.push_back(std::move(serve));
-    state_->n_waiting = waiting_.size();
-    if (n_idle_ < waiting_.size() && threads_.size() < max_threads_) try_to_add_thread();
+    n_waiting_ = waiting_.size();
   }
   changed_.notify_all();
 }
 
-// False: the system gives no more threads, those that there are serve what waits.
-bool ConnectionPool::try_to_add_thread() {
+// Where the system gives no more threads, those that there are serve what waits.
+void ConnectionPool::try_to_add_thread() {
   try {
     threads_.emplace_back([this] { work(waiting_, false); });
-    return true;
   } catch (const std::system_error&) {
-    return false;
   }
 }
 
@@ -52,7 +54,7 @@ void ConnectionPool::work(Tasks& tasks, bool refuses) {
     if (tasks.empty()) return;
     const auto serve = std::move(tasks.front());
     tasks.pop_front();
-    state_->n_waiting = waiting_.size();
+    n_waiting_ = waiting_.size();
     lock.unlock();
     serve();
     lock.lock();
@@ -66,8 +68,8 @@ void ConnectionPool::shutdown() {
   }
   changed_.notify_all();
   for (std::thread& thread : threads_)
-    thread.join();
-  doorman_.join();
+    if (thread.joinable()) thread.join();
+  if (doorman_.joinable()) doorman_.join();
 }
 
 }  // namespace rsd::server

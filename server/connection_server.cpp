@@ -1,12 +1,15 @@
 #include "connection_server.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <exception>
-#include <thread>
 #include <utility>
+
+#include "acceptor.h"
 
 namespace rsd::server {
 namespace {
@@ -22,51 +25,64 @@ void set_options(socket_t socket) {
 
 }  // namespace
 
-ConnectionServer::ConnectionServer(const ConnectionLimits& limits, std::size_t max_connections)
-    : limits_(limits) {
+ConnectionServer::ConnectionServer(const ConnectionLimits& limits, std::size_t max_connections,
+                                   LogSink log)
+    : limits_(limits), log_(std::move(log)), pool_(max_connections) {
   set_socket_options(&set_options);
   set_tcp_nodelay(true);
   set_keep_alive_max_count(kMaxRequests);
   set_keep_alive_timeout(std::chrono::ceil<std::chrono::seconds>(limits.keep_alive).count());
   set_payload_max_length(limits.max_body_bytes);
-  new_task_queue = [max_connections, state = pool_] {
-    return new ConnectionPool(max_connections, state);
-  };
 }
 
 int ConnectionServer::bind(const std::string& host, int port) {
   const int bound = port == 0 ? bind_to_any_port(host) : (bind_to_port(host, port) ? port : -1);
-  if (bound > 0) ::listen(svr_sock_, kBacklog);
+  if (bound > 0) {
+    ::listen(svr_sock_, kBacklog);
+    ::fcntl(svr_sock_, F_SETFL, ::fcntl(svr_sock_, F_GETFL) | O_NONBLOCK);
+  }
   return bound;
 }
 
-void ConnectionServer::serve() {
-  if (!ending_.has_begun) listen_after_bind();
-  served_ = true;
+Result<void> ConnectionServer::serve() {
+  constexpr auto accept_one = [](int listening) {
+    return ::accept4(listening, nullptr, nullptr, SOCK_CLOEXEC);
+  };
+  Acceptor acceptor({.accept = accept_one, .log = log_});
+  auto done = acceptor.run(
+      svr_sock_, [this] { return ending_.has_begun.load(); }, [this](int socket) { take(socket); });
+  ending_.has_begun = true;
+  ::close(svr_sock_.exchange(INVALID_SOCKET));
+  pool_.shutdown();
+  constexpr std::chrono::seconds kLonger{1};  // for clients to take what was sent last
+  closing_.wait(std::min(ending_.limit.load(), Clock::now() + kLonger));
+  return done;
 }
 
 void ConnectionServer::end(Clock::time_point limit) {
   ending_.limit = std::min(ending_.limit.load(), limit);
-  if (ending_.has_begun.exchange(true)) return;
-  // httplib stops only what runs already.
-  constexpr std::chrono::milliseconds kLookInterval{1};
-  while (!served_ && !is_running())
-    std::this_thread::sleep_for(kLookInterval);
-  stop();
+  ending_.has_begun = true;
 }
 
-bool ConnectionServer::process_and_close_socket(socket_t socket) {
-  Connection connection(socket, limits_, ending_);
+void ConnectionServer::take(int socket) noexcept {
   try {
+    pool_.enqueue([this, socket] { serve_socket(socket); });
+  } catch (const std::exception&) {  // no memory: this client goes without an answer
+    ::close(socket);
+  }
+}
+
+void ConnectionServer::serve_socket(int socket) noexcept {
+  try {
+    Connection connection(socket, limits_, ending_, closing_);
     if (ConnectionPool::refuses()) {
       refuse_connection(connection);
     } else {
       serve_connection(connection);
     }
-  } catch (const std::exception&) {
-    return false;  // no memory: this client goes without an answer
+  } catch (const std::exception& defect) {  // no memory: this client goes without an answer
+    if (log_) log_(LogLevel::kError, std::string("a connection was given up: ") + defect.what());
   }
-  return true;
 }
 
 void ConnectionServer::refuse_connection(Connection& connection) const {
@@ -74,15 +90,15 @@ void ConnectionServer::refuse_connection(Connection& connection) const {
   int port = 0;
   connection.get_remote_ip_and_port(client, port);
   const std::string response = on_no_room_(client);
-  connection.close_behind_response();
   connection.write(response.data(), response.size());
   connection.flush();
 }
 
 void ConnectionServer::serve_connection(Connection& connection) {
   std::size_t n_requests = 0;
-  const auto stop = [&] { return ending_.has_begun || (n_requests > 0 && pool_->n_waiting > 0); };
-  for (bool open = true; open && connection.wait_for_request(stop); ++n_requests) {
+  const auto stop = [&] { return ending_.has_begun || (n_requests > 0 && pool_.n_waiting() > 0); };
+  const auto patience = [&] { return n_requests == 0 ? limits_.silence : limits_.keep_alive; };
+  for (bool open = true; open && connection.wait_for_request(patience(), stop); ++n_requests) {
     connection.begin_request();
     bool closing = false;
     const bool is_last = n_requests + 1 == kMaxRequests || ending_.has_begun;

@@ -46,13 +46,12 @@ void close_behind_response() {
 
 constexpr const char* kContinue = "100-continue";
 
-// May what is left of a request pass for the next one? The body of most methods isn't read, and
-// httplib takes more for the size of a chunk than others do.
+// May what is left of a request pass for the next one? The body of most methods isn't read.
 bool leaves_doubt_about_the_next(const Request& request) {
   static const std::set<std::string_view> kReadsBody = {"POST", "PUT", "PATCH"};
-  if (request.has_header("Transfer-Encoding")) return true;
+  if (kReadsBody.contains(request.method)) return false;
   const std::string length = request.get_header_value("Content-Length");
-  return !length.empty() && length != "0" && !kReadsBody.contains(request.method);
+  return request.has_header("Transfer-Encoding") || (!length.empty() && length != "0");
 }
 
 void apply(Reply reply, Response& response) {
@@ -68,8 +67,12 @@ Dialect dialect_of(const std::string& path) {
   return kTei.contains(path) ? Dialect::kTei : Dialect::kRerank;
 }
 
+constexpr std::string_view kModels = "/v1/models/";
+constexpr const char* kOneModel = "/v1/models/{model}";
+
 // httplib takes paths for regular expressions.
 std::string pattern_of(const std::string& path) {
+  if (path == kOneModel) return std::string(kModels) + ".+";
   std::string pattern;
   for (const char c : path)
     pattern += c == '.' ? std::string("\\.") : std::string(1, c);
@@ -79,6 +82,21 @@ std::string pattern_of(const std::string& path) {
 // httplib leaves the path empty where it doesn't know the method.
 std::string path_of(const Request& request) {
   return request.path.empty() ? request.target.substr(0, request.target.find('?')) : request.path;
+}
+
+// Under which name a path stands among the routes.
+std::string route_name(const std::string& path) {
+  return path.size() > kModels.size() && path.starts_with(kModels) ? kOneModel : path;
+}
+
+// httplib tells it only where the head was understood.
+std::string client_of(const Request& request) {
+  std::string address = request.remote_addr;
+  int port = 0;
+  if (const Connection* connection = Connection::current();
+      connection != nullptr && address.empty())
+    connection->get_remote_ip_and_port(address, port);
+  return address;
 }
 
 Failure too_large(std::size_t max_bytes) {
@@ -93,7 +111,7 @@ struct HttpServer::State {
   State(Service& ranking, HttpOptions wanted)
       : service(ranking),
         options(std::move(wanted)),
-        http(limits_of(options), options.connections) {}
+        http(limits_of(options), options.connections, options.messages) {}
 
   using Handler = std::function<Reply(const Call&)>;
   enum class Access { kOpen, kWithKey };
@@ -147,6 +165,12 @@ void HttpServer::State::add_routes() {
   get("/openapi.json", Access::kOpen,
       [](const Call&) { return Reply{.body = std::string(openapi_json())}; });
   get("/v1/models", Access::kWithKey, [this](const Call&) { return service.models(); });
+  get(kOneModel, Access::kWithKey, [this](const Call&) { return service.model(); });
+  get("/info", Access::kWithKey, [this](const Call&) { return service.info(); });
+  // Xinference's clients ask before they show their key.
+  get("/v1/cluster/auth", Access::kOpen, [this](const Call&) {
+    return Reply{.body = options.keys.empty() ? R"({"auth":false})" : R"({"auth":true})"};
+  });
   get("/metrics", Access::kWithKey, [this](const Call&) { return service.metrics_text(); });
   post("/v1/rank", [this](const Call& call) { return service.rank(call); });
   add_rerank_routes();
@@ -160,6 +184,7 @@ void HttpServer::State::add_rerank_routes() {
       {"/rerank", RerankRoute::kPlain},
       {"/reranking", RerankRoute::kLlamaServer},
       {"/v1/reranking", RerankRoute::kLlamaServer},
+      {"/infinity/rerank", RerankRoute::kInfinity},
   };
   for (const auto& [path, route] : paths)
     post(path, [this, route = route](const Call& call) { return service.rerank(call, route); });
@@ -179,10 +204,10 @@ void HttpServer::State::add_page() {
 
 // ---- One call ---------------------------------------------------------------------------------
 
-// httplib would take forms apart, and a range out of an answer, and read a body without a length
-// until the client hangs up. A body is JSON here, whatever it is called.
+// httplib would take forms apart, and read a body without a length until the client hangs up. A
+// body is JSON here, whatever it is called.
 void HttpServer::State::begin_call(Request& request) const {
-  const auto route = routes.find(path_of(request));
+  const auto route = routes.find(route_name(path_of(request)));
   t_call = {.id = request_id(request.get_header_value("X-Request-Id")),
             .arrival = Clock::now(),
             .route = route == routes.end() ? "other" : route->first};
@@ -193,7 +218,6 @@ void HttpServer::State::begin_call(Request& request) const {
     request.headers.erase("Expect");
     request.set_header("Expect", kContinue);
   }
-  request.ranges.clear();
   request.headers.erase("Content-Type");
 }
 
@@ -203,7 +227,7 @@ std::optional<Failure> HttpServer::State::refusal_of(const Request& request) con
   if (const Connection* connection = Connection::current()) {
     if (auto fault = framing_fault(connection->head())) return fault;
   }
-  const auto route = routes.find(path_of(request));
+  const auto route = routes.find(route_name(path_of(request)));
   const bool is_open = route != routes.end() && route->second.access == Access::kOpen;
   if (!is_open && !options.keys.empty() &&
       !options.keys.accept(request.get_header_value("Authorization"))) {
@@ -261,11 +285,14 @@ void HttpServer::State::complete_error(const Request& request, Response& respons
   const Connection* connection = Connection::current();
   Failure failure{.status = response.status, .message = "the request is malformed"};
   const std::string path = path_of(request);
-  const auto route = routes.find(path);
+  const auto route = routes.find(route_name(path));
   if (connection != nullptr && connection->is_over_head()) {
     failure = {.status = 431, .message = "the request's line and headers are too long"};
   } else if (connection != nullptr && connection->is_over_length()) {
     failure = too_large(options.max_body_bytes);
+  } else if (connection != nullptr && connection->is_over_end()) {
+    failure.status = 503;
+    failure.message = "the server is shutting down";
   } else if (connection != nullptr && connection->is_over_time()) {
     failure.status = 408;
     failure.message = "the request did not arrive in time";
@@ -331,9 +358,9 @@ void HttpServer::State::log_call(const Request& request, const Response& respons
   service.metrics().count_call(t_call.route, response.status, ms);
   if (options.log) {
     options.log({.request_id = t_call.id,
-                 .client = request.remote_addr,
-                 .method = request.method,
-                 .path = path_of(request),
+                 .client = client_of(request),
+                 .method = request.method.empty() ? "-" : request.method,
+                 .path = request.target.empty() ? "-" : path_of(request),
                  .status = response.status,
                  .ms = ms,
                  .bytes_in = request.body.size(),
@@ -392,8 +419,8 @@ Result<int> HttpServer::bind() {
   return port;
 }
 
-void HttpServer::serve() {
-  state_->http.serve();
+Result<void> HttpServer::serve() {
+  return state_->http.serve();
 }
 
 void HttpServer::stop(Clock::time_point limit) {

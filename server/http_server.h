@@ -7,6 +7,7 @@
 
 #include "access_log.h"
 #include "api_keys.h"
+#include "rsd/core/log.h"
 #include "rsd/core/result.h"
 #include "service.h"
 
@@ -18,9 +19,10 @@ struct HttpOptions {
   std::size_t connections = 256;  // that are served at a time; as many more wait
   std::size_t max_body_bytes = 4u << 20;
   double request_timeout_s = 20;  // for a whole request to arrive, and for a reply to be taken
-  double keep_alive_s = 5;        // that an idle connection is kept
+  double keep_alive_s = 75;  // that an idle connection is kept, longer than proxies keep theirs
   ApiKeys keys;
-  AccessSink log;  // called from many threads; may be empty
+  AccessSink log;    // called from many threads; may be empty
+  LogSink messages;  // what concerns no call; the same
 };
 
 class HttpServer {
@@ -33,8 +35,9 @@ class HttpServer {
 
   // The port. kRuntime where the address can't be had. To be called once, before serve().
   Result<int> bind();
-  // Serves until stop(); then what is being served is finished first.
-  void serve();
+  // Serves until stop(); then what is being served is finished first. kRuntime: connections can't
+  // be accepted any more.
+  Result<void> serve();
   // Clients have until `limit` to take what is being served; another call can only bring that
   // nearer. From one thread at a time.
   void stop(Clock::time_point limit);

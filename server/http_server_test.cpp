@@ -34,7 +34,11 @@ class RawClient {
     EXPECT_EQ(::connect(socket_, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
   }
   ~RawClient() { close(); }
-  void write(const std::string& text) { ::send(socket_, text.data(), text.size(), MSG_NOSIGNAL); }
+  // False: the server has closed the connection.
+  bool write(const std::string& text) {
+    return ::send(socket_, text.data(), text.size(), MSG_NOSIGNAL) ==
+           static_cast<ssize_t>(text.size());
+  }
   void end_writing() { ::shutdown(socket_, SHUT_WR); }
   std::string read_some() {
     char block[4096];
@@ -74,11 +78,11 @@ class HttpServerTest : public testing::Test {
     service_.start(std::make_unique<SyntheticEngine>(gate_), CostModel());
     http_ = std::make_unique<HttpServer>(service_, std::move(options));
     port_ = http_->bind().value();
-    thread_ = std::thread([this] { http_->serve(); });
+    thread_ = std::thread([this] { EXPECT_TRUE(http_->serve()); });
   }
   void TearDown() override {
     gate_.open();
-    service_.stop();
+    service_.stop(Clock::time_point::max());
     http_->stop(Clock::time_point::max());
     thread_.join();
   }
@@ -104,13 +108,15 @@ class HttpServerTest : public testing::Test {
 TEST_F(HttpServerTest, EveryRouteIsThere) {
   start();
   auto to = client();
-  for (const char* path : {"/health", "/ready", "/v1/models", "/metrics", "/openapi.json", "/"}) {
+  for (const char* path : {"/health", "/ready", "/v1/models", "/v1/models/any/name", "/info",
+                           "/v1/cluster/auth", "/metrics", "/openapi.json", "/"}) {
     const auto response = to.Get(path);
     ASSERT_TRUE(response) << path;
     EXPECT_EQ(response->status, 200) << path;
     EXPECT_EQ(response->get_header_value("X-Content-Type-Options"), "nosniff");
   }
-  for (const char* path : {"/v1/rerank", "/v2/rerank", "/rerank", "/reranking", "/v1/reranking"}) {
+  for (const char* path :
+       {"/v1/rerank", "/v2/rerank", "/rerank", "/reranking", "/v1/reranking", "/infinity/rerank"}) {
     const auto response = to.Post(path, kBody, kJson);
     ASSERT_TRUE(response) << path;
     EXPECT_EQ(response->status, 200) << path << response->body;
@@ -187,7 +193,8 @@ TEST_F(HttpServerTest, KeysAreAskedForButForLifeAndPage) {
   EXPECT_EQ(to.Get("/health")->status, 200);
   EXPECT_EQ(to.Get("/ready")->status, 200);
   EXPECT_EQ(to.Get("/")->status, 200);
-  for (const char* path : {"/v1/models", "/metrics"})
+  EXPECT_EQ(to.Get("/v1/cluster/auth")->body, R"({"auth":true})");
+  for (const char* path : {"/v1/models", "/v1/models/x", "/info", "/metrics"})
     EXPECT_EQ(to.Get(path)->status, 401) << path;
   const auto refused = to.Post("/v1/rerank", kBody, kJson);
   EXPECT_EQ(refused->status, 401);
@@ -255,7 +262,8 @@ TEST_F(HttpServerTest, ARequestWhoseEndIsInDoubtIsRefusedAndNothingBehindItIsSer
       {post + "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "HTTP/1.1 400"},
       {post + "Transfer-Encoding: gzip\r\n\r\n", "HTTP/1.1 501"},
       {"GET /" + std::string(9000, 'x') + " HTTP/1.1\r\nContent-Length: 9\r\n\r\n", "HTTP/1.1 414"},
-      {"GET /health HTTP/1.1\r\nRange: x\r\nContent-Length: 9\r\n\r\n", "HTTP/1.1 416"},
+      {"GET /health HTTP/1.1\r\nRange: x\r\nContent-Length: 9\r\n\r\n", "HTTP/1.1 200"},
+      {"GET /health HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "HTTP/1.1 200"},
       {post + "Transfer-Encoding: chunked\r\n\r\n0x2\r\n{}\r\n0\r\n\r\n", "HTTP/1.1 400"},
   };
   for (const auto& [request, answer] : doubtful) {
@@ -266,6 +274,123 @@ TEST_F(HttpServerTest, ARequestWhoseEndIsInDoubtIsRefusedAndNothingBehindItIsSer
     EXPECT_THAT(responses, HasSubstr("Connection: close"));
     EXPECT_EQ(responses.find("HTTP/1.1", 1), std::string::npos) << responses;
   }
+}
+
+TEST_F(HttpServerTest, WhatIsRefusedIsToldWhileALargeBodyIsStillComing) {
+  HttpOptions options;
+  options.keys = ApiKeys({"secret"});
+  start(std::move(options));
+  const std::string large(32u << 20, 'x');
+  const std::string length = "Content-Length: " + std::to_string(large.size()) + "\r\n";
+  const std::string key = "Authorization: Bearer secret\r\n";
+  const std::string chunk = "Transfer-Encoding: chunked\r\n\r\n2000000\r\n";
+  const std::string line = "POST /v1/rerank HTTP/1.1\r\nHost: x\r\n";
+  const std::pair<std::string, std::string> refused[] = {
+      {line + length + "\r\n", "HTTP/1.1 401"},
+      {line + key + length + "\r\n", "HTTP/1.1 413"},
+      {line + key + "Content-Encoding: gzip\r\n" + length + "\r\n", "HTTP/1.1 415"},
+      {line + key + "Content-Length: 5, 5\r\n\r\n", "HTTP/1.1 400"},
+      {line + key + "Transfer-Encoding: gzip\r\n\r\n", "HTTP/1.1 501"},
+      {line + key + "Transfer-Encoding: chunked\r\n\r\nno size\r\n", "HTTP/1.1 400"},
+      {line + key + chunk, "HTTP/1.1 413"},
+      {"POST /" + std::string(9000, 'x') + " HTTP/1.1\r\n" + length + "\r\n", "HTTP/1.1 414"},
+      {"POST /nowhere HTTP/1.1\r\n" + length + "\r\n", "HTTP/1.1 401"},
+      {"GET /nowhere HTTP/1.1\r\n" + key + chunk, "HTTP/1.1 404"},
+      {"DELETE /health HTTP/1.1\r\n" + chunk, "HTTP/1.1 405"},
+      {"GET /health HTTP/1.1\r\nX: ", "HTTP/1.1 431"},
+  };
+  for (const auto& [head, answer] : refused) {
+    RawClient client(port_);
+    EXPECT_TRUE(client.write(head)) << head.substr(0, 200);
+    EXPECT_TRUE(client.write(large)) << head.substr(0, 200);
+    EXPECT_THAT(client.read_all(), HasSubstr(answer)) << head.substr(0, 200);
+  }
+}
+
+TEST_F(HttpServerTest, HeaderLinesMayBeAsLongAsTheHead) {
+  start();
+  RawClient raw(port_);
+  raw.write(post("/v1/rerank", kBody,
+                 "Cookie: " + std::string(50'000, 'x') + "\r\nConnection: close\r\n"));
+  EXPECT_THAT(raw.read_all(), HasSubstr("HTTP/1.1 200"));
+  for (const char* line : {"X: ", "GET /"}) {
+    RawClient longer(port_);
+    longer.write(std::string(line) == "X: " ? "GET /health HTTP/1.1\r\nX: " : line);
+    longer.write(std::string(70'000, 'x') + "\r\n\r\n");
+    EXPECT_THAT(longer.read_all(), HasSubstr("HTTP/1.1 431")) << line;
+  }
+}
+
+TEST_F(HttpServerTest, TargetsMayBeAbsoluteAndHaveSlashesTooMany) {
+  HttpOptions options;
+  options.keys = ApiKeys({"secret"});
+  start(std::move(options));
+  const auto status = [&](const std::string& target, const std::string& more) {
+    RawClient raw(port_);
+    raw.write(post(target, kBody, more + "Connection: close\r\n"));
+    return raw.read_all().substr(0, 12);
+  };
+  for (const char* target :
+       {"http://x/v1/rerank", "//v1/rerank", "/v1//rerank/", "http://x//rerank?a=b", "/rerank/"}) {
+    EXPECT_EQ(status(target, "Authorization: Bearer secret\r\n"), "HTTP/1.1 200") << target;
+    EXPECT_EQ(status(target, ""), "HTTP/1.1 401") << target;
+  }
+}
+
+TEST_F(HttpServerTest, ChunkedBodiesMayHaveTrailersAndBeFollowed) {
+  start();
+  const std::string body = kBody;
+  std::string chunked = "POST /v1/rerank HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+  for (const char c : body)
+    chunked += "1;x=y\r\n" + std::string(1, c) + "\r\n";
+  chunked += "0\r\nX-Checksum: abc\r\nAnother: one\r\n\r\n";
+  RawClient raw(port_);
+  raw.write(chunked + chunked + post("/v1/rerank", kBody, "Connection: Close\r\n"));
+  const std::string all = raw.read_all();
+  std::size_t n = 0;
+  for (std::size_t at = 0; (at = all.find("HTTP/1.1 200", at)) != std::string::npos; ++at)
+    ++n;
+  EXPECT_EQ(n, 3U) << all;
+}
+
+TEST_F(HttpServerTest, RangesAreIgnored) {
+  start();
+  for (const char* range : {"bytes=0-3", "bytes=900000000-", "x"}) {
+    const auto response = client().Get("/openapi.json", {{"Range", range}});
+    EXPECT_EQ(response->status, 200) << range;
+    EXPECT_EQ(response->body, client().Get("/openapi.json")->body);
+  }
+}
+
+TEST_F(HttpServerTest, HeadsThatAreNotUnderstoodAreLoggedWithTheirClient) {
+  start();
+  RawClient raw(port_);
+  raw.write("nonsense\r\n\r\n");
+  raw.read_all();
+  ASSERT_EQ(log().size(), 1U);
+  EXPECT_EQ(log().front().client, "127.0.0.1");
+  EXPECT_EQ(log().front().status, 400);
+}
+
+TEST_F(HttpServerTest, ASlowHeadIsToldSo) {
+  HttpOptions options;
+  options.request_timeout_s = 0.05;
+  start(std::move(options));
+  for (const char* beginning : {"GET /hea", "GET /health HTTP/1.1\r\nHos"}) {
+    RawClient slow(port_);
+    slow.write(beginning);
+    EXPECT_THAT(slow.read_all(), HasSubstr("HTTP/1.1 408")) << beginning;
+  }
+}
+
+TEST_F(HttpServerTest, ARequestThatIsStillComingWhenTheServerEndsIsToldSo) {
+  start();
+  RawClient slow(port_);
+  slow.write(
+      "POST /v1/rerank HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n");
+  EXPECT_THAT(slow.read_some(), HasSubstr("100 Continue"));
+  http_->stop(Clock::time_point::max());
+  EXPECT_THAT(slow.read_all(), HasSubstr("HTTP/1.1 503"));
 }
 
 TEST_F(HttpServerTest, NoLengthIsAnEmptyBody) {
@@ -355,6 +480,29 @@ TEST_F(HttpServerTest, OneConnectionServesManyRequests) {
   for (std::size_t at = 0; (at = all.find("HTTP/1.1 200", at)) != std::string::npos; ++at)
     ++n;
   EXPECT_EQ(n, 2U);
+}
+
+TEST_F(HttpServerTest, AnIdleConnectionIsKeptAsLongAsItIsTold) {
+  HttpOptions options;
+  options.keep_alive_s = 0.05;
+  start(std::move(options));
+  RawClient raw(port_);
+  raw.write("GET /health HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(raw.read_all(), HasSubstr("HTTP/1.1 200")) << "it ends by itself";
+  EXPECT_EQ(HttpOptions().keep_alive_s, 75) << "proxies keep theirs for 60 s";
+}
+
+TEST_F(HttpServerTest, AnIdleConnectionYieldsItsPlaceToOneThatWaits) {
+  HttpOptions options;
+  options.connections = 1;
+  options.keep_alive_s = 3600;
+  start(std::move(options));
+  RawClient idle(port_);
+  idle.write("GET /health HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(idle.read_some(), HasSubstr("timeout=3600"));
+  RawClient waits(port_);
+  waits.write("GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  EXPECT_THAT(waits.read_all(), HasSubstr("HTTP/1.1 200"));
 }
 
 TEST_F(HttpServerTest, AClientThatHangsUpIsCancelled) {

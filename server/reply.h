@@ -29,7 +29,8 @@ struct CallNotes {
   std::size_t tokens_encoded = 0;
   double queue_ms = 0;
   bool deadline_hit = false;
-  std::string failure;  // for the log only
+  std::string ignored_fields;  // unknown ones of the body, for the level debug
+  std::string failure;         // for the log only
 };
 
 struct Reply {

@@ -43,5 +43,60 @@ TEST(RequestHead, ALineThatOthersMayReadDifferentlyIsAFault) {
   EXPECT_EQ(status_of(std::string("X: a\0b\r\n", 8)), 400);
 }
 
+// ---- the head as httplib sees it ----------------------------------------------------------------
+
+std::string plain_line(const std::string& line) {
+  const std::string head = plain_head(line + "\r\nX: y\r\n\r\n");
+  return head.substr(0, head.find('\r'));
+}
+
+TEST(RequestHead, AbsoluteTargetsBecomePathsAndTheirHostTheHost) {
+  EXPECT_EQ(plain_head("GET http://a:80/health?x=//y HTTP/1.1\r\nHost: b\r\nX: y\r\n\r\n"),
+            "GET /health?x=//y HTTP/1.1\r\nHost: a:80\r\nX: y\r\n\r\n");
+  EXPECT_EQ(plain_line("GET HTTPS://a/b HTTP/1.1"), "GET /b HTTP/1.1");
+  EXPECT_EQ(plain_line("GET http://a HTTP/1.1"), "GET / HTTP/1.1");
+  EXPECT_EQ(plain_line("GET http://a?x HTTP/1.1"), "GET /?x HTTP/1.1");
+  EXPECT_EQ(plain_line("GET /redirect?to=http://a/b HTTP/1.1"),
+            "GET /redirect?to=http://a/b HTTP/1.1");
+  EXPECT_EQ(plain_line("OPTIONS * HTTP/1.1"), "OPTIONS * HTTP/1.1");
+}
+
+TEST(RequestHead, SlashesTooManyAreLeftOutOfPaths) {
+  EXPECT_EQ(plain_line("POST //v1///rerank HTTP/1.1"), "POST /v1/rerank HTTP/1.1");
+  EXPECT_EQ(plain_line("POST /rerank/?a=b//c/ HTTP/1.1"), "POST /rerank?a=b//c/ HTTP/1.1");
+  EXPECT_EQ(plain_line("GET // HTTP/1.1"), "GET / HTTP/1.1");
+  EXPECT_EQ(plain_line("GET http://a//b/ HTTP/1.1"), "GET /b HTTP/1.1");
+}
+
+TEST(RequestHead, LongValuesAreCutToWhatHttplibTakes) {
+  const std::string head =
+      plain_head("GET / HTTP/1.1\r\nCookie: " + std::string(20'000, 'x') + "\r\nHost: x\r\n\r\n");
+  EXPECT_EQ(head,
+            "GET / HTTP/1.1\r\nCookie: " + std::string(8190 - 8, 'x') + "\r\nHost: x\r\n\r\n");
+}
+
+TEST(RequestHead, ConnectionIsWrittenAsHttplibLooksForIt) {
+  const auto connection = [](const std::string& value) {
+    const std::string head = plain_head("GET / HTTP/1.1\r\nconnection: " + value + "\r\n\r\n");
+    const std::size_t at = head.find(": ") + 2;
+    return head.substr(at, head.find('\r', at) - at);
+  };
+  EXPECT_EQ(connection("Close"), "close");
+  EXPECT_EQ(connection("TE, CLOSE"), "close");
+  EXPECT_EQ(connection("keep-alive"), "Keep-Alive");
+  EXPECT_EQ(connection("keep-alive, close"), "close");
+  EXPECT_EQ(connection("Upgrade"), "Upgrade");
+}
+
+TEST(RequestHead, RangesAreLeftOut) {
+  EXPECT_EQ(plain_head("GET / HTTP/1.1\r\nRange: bytes=0-1\r\nHost: x\r\n\r\n"),
+            "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+}
+
+TEST(RequestHead, WhatIsNoHeadStaysAsItIs) {
+  for (const char* odd : {"nonsense\r\n\r\n", "GET / HTTP/1.1\r\nnonsense\r\n\r\n", ""})
+    EXPECT_EQ(plain_head(odd), odd);
+}
+
 }  // namespace
 }  // namespace rsd::server

@@ -4,6 +4,7 @@
 #include <ctime>
 #include <utility>
 
+#include "foreign_body.h"
 #include "rsd/core/utf8.h"
 
 namespace rsd::server {
@@ -11,42 +12,96 @@ namespace {
 
 constexpr std::size_t kMaxTextTokens = 1'000'000'000;
 
-std::optional<std::string> document_text(const Json& document) {
-  const Json* text = &document;
-  if (document.is_object()) {
-    const auto member = document.find("text");
-    if (member == document.end()) return std::nullopt;
-    text = &*member;
-  }
-  if (!text->is_string()) return std::nullopt;
-  return text->get<std::string>();
+// Every field of the shapes that means something here.
+const std::vector<ForeignField>& known_fields() {
+  using enum FieldKind;
+  static const std::vector<ForeignField> kFields = {{"query", kOther},
+                                                    {"documents", kOther},
+                                                    {"texts", kOther},
+                                                    {"model", kOther},
+                                                    {"rank_fields", kOther},
+                                                    {"decoder", kText},
+                                                    {"budget", kNumber},
+                                                    {"deadline_ms", kNumber},
+                                                    {"window", kNumber},
+                                                    {"stride", kNumber},
+                                                    {"window_method", kText},
+                                                    {"top_n", kNumber},
+                                                    {"max_doc_length", kNumber},
+                                                    {"max_tokens_per_doc", kNumber},
+                                                    {"raw_scores", kFlag},
+                                                    {"return_text", kFlag},
+                                                    {"return_documents", kFlag},
+                                                    {"truncate", kFlag},
+                                                    {"truncation_direction", kText}};
+  return kFields;
 }
 
-void read_texts(Fields& fields, const Json& list, const std::string& name, RerankCall& call) {
-  call.texts.reserve(list.size());
-  for (const Json& document : list) {
-    const std::string field = name + "[" + std::to_string(call.texts.size()) + "]";
-    auto text = document_text(document);
+// Cohere's: the fields of a document that are its text, each in a line of its own.
+std::vector<std::string> rank_fields_of(const Json& body) {
+  std::vector<std::string> names;
+  const auto list = body.find("rank_fields");
+  if (list == body.end() || !list->is_array()) return names;
+  for (const Json& name : *list)
+    if (name.is_string()) names.push_back(name.get<std::string>());
+  return names;
+}
+
+std::optional<std::string> document_text(const Json& document,
+                                         const std::vector<std::string>& rank_fields) {
+  if (!document.is_object() || rank_fields.empty()) return foreign_text(document);
+  std::optional<std::string> text;
+  for (const std::string& name : rank_fields) {
+    const auto member = document.find(name);
+    if (member == document.end() || !member->is_string()) continue;
+    if (text) *text += '\n';
+    text = text.value_or("") + member->get_ref<const std::string&>();
+  }
+  return text ? text : foreign_text(document);
+}
+
+// Either of the names that shapes have for the list.
+struct TextList {
+  std::string name;
+  const Json* items = nullptr;
+};
+
+// vLLM has documents as the parts of one content, too.
+const Json& listed(const Json& documents) {
+  if (!documents.is_object()) return documents;
+  const auto content = documents.find("content");
+  return content != documents.end() && content->is_array() ? *content : documents;
+}
+
+constexpr const char* kTextForms =
+    "a string, an object with a string in text or content, or parts of content that are text";
+
+// Blank texts are ranked, too, but not by themselves.
+Result<void> read_texts(const TextList& list, const std::vector<std::string>& rank_fields,
+                        RerankCall& call) {
+  bool all_blank = true;
+  call.texts.reserve(list.items->size());
+  for (const Json& document : *list.items) {
+    auto text = document_text(document, rank_fields);
     if (!text) {
-      return fields.fail(
-          wrong_value(field, document, "a string, or an object with a string in text"));
+      return wrong_value(list.name + "[" + std::to_string(call.texts.size()) + "]", document,
+                         kTextForms);
     }
-    if (single_line(*text).empty()) {
-      return fields.fail(Error(ErrorCode::kInvalidInput, field + " is empty"));
-    }
+    all_blank = all_blank && single_line(*text).empty();
     call.texts.push_back(*std::move(text));
   }
+  if (all_blank) return Error(ErrorCode::kInvalidInput, list.name + " has nothing but blank texts");
+  return {};
 }
 
-// Fields that clients send and that change nothing here.
-void ignore_foreign(Fields& fields) {
-  // Cohere, Jina, infinity
-  fields.ignore({"model", "user", "id", "rank_fields", "max_chunks_per_doc", "return_embeddings",
-                 "normalized", "truncation", "encoding_format", "task", "additional_data"});
-  // vLLM, SGLang
-  fields.ignore({"priority", "request_id", "cache_salt", "truncate_prompt_tokens",
-                 "truncation_side", "mm_processor_kwargs", "activation", "use_activation",
-                 "softmax", "chat_template", "instruction", "instruct"});
+// The query's text stands in its place from here on.
+Result<void> read_query(Json& body) {
+  const auto query = body.find("query");
+  if (query == body.end() || query->is_null()) return {};
+  auto text = foreign_text(*query);
+  if (!text) return wrong_value("query", *query, kTextForms);
+  *query = *std::move(text);
+  return {};
 }
 
 void read_truncation(Fields& fields, RerankCall& call) {
@@ -59,7 +114,7 @@ void read_truncation(Fields& fields, RerankCall& call) {
 }
 
 // As the server has it whose route it is: Jina and vLLM tell the texts, Cohere's second API,
-// llama-server and TEI don't.
+// llama-server, Infinity and TEI don't.
 bool returns_documents(RerankRoute route, bool is_tei) {
   return !is_tei && (route == RerankRoute::kV1 || route == RerankRoute::kPlain);
 }
@@ -78,7 +133,6 @@ void read_options(Fields& fields, RerankCall& call) {
   const bool text = fields.flag("return_text").value_or(call.return_documents);
   call.return_documents = fields.flag("return_documents").value_or(text);
   read_truncation(fields, call);
-  ignore_foreign(fields);
 }
 
 std::string api_version(RerankRoute route) {
@@ -116,7 +170,13 @@ OutJson results_of(const RerankAnswer& answer) {
     const std::size_t item = answer.ranked.outcome.ranking.at(Position(p)).slot();
     OutJson result{{"index", item}, {"relevance_score", answer.ranked.scores.relevance[p]}};
     if (answer.call.raw_scores) result["raw_score"] = answer.ranked.scores.raw[p];
-    if (answer.call.return_documents) result["document"] = {{"text", answer.call.texts[item]}};
+    if (answer.call.return_documents) {
+      const std::string& text = answer.call.texts[item];
+      result["document"] =
+          answer.route == RerankRoute::kInfinity ? OutJson(text) : OutJson{{"text", text}};
+    } else if (answer.route == RerankRoute::kInfinity) {
+      result["document"] = nullptr;
+    }
     results.push_back(std::move(result));
   }
   return results;
@@ -128,40 +188,66 @@ bool takes_tei(RerankRoute route) {
   return route == RerankRoute::kPlain || route == RerankRoute::kLlamaServer;
 }
 
-ParsedRerank parse_rerank(const Json& body, RerankRoute route, std::size_t max_documents) {
+namespace {
+
+// What can be wrong with the list before its texts are looked at.
+std::optional<Failure> list_fault(const Json* documents, const Json* texts, const TextList& list,
+                                  std::size_t max_documents) {
+  const auto refused = [](int status, const std::string& message) {
+    return Failure{.status = status, .message = message};
+  };
+  if (list.items == nullptr) return refused(400, list.name + " is missing");
+  if (documents != nullptr && texts != nullptr)
+    return refused(400, "documents and texts are both there; one of them is enough");
+  if (!list.items->is_array())
+    return refused(400, wrong_value(list.name, *list.items, "an array").message());
+  if (list.items->empty())
+    return Failure{.status = 400, .message = list.name + " is empty", .is_empty_list = true};
+  if (list.items->size() <= max_documents) return std::nullopt;
+  return refused(413, list.name + " has " + std::to_string(list.items->size()) +
+                          " entries; this server takes at most " + std::to_string(max_documents));
+}
+
+// Those are told whose names no shape has; `rules` say whether they are an error.
+std::optional<Failure> unknown_fault(const ParsedRerank& parsed, const RerankRules& rules) {
+  if (parsed.ignored.empty() || rules.unknown == UnknownFields::kIgnored) return std::nullopt;
+  return Failure{.status = 400, .message = "unknown fields: " + parsed.ignored};
+}
+
+Result<void> read_call(Json& body, const TextList& list, RerankCall& call) {
+  if (auto read = read_query(body); !read) return read;
+  read_written_types(body, known_fields());
+  Fields fields(body);
+  call.query = fields.text("query");
+  if (auto read = read_texts(list, rank_fields_of(body), call); !read) fields.fail(read.error());
+  read_options(fields, call);
+  for (const std::string& name : unknown_names(body, known_fields()))
+    fields.ignore({name.c_str()});
+  fields.ignore({"documents", "texts", "model", "rank_fields"});
+  return fields.finish();
+}
+
+}  // namespace
+
+ParsedRerank parse_rerank(Json body, RerankRoute route, const RerankRules& rules) {
   ParsedRerank parsed;
   RerankCall call;
-  Fields fields(body);
-  const Json* documents = fields.any("documents");
-  const Json* texts = fields.any("texts");
+  const Json* documents = Fields(body).any("documents");
+  const Json* texts = Fields(body).any("texts");
   call.is_tei = texts != nullptr && documents == nullptr && takes_tei(route);
   call.return_documents = returns_documents(route, call.is_tei);
   parsed.dialect = call.is_tei ? Dialect::kTei : Dialect::kRerank;
-  const auto refused = [&](int status, const std::string& message) {
-    parsed.failure = Failure{.status = status, .message = message};
-    return parsed;
-  };
-  const std::string name = documents != nullptr || texts == nullptr ? "documents" : "texts";
-  const Json* list = documents != nullptr ? documents : texts;
-  if (list == nullptr) return refused(400, name + " is missing");
-  if (documents != nullptr && texts != nullptr) {
-    return refused(400, "documents and texts are both there; one of them is enough");
-  }
-  if (!list->is_array()) {
-    return refused(400, wrong_value(name, *list, "an array").message());
-  }
-  if (list->empty()) {
-    parsed.failure = Failure{.status = 400, .message = name + " is empty", .is_empty_list = true};
+  parsed.ignored = shown_names(unknown_names(body, known_fields()));
+  TextList list{.name = documents != nullptr || texts == nullptr ? "documents" : "texts",
+                .items = documents != nullptr ? documents : texts};
+  if (list.items != nullptr) list.items = &listed(*list.items);
+  parsed.failure = list_fault(documents, texts, list, rules.max_documents);
+  if (!parsed.failure) parsed.failure = unknown_fault(parsed, rules);
+  if (parsed.failure) return parsed;
+  if (const auto read = read_call(body, list, call); !read) {
+    parsed.failure = Failure{.status = 400, .message = read.error().message()};
     return parsed;
   }
-  if (list->size() > max_documents) {
-    return refused(413, name + " has " + std::to_string(list->size()) +
-                            " entries; this server takes at most " + std::to_string(max_documents));
-  }
-  call.query = fields.text("query");
-  read_texts(fields, *list, name, call);
-  read_options(fields, call);
-  if (const auto done = fields.finish(); !done) return refused(400, done.error().message());
   parsed.call = std::move(call);
   return parsed;
 }
@@ -182,10 +268,11 @@ OutJson rerank_body(const RerankAnswer& answer) {
   const Ranked& ranked = answer.ranked;
   OutJson meta{{"api_version", {{"version", api_version(answer.route)}}},
                {"billed_units", {{"search_units", 1}}},
+               {"tokens", {{"input_tokens", ranked.outcome.prompt_tokens}, {"output_tokens", 0}}},
                {"encodings", ranked.outcome.encodings},
                {"verified_prefix", ranked.outcome.verified_prefix}};
   return {{"id", ranked.request.id},
-          {"object", "list"},
+          {"object", answer.route == RerankRoute::kInfinity ? "rerank" : "list"},
           {"created", static_cast<std::int64_t>(std::time(nullptr))},
           {"model", answer.model},
           {"results", results_of(answer)},

@@ -24,19 +24,29 @@ struct RerankCall {
 };
 
 // Which API's route was called: they differ in their answers' small print.
-enum class RerankRoute { kV1, kV2, kPlain, kLlamaServer };
+enum class RerankRoute { kV1, kV2, kPlain, kLlamaServer, kInfinity };
 
 // `texts` in place of `documents` is TEI's shape there, and another name for it elsewhere.
 bool takes_tei(RerankRoute route);
 
-// A Failure of 400: a field that is missing, unknown or of the wrong type, no documents;
-// of 413: more than `max_documents`.
+// Other servers have fields that mean nothing here, and new ones every year.
+enum class UnknownFields { kIgnored, kRefused };
+
+struct RerankRules {
+  std::size_t max_documents = 1000;
+  UnknownFields unknown = UnknownFields::kIgnored;
+};
+
+// Types are taken as clients write them (foreign_body.h). A Failure of 400: a field that is missing
+// or can't be read, one that is unknown where that is refused, no documents, or none that isn't
+// blank; of 413: too many documents.
 struct ParsedRerank {
   std::optional<RerankCall> call;
   std::optional<Failure> failure;
   Dialect dialect = Dialect::kRerank;
+  std::string ignored;  // the names of fields that are unknown, as shown_names has them
 };
-ParsedRerank parse_rerank(const Json& body, RerankRoute route, std::size_t max_documents);
+ParsedRerank parse_rerank(Json body, RerankRoute route, const RerankRules& rules);
 
 // The request that is ranked: candidates have their index as id.
 Request request_of(const RerankCall& call, const std::string& id);

@@ -35,16 +35,19 @@ Scheduler::Scheduler(RankingEngine& engine, const CostModel& costs, const Limits
 }
 
 Scheduler::~Scheduler() {
-  stop();
+  stop(Clock::time_point::max());
+  thread_.join();
 }
 
-void Scheduler::stop() {
-  {
-    const Lock lock(mutex_);
-    draining_ = stopping_ = true;
-  }
+bool Scheduler::stop(Clock::time_point until) {
+  Lock lock(mutex_);
+  draining_ = stopping_ = true;
+  for (const auto& job : queue_)
+    end(*job, ShutDown{});
+  for (const auto& [ticket, job] : in_flight_)
+    if (job->state == Job::State::kInFlight) end(*job, ShutDown{});
   work_.notify_all();
-  if (thread_.joinable()) thread_.join();
+  return idle_.wait_until(lock, until, [this] { return stopped_; });
 }
 
 void Scheduler::make_batch() {
@@ -200,10 +203,8 @@ void Scheduler::work() {
   }
   batch_.reset();
   const Lock lock(mutex_);
-  for (const auto& job : queue_)
-    end(*job, ShutDown{});
-  for (const auto& [ticket, job] : in_flight_)
-    end(*job, ShutDown{});
+  stopped_ = true;
+  idle_.notify_all();
 }
 
 bool Scheduler::wait_for_work() {

@@ -83,9 +83,9 @@ class Scheduler {
 
   // Takes no jobs from now on, and waits for those it has. False: some are left at `until`.
   bool drain(Clock::time_point until);
-  // Ends all jobs that are left as ShutDown, behind the pass that is running. The destructor does
-  // it, too, but nobody may be waiting then.
-  void stop();
+  // Ends all jobs that are left as ShutDown, at once. False: the pass that is running hasn't ended
+  // by `until`. The destructor waits for it however long it takes.
+  bool stop(Clock::time_point until);
 
  private:
   using Lock = std::unique_lock<std::mutex>;
@@ -118,6 +118,7 @@ class Scheduler {
   std::map<std::size_t, JobHandle> in_flight_;
   bool draining_ = false;
   bool stopping_ = false;
+  bool stopped_ = false;   // the engine's thread is at its end
   double busy_ms_ = 0;     // since the last job ended
   double ms_per_job_ = 0;  // a moving average; 0 = none has ended yet
   PromptFigures prompt_figures_;

@@ -92,9 +92,9 @@ bool Service::drain(Clock::time_point until) {
   return !started_ || ranker_->scheduler().drain(until);
 }
 
-void Service::stop() {
+bool Service::stop(Clock::time_point until) {
   draining_ = true;
-  if (started_) ranker_->scheduler().stop();
+  return !started_ || ranker_->scheduler().stop(until);
 }
 
 std::optional<Failure> Service::unavailable(Phase phase) {
@@ -122,9 +122,19 @@ std::optional<Failure> Service::refuse_ranking() {
 Reply Service::rerank(const Call& call, RerankRoute route) {
   const Dialect unread = takes_tei(route) ? Dialect::kTei : Dialect::kRerank;
   if (const auto failure = refuse_ranking()) return error_reply(*failure, unread);
-  const auto body = parse_body(call.body, limits_.max_depth);
+  auto body = parse_body(call.body, limits_.max_depth);
   if (!body) return error_reply(failure_of(body.error()), unread);
-  ParsedRerank parsed = parse_rerank(*body, route, limits_.max_candidates);
+  ParsedRerank parsed =
+      parse_rerank(*std::move(body), route,
+                   {.max_documents = limits_.max_candidates, .unknown = limits_.unknown_fields});
+  Reply reply = rerank_parsed(parsed, call, route);
+  if (!parsed.ignored.empty()) reply.headers.emplace_back("X-RSD-Ignored-Fields", parsed.ignored);
+  reply.notes.ignored_fields = parsed.ignored;
+  return reply;
+}
+
+// Once the body is read.
+Reply Service::rerank_parsed(ParsedRerank& parsed, const Call& call, RerankRoute route) {
   const auto refuse = [&](const Failure& failure) {
     const bool is_tei = parsed.dialect == Dialect::kTei;
     return error_reply(is_tei ? as_tei(failure) : failure, parsed.dialect);
@@ -178,21 +188,51 @@ Reply Service::ready() const {
   return json_reply({{"status", "ready"}});
 }
 
+OutJson Service::model_entry() const {
+  const RankingEngine& engine = ranker_->engine();
+  const std::size_t max_candidates =
+      std::min(engine.max_candidates(Task::kPassage), limits_.max_candidates);
+  return {{"id", engine.model_name()},
+          {"object", "model"},
+          {"created", 0},
+          {"owned_by", "rsd"},
+          {"model_name", engine.model_name()},  // Xinference's clients look for these two
+          {"model_type", "rerank"},
+          {"meta",
+           {{"context_size", engine.context_size()},
+            {"max_candidates", max_candidates},
+            {"decoder", to_string(defaults_.decoding.decoder)}}}};
+}
+
 Reply Service::models() const {
   if (const auto failure = unavailable(phase())) return error_reply(*failure, Dialect::kRerank);
+  return json_reply({{"object", "list"}, {"data", OutJson::array({model_entry()})}});
+}
+
+Reply Service::model() const {
+  if (const auto failure = unavailable(phase())) return error_reply(*failure, Dialect::kRerank);
+  return json_reply(model_entry());
+}
+
+Reply Service::info() const {
+  if (const auto failure = unavailable(phase())) return error_reply(*failure, Dialect::kTei);
   const RankingEngine& engine = ranker_->engine();
-  const auto max_candidates = [&](Task task) {
-    return std::min(engine.max_candidates(task), limits_.max_candidates);
-  };
-  OutJson model{{"id", engine.model_name()},
-                {"object", "model"},
-                {"created", 0},
-                {"owned_by", "rsd"},
-                {"meta",
-                 {{"context_size", engine.context_size()},
-                  {"max_candidates", max_candidates(Task::kPassage)},
-                  {"decoder", to_string(defaults_.decoding.decoder)}}}};
-  return json_reply({{"object", "list"}, {"data", OutJson::array({std::move(model)})}});
+  const OutJson labels{{"id2label", {{"0", "LABEL_0"}}}, {"label2id", {{"LABEL_0", 0}}}};
+  return json_reply({{"model_id", engine.model_name()},
+                     {"model_sha", nullptr},
+                     {"model_dtype", "unknown"},
+                     {"served_model_name", engine.model_name()},
+                     {"model_type", {{"reranker", labels}}},
+                     {"max_concurrent_requests", limits_.jobs.queue + limits_.jobs.parallel},
+                     {"max_input_length", engine.context_size()},
+                     {"max_batch_tokens", engine.context_size()},
+                     {"max_batch_requests", limits_.jobs.parallel},
+                     {"max_client_batch_size", limits_.max_candidates},
+                     {"auto_truncate", true},
+                     {"tokenization_workers", 1},
+                     {"version", RSD_VERSION},
+                     {"sha", nullptr},
+                     {"docker_label", nullptr}});
 }
 
 Reply Service::metrics_text() {

@@ -20,7 +20,8 @@ namespace rsd::server {
 
 struct ServiceLimits {
   std::size_t max_candidates = 1000;
-  std::size_t max_depth = kMaxJsonDepth;  // of JSON
+  std::size_t max_depth = kMaxJsonDepth;                   // of JSON
+  UnknownFields unknown_fields = UnknownFields::kIgnored;  // of the rerank routes
   Scheduler::Limits jobs;
 };
 
@@ -35,8 +36,9 @@ class Service {
   // Takes no ranking calls from now on, and waits for those it has; false when some are left at
   // `until`.
   bool drain(Clock::time_point until);
-  // Ends what is left: it is answered with 503.
-  void stop();
+  // Ends what is left: it is answered with 503 at once. False: a pass of the LLM is still running
+  // at `until`, and the destructor would wait for it.
+  bool stop(Clock::time_point until);
   bool is_ready() const noexcept { return phase() == Phase::kReady; }
 
   Reply rerank(const Call& call, RerankRoute route);
@@ -44,6 +46,9 @@ class Service {
   Reply health() const;  // the process lives
   Reply ready() const;   // ranking calls are taken
   Reply models() const;
+  // One of them, by whatever name: the answer names the one there is.
+  Reply model() const;
+  Reply info() const;  // as TEI tells of its model
   Reply metrics_text();
   Metrics& metrics() noexcept { return metrics_; }
 
@@ -55,7 +60,9 @@ class Service {
     return started_ ? Phase::kReady : Phase::kLoading;
   }
   static std::optional<Failure> unavailable(Phase phase);
+  OutJson model_entry() const;
   std::optional<Failure> refuse_ranking();
+  Reply rerank_parsed(ParsedRerank& parsed, const Call& call, RerankRoute route);
 
   const ServiceLimits limits_;
   const RankDefaults defaults_;

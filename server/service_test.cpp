@@ -167,12 +167,52 @@ TEST_F(ServiceTest, DocumentsAreToldAsTheRoutesOwnServerTellsThem) {
   }
 }
 
-TEST_F(ServiceTest, FieldsOfOtherServersThatChangeNothingAreTaken) {
-  const Reply reply = rerank(
-      R"({"query":"q","documents":["a","b"],"truncation_side":"left","request_id":"x",
-          "cache_salt":"x","instruction":"x","chat_template":"x","instruct":"x",
-          "return_embeddings":false,"priority":0,"user":"x"})");
+TEST_F(ServiceTest, UnknownFieldsOfARerankAreNamedInAHeaderAndForTheLog) {
+  const Reply reply =
+      rerank(R"({"query":"q","documents":["a","b"],"kwargs":"{}","return_len":null,"topn":1})");
   EXPECT_EQ(reply.status, 200) << reply.body;
+  EXPECT_EQ(header(reply, "X-RSD-Ignored-Fields"), "kwargs, return_len, topn");
+  EXPECT_EQ(reply.notes.ignored_fields, "kwargs, return_len, topn");
+  const Reply refused = rerank(R"({"query":"q","documnts":["a","b"]})");
+  expect_refused(refused, 400, "documents is missing");
+  EXPECT_EQ(header(refused, "X-RSD-Ignored-Fields"), "documnts");
+  EXPECT_EQ(header(rerank(R"({"query":"q","documents":["a"]})"), "X-RSD-Ignored-Fields"), "");
+}
+
+TEST(Service, RefusesUnknownFieldsOfARerankWhereItIsStrict) {
+  Gate gate;
+  Service service({.unknown_fields = UnknownFields::kRefused},
+                  {.decoding = {.decoder = DecoderKind::kAr}});
+  service.start(std::make_unique<SyntheticEngine>(gate), CostModel());
+  const auto reply_to = [&](const char* body, RerankRoute route) {
+    const Call call{.body = body,
+                    .header_of = [](const char*) { return std::nullopt; },
+                    .hung_up = [] { return false; },
+                    .request_id = "call-1",
+                    .arrival = Clock::now()};
+    return service.rerank(call, route);
+  };
+  const Reply cohere = reply_to(R"({"query":"q","documents":["a"],"topn":1})", RerankRoute::kV2);
+  EXPECT_EQ(cohere.status, 400);
+  EXPECT_THAT(cohere.body, HasSubstr("unknown fields: topn"));
+  EXPECT_EQ(reply_to(R"({"query":"q","texts":["a"],"topn":1})", RerankRoute::kPlain).status, 422);
+  EXPECT_EQ(reply_to(R"({"query":"q","documents":["a"]})", RerankRoute::kV2).status, 200);
+}
+
+TEST_F(ServiceTest, InfinitysDocumentIsAString) {
+  const std::string body = R"({"query":"q","documents":["a","b"])";
+  const Json told = json_of(rerank(body + R"(,"return_documents":true})", RerankRoute::kInfinity));
+  EXPECT_EQ(told["object"], "rerank");
+  for (const Json& result : told["results"])
+    EXPECT_EQ(result["document"], result["index"] == 0 ? "a" : "b");
+  const Json silent = json_of(rerank(body + "}", RerankRoute::kInfinity));
+  for (const Json& result : silent["results"])
+    EXPECT_TRUE(result.at("document").is_null());
+}
+
+TEST_F(ServiceTest, TokensAreToldWhereCoheresXinferencesAndSiliconflowsClientsLook) {
+  const Json meta = json_of(rerank(R"({"query":"q","documents":["a","b"]})"))["meta"];
+  EXPECT_EQ(meta["tokens"], (Json{{"input_tokens", 100}, {"output_tokens", 0}}));
 }
 
 TEST_F(ServiceTest, FieldsAndHeadersChooseTheDecoding) {
@@ -202,14 +242,13 @@ TEST_F(ServiceTest, BadRerankRequestsAreToldSo) {
       {R"({"query":"q","documents":"a"})", 400, "it must be an array"},
       {R"({"query":"q","documents":["a",5]})", 400, "documents[1] is 5"},
       {R"({"query":"q","documents":["a",{"title":"x"}]})", 400, "documents[1] is"},
-      {R"({"query":"q","documents":["a"," "]})", 400, "documents[1] is empty"},
+      {R"({"query":"q","documents":[""," "]})", 400, "nothing but blank texts"},
       {R"({"query":" ","documents":["a"]})", 400, "query is empty"},
       {R"({"query":5,"documents":["a"]})", 400, "query is 5"},
       {R"({"query":"q","documents":["a"],"top_n":-1})", 400, "top_n is -1"},
       {R"({"query":"q","documents":["a"],"truncate":"yes"})", 400, "truncate is"},
       {R"({"query":"q","documents":["a"],"query":"p"})", 400, "query"},
       {R"({"query":"q","documents":["a","b"],"decoder":"best"})", 400, "decoder"},
-      {R"({"query":"q","documents":["a"],"topn":1})", 400, "topn"},
       {R"({"query":"q","documents":["a"],"truncation_direction":"Left"})", 400, "Left"},
       {R"({"query":"q","documents":["a"],"deadline_ms":-1})", 400, "deadline_ms"},
   };
@@ -488,6 +527,8 @@ TEST(Service, IsNotReadyBeforeTheModelIsThere) {
   EXPECT_EQ(service.health().status, 200);
   EXPECT_EQ(service.ready().status, 503);
   EXPECT_EQ(service.models().status, 503);
+  EXPECT_EQ(service.model().status, 503);
+  EXPECT_EQ(service.info().status, 503);
   EXPECT_EQ(service.rerank({}, RerankRoute::kV2).status, 503);
   EXPECT_THAT(service.metrics_text().body, HasSubstr("rsd_ready 0"));
   EXPECT_THAT(service.metrics_text().body, HasSubstr("rsd_refused_total{reason=\"loading\"} 1"));
@@ -510,6 +551,22 @@ TEST_F(ServiceTest, TheModelIsListed) {
   EXPECT_EQ(models["data"][0]["meta"]["max_candidates"], 40);
 }
 
+TEST_F(ServiceTest, OneModelIsToldAsXinferencesClientsReadIt) {
+  const Json model = json_of(service_.model());
+  EXPECT_EQ(model["id"], "synthetic");
+  EXPECT_EQ(model["model_name"], "synthetic");
+  EXPECT_EQ(model["model_type"], "rerank");
+}
+
+TEST_F(ServiceTest, InfoTellsTheModelAsTeisClientsReadIt) {
+  const Json info = json_of(service_.info());
+  EXPECT_EQ(info["model_id"], "synthetic");
+  ASSERT_EQ(info["model_type"].size(), 1U);  // Dify's takes the first
+  EXPECT_TRUE(info["model_type"]["reranker"]["id2label"].is_object());
+  EXPECT_EQ(info["max_input_length"], engine_->context_size());
+  EXPECT_EQ(info["max_client_batch_size"], 50);
+}
+
 TEST(Openapi, IsJsonAndNamesEveryRerankField) {
   const Json description = Json::parse(openapi_json());
   EXPECT_EQ(description["openapi"], "3.1.0");
@@ -520,7 +577,8 @@ TEST(Openapi, IsJsonAndNamesEveryRerankField) {
     if (name == "texts" || body.contains(name)) continue;
     body[name] = nullptr;
   }
-  const auto parsed = parse_rerank(body, RerankRoute::kV1, 10);
+  const auto parsed = parse_rerank(body, RerankRoute::kV1,
+                                   {.max_documents = 10, .unknown = UnknownFields::kRefused});
   EXPECT_FALSE(parsed.failure) << parsed.failure->message;
 }
 

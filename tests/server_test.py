@@ -98,6 +98,41 @@ class Shapes(OneServer):
         for result in body:
             self.assertEqual(result["text"], documents()[result["index"]])
 
+    def test_dify_asks_for_the_model_first(self):
+        info = self.good(self.server.get("/info"))
+        self.assertEqual(list(info["model_type"]), ["reranker"])
+        self.assertGreater(info["max_input_length"], 0)
+        results = self.good(self.server.post("/rerank", {
+            "query": "Whose kasumi", "texts": documents(3), "return_text": True}))
+        self.assertEqual(sorted(result["index"] for result in results), [0, 1, 2])
+        self.assertTrue(all(0 <= result["score"] <= 1 and result["text"] for result in results))
+
+    def test_xinferences_client_asks_for_keys_and_the_model_first(self):
+        self.assertEqual(self.good(self.server.get("/v1/cluster/auth")), {"auth": False})
+        model = self.good(self.server.get("/v1/models/bge-reranker-base"))
+        self.assertEqual(model["model_type"], "rerank")
+        body = self.good(self.server.post("/v1/rerank", {
+            "model": "bge-reranker-base", "documents": documents(), "query": "amber",
+            "top_n": None, "max_chunks_per_doc": None, "return_documents": True,
+            "return_len": None, "kwargs": "{}"}))
+        for result in body["results"]:
+            self.assertEqual(result["document"]["text"], documents()[result["index"]])
+
+    def test_litellms_infinity_provider_reads_a_string(self):
+        body = self.good(self.server.post("/infinity/rerank", {
+            "model": "m", "query": "amber", "documents": documents(), "top_n": 3,
+            "return_documents": True}))
+        self.assertEqual(body["object"], "rerank")
+        for result in body["results"]:
+            self.assertEqual(result["document"], documents()[result["index"]])
+
+    def test_large_bodies_that_are_refused_are_told_so(self):
+        large = b"x" * (32 << 20)
+        for _ in range(5):
+            self.assertEqual(self.server.post("/v1/rerank", large).status, 413)
+            self.assertEqual(self.server.post("/v1/rerank", large,
+                                              {"Content-Encoding": "gzip"}).status, 415)
+
     def test_rank_tells_rounds(self):
         body = self.good(self.server.post(
             "/v1/rank", {**request(1, 8), "decoder": "rsd", "budget": 2, "rounds": True}))
@@ -143,6 +178,24 @@ class Shapes(OneServer):
                     self.assertTrue(reply.json()["message"])
                     for inside in [b"/tests/", b".cpp", b"json.exception", b"std::"]:
                         self.assertNotIn(inside, reply.body)
+
+
+class UnknownFields(unittest.TestCase):
+    BODY = {"query": "amber", "documents": documents(), "topn": 1}
+
+    def test_they_are_named_in_a_header_and_in_the_log(self):
+        with serve("--log-level", "debug") as server:
+            reply = server.post("/v1/rerank", self.BODY)
+            self.assertEqual(reply.status, 200, reply.body)
+            self.assertEqual(reply.headers["X-RSD-Ignored-Fields"], "topn")
+            self.assertEqual(server.post("/v1/rank", {**request(1), "topn": 1}).status, 400)
+            self.assertIn("fields that are unknown and ignored: topn", server.log())
+
+    def test_a_strict_server_refuses_them(self):
+        with serve("--strict") as server:
+            reply = server.post("/v1/rerank", self.BODY)
+            self.assertEqual(reply.status, 400)
+            self.assertIn("topn", reply.json()["message"])
 
 
 class Answers(unittest.TestCase):
@@ -289,6 +342,18 @@ class Limits(unittest.TestCase):
 
 
 class Life(unittest.TestCase):
+    def test_a_second_signal_does_not_wait_for_a_pass_of_the_llm(self):
+        with serve("--drain-timeout", 3600) as server:
+            body = {"query": "q", "documents": [" ".join(documents(5000)), "amber"]}
+            with concurrent.futures.ThreadPoolExecutor() as pool:
+                answer = pool.submit(server.post, "/v1/rerank", body)
+                while server.metric("rsd_in_flight") != 1 and not answer.done():
+                    time.sleep(0.01)
+                server.process.send_signal(signal.SIGTERM)
+                time.sleep(0.5)  # signals that come together are one
+                self.assertEqual(server.stop(seconds=15), 0)
+                self.assertIn(answer.result().status, [200, 413, 503])
+
     def test_it_listens_before_it_is_ready(self):
         server = serve()
         try:
