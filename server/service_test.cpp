@@ -294,6 +294,60 @@ TEST_F(ServiceTest, TextsAreCutUnlessThatIsRefused) {
   expect_refused(rerank(body + R"(,"truncate":false})"), 413, "1 text would have to be cut");
 }
 
+TEST_F(ServiceTest, DocumentsThatDoNotFitTogetherAreRankedInWindowsAndNoneIsCut) {
+  const std::string text(400, 'x');
+  std::string list;
+  for (int i = 0; i < 15; ++i)
+    list += (i > 0 ? ",\"" : "\"") + text + std::to_string(i) + "\"";
+  const Reply reply = rerank(R"({"query":"q","documents":[)" + list + "]}");
+  ASSERT_EQ(reply.status, 200) << reply.body;
+  EXPECT_EQ(json_of(reply)["results"].size(), 15U);
+  EXPECT_EQ(header(reply, "X-RSD-Truncated"), "0");
+  EXPECT_GE(std::stoi(header(reply, "X-RSD-Windows")), 2);
+}
+
+TEST_F(ServiceTest, BlankDocumentsComeLastWithTheLowestScores) {
+  const Json results =
+      json_of(rerank(R"({"query":"q","documents":["","a"," \t","b","c"]})"))["results"];
+  ASSERT_EQ(results.size(), 5U);
+  const std::vector<std::size_t> with_text{1, 3, 4};
+  std::vector<std::size_t> expected;
+  for (const std::size_t item : target("q", 3))
+    expected.push_back(with_text[item]);
+  expected.insert(expected.end(), {0, 2});
+  EXPECT_EQ(indices(results), expected);
+  for (std::size_t i = 1; i < results.size(); ++i)
+    EXPECT_LT(results[i]["relevance_score"], results[i - 1]["relevance_score"]);
+  EXPECT_LT(results[3]["relevance_score"], 0.01);
+  EXPECT_GT(results[4]["relevance_score"], 0);
+}
+
+TEST_F(ServiceTest, RoundsTellOfAllCandidatesThoughBlankOnesWereNotRanked) {
+  const Reply reply = rank(
+      R"({"query":"q","rounds":true,"candidates":[{"id":"a","text":""},{"id":"b","text":"1"},
+          {"id":"c","text":"2"},{"id":"d","text":"3"}]})");
+  ASSERT_EQ(reply.status, 200) << reply.body;
+  const Json answer = json_of(reply)["answers"][0];
+  EXPECT_EQ(answer["verified_prefix"], 4) << "the blank one's place is known, too";
+  EXPECT_EQ(answer["ranking"][3], "a");
+  const Json& logits = answer["rounds"][0]["logits"][0];
+  ASSERT_EQ(logits.size(), 4U);
+  EXPECT_TRUE(logits[0].is_null());
+  EXPECT_TRUE(logits[1].is_number());
+  for (const Json& item : answer["rounds"][1]["proposal"])
+    EXPECT_GE(item, 1);
+}
+
+TEST_F(ServiceTest, ALongQueryIsCutAndToldUnlessThatIsRefused) {
+  const std::string body = R"({"documents":["a","b"],"query":")" + std::string(100'000, 'q') + "\"";
+  const Reply reply = rerank(body + "}");
+  ASSERT_EQ(reply.status, 200) << reply.body;
+  EXPECT_EQ(header(reply, "X-RSD-Query-Truncated"), "true");
+  EXPECT_EQ(header(reply, "X-RSD-Truncated"), "0");
+  expect_refused(rerank(body + R"(,"truncate":false})"), 413,
+                 "the query or the history would have to be cut");
+}
+
 TEST_F(ServiceTest, OneDocumentNeedsNoLlm) {
   const Reply reply = rerank(R"({"query":"q","documents":["only"]})");
   EXPECT_EQ(reply.status, 200);
