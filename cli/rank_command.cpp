@@ -23,6 +23,7 @@
 #include "previous_answers.h"
 #include "progress.h"
 #include "resume.h"
+#include "rsd/core/duration.h"
 #include "rsd/data/answer_writer.h"
 #include "rsd/data/request_reader.h"
 #include "rsd/decode/run.h"
@@ -176,9 +177,7 @@ class RankRun {
       list.decoding.first_proposal = previous;
     }
     if (options_.decoder.deadline_ms) {
-      list.deadline =
-          read_at_ + std::chrono::duration_cast<Clock::duration>(
-                         std::chrono::duration<double, std::milli>(*options_.decoder.deadline_ms));
+      list.deadline = read_at_ + duration_of_ms(*options_.decoder.deadline_ms);
     }
     return list;
   }

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "rsd/core/duration.h"
 #include "rsd/rank/presentation.h"
 
 namespace rsd::server {
@@ -18,8 +19,7 @@ constexpr int kClientClosedRequest = 499;
 Timeliness timeliness(const Call& call, const std::optional<double>& deadline_ms) {
   Timeliness times{.arrival = call.arrival};
   if (deadline_ms) {
-    times.deadline = call.arrival + std::chrono::duration_cast<Clock::duration>(
-                                        std::chrono::duration<double, std::milli>(*deadline_ms));
+    times.deadline = call.arrival + duration_of_ms(*deadline_ms);
   }
   return times;
 }
