@@ -213,6 +213,7 @@ class RankRun {
     if (!decoding) return decoding.error();
     decoding_ = *std::move(decoding);
     auto format = parse_answer_format(options_.format);
+    if (!options_.trace.empty()) decoding_.n_recent = kEveryRound;
     if (!format) return format.error();
     format_ = *format;
     auto choice = window_choice(options_.windows);

@@ -71,7 +71,9 @@ Result<Decoding> Decoding::create(std::size_t n_items, DecodingOptions options) 
 }
 
 Decoding::Decoding(std::size_t n_items, DecodingOptions options)
-    : options_(std::move(options)), history_(n_items) {}
+    : options_(std::move(options)),
+      history_(n_items, options_.n_recent.value_or(options_.policy ? options_.policy->rounds_read()
+                                                                   : kRecentRounds)) {}
 
 std::optional<std::size_t> Decoding::budget() const noexcept {
   return takes_budget(options_.decoder) ? options_.budget : std::nullopt;

@@ -68,6 +68,9 @@ struct DecodingOptions {
   // Stop as soon as this item's position is known, and with it who is above it; an item of the
   // request.
   std::optional<ItemId> until_placed;
+  // Of how many rounds, the last ones, the history keeps all rows (history.h); nullopt = as many as
+  // the policy reads. kEveryRound to write the rounds down.
+  std::optional<std::size_t> n_recent;
   // For rsd and exact. Shared and immutable.
   std::shared_ptr<const RankingPolicy> policy;
 };
