@@ -26,6 +26,7 @@
 #include "rsd/core/duration.h"
 #include "rsd/data/answer_writer.h"
 #include "rsd/data/request_reader.h"
+#include "rsd/decode/learn_policy.h"
 #include "rsd/decode/run.h"
 #include "rsd/rank/presentation.h"
 #include "rsd/train/episode.h"
@@ -212,8 +213,8 @@ class RankRun {
     auto decoding = decoding_options(options_.decoder);
     if (!decoding) return decoding.error();
     decoding_ = *std::move(decoding);
-    auto format = parse_answer_format(options_.format);
     if (!options_.trace.empty()) decoding_.n_recent = kEveryRound;
+    auto format = parse_answer_format(options_.format);
     if (!format) return format.error();
     format_ = *format;
     auto choice = window_choice(options_.windows);
@@ -255,6 +256,7 @@ class RankRun {
         &costs_);
     if (options_.decoder.deadline_ms) {
       if (auto done = learn_costs(*engine_, costs_); !done) return done;
+      if (decoding_.policy) learn_policy(*decoding_.policy, costs_);
     }
     return open_outputs();
   }

@@ -104,6 +104,14 @@ class Decoding {
   // input order. Always a valid permutation.
   Result<Ranking> ranking() const;
 
+  // Will next() ask the policy, and would ranking()? That can take long (CostModel::policy_ms).
+  bool next_asks_policy() const noexcept;
+  bool ranking_asks_policy() const noexcept;
+  // A ranking without the policy's time: what `pending`, the last step if it was not absorbed,
+  // proposes; else the known prefix, then the order of the last proposal, or of the first row where
+  // nobody has thought about that one. O(n_items).
+  Ranking ranking_at_once(const std::optional<Step>& pending) const;
+
   const History& history() const noexcept { return history_; }
   const DecodingOptions& options() const noexcept { return options_; }
   // The budget in force: nullopt where this decoder has none.
