@@ -23,8 +23,10 @@
 #include "previous_answers.h"
 #include "progress.h"
 #include "resume.h"
+#include "rsd/core/duration.h"
 #include "rsd/data/answer_writer.h"
 #include "rsd/data/request_reader.h"
+#include "rsd/decode/learn_policy.h"
 #include "rsd/decode/run.h"
 #include "rsd/rank/presentation.h"
 #include "rsd/train/episode.h"
@@ -191,9 +193,7 @@ class RankRun {
                           .windows = windows_,
                           .max_text_tokens = options_.max_text_tokens};
     if (options_.decoder.deadline_ms) {
-      settings.deadline =
-          read_at_ + std::chrono::duration_cast<Clock::duration>(
-                         std::chrono::duration<double, std::milli>(*options_.decoder.deadline_ms));
+      settings.deadline = read_at_ + duration_of_ms(*options_.decoder.deadline_ms);
     }
     return settings;
   }
@@ -229,6 +229,7 @@ class RankRun {
     auto decoding = decoding_options(options_.decoder);
     if (!decoding) return decoding.error();
     decoding_ = *std::move(decoding);
+    if (!options_.trace.empty()) decoding_.n_recent = kEveryRound;
     auto format = parse_answer_format(options_.format);
     if (!format) return format.error();
     format_ = *format;
@@ -267,6 +268,7 @@ class RankRun {
         &costs_);
     if (options_.decoder.deadline_ms) {
       if (auto done = learn_costs(*engine_, costs_); !done) return done;
+      if (decoding_.policy) learn_policy(*decoding_.policy, costs_);
     }
     return open_outputs();
   }

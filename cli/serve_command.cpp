@@ -20,7 +20,9 @@
 #include "learn_costs.h"
 #include "llm_ranking_engine.h"
 #include "option_checks.h"
+#include "rsd/core/duration.h"
 #include "rsd/data/atomic_file.h"
+#include "rsd/decode/learn_policy.h"
 #include "server/api_keys.h"
 #include "server/http_server.h"
 #include "server/service.h"
@@ -176,6 +178,7 @@ class ServeRun {
     if (!ranking) return ranking.error();
     CostModel costs;
     if (auto done = learn_costs((*ranking)->engine(), costs); !done) return done;
+    if (const auto policy = (*ranking)->policy("")) learn_policy(**policy, costs);
     service_->start(*std::move(ranking), costs);
     return {};
   } catch (const std::exception& defect) {
@@ -183,8 +186,7 @@ class ServeRun {
   }
 
   Clock::time_point end_of_stopping() const {
-    return Clock::now() + std::chrono::duration_cast<Clock::duration>(
-                              std::chrono::duration<double>(options_.drain_timeout_s));
+    return Clock::now() + duration_of_ms(1000 * options_.drain_timeout_s);
   }
 
   // What was accepted is finished; a second signal ends the waiting. Gives when the answers have to

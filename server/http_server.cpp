@@ -12,6 +12,7 @@
 #include "failure.h"
 #include "page_files.h"
 #include "request_head.h"
+#include "rsd/core/duration.h"
 #include "words.h"
 
 namespace rsd::server {
@@ -30,7 +31,7 @@ struct CurrentCall {
 thread_local CurrentCall t_call;
 
 std::chrono::milliseconds milliseconds(double seconds) {
-  return std::chrono::milliseconds(static_cast<long>(seconds * 1000));
+  return std::chrono::duration_cast<std::chrono::milliseconds>(duration_of_ms(1000 * seconds));
 }
 
 ConnectionLimits limits_of(const HttpOptions& options) {

@@ -84,6 +84,7 @@ Result<DecodingOptions> decoding_options(const RankOptions& options, const RankD
     decoding.draft = *draft;
   }
   if (options.top_n) decoding.top_n = options.top_n;
+  if (options.tell_rounds) decoding.n_recent = kEveryRound;
   if (options.budget) decoding.budget = options.budget;
   if (!takes_budget(decoding.decoder)) decoding.budget.reset();
   if (decoding.decoder == DecoderKind::kRsd && !decoding.budget) decoding.budget = defaults.budget;

@@ -26,6 +26,7 @@ struct RankOptions {
   std::optional<std::string> window_method;
   std::optional<std::size_t> max_text_tokens;  // rerank's max_tokens_per_doc
   bool refuse_cut = false;                     // rerank's truncate: false
+  bool tell_rounds = false;                    // rank's rounds: true
 };
 
 // The value of a request's header; nullopt where it is absent.

@@ -137,6 +137,7 @@ std::variant<RankCall, Failure> parse_rank(const Json& body, const std::string& 
   Fields fields(body);
   read_all_options(fields, call.options);
   call.rounds = fields.flag("rounds").value_or(false);
+  call.options.tell_rounds = call.rounds;
   fields.ignore({"model"});
   const Json* list = fields.any("requests");
   call.is_list = list != nullptr;

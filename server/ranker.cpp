@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "rsd/core/duration.h"
 #include "rsd/rank/presentation.h"
 #include "rsd/window/list_request.h"
 
@@ -25,8 +26,7 @@ Error refusal_in_words(const Error& error, const ListSettings& settings) {
 Timeliness timeliness(const Call& call, const std::optional<double>& deadline_ms) {
   Timeliness times{.arrival = call.arrival};
   if (deadline_ms) {
-    times.deadline = call.arrival + std::chrono::duration_cast<Clock::duration>(
-                                        std::chrono::duration<double, std::milli>(*deadline_ms));
+    times.deadline = call.arrival + duration_of_ms(*deadline_ms);
   }
   return times;
 }

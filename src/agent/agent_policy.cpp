@@ -13,6 +13,7 @@ class AgentPolicy final : public RankingPolicy {
       : network_(std::move(network)), name_(std::move(name)) {}
 
   std::string_view name() const noexcept override { return name_; }
+  std::size_t rounds_read() const noexcept override { return network_.shape().input.max_rounds; }
 
   Result<std::vector<double>> score(const History& history,
                                     std::optional<std::size_t> encodings_left) const override {

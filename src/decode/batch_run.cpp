@@ -41,7 +41,9 @@ struct BatchRun::Request {
         scorer(std::move(opened)),
         run(decoding, *scorer, std::move(options)) {}
 
+  // What came of its part.
   void note(const Result<void>& done) {
+    part.reset();
     if (!done) failure = done.error();
     if (failure) ended = true;
   }
@@ -85,17 +87,50 @@ void BatchRun::withdraw(Request& request) {
 }
 
 std::vector<BatchRun::Finished> BatchRun::step() {
-  for (const auto& request : requests_)
-    request->ask();
+  ask_all();
   const bool some_ended = std::ranges::any_of(requests_, &Request::ended);
-  if (!some_ended && llm_.queue()) {
+  if (some_ended && !owes_pass()) {
+    ++n_without_pass_;
+    return take_finished();
+  }
+  n_without_pass_ = 0;
+  if (llm_.queue()) {
     go_on_side_by_side(*llm_.queue());
-  } else if (!some_ended) {
+  } else {
     const auto chosen = choose();
     tell_left_out(chosen);
     if (!chosen.empty()) encode(chosen);
   }
+  ask_all();
   return take_finished();
+}
+
+// A stream of requests that end at once must not keep the others from their pass for ever.
+bool BatchRun::owes_pass() const {
+  constexpr std::size_t kMostWithoutPass = 8;
+  return n_without_pass_ >= kMostWithoutPass;
+}
+
+// Policies take time. Those that are due first don't wait for the others', and whoever has come to
+// its end waits for nobody: those who weren't asked are asked in the next step.
+void BatchRun::ask_all() {
+  std::optional<Clock::time_point> earliest;
+  for (Request* request : by_due()) {
+    if (earliest && request->run.proposal_ms() > ms_between(now_(), *earliest)) continue;
+    if (!request->ended) request->ask();
+    if (request->ended && !owes_pass()) return;
+    if (request->ended) continue;
+    earliest = earlier(earliest, request->run.deadline());
+  }
+}
+
+std::vector<BatchRun::Request*> BatchRun::by_due() const {
+  std::vector<Request*> requests;
+  requests.reserve(requests_.size());
+  for (const auto& request : requests_)
+    requests.push_back(request.get());
+  std::ranges::stable_sort(requests, {}, &Request::due);
+  return requests;
 }
 
 // Each part begins as soon as it is known and ends at its own time.
@@ -104,7 +139,7 @@ void BatchRun::go_on_side_by_side(PartQueue& queue) {
   auto until = now_() + kLookInterval;
   for (const auto& request : requests_) {
     until = *earlier(until, request->run.deadline());
-    if (request->ticket) continue;
+    if (request->ticket || !request->part) continue;
     request->costs = {};
     request->costs.add(request->run);
     request->part_start = now_();
@@ -136,11 +171,8 @@ void BatchRun::withdraw_what_is_late() {
 
 // Those that are due first, and as many more as their deadlines are expected to hold with.
 std::vector<BatchRun::Request*> BatchRun::choose() {
-  std::vector<Request*> waiting;
-  waiting.reserve(requests_.size());
-  for (const auto& request : requests_)
-    waiting.push_back(request.get());
-  std::ranges::stable_sort(waiting, {}, &Request::due);
+  std::vector<Request*> waiting = by_due();
+  std::erase_if(waiting, [](const Request* request) { return !request->part; });
   const auto now = now_();
   // Whose patience is over gets passes that nobody's deadline can end.
   if (!waiting.empty() && !waiting.front()->run.deadline() && waiting.front()->due <= now)
@@ -164,7 +196,8 @@ std::vector<BatchRun::Request*> BatchRun::choose() {
 void BatchRun::tell_left_out(const std::vector<Request*>& chosen) {
   if (!on_left_out_) return;
   for (const auto& request : requests_) {
-    if (!request->run.deadline() || std::ranges::find(chosen, request.get()) != chosen.end())
+    if (request->ended || !request->run.deadline() ||
+        std::ranges::find(chosen, request.get()) != chosen.end())
       continue;
     // A policy that fails here fails again when the answer is due, and is told then.
     if (const auto so_far = request->run.so_far()) on_left_out_(request->name, *so_far);
@@ -205,11 +238,9 @@ void BatchRun::give_up_what_is_late(const std::vector<Request*>& chosen) {
     if (request->is_late(now)) request->note(request->run.give_up());
 }
 
-// Requests that were given up have ended for their part: the next step asks them and learns so.
 std::vector<BatchRun::Finished> BatchRun::take_finished() {
   std::vector<Finished> finished;
   for (auto& request : requests_) {
-    if (!request->ended) request->ask();
     if (!request->ended) continue;
     auto outcome = request->failure ? Result<Outcome>(*request->failure) : request->run.outcome();
     finished.push_back({.ticket = request->name,

@@ -183,6 +183,18 @@ TEST_F(Batch, WhatNeedsNoPassDoesNotWaitForOne) {
   EXPECT_TRUE(llm_.passes().empty());
 }
 
+TEST_F(Batch, AStreamOfRequestsThatNeedNoPassKeepsNobodyFromOne) {
+  add(1, {.n_items = 20});
+  std::size_t n_steps = 0;
+  for (; n_steps < 100 && !outcomes_.contains(1); ++n_steps) {
+    add(100 + n_steps, {.n_items = 1}, 1000);  // due first
+    for (auto& finished : batch_.step())
+      outcomes_[finished.ticket] = *std::move(finished.outcome);
+  }
+  EXPECT_EQ(outcomes_.at(1).encodings, 4U);
+  EXPECT_LT(n_steps, 60U);
+}
+
 TEST_F(Batch, WhoIsLeftOutOfAPassIsToldWhatItsAnswerWouldBe) {
   costs_.observe_prefill(100, 100);
   costs_.observe_encoding(19, 20);

@@ -1,17 +1,39 @@
 #include "rsd/decode/cost_model.h"
 
 #include <algorithm>
+#include <cmath>
+#include <utility>
 
 namespace rsd {
 namespace {
 
 constexpr double kDecay = 0.95;  // a half-life of 14 observations
 constexpr double kDoubt = 0.9;
+constexpr double kPolicyDoubt = 0.999;
 constexpr double kTellingVariance = 0.25;
+
+// How a policy's time grows with items and rounds where calls like it are yet to be seen: as the
+// header of each says at most (policies.h), and down to smaller lists rather less than that.
+constexpr double kGrowthByItems = 3;
+constexpr double kShrinkageByItems = 2;
+constexpr double kGrowthByRounds = 1;
+// By how much calls an octave further away count less.
+constexpr double kNearness = 8;
+
+int octave(std::size_t n) {
+  return static_cast<int>(std::lround(std::log2(static_cast<double>(n))));
+}
+
+double grown(double log_ratio_of_items, double log_ratio_of_rounds) {
+  const double by_items = log_ratio_of_items > 0 ? kGrowthByItems : kShrinkageByItems;
+  return std::exp(by_items * log_ratio_of_items + kGrowthByRounds * log_ratio_of_rounds);
+}
 
 }  // namespace
 
-void CostModel::Line::observe(double n_tokens, double cost) {
+// Where it took less than was expected, those who doubted the estimate were right.
+void CostModel::Line::observe(double n_tokens, double cost, double trust) {
+  if (trust < 1 && weight > 0 && cost < at(n_tokens)) scale(std::max(trust, cost / at(n_tokens)));
   for (double* sum : {&weight, &n, &nn, &ms, &n_ms})
     *sum *= kDecay;
   weight += 1;
@@ -23,10 +45,10 @@ void CostModel::Line::observe(double n_tokens, double cost) {
     slope = std::max(0.0, (n_ms - n * ms / weight) / (weight * variance()));
 }
 
-void CostModel::Line::doubt() {
-  ms *= kDoubt;
-  n_ms *= kDoubt;
-  if (slope) *slope *= kDoubt;
+void CostModel::Line::scale(double factor) {
+  ms *= factor;
+  n_ms *= factor;
+  if (slope) *slope *= factor;
 }
 
 // Of the sizes.
@@ -45,20 +67,58 @@ double CostModel::Line::at(double n_tokens) const {
   return mean_ms * (typical_base + n_tokens) / (typical_base + mean_n);
 }
 
+double CostModel::take_trust(CostKind kind) {
+  return std::exchange(trust_of(kind), 1.0);
+}
+
 void CostModel::observe_prefill(std::size_t n_tokens, double ms) {
-  prefill_.observe(static_cast<double>(n_tokens), ms);
+  prefill_.observe(static_cast<double>(n_tokens), ms, take_trust(CostKind::kPrefill));
 }
 
 void CostModel::observe_encoding(std::size_t n_tokens, double ms) {
-  (n_tokens == 1 ? single_ : encoding_).observe(static_cast<double>(n_tokens), ms);
+  (n_tokens == 1 ? single_ : encoding_)
+      .observe(static_cast<double>(n_tokens), ms, take_trust(CostKind::kEncoding));
 }
 
-void CostModel::doubt_prefill() {
-  prefill_.doubt();
+void CostModel::observe_policy(std::string_view policy, std::size_t n_items, std::size_t n_rounds,
+                               double ms) {
+  auto found = policies_.find(policy);
+  if (found == policies_.end()) found = policies_.emplace(policy, PolicyTable()).first;
+  const double trust = take_trust(CostKind::kPolicy);
+  const double expected = policy_ms(policy, n_items, n_rounds).value_or(ms);
+  if (trust < 1 && ms < expected) {
+    for (auto& [size, calls] : found->second)
+      calls.ms *= std::max(trust, ms / expected);
+  }
+  PolicyCalls& calls = found->second[{octave(n_items), octave(n_rounds)}];
+  calls.weight = kDecay * calls.weight + 1;
+  const auto take = [&](double& mean, double value) { mean += (value - mean) / calls.weight; };
+  take(calls.log_items, std::log(static_cast<double>(n_items)));
+  take(calls.log_rounds, std::log(static_cast<double>(n_rounds)));
+  take(calls.ms, ms);
 }
-void CostModel::doubt_encoding() {
-  encoding_.doubt();
-  single_.doubt();
+
+void CostModel::doubt(CostKind kind) {
+  trust_of(kind) *= kind == CostKind::kPolicy ? kPolicyDoubt : kDoubt;
+}
+
+// The mean of what the calls seen so far say of it, those most alike counting most.
+std::optional<double> CostModel::policy_ms(std::string_view policy, std::size_t n_items,
+                                           std::size_t n_rounds) const {
+  const auto found = policies_.find(policy);
+  if (found == policies_.end() || found->second.empty()) return std::nullopt;
+  const double log_items = std::log(static_cast<double>(n_items));
+  const double log_rounds = std::log(static_cast<double>(n_rounds));
+  double sum = 0;
+  double weights = 0;
+  for (const auto& [size, calls] : found->second) {
+    const double by_items = log_items - calls.log_items;
+    const double by_rounds = log_rounds - calls.log_rounds;
+    const double weight = std::exp2(-kNearness * (std::abs(by_items) + std::abs(by_rounds)));
+    sum += weight * calls.ms * grown(by_items, by_rounds);
+    weights += weight;
+  }
+  return sum / weights;
 }
 
 std::optional<double> CostModel::prefill_ms(std::size_t n_tokens) const {

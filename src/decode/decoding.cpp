@@ -71,7 +71,9 @@ Result<Decoding> Decoding::create(std::size_t n_items, DecodingOptions options) 
 }
 
 Decoding::Decoding(std::size_t n_items, DecodingOptions options)
-    : options_(std::move(options)), history_(n_items) {}
+    : options_(std::move(options)),
+      history_(n_items, options_.n_recent.value_or(options_.policy ? options_.policy->rounds_read()
+                                                                   : kRecentRounds)) {}
 
 std::optional<std::size_t> Decoding::budget() const noexcept {
   return takes_budget(options_.decoder) ? options_.budget : std::nullopt;
@@ -118,6 +120,32 @@ Result<std::optional<Decoding::Step>> Decoding::next(const CostModel* costs) con
   // see.
   RSD_CHECK(step.rows.size() > 0, "an encoding that would tell nothing new");
   return std::optional(std::move(step));
+}
+
+bool Decoding::next_asks_policy() const noexcept {
+  return !finished() && verifies_whole_list() && !history_.rounds().empty();
+}
+
+bool Decoding::ranking_asks_policy() const noexcept {
+  return !history_.rounds().empty() && !history_.complete();
+}
+
+Ranking Decoding::ranking_at_once(const std::optional<Step>& pending) const {
+  const std::size_t n_items = history_.n_items();
+  const auto& rounds = history_.rounds();
+  if (rounds.empty()) return Ranking::identity(n_items);
+  const bool is_pending = pending && pending->proposal.size() == n_items;
+  const auto& proposal = is_pending ? pending->proposal : rounds.back().proposal;
+  // Nobody has thought about the input order.
+  const bool is_thought_of = is_pending || rounds.size() > 1 || options_.first_proposal;
+  std::vector<double> scores(n_items);
+  if (is_thought_of && proposal.size() == n_items) {
+    for (std::size_t place = 0; place < n_items; ++place)
+      scores[proposal[place].slot()] = -static_cast<double>(place);
+  } else {
+    std::ranges::copy(rounds.front().logits.row(0), scores.begin());
+  }
+  return Ranking::with_prefix(history_.known(), scores);
 }
 
 Result<void> Decoding::absorb(const Step& step, const LogitMatrix& logits) {

@@ -36,8 +36,10 @@ ItemId masked_argmax(std::span<const float> row, const std::vector<bool>& placed
   return ItemId(best);
 }
 
-History::History(std::size_t n_items) : n_items_(n_items), placed_(n_items, false) {
+History::History(std::size_t n_items, std::size_t n_recent)
+    : n_items_(n_items), n_recent_(n_recent), placed_(n_items, false) {
   RSD_CHECK(n_items >= 1, "a request without items");
+  RSD_CHECK(n_recent >= 1, "the last round is always recent");
   if (n_items == 1) place(ItemId(0));
 }
 
@@ -59,14 +61,23 @@ Result<void> History::add(std::vector<ItemId> proposal, RowRange rows, const Log
             "rows that leave a gap");
   if (auto finite = check_finite(logits, rows.first); !finite) return finite;
 
-  Round round{.proposal = std::move(proposal), .logits = LogitMatrix(rows.end, n_items_)};
-  for (std::size_t j = 0; j < rows.end; ++j) {
-    const auto source = j < rows.first ? rounds_.back().logits.row(j) : logits.row(j - rows.first);
-    std::ranges::copy(source, round.logits.row(j).begin());
-  }
+  const SharedRows none;
+  Round round{
+      .proposal = std::move(proposal),
+      .logits = SharedRows(rounds_.empty() ? none : rounds_.back().logits, rows.first, logits)};
   accept(round);
-  rounds_.push_back(std::move(round));
+  keep(std::move(round));
   return {};
+}
+
+void History::keep(Round round) {
+  latest_rows_.replace_front(round.logits);
+  latest_rounds_.resize(latest_rows_.n_rows());
+  std::fill_n(latest_rounds_.begin(), round.logits.n_rows(), rounds_.size());
+  rounds_.push_back(std::move(round));
+  if (rounds_.size() <= n_recent_) return;
+  Round& aged = rounds_[rounds_.size() - 1 - n_recent_];
+  aged.logits.forget_behind(aged.accepted + 1);
 }
 
 // Walks down the rows that are conditioned on the known prefix, placing the LLM's own choice at

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <set>
 #include <vector>
 
 #include "support/items.h"
@@ -98,6 +99,104 @@ TEST(History, ProposalWithoutTheKnownPrefixIsADefect) {
   EXPECT_THROW(
       static_cast<void>(history.add(items({0, 1, 2}), {1, 3}, matrix({{0, 0, 0}, {0, 0, 0}}))),
       LogicError);
+}
+
+// A whole list in each round, which is wrong from the first open position on: as many rounds as
+// there are.
+History with_rounds(std::size_t n_items, std::size_t n_rounds, std::size_t n_recent) {
+  History history(n_items, n_recent);
+  for (std::size_t t = 0; t < n_rounds; ++t) {
+    std::vector<ItemId> proposal(history.known().begin(), history.known().end());
+    for (std::size_t i = 0; i < n_items; ++i)
+      if (!history.placed()[i]) proposal.emplace_back(i);
+    const RowRange rows = history.missing_rows(proposal, n_items);
+    LogitMatrix logits(rows.size(), n_items);
+    for (std::size_t j = 0; j < rows.size(); ++j)
+      for (std::size_t i = 0; i < n_items; ++i)
+        logits.row(j)[i] = static_cast<float>(i);  // the last item that is left
+    EXPECT_TRUE(history.add(std::move(proposal), rows, logits));
+  }
+  return history;
+}
+
+// Rows that are stored, and pointers to them.
+struct Stored {
+  std::set<const float*> rows;
+  std::size_t n_pointers = 0;
+
+  void add(const SharedRows& of) {
+    for (std::size_t j = 0; j < of.n_kept(); ++j)
+      rows.insert(of.row(j).data());
+    n_pointers += of.n_kept();
+  }
+};
+
+Stored stored(const History& history) {
+  Stored all;
+  for (const Round& round : history.rounds())
+    all.add(round.logits);
+  all.add(history.latest_rows());
+  return all;
+}
+
+TEST(History, StoresRowsInProportionToItsItemsWhateverTheNumberOfRounds) {
+  constexpr std::size_t kItems = 120;
+  const History history = with_rounds(kItems, kItems - 1, kRecentRounds);
+  ASSERT_TRUE(history.complete());
+  ASSERT_EQ(history.rounds().size(), kItems - 1);
+  EXPECT_LE(stored(history).rows.size(), (kRecentRounds + 1) * kItems);
+  EXPECT_LE(stored(history).n_pointers, kItems * kItems);
+}
+
+TEST(History, StoresEachRowOnceHoweverManyRoundsHoldIt) {
+  constexpr std::size_t kItems = 30;
+  const History history = with_rounds(kItems, kItems - 1, kEveryRound);
+  // Each round makes one position more known, and what is behind it is told anew.
+  std::size_t n_told = kItems;
+  for (std::size_t t = 1; t + 1 < kItems; ++t)
+    n_told += kItems - t;
+  EXPECT_EQ(stored(history).rows.size(), n_told);
+  EXPECT_EQ(history.rounds()[20].logits.row(3).data(), history.rounds()[5].logits.row(3).data());
+}
+
+TEST(History, CopySharesTheRows) {
+  const History history = with_rounds(10, 3, kRecentRounds);
+  const History copy = history;  // NOLINT(performance-unnecessary-copy-initialization)
+  EXPECT_EQ(copy.rounds()[1].logits.row(4).data(), history.rounds()[1].logits.row(4).data());
+}
+
+TEST(History, OfRoundsThatAreNotRecentForgetsTheRowsBehindTheFirstDisagreement) {
+  const History history = with_rounds(12, 7, 2);
+  for (std::size_t t = 0; t < 7; ++t) {
+    const Round& round = history.rounds()[t];
+    SCOPED_TRACE(t);
+    EXPECT_EQ(round.logits.n_rows(), 12U);
+    EXPECT_EQ(round.logits.n_kept(), t < 5 ? round.accepted + 1 : 12U);
+    EXPECT_NO_THROW(static_cast<void>(round.logits.row(round.accepted)));
+  }
+  EXPECT_THROW(static_cast<void>(history.rounds()[4].logits.row(11)), LogicError);
+}
+
+TEST(History, KeepsTheRowThatWasToldLastOfEachPosition) {
+  History history(4, 1);
+  ASSERT_TRUE(history.add(items({0, 1, 2, 3}), {0, 4},
+                          matrix({{9, 0, 0, 0}, {0, 1, 2, 3}, {5, 5, 5, 5}, {6, 6, 6, 6}})));
+  ASSERT_TRUE(history.add(items({0, 3, 1, 2}), {2, 3}, matrix({{7, 8, 7, 7}})));
+  ASSERT_EQ(history.latest_rows().n_rows(), 4U);
+  EXPECT_THAT(history.latest_rows().row(1), ElementsAre(0, 1, 2, 3));
+  EXPECT_THAT(history.latest_rows().row(2), ElementsAre(7, 8, 7, 7));
+  EXPECT_THAT(history.latest_rows().row(3), ElementsAre(6, 6, 6, 6));
+  EXPECT_EQ(history.latest_round(2), 1U);
+  EXPECT_EQ(history.latest_round(3), 0U);
+}
+
+TEST(SharedRows, AreAMatrixOfTheSameNumbers) {
+  const LogitMatrix numbers = matrix({{1, 2}, {3, 4}});
+  SharedRows rows(numbers);
+  EXPECT_THAT(LogitMatrix(rows).values(), ElementsAre(1, 2, 3, 4));
+  rows.forget_behind(1);
+  EXPECT_EQ(rows.n_rows(), 2U);
+  EXPECT_THROW(static_cast<void>(LogitMatrix(rows)), LogicError);
 }
 
 }  // namespace

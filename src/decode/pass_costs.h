@@ -30,7 +30,8 @@ class PassCosts {
   // addition an estimate just below the truth would have the same pass given up for ever.
   void observe_given_up(CostModel& costs, double ms) const {
     constexpr double kAssumed = 1.25;
-    if (kAssumed * ms > expected_ms_) observe(costs, kAssumed * ms);
+    if (kAssumed * ms > expected_ms_) return observe(costs, kAssumed * ms);
+    costs.note_vain_try(n_prefilled_ > 0 ? CostKind::kPrefill : CostKind::kEncoding);
   }
 
  private:

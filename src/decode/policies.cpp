@@ -15,37 +15,36 @@ namespace {
 // from earlier rounds, whose proposals had used up other items before them.
 class LatestRows {
  public:
-  explicit LatestRows(const History& history) : first_(history.rounds().back().accepted) {
-    const auto& rounds = history.rounds();
-    for (auto round = rounds.rbegin(); round != rounds.rend(); ++round) {
-      if (round->logits.n_rows() <= sources_.size()) continue;
-      rounds_.emplace_back(*round, history.n_items());
-      sources_.resize(round->logits.n_rows(), rounds_.size() - 1);
+  explicit LatestRows(const History& history)
+      : history_(history), first_(history.rounds().back().accepted) {
+    for (std::size_t j = 0; j < n_rows(); ++j) {
+      const std::size_t round = history.latest_round(j);
+      if (j == 0 || round != history.latest_round(j - 1))
+        used_up_at_.push_back(used_up_in(history.rounds()[round]));
+      sources_.push_back(used_up_at_.size() - 1);
     }
   }
 
   // The first row whose position the last proposal got wrong; the last row when it got none wrong.
   std::size_t first_row() const { return std::min(first_, n_rows() - 1); }
-  std::size_t n_rows() const { return sources_.size(); }
-  std::span<const float> row(std::size_t j) const { return source(j).round.logits.row(j); }
+  std::size_t n_rows() const { return history_.latest_rows().n_rows(); }
+  std::span<const float> row(std::size_t j) const { return history_.latest_rows().row(j); }
   // Was the item still to be placed at row j?
-  bool is_left(std::size_t j, std::size_t item) const { return j < source(j).used_up_at[item]; }
+  bool is_left(std::size_t j, std::size_t item) const { return j < used_up_at_[sources_[j]][item]; }
 
  private:
-  struct Source {
-    const Round& round;
-    std::vector<std::size_t> used_up_at;  // the first row at which the item stands before
+  // By item: the first row at which it stands before.
+  std::vector<std::size_t> used_up_in(const Round& round) const {
+    std::vector<std::size_t> used_up_at(history_.n_items(), history_.n_items());
+    for (std::size_t j = 0; j < round.proposal.size(); ++j)
+      used_up_at[round.proposal[j].slot()] = j + 1;
+    return used_up_at;
+  }
 
-    Source(const Round& of, std::size_t n_items) : round(of), used_up_at(n_items, n_items) {
-      for (std::size_t j = 0; j < of.proposal.size(); ++j)
-        used_up_at[of.proposal[j].slot()] = j + 1;
-    }
-  };
-  const Source& source(std::size_t j) const { return rounds_[sources_[j]]; }
-
+  const History& history_;
   std::size_t first_;
-  std::vector<Source> rounds_;
-  std::vector<std::size_t> sources_;  // by row
+  std::vector<std::vector<std::size_t>> used_up_at_;  // of each round that has told a latest row
+  std::vector<std::size_t> sources_;                  // by row
 };
 
 double log_sum_exp(std::span<const float> row) {
@@ -180,7 +179,7 @@ class ReplayPolicy final : public RankingPolicy {
   Result<std::vector<double>> score(const History& history,
                                     std::optional<std::size_t>) const override {
     const std::span<const Round> rounds(history.rounds());
-    const auto rows = distinct_rows(rounds.last(std::min(rounds.size(), kRounds)));
+    const auto rows = distinct_rows(rounds.last(std::min(rounds.size(), rounds_read())));
     const Replay replayed = replay(rows, history.known());
     std::vector<double> scores(history.n_items());
     for (std::size_t place = 0; place < replayed.order.size(); ++place)
@@ -188,8 +187,8 @@ class ReplayPolicy final : public RankingPolicy {
     return scores;
   }
 
- private:
-  static constexpr std::size_t kRounds = 6;  // bounds the cost; older prefixes are far away
+  // Bounds the cost; older prefixes are far away.
+  std::size_t rounds_read() const noexcept override { return kRecentRounds; }
 };
 
 template <class Policy>

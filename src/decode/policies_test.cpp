@@ -3,11 +3,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <vector>
 
 #include "rsd/rank/ranking.h"
 #include "support/items.h"
 #include "support/logits.h"
+#include "support/synthetic_scorer.h"
 
 namespace rsd {
 namespace {
@@ -100,6 +104,35 @@ TEST(ListwisePolicies, KeepTheRowsBehindWhatTheLastRoundVerified) {
   for (const auto name : {"mean-logprob", "pairwise", "argmax", "blend", "replay"}) {
     EXPECT_THAT(tail(**policy_by_name(name), history), ElementsAre(ItemId(5), ItemId(4), ItemId(3)))
         << name;
+  }
+}
+
+// A history with as many rows as a policy reads is as good as one with all of them.
+TEST(AllPolicies, MissNoneOfTheRowsThatAHistoryForgets) {
+  for (const auto name : policy_names()) {
+    const auto policy = *policy_by_name(name);
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+      History all(14, kEveryRound);
+      History recent(14, policy->rounds_read());
+      SyntheticScorer scorer({.seed = seed, .n_items = 14, .pair_noise = 3});
+      ASSERT_TRUE(scorer.prefill(std::nullopt));
+      for (std::size_t t = 0; !all.complete(); ++t) {
+        std::vector<ItemId> proposal;
+        if (t > 0) {
+          const auto scores = *policy->score(all, 1);
+          ASSERT_EQ(*policy->score(recent, 1), scores) << name << ", seed " << seed << ", " << t;
+          const auto ranking = Ranking::with_prefix(all.known(), scores);
+          proposal.assign(ranking.items().begin(), ranking.items().end());
+        }
+        // Sometimes a whole list, mostly a position or two.
+        const std::size_t least = all.known().size() + 1 + t % 2;
+        const std::size_t end = t == 0 ? 1 : t % 5 == 1 ? 14 : std::min<std::size_t>(least, 14);
+        const RowRange rows = all.missing_rows(proposal, end);
+        const auto encoding = *scorer.encode({.proposal = proposal, .rows = rows});
+        ASSERT_TRUE(all.add(proposal, rows, encoding.rows));
+        ASSERT_TRUE(recent.add(proposal, rows, encoding.rows));
+      }
+    }
   }
 }
 

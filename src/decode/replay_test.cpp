@@ -27,6 +27,18 @@ TEST(DistinctRows, HoldEachPrefixOnce) {
   EXPECT_THAT(rows[2].logits, ElementsAre(0, 1, 2));
 }
 
+// The second round goes on where the first one's rows ended, with the same proposal.
+TEST(DistinctRows, AreNoneTheFewerForRowsThatAnEarlierRoundDidNotEncode) {
+  History history(4);
+  const auto proposal = items({0, 1, 2, 3});
+  ASSERT_TRUE(history.add(proposal, {0, 2}, matrix({{9, 0, 0, 0}, {0, 9, 0, 0}})));
+  ASSERT_TRUE(history.add(proposal, {2, 4}, matrix({{0, 0, 0, 9}, {1, 2, 3, 4}})));
+  const auto rows = distinct_rows(history.rounds());
+  ASSERT_EQ(rows.size(), 4U);
+  EXPECT_EQ(rows[2].prefix.size(), 2U);
+  EXPECT_THAT(rows[3].logits, ElementsAre(1, 2, 3, 4));
+}
+
 TEST(Replay, IsArWhereEveryPrefixOnItsWayWasEncoded) {
   // One row for each place, sharp weights: nothing but these rows counts.
   const auto proposal = items({2, 0, 1});
@@ -77,6 +89,20 @@ TEST(Replay, MakesUpForWhatALogitLosesOnceItsItemIsPlaced) {
   const auto row = replayed.rows.row(0);
   EXPECT_NEAR(row[0] - row[1], 1, 1e-5);
   EXPECT_NEAR(row[1] - row[2], 1, 1e-5);
+}
+
+TEST(Replay, TrustsARowTheLessAboutItsOwnPrefixTheMoreItsLogitsDropThere) {
+  // Items lose 6 and 8 once they are placed, 7 on average.
+  const auto proposal = items({2, 1, 0});
+  const LogitMatrix logits = matrix({{3, 2, 1}, {3, 2, -5}, {3, -6, -7}});
+  std::vector<PrefixRow> rows;
+  for (std::size_t j = 0; j < 3; ++j)
+    rows.push_back({.prefix = std::span(proposal).first(j), .logits = logits.row(j)});
+  const Replay replayed = replay(rows, {}, {.sharpness = 1e-9});
+  // With 7 made up and each row's mean taken off, they say -1, -1/3 and -4/3 of item 2; the last
+  // two have it in their prefixes.
+  const double trust = 1 / (1 + 7.0 * 7.0);
+  EXPECT_NEAR(replayed.rows.row(0)[2], (-1 - trust / 3 - trust * 4 / 3) / (1 + 2 * trust), 1e-5);
 }
 
 TEST(Replay, KeepsTheKnownItemsInFront) {

@@ -24,19 +24,76 @@ RequestRun::RequestRun(Decoding& decoding, PositionScorer& scorer, RunOptions op
   RSD_CHECK(decoding.history().n_items() == scorer.n_items(), "decoding and scorer disagree on K");
 }
 
-// The policy does its work inside `work`.
+// The policy does its work inside `work`, if it is asked.
 template <class Work>
-auto RequestRun::by_agent(Work work) {
+auto RequestRun::by_policy(bool is_asked, Work work) {
+  const std::size_t n_rounds = decoding_.history().rounds().size();
   const auto start = options_.now();
   auto result = work();
-  outcome_.timing.agent_ms += ms_between(start, options_.now());
+  const double ms = ms_between(start, options_.now());
+  outcome_.timing.agent_ms += ms;
+  if (is_asked && options_.costs) {
+    options_.costs->observe_policy(decoding_.options().policy->name(), scorer_.n_items(), n_rounds,
+                                   ms);
+  }
   return result;
+}
+
+std::optional<double> RequestRun::policy_ms(std::size_t n_rounds) const {
+  if (!options_.costs) return std::nullopt;
+  return options_.costs->policy_ms(decoding_.options().policy->name(), scorer_.n_items(), n_rounds);
+}
+
+double RequestRun::proposal_ms() const {
+  if (ended_ || !options_.costs || !uses_policy(decoding_.options().decoder)) return 0;
+  const std::size_t n_rounds = decoding_.history().rounds().size();
+  // The prompt's own row is taken in at once, and a proposal asked for behind it.
+  const bool is_told = step_ && prefilled_ && !needs_pass(step_->rows);
+  if (!is_told && (step_ || !decoding_.next_asks_policy())) return 0;
+  return policy_ms(n_rounds + (is_told ? 1 : 0)).value_or(0);
+}
+
+void RequestRun::refuse(CostKind kind) {
+  if (!outcome_.refused) outcome_.refused = kind;
+}
+
+// And for the least that can be done with it, an encoding of one position.
+bool RequestRun::has_time_for_proposal() {
+  if (!options_.deadline || !decoding_.next_asks_policy()) return true;
+  const double left_ms = ms_between(options_.now(), *options_.deadline);
+  if (left_ms <= 0 || !options_.costs) return left_ms > 0;
+  const CostModel& costs = *options_.costs;
+  const double policy =
+      policy_ms(decoding_.history().rounds().size()).value_or(0) * costs.trust(CostKind::kPolicy);
+  const double encoding = costs.encoding_ms(1).value_or(0) * costs.trust(CostKind::kEncoding);
+  if (policy + encoding < left_ms) return true;
+  refuse(policy > encoding ? CostKind::kPolicy : CostKind::kEncoding);
+  return false;
+}
+
+// A policy that takes next to nothing of what the request had is asked at any time.
+bool RequestRun::has_time_for_order() {
+  constexpr double kNextToNothing = 0.01;
+  if (!options_.deadline || !uses_policy(decoding_.options().decoder)) return true;
+  if (!decoding_.ranking_asks_policy()) return true;
+  const double left_ms = std::max(0.0, ms_between(options_.now(), *options_.deadline));
+  const auto expected_ms = policy_ms(decoding_.history().rounds().size());
+  if (!expected_ms) return left_ms > 0;
+  const double slack_ms = kNextToNothing * ms_between(start_, *options_.deadline);
+  if (*expected_ms * options_.costs->trust(CostKind::kPolicy) < left_ms + slack_ms) return true;
+  if (left_ms > 0) refuse(CostKind::kPolicy);
+  return false;
 }
 
 Result<std::optional<PassPart>> RequestRun::next() {
   while (!ended_) {
     if (!step_) {
-      auto step = by_agent([&] { return decoding_.next(options_.costs); });
+      if (!has_time_for_proposal()) {
+        outcome_.deadline_hit = true;
+        break;
+      }
+      auto step =
+          by_policy(decoding_.next_asks_policy(), [&] { return decoding_.next(options_.costs); });
       if (!step) return step.error();
       if (!step->has_value()) break;
       step_ = std::move(*step);
@@ -72,18 +129,29 @@ bool RequestRun::needs_pass(const RowRange& rows) const noexcept {
   return tokens_of(rows) > 0 || !scorer_.has_own_prefill();
 }
 
-// Is the deadline further away than the part is expected to take?
-bool RequestRun::expect_in_time() {
+// The part would begin now.
+bool RequestRun::is_before_deadline() {
   part_start_ = options_.now();
-  return !options_.deadline || ms_between(part_start_, *options_.deadline) > expected_ms_;
+  return !options_.deadline || part_start_ < *options_.deadline;
+}
+
+// Is the deadline further away than the part is expected to take? What comes too late whatever it
+// takes says nothing against the estimate.
+bool RequestRun::expect_in_time(CostKind kind) {
+  if (!is_before_deadline()) return false;
+  if (!options_.deadline) return true;
+  const double left_ms = ms_between(part_start_, *options_.deadline);
+  const double trust = options_.costs ? options_.costs->trust(kind) : 1;
+  if (left_ms > trust * expected_ms_) return true;
+  refuse(kind);
+  return false;
 }
 
 Result<std::optional<PassPart>> RequestRun::next_prefill() {
-  CostModel* const costs = options_.costs;
   n_tokens_ = scorer_.n_prefill_tokens();
-  expected_ms_ = costs ? costs->prefill_ms(n_tokens_).value_or(0) : 0;
-  if (expect_in_time()) return std::optional(PassPart{.scorer = &scorer_, .query = std::nullopt});
-  if (costs) costs->doubt_prefill();
+  expected_ms_ = options_.costs ? options_.costs->prefill_ms(n_tokens_).value_or(0) : 0;
+  if (expect_in_time(CostKind::kPrefill))
+    return std::optional(PassPart{.scorer = &scorer_, .query = std::nullopt});
   outcome_.deadline_hit = true;
   ended_ = true;
   return std::optional<PassPart>();
@@ -100,14 +168,12 @@ Result<std::optional<PassPart>> RequestRun::next_encoding() {
   }
   // Without the prompt's encoding there is nothing but the input order, so no estimate keeps it
   // back: where an encoding brings the prompt, it can be given up at any time.
-  const bool is_in_time = expect_in_time();
-  if (is_in_time || (with_prompt && part_start_ < *options_.deadline)) {
+  if (with_prompt ? is_before_deadline() : expect_in_time(CostKind::kEncoding)) {
     return std::optional(PassPart{
         .scorer = &scorer_,
         .query = EncodingQuery{
             .proposal = step_->proposal, .rows = step_->rows, .give_up_at = options_.deadline}});
   }
-  if (costs && !with_prompt) costs->doubt_encoding();
   if (auto ended = end_without_time(); !ended) return ended.error();
   return std::optional<PassPart>();
 }
@@ -160,14 +226,21 @@ Result<void> RequestRun::give_up() {
 }
 
 Result<Outcome> RequestRun::outcome() {
-  auto ranking = by_agent([&] { return decoding_.ranking(); });
-  if (!ranking) return ranking.error();
-  complete(outcome_, *std::move(ranking));
+  if (has_time_for_order()) {
+    auto ranking = by_policy(decoding_.ranking_asks_policy(), [&] { return decoding_.ranking(); });
+    if (!ranking) return ranking.error();
+    complete(outcome_, *std::move(ranking));
+  } else {
+    outcome_.deadline_hit = true;
+    complete(outcome_, decoding_.ranking_at_once(step_));
+  }
   return std::move(outcome_);
 }
 
 Result<Outcome> RequestRun::so_far() const {
-  auto ranking = decoding_.ranking();
+  auto ranking = uses_policy(decoding_.options().decoder)
+                     ? Result<Ranking>(decoding_.ranking_at_once(step_))
+                     : decoding_.ranking();
   if (!ranking) return ranking.error();
   Outcome outcome = outcome_;
   complete(outcome, *std::move(ranking));

@@ -24,7 +24,11 @@ Result<Outcome> run(Decoding& decoding, PositionScorer& scorer, const RunOptions
   while (true) {
     const auto part = request.next();
     if (!part) return part.error();
-    if (!part->has_value()) return request.outcome();
+    if (!part->has_value()) {
+      auto outcome = request.outcome();
+      if (options.costs && outcome && outcome->refused) options.costs->doubt(*outcome->refused);
+      return outcome;
+    }
     PassCosts pass;
     pass.add(request);
     const auto start = options.now();

@@ -53,6 +53,22 @@ TEST(AcceptanceProbability, FollowsWhatWasAccepted) {
   EXPECT_DOUBLE_EQ(acceptance_probability(verified(1)), 2.4 / (1 + 4));
 }
 
+TEST(AcceptanceProbability, PromptsOwnRowTriesNothing) {
+  History history(10);
+  ASSERT_TRUE(history.add({}, {0, 1}, LogitMatrix(1, 10)));
+  EXPECT_DOUBLE_EQ(acceptance_probability(history), 0.6);
+}
+
+// Of a proposal whose first two positions were verified, no third was tried.
+TEST(AcceptanceProbability, CountsNoPositionBehindTheRowsThatWereEncoded) {
+  History history(10);
+  LogitMatrix logits(2, 10);
+  logits.row(0)[0] = logits.row(1)[1] = 1;
+  ASSERT_TRUE(history.add(items({0, 1, 2, 3, 4, 5, 6, 7, 8, 9}), {0, 2}, logits));
+  ASSERT_EQ(history.rounds().back().accepted, 2U);
+  EXPECT_DOUBLE_EQ(acceptance_probability(history), (2 + 2.4) / (2 + 4));
+}
+
 TEST(VerifiedRowsEnd, IsTheWholeListWhereNothingIsKnownOfTheCosts) {
   EXPECT_EQ(verified_rows_end(verified(2), {3, 10}, CostModel()), 10U);
 }

@@ -68,6 +68,7 @@ DecodingOptions decoding_options(const CollectOptions& options, std::size_t numb
   DecodingOptions decoding;
   decoding.decoder = DecoderKind::kRsd;
   decoding.budget = options.budget;
+  decoding.n_recent = kEveryRound;
   decoding.draft = (number / 2) % 2 == 0 ? Draft::kFirstToken : Draft::kInput;
   decoding.policy = noisy_policy(std::move(policy), kTemperatures[number % kTemperatures.size()],
                                  mixed(seed, number));

@@ -11,7 +11,7 @@ Error invalid(std::size_t round, const std::string& what) {
 }
 
 // Takes a round into a history that knows nothing of it.
-Result<void> replay(History& history, std::vector<ItemId> proposal, const LogitMatrix& logits) {
+Result<void> replay(History& history, std::vector<ItemId> proposal, const SharedRows& logits) {
   const RowRange rows = history.missing_rows(proposal, logits.n_rows());
   LogitMatrix missing(rows.size(), history.n_items());
   for (std::size_t j = 0; j < rows.size(); ++j)
@@ -31,7 +31,7 @@ Result<Ranking> target_of(const Trace& trace, const History& history) {
 }  // namespace
 
 History Episode::history_after(std::size_t n_rounds) const {
-  History history(target.size());
+  History history(target.size(), kEveryRound);
   for (std::size_t t = 0; t < n_rounds; ++t) {
     const auto replayed = replay(history, rounds[t].proposal, rounds[t].logits);
     RSD_CHECK(replayed.ok(), "rounds that were replayed before");
@@ -41,7 +41,7 @@ History Episode::history_after(std::size_t n_rounds) const {
 
 Result<Episode> episode_of(const Trace& trace) {
   if (trace.rounds.empty()) return Error(ErrorCode::kInvalidInput, "it has no rounds");
-  History history(trace.n_items);
+  History history(trace.n_items, kEveryRound);
   for (std::size_t t = 0; t < trace.rounds.size(); ++t) {
     const TraceRound& round = trace.rounds[t];
     if (history.complete()) return invalid(t, "comes after all is known");
@@ -58,7 +58,7 @@ Result<Episode> episode_of(const Trace& trace) {
       const auto row = round.logits.begin() + static_cast<std::ptrdiff_t>(j * trace.n_items);
       std::copy_n(row, trace.n_items, logits.row(j).begin());
     }
-    if (auto added = replay(history, round.proposal, logits); !added) {
+    if (auto added = replay(history, round.proposal, SharedRows(logits)); !added) {
       return added.error().within("rounds[" + std::to_string(t) + "]");
     }
   }
@@ -78,12 +78,12 @@ Trace trace_of(const Request& request, const std::string& decoder, const History
               .target = std::nullopt};
   for (const Round& round : history.rounds()) {
     const auto known = history.known().first(round.known);
-    const auto logits = round.logits.values();
+    const LogitMatrix logits = round.logits;
     trace.rounds.push_back({.proposal = round.proposal,
                             .accepted = round.accepted,
                             .known = {known.begin(), known.end()},
                             .n_rows = round.logits.n_rows(),
-                            .logits = {logits.begin(), logits.end()}});
+                            .logits = {logits.values().begin(), logits.values().end()}});
   }
   return trace;
 }

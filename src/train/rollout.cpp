@@ -34,7 +34,7 @@ class Rollout {
       : actors_(actors),
         scorer_(scorer),
         options_(options),
-        histories_(actors.size(), History(scorer.n_items())),
+        histories_(actors.size(), History(scorer.n_items(), kEveryRound)),
         trajectories_(actors.size()) {}
 
   Result<std::vector<Trajectory>> run() {

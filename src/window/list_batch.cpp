@@ -15,12 +15,14 @@ struct ListBatch::Entry {
   struct UnderWay {
     std::size_t number;  // of the task
     std::vector<ItemId> items;
+    std::size_t truncated_candidates;
   };
   std::map<std::size_t, UnderWay> windows;  // by their tickets in the BatchRun
   // Of a window that there was no room for.
   std::optional<ListRun::Task> task;
   std::optional<Prompt> prompt;
   std::optional<Error> failure;
+  bool has_doubted = false;
   std::vector<Decoded> decoded;
   std::size_t truncated_candidates = 0;
 
@@ -47,7 +49,7 @@ ListBatch::~ListBatch() = default;
 void ListBatch::add(std::size_t ticket, List list) {
   if (costs_ && list.run.deadline() && !list.run.is_single()) {
     // A prompt that can't be built is told when it is needed.
-    const auto prompt = list.prompt(list.run.sample());
+    const auto prompt = built_prompt(list, list.run.sample());
     const auto ms = prompt ? costs_->prefill_ms(prompt->tokens.size()) : std::nullopt;
     if (ms) list.run.expect_prefill(*ms);
   }
@@ -56,6 +58,14 @@ void ListBatch::add(std::size_t ticket, List list) {
   const auto due = times.due(now_());
   lists_.push_back(
       std::make_unique<Entry>(Entry{.ticket = ticket, .list = std::move(list), .due = due}));
+}
+
+// The time that it takes is the list's, too.
+Result<Prompt> ListBatch::built_prompt(List& list, std::span<const ItemId> items) const {
+  const auto start = now_();
+  auto prompt = list.prompt(items);
+  list.run.note_prompt(ms_between(start, now_()));
+  return prompt;
 }
 
 bool ListBatch::cancel(std::size_t ticket) {
@@ -106,16 +116,16 @@ bool ListBatch::start_window_of(Entry& entry) {
   if (!entry.task) {
     entry.task = entry.list.run.next(now_());
     if (!entry.task) return false;
-    auto prompt = entry.list.prompt(entry.task->items);
+    auto prompt = built_prompt(entry.list, entry.task->items);
     if (!prompt) {
       fail(entry, prompt.error());
       return false;
     }
-    entry.truncated_candidates += prompt->truncated_candidates;
     entry.prompt = *std::move(prompt);
   }
   if (batch_.size() > 0 && !opener_.has_room(*entry.prompt)) return false;
   ListRun::Task task = *std::exchange(entry.task, std::nullopt);
+  const std::size_t truncated_candidates = entry.prompt->truncated_candidates;
   auto decoding = Decoding::create(task.items.size(), std::move(task.decoding));
   auto scorer = decoding ? opener_.open(*std::exchange(entry.prompt, std::nullopt))
                          : Result<std::unique_ptr<PositionScorer>>(decoding.error());
@@ -126,7 +136,9 @@ bool ListBatch::start_window_of(Entry& entry) {
   batch_.add(next_window_, *std::move(decoding), *std::move(scorer),
              {.deadline = task.deadline, .arrival = entry.list.arrival});
   entry.windows.emplace(next_window_++,
-                        Entry::UnderWay{.number = task.number, .items = std::move(task.items)});
+                        Entry::UnderWay{.number = task.number,
+                                        .items = std::move(task.items),
+                                        .truncated_candidates = truncated_candidates});
   return true;
 }
 
@@ -155,13 +167,23 @@ void ListBatch::take(BatchRun::Finished finished) {
   Entry& entry = **found;
   Entry::UnderWay window = std::move(entry.windows.extract(finished.ticket).mapped());
   if (!finished.outcome) return fail(entry, finished.outcome.error());
+  doubt(entry, *finished.outcome);
   const auto& rounds = finished.decoding.history().rounds();
   entry.list.run.absorb(window.number, *finished.outcome, now_(),
                         rounds.empty() ? std::span<const float>{} : rounds.front().logits.row(0));
+  // What was not decoded has nothing to tell, but for what no encoding was needed for.
+  if (rounds.empty() && !entry.list.run.is_single()) return;
+  entry.truncated_candidates += window.truncated_candidates;
   entry.decoded.push_back({.number = window.number,
                            .items = std::move(window.items),
                            .decoding = std::move(finished.decoding),
                            .outcome = *std::move(finished.outcome)});
+}
+
+// However many windows a list has, it is one request that there was no time for.
+void ListBatch::doubt(Entry& entry, const Outcome& window) {
+  if (!costs_ || !window.refused || std::exchange(entry.has_doubted, true)) return;
+  costs_->doubt(*window.refused);
 }
 
 void ListBatch::fail(Entry& entry, const Error& error) {

@@ -19,13 +19,13 @@ using testing::HasSubstr;
 // whose relevance is asked for: item 0 is the best.
 class Lists {
  public:
-  explicit Lists(std::size_t parallel, double pair_noise = 0)
+  explicit Lists(std::size_t parallel, double pair_noise = 0, CostModel* costs = nullptr)
       : pair_noise_(pair_noise),
         batch_(llm_,
                {.has_room = [this](const Prompt&) { return has_room_; },
                 .open = [this](const Prompt& prompt) { return open(prompt); },
                 .parallel = parallel},
-               nullptr, [this] { return llm_.now(); }) {}
+               costs, [this] { return llm_.now(); }) {}
 
   void add(std::size_t ticket, std::size_t n_items, ListOptions options) {
     std::vector<ItemId> backwards;
@@ -50,14 +50,22 @@ class Lists {
   }
 
   ListBatch& batch() { return batch_; }
+  std::size_t n_prompts() const { return n_prompts_; }
+  std::size_t n_opened() const { return n_opened_; }
+  // Building a prompt takes that.
+  void set_prompt_ms(double ms) { prompt_ms_ = ms; }
   SyntheticLlm& llm() { return llm_; }
   void fail_opening_at(std::size_t number) { failing_ = number; }
   void set_room(bool has_room) { has_room_ = has_room; }
 
  private:
-  static Result<Prompt> prompt(std::span<const ItemId> items) {
-    Prompt prompt{
-        .tokens = {}, .identifiers = {}, .truncated_candidates = 1, .text_limit = std::nullopt};
+  Result<Prompt> prompt(std::span<const ItemId> items) {
+    ++n_prompts_;
+    llm_.pass(prompt_ms_);
+    Prompt prompt{.tokens = std::vector<TokenId>(100),
+                  .identifiers = {},
+                  .truncated_candidates = 1,
+                  .text_limit = std::nullopt};
     for (const ItemId item : items)
       prompt.identifiers.emplace_back(item.value());
     return prompt;
@@ -73,6 +81,8 @@ class Lists {
 
   double pair_noise_;
   SyntheticLlm llm_;
+  std::size_t n_prompts_ = 0;
+  double prompt_ms_ = 0;
   std::optional<std::size_t> failing_;
   std::size_t n_opened_ = 0;
   bool has_room_ = true;
@@ -250,6 +260,81 @@ TEST(ListBatch, ALongListIsAnsweredByItsDeadline) {
     EXPECT_LE(outcome.timing.total_ms, 500);
     EXPECT_GE(all.at(0).outcome->n_windows, 2U);
   }
+}
+
+// A prefill is known to take 100 ms, and is about to take too long for each list.
+TEST(ListBatch, AListThatThereIsNoTimeForIsRefusedOnceAndHasNoWindows) {
+  for (const auto method : {WindowMethod::kSliding, WindowMethod::kTopDown,
+                            WindowMethod::kTournament, WindowMethod::kCalibrated}) {
+    SCOPED_TRACE(to_string(method));
+    CostModel costs;
+    costs.observe_prefill(100, 100);
+    Lists lists(1, 0, &costs);
+    ListOptions options = options_of(DecoderKind::kRsd, method);
+    options.deadline = lists.llm().now() + std::chrono::milliseconds(80);
+    lists.add(0, 100, options);
+    const auto all = lists.run_all();
+    const ListOutcome& list = *all.at(0).outcome;
+    EXPECT_EQ(list.n_windows, 0U);
+    EXPECT_EQ(list.budget, 0U);
+    EXPECT_TRUE(list.outcome.deadline_hit);
+    EXPECT_TRUE(all.at(0).windows.empty()) << "nothing was decoded";
+    EXPECT_EQ(all.at(0).truncated_candidates, 0U);
+    EXPECT_TRUE(lists.llm().passes().empty());
+    EXPECT_LE(lists.n_opened(), 6U);
+    EXPECT_NEAR(costs.trust(CostKind::kPrefill), 0.9, 1e-9) << "one refusal";
+    EXPECT_EQ(costs.prefill_ms(100), 100.0);
+  }
+}
+
+TEST(ListBatch, TheTimeOfPromptsIsPartOfADeadline) {
+  for (const double prompt_ms : {0.0, 60.0}) {
+    SCOPED_TRACE(prompt_ms);
+    CostModel costs;
+    costs.observe_prefill(100, 100);
+    Lists lists(1, 0, &costs);
+    lists.set_prompt_ms(prompt_ms);
+    ListOptions options = options_of(DecoderKind::kStd, WindowMethod::kSliding);
+    options.deadline = lists.llm().now() + std::chrono::milliseconds(800);
+    lists.add(0, 100, options);
+    const auto all = lists.run_all();
+    const ListOutcome& list = *all.at(0).outcome;
+    EXPECT_LE(list.outcome.timing.total_ms, 800);
+    EXPECT_TRUE(all.at(0).windows.back().items.front() == ItemId(99)) << "the front was ranked";
+    EXPECT_GE(list.n_windows, prompt_ms > 0 ? 3U : 5U);
+    EXPECT_FALSE(all.at(0).windows.back().outcome.deadline_hit) << "no window was begun in vain";
+  }
+}
+
+TEST(ListBatch, WhoIsDueFirstGetsItsWindowsFirst) {
+  Lists lists(1);
+  ListOptions options = options_of(DecoderKind::kStd, WindowMethod::kSliding);
+  options.deadline = lists.llm().now() + std::chrono::seconds(2);
+  ListOptions urgent = options;
+  urgent.deadline = lists.llm().now() + std::chrono::seconds(1);
+  lists.add(0, 20, options);
+  lists.add(1, 20, urgent);
+  std::vector<std::size_t> order;
+  while (lists.batch().size() > 0)
+    for (const auto& finished : lists.batch().step())
+      order.push_back(finished.ticket);
+  EXPECT_THAT(order, testing::ElementsAre(1, 0));
+}
+
+// Room for one window at a time: the list that is due first waits for it in front of all others.
+TEST(ListBatch, NobodyOvertakesAListWhoseWindowHasNoRoom) {
+  Lists lists(3);
+  lists.add(0, 50, options_of(DecoderKind::kRsd, WindowMethod::kSliding));
+  lists.batch().step();
+  lists.set_room(false);
+  ListOptions urgent = options_of(DecoderKind::kRsd, WindowMethod::kSliding);
+  urgent.deadline = lists.llm().now() + std::chrono::seconds(1);
+  lists.add(1, 30, urgent);
+  lists.add(2, 30, options_of(DecoderKind::kRsd, WindowMethod::kSliding));
+  const std::size_t n_before = lists.n_prompts();
+  lists.batch().step();
+  EXPECT_EQ(lists.n_opened(), 1U);
+  EXPECT_EQ(lists.n_prompts() - n_before, 1U) << "that of the urgent one, which is kept";
 }
 
 }  // namespace

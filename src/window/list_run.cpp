@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "rsd/core/check.h"
+#include "rsd/core/duration.h"
 
 namespace rsd {
 namespace {
@@ -25,7 +26,7 @@ void add(Outcome& sums, const Outcome& window) {
 
 // What a window's prompt took, with its first encoding where it has no pass of its own; nullopt: it
 // didn't come to its end.
-std::optional<double> prompt_ms(const Outcome& window) {
+std::optional<double> prefill_of(const Outcome& window) {
   if (window.prompt_tokens == 0) return std::nullopt;
   if (window.timing.prefill_ms > 0) return window.timing.prefill_ms;
   return window.round_ms.empty() ? std::nullopt : std::optional(window.round_ms.front());
@@ -64,8 +65,11 @@ ListRun::ListRun(std::unique_ptr<WindowPlan> plan, ListOptions options, Clock::t
       start_(start),
       budget_left_(options_.budget.value_or(0)) {}
 
+// There is no time for another window. One prompt for all of a list is built already, and keeps its
+// deadline itself.
 bool ListRun::is_late(Clock::time_point now) const {
-  return !is_single_ && n_windows_ > 0 && options_.deadline && now >= *options_.deadline;
+  if (is_single_ || !options_.deadline) return false;
+  return had_all_time_ || now >= *options_.deadline;
 }
 
 bool ListRun::finished(Clock::time_point now) const {
@@ -83,10 +87,23 @@ std::vector<ItemId> ListRun::sample() const {
 // Rather fewer encodings a window than fewer windows: a prefill each is the least.
 std::size_t ListRun::n_in_time(Clock::time_point now) const {
   constexpr double kMost = 1e6;
-  if (!options_.deadline || prefill_ms_.value_or(0) <= 0)
-    return std::numeric_limits<std::size_t>::max();
-  const double n_rounds = ms_between(now, *options_.deadline) / (kMargin * *prefill_ms_);
-  return plan_->n_within(static_cast<std::size_t>(std::clamp(n_rounds, 1.0, kMost)), at_once_);
+  if (!options_.deadline || window_ms() <= 0) return std::numeric_limits<std::size_t>::max();
+  const double left_ms = ms_between(now, *options_.deadline);
+  const auto n_within = [&](double ms) {
+    return static_cast<std::size_t>(std::clamp(left_ms / ms, 1.0, kMost));
+  };
+  const std::size_t n_windows = plan_->n_within(n_within(window_ms()), at_once_);
+  // Prompts are built one after the other, whatever goes on side by side.
+  return prompt_ms_ > 0 ? std::min(n_windows, n_within(prompt_ms_)) : n_windows;
+}
+
+// What a window takes at least.
+double ListRun::window_ms() const {
+  return prompt_ms_ + kMargin * prefill_ms_.value_or(0);
+}
+
+void ListRun::note_prompt(double ms) {
+  prompt_ms_ += (ms - prompt_ms_) / static_cast<double>(++n_prompts_);
 }
 
 // To what there are encodings and time for, as far as is known now.
@@ -104,23 +121,26 @@ void ListRun::limit(Clock::time_point now) {
 std::optional<Clock::time_point> ListRun::deadline_of_next(Clock::time_point now,
                                                            std::size_t n_left) const {
   if (!options_.deadline || *options_.deadline <= now) return options_.deadline;
-  const auto left = *options_.deadline - now;
-  const auto share = left * static_cast<long>(under_way_.size() + 1) /
-                     static_cast<long>(std::max<std::size_t>(n_left, 1));
-  const auto least = std::chrono::duration_cast<Clock::duration>(
-      std::chrono::duration<double, std::milli>(kMargin * prefill_ms_.value_or(0)));
+  const double left_ms = ms_between(now, *options_.deadline);
+  const auto n_with_it = static_cast<double>(under_way_.size() + 1);
+  const double share_ms =
+      left_ms * n_with_it / static_cast<double>(std::max<std::size_t>(n_left, 1));
+  const double least_ms = window_ms();
   const bool is_last = n_left <= under_way_.size() + 1;
-  const auto most = is_last ? left : std::max(least, left - least);
-  return now + std::min({left, most, std::max(share, least)});
+  const double most_ms = is_last ? left_ms : std::max(least_ms, left_ms - least_ms);
+  const double ms = std::min({left_ms, most_ms, std::max(share_ms, least_ms)});
+  return ms < left_ms ? now + duration_of_ms(ms) : *options_.deadline;
 }
 
-// A prompt that was given up takes longer than it had.
+// A prompt that was refused or given up takes longer than it had: the next one gets twice as much,
+// and where it had all the time there is, there is no next one.
 void ListRun::learn(const Share& share, const Outcome& outcome) {
-  if (const auto ms = prompt_ms(outcome)) {
+  if (const auto ms = prefill_of(outcome)) {
     const double n = static_cast<double>(n_prefills_++);
     prefill_ms_ = n == 0 ? *ms : (n * *prefill_ms_ + *ms) / (n + 1);
   } else if (outcome.encodings == 0 && outcome.deadline_hit) {
     prefill_ms_ = std::max(prefill_ms_.value_or(0), share.ms) * 2;
+    had_all_time_ = had_all_time_ || share.is_all;
   }
 }
 
@@ -145,9 +165,10 @@ std::optional<ListRun::Task> ListRun::next(Clock::time_point now) {
             .items = window->items,
             .decoding = decoding_of(*window, budget),
             .deadline = deadline_of_next(now, n_left)};
-  under_way_.emplace(
-      window->number,
-      Share{.budget = budget, .ms = task.deadline ? ms_between(now, *task.deadline) : 0});
+  under_way_.emplace(window->number,
+                     Share{.budget = budget,
+                           .ms = task.deadline ? ms_between(now, *task.deadline) : 0,
+                           .is_all = task.deadline && task.deadline == options_.deadline});
   return task;
 }
 
@@ -170,7 +191,7 @@ void ListRun::absorb(std::size_t number, const Outcome& outcome, Clock::time_poi
   const std::size_t set_aside = task.mapped().budget;
   budget_left_ += set_aside - std::min(set_aside, outcome.encodings);
   add(sums_, outcome);
-  ++n_windows_;
+  n_windows_ += outcome.encodings > 0 ? 1 : 0;
   learn(task.mapped(), outcome);
   plan_->absorb(
       number,

@@ -6,6 +6,7 @@
 #include <set>
 #include <vector>
 
+#include "rsd/core/duration.h"
 #include "rsd/decode/policies.h"
 
 namespace rsd {
@@ -397,6 +398,135 @@ TEST(ListRun, AFirstWindowThatThereWasNoTimeForIsTriedAgainWhileThereIsTime) {
   EXPECT_TRUE(run.finished(now));
   EXPECT_GE(run.outcome(now).confirmed_prefix, 20U);
   EXPECT_GT(n_tries, 2U);
+}
+
+// As a window ends that was refused at once, since its prefill is expected to take too long.
+Outcome refused(const ListRun::Task& task) {
+  Outcome outcome = outcome_of(task, 0, 0);
+  outcome.prompt_tokens = outcome.verified_prefix = 0;
+  outcome.deadline_hit = true;
+  outcome.refused = CostKind::kPrefill;
+  return outcome;
+}
+
+TEST(ListRun, AWindowThatIsRefusedComesAgainWithMoreTimeUntilItHadAllOfIt) {
+  for (const auto method : {WindowMethod::kSliding, WindowMethod::kTopDown,
+                            WindowMethod::kTournament, WindowMethod::kCalibrated}) {
+    SCOPED_TRACE(to_string(method));
+    ListOptions options = rsd_options(method);
+    options.deadline = kStart + milliseconds(300);
+    ListRun run = list_of(100, options);
+    std::vector<Clock::duration> shares;
+    while (auto task = run.next(kStart)) {
+      ASSERT_LT(shares.size(), 20U);
+      shares.push_back(*task->deadline - kStart);
+      run.absorb(task->number, refused(*task), kStart);
+    }
+    EXPECT_TRUE(run.finished(kStart));
+    EXPECT_LE(shares.size(), 5U);
+    if (method == WindowMethod::kSliding || method == WindowMethod::kCalibrated) {
+      EXPECT_EQ(shares.back(), milliseconds(300));
+    }
+    for (std::size_t n = 0; n + 2 < shares.size(); ++n)
+      EXPECT_GE(shares[n + 1], 2 * shares[n]);
+    const ListOutcome list = run.outcome(kStart);
+    EXPECT_EQ(list.n_windows, 0U) << "none was ranked";
+    EXPECT_EQ(list.budget, 0U);
+    EXPECT_EQ(list.outcome.encodings, 0U);
+    EXPECT_TRUE(list.outcome.deadline_hit);
+    EXPECT_EQ(list.outcome.ranking, Ranking::identity(100));
+  }
+}
+
+TEST(ListRun, CountsTheWindowsThatWereRankedOnly) {
+  ListOptions options = rsd_options();
+  options.deadline = kStart + milliseconds(10'000);
+  ListRun run = list_of(100, options);
+  const auto first = *run.next(kStart);
+  run.absorb(first.number, outcome_of(first, 2), kStart);
+  const auto second = *run.next(kStart);
+  run.absorb(second.number, refused(second), kStart);
+  EXPECT_EQ(run.outcome(kStart).n_windows, 1U);
+  EXPECT_EQ(run.outcome(kStart).budget, 3U);
+}
+
+TEST(ListRun, NoDeadlineIsSoFarAwayOrSoCloseThatTimesOverflow) {
+  for (const double ms : {1e-9, 1.0, 1e12, 1e300}) {
+    for (const auto method : {WindowMethod::kSliding, WindowMethod::kCalibrated}) {
+      SCOPED_TRACE(testing::Message() << to_string(method) << " " << ms);
+      ListOptions options = rsd_options(method);
+      options.deadline = kStart + duration_of_ms(ms);
+      ListRun run = list_of(1000, options);
+      run.expect_prefill(ms);
+      int n_tasks = 0;
+      for (; n_tasks < 200 && !run.finished(kStart); ++n_tasks) {
+        const auto task = *run.next(kStart);
+        EXPECT_GE(*task.deadline, kStart);
+        EXPECT_LE(*task.deadline, *options.deadline);
+        run.absorb(task.number, refused(task), kStart);
+      }
+      EXPECT_LT(n_tasks, 120);
+    }
+  }
+}
+
+TEST(ListRun, AnEvenShareOfATimeThatIsFarAwayIsNoOverflow) {
+  ListOptions options = rsd_options(WindowMethod::kTopDown);
+  options.deadline = kStart + duration_of_ms(1e300);
+  ListRun run = list_of(1000, options);
+  const auto first = *run.next(kStart);
+  run.absorb(first.number, outcome_of(first, 3), kStart);
+  auto last = kStart;
+  while (auto task = run.next(kStart)) {  // 52 side by side
+    EXPECT_GT(*task->deadline, last);
+    last = *task->deadline;
+  }
+  EXPECT_LT(last, *options.deadline);
+}
+
+TEST(ListRun, IsLateBeforeItsFirstWindowToo) {
+  ListOptions options = rsd_options();
+  options.deadline = kStart + milliseconds(10);
+  ListRun run = list_of(100, options);
+  EXPECT_FALSE(run.next(kStart + milliseconds(10)));
+  EXPECT_TRUE(run.finished(kStart + milliseconds(10)));
+  EXPECT_TRUE(run.outcome(kStart + milliseconds(10)).outcome.deadline_hit);
+}
+
+TEST(ListRun, CountsTheTimeThatPromptsTake) {
+  ListOptions options = rsd_options();
+  options.deadline = kStart + milliseconds(1000);
+  ListRun run = list_of(100, options);
+  run.expect_prefill(80);  // 100 with its margin
+  run.note_prompt(200);
+  run.note_prompt(100);  // 150 on average: 4 windows, where the prefills alone leave 10
+  const auto first = *run.next(kStart);
+  EXPECT_EQ(first.items.front(), ItemId(30));
+  EXPECT_EQ(first.deadline, kStart + milliseconds(250));
+}
+
+TEST(ListRun, PromptsAreBuiltOneAfterTheOtherWhateverGoesOnSideBySide) {
+  ListOptions options = rsd_options(WindowMethod::kTopDown);
+  options.deadline = kStart + milliseconds(1000);
+  ListRun run = list_of(1000, options);
+  run.expect_prefill(80);
+  run.expect_side_by_side(64);
+  run.note_prompt(100);
+  const auto first = *run.next(kStart);
+  run.absorb(first.number, outcome_of(first, 1, 80), kStart);
+  std::size_t n_comparisons = 0;
+  for (auto now = kStart; run.next(now); now += milliseconds(100))
+    ++n_comparisons;
+  EXPECT_LE(n_comparisons, 10U);
+}
+
+TEST(ListRun, OnlyOnePromptForAllOfAListBeginsWithAnEarlierAnswer) {
+  ListOptions options = rsd_options();
+  options.decoding.first_proposal = Ranking::identity(100);
+  options.windows.size = 100;
+  EXPECT_TRUE(list_of(100, options).next(kStart)->decoding.first_proposal);
+  options.windows.size = 20;
+  EXPECT_FALSE(list_of(100, options).next(kStart)->decoding.first_proposal);
 }
 
 TEST(ListRun, RefusesWhatNoWindowCouldBeDecodedWith) {

@@ -566,6 +566,39 @@ TEST(WindowPlan, IsVerifiedOnlyWhereAllWindowsOnTheWayAre) {
   }
 }
 
+TEST(WindowPlan, AComparisonIsExactOnlyIfThePivotItselfIsPlaced) {
+  for (const std::size_t n_more : {0U, 1U}) {
+    SCOPED_TRACE(n_more);
+    const auto plan = *WindowPlan::create(best_last(100), {.method = WindowMethod::kTopDown});
+    while (auto window = plan->next()) {
+      std::size_t verified = window->items.size();
+      if (window->pivot) {  // those above the pivot, and perhaps the pivot
+        const auto above = std::ranges::count_if(
+            window->items, [&](ItemId item) { return item < window->items.front(); });
+        verified = static_cast<std::size_t>(above) + n_more;
+        if (verified == 0) verified = 1;
+      }
+      plan->absorb(window->number, {ranked(*window), verified});
+    }
+    EXPECT_EQ(plan->verified() > 0, n_more == 1);
+    EXPECT_GT(plan->confirmed(), 0U);
+  }
+}
+
+TEST(WindowPlan, WindowsThatComeBackSettleNoPlacesBehindTheFront) {
+  const auto plan = *WindowPlan::create(Ranking::identity(100), {}, 1);
+  const Window front = *plan->next();
+  plan->absorb(front.number, {ranked(front), 14});
+  ASSERT_EQ(plan->confirmed(), 14U);
+  plan->limit(100);
+  while (plan->n_to_come() > 1) {
+    const Window window = *plan->next();
+    plan->absorb(window.number, {ranked(window), 20});
+    const auto begin = static_cast<std::size_t>(window.items.front().value());
+    EXPECT_EQ(plan->confirmed(), std::min<std::size_t>(14, begin)) << begin;
+  }
+}
+
 TEST(WindowPlan, TellsWhatIsOutOfRange) {
   const auto message = [](const WindowOptions& options) {
     return std::string(check(options).error().message());

@@ -43,6 +43,8 @@ class SyntheticLlm final : public BatchScorer {
   }
 
   Clock::time_point now() const { return now_; }
+  // Beside the passes: in a policy, or while a prompt is built.
+  void pass(double ms) { now_ += duration_of(ms); }
   // Who was in each pass.
   const std::vector<std::vector<PositionScorer*>>& passes() const { return passes_; }
 

@@ -46,7 +46,10 @@ struct Timeliness {
 // way, and a deadline ends that part only.
 //
 // What a request waits for others shows in Timing::total_ms only: its prefill and decode times are
-// its shares of the passes. Not thread-safe.
+// its shares of the passes. Policies are asked one after the other, those of requests that are due
+// first in front; a pass is made without those whose policies take longer than an earlier deadline
+// leaves. `costs` learns from passes and policies; refusals (Outcome::refused) are the caller's to
+// tell it. Not thread-safe.
 class BatchRun {
  public:
   // `llm` has opened the scorers that come. `costs` may be null.
@@ -76,13 +79,17 @@ class BatchRun {
     Result<Outcome> outcome;  // as of run()
   };
   // Makes one pass and gives those that came to their end, in the order of adding. Where some come
-  // to their end without a pass, they are given at once, and none is made. With a PartQueue it
-  // returns when a part has ended, or after some milliseconds, so that others can be added.
+  // to their end without a pass, they are given at once, and none is made, but not for ever. With a
+  // PartQueue it returns when a part has ended, or after some milliseconds, so that others can be
+  // added.
   std::vector<Finished> step();
 
  private:
   struct Request;
 
+  bool owes_pass() const;
+  void ask_all();
+  std::vector<Request*> by_due() const;
   std::vector<Request*> choose();
   void tell_left_out(const std::vector<Request*>& chosen);
   void encode(const std::vector<Request*>& chosen);
@@ -96,6 +103,7 @@ class BatchRun {
   CostModel* costs_;
   std::function<Clock::time_point()> now_;
   OnLeftOut on_left_out_;
+  std::size_t n_without_pass_ = 0;  // steps, one after the other
   std::vector<std::unique_ptr<Request>> requests_;
 };
 

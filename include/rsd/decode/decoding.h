@@ -68,6 +68,9 @@ struct DecodingOptions {
   // Stop as soon as this item's position is known, and with it who is above it; an item of the
   // request.
   std::optional<ItemId> until_placed;
+  // Of how many rounds, the last ones, the history keeps all rows (history.h); nullopt = as many as
+  // the policy reads. kEveryRound to write the rounds down.
+  std::optional<std::size_t> n_recent;
   // For rsd and exact. Shared and immutable.
   std::shared_ptr<const RankingPolicy> policy;
 };
@@ -100,6 +103,14 @@ class Decoding {
   // The best ranking so far: the known prefix, then the policy's order; before any encoding the
   // input order. Always a valid permutation.
   Result<Ranking> ranking() const;
+
+  // Will next() ask the policy, and would ranking()? That can take long (CostModel::policy_ms).
+  bool next_asks_policy() const noexcept;
+  bool ranking_asks_policy() const noexcept;
+  // A ranking without the policy's time: what `pending`, the last step if it was not absorbed,
+  // proposes; else the known prefix, then the order of the last proposal, or of the first row where
+  // nobody has thought about that one. O(n_items).
+  Ranking ranking_at_once(const std::optional<Step>& pending) const;
 
   const History& history() const noexcept { return history_; }
   const DecodingOptions& options() const noexcept { return options_; }

@@ -20,6 +20,9 @@ class RankingPolicy {
 
   // The name on the command line and in reports.
   virtual std::string_view name() const noexcept = 0;
+  // Of how many rounds, the last ones, it reads Round::logits; at least 1. Further back it finds
+  // the rows up to a round's first disagreement and History::latest_rows().
+  virtual std::size_t rounds_read() const noexcept { return kRecentRounds; }
 
   // One finite score an item, higher is better, ties keep the input order. `history` has at least
   // one round. `encodings_left`: of the budget, the one of this proposal included; nullopt without

@@ -12,7 +12,9 @@ namespace rsd {
 
 // Says which pass of the LLM the request needs, takes in what came of it, and keeps its accounts
 // and its deadline. Makes no pass itself: run() (decode/run.h) makes them for one request, BatchRun
-// (decode/batch_run.h) for many, and who makes a pass tells the CostModel. Not thread-safe.
+// (decode/batch_run.h) for many, and who makes a pass tells the CostModel, as who takes the outcome
+// tells it of Outcome::refused. What the policy takes the RequestRun tells it itself. Not
+// thread-safe.
 class RequestRun {
  public:
   // Decoding and scorer are used until the outcome is there; they must agree on the number of items
@@ -27,6 +29,9 @@ class RequestRun {
   // nothing is known of the costs.
   std::size_t n_tokens() const noexcept { return n_tokens_; }
   double expected_ms() const noexcept { return expected_ms_; }
+  // What the policy is expected to take for the next part, 0 where that is known already, or
+  // nothing is known of the policy.
+  double proposal_ms() const;
   // Does the part bring the prompt to the LLM?
   bool encodes_prompt() const noexcept;
   const std::optional<Clock::time_point>& deadline() const noexcept { return options_.deadline; }
@@ -38,17 +43,22 @@ class RequestRun {
 
   // Fails where the policy does. To be called once.
   Result<Outcome> outcome();
-  // What outcome() would be now; the policy's time is not billed.
+  // What there is now. It asks the user's policy nothing: its last proposal stands for its order.
   Result<Outcome> so_far() const;
 
  private:
   template <class Work>
-  auto by_agent(Work work);
+  auto by_policy(bool is_asked, Work work);
+  std::optional<double> policy_ms(std::size_t n_rounds) const;
+  bool has_time_for_proposal();
+  bool has_time_for_order();
+  void refuse(CostKind kind);
   Result<void> prefill_without_pass();
   bool needs_pass(const RowRange& rows) const noexcept;
   Result<std::optional<PassPart>> next_prefill();
   Result<std::optional<PassPart>> next_encoding();
-  bool expect_in_time();
+  bool is_before_deadline();
+  bool expect_in_time(CostKind kind);
   Result<void> end_without_time();
   Result<void> take_in(const Encoding& encoding);
   void complete(Outcome& outcome, Ranking ranking) const;

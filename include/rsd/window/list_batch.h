@@ -65,7 +65,7 @@ class ListBatch {
   struct Finished {
     std::size_t ticket = 0;
     Result<ListOutcome> outcome;           // an error of any window, else as of ListRun
-    std::vector<Decoded> windows;          // in the order of their ends
+    std::vector<Decoded> windows;          // that were ranked, in the order of their ends
     std::size_t truncated_candidates = 0;  // texts that were cut, counted in each window
   };
   // Makes one pass, if any window waits for one, and gives the lists that came to their end, in the
@@ -77,6 +77,8 @@ class ListBatch {
 
   void start_windows();
   bool start_window_of(Entry& entry);
+  Result<Prompt> built_prompt(List& list, std::span<const ItemId> items) const;
+  void doubt(Entry& entry, const Outcome& window);
   void tell_left_out();
   void tell_left_out(std::size_t window, const Outcome& so_far);
   void take(BatchRun::Finished finished);

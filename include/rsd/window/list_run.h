@@ -25,7 +25,9 @@ struct ListOptions {
   // the first items are ranked as it is enough for.
   std::optional<std::size_t> budget;
   // The answer is due then. Each window gets its share of the time that is left; where there isn't
-  // time for a prefill each, the plan is limited, until windows turn out to take less.
+  // time for a prompt and a prefill each, the plan is limited, until windows turn out to take less.
+  // A window that had no time for its prefill may come again, with twice the time, until one had
+  // all that was left.
   std::optional<Clock::time_point> deadline;
 };
 
@@ -74,6 +76,8 @@ class ListRun {
   std::vector<ItemId> sample() const;
   // What that is expected to be, before any window has told.
   void expect_prefill(double ms) { prefill_ms_ = ms; }
+  // What building the prompt of a window has taken.
+  void note_prompt(double ms);
   // So many windows take no longer together than one does.
   void expect_side_by_side(std::size_t n_windows) { at_once_ = n_windows; }
 
@@ -88,12 +92,14 @@ class ListRun {
   struct Share {
     std::size_t budget = 0;  // encodings that are set aside for it
     double ms = 0;           // until its deadline; 0 = none
+    bool is_all = false;     // of the time that the list has left
   };
 
   ListRun(std::unique_ptr<WindowPlan> plan, ListOptions options, Clock::time_point start);
 
   void limit(Clock::time_point now);
   std::size_t n_in_time(Clock::time_point now) const;
+  double window_ms() const;
   std::size_t budget_of_next() const;
   std::optional<Clock::time_point> deadline_of_next(Clock::time_point now,
                                                     std::size_t n_left) const;
@@ -110,9 +116,12 @@ class ListRun {
   std::size_t at_once_ = 1;
   bool leaves_out_ = false;  // windows, for want of time
   Outcome sums_;
-  std::size_t n_windows_ = 0;
+  bool had_all_time_ = false;  // a window that could not even encode its prompt
+  std::size_t n_windows_ = 0;  // that were ranked
   std::size_t n_prefills_ = 0;
   std::optional<double> prefill_ms_;  // expected of a window's prompt; nullopt = unknown
+  std::size_t n_prompts_ = 0;
+  double prompt_ms_ = 0;  // what building one took, on average
 };
 
 }  // namespace rsd
