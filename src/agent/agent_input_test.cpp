@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "rsd/decode/replay.h"
+#include "support/agent_feature.h"
 #include "support/decoded_history.h"
 
 namespace rsd {
@@ -15,14 +16,6 @@ namespace {
 
 using ::testing::FloatNear;
 using ::testing::Pointwise;
-
-float feature(const AgentInput& input, std::size_t round, std::size_t item, std::string_view name) {
-  const auto names = feature_names();
-  const auto at = std::ranges::find(names, name);
-  EXPECT_NE(at, names.end()) << name;
-  const auto number = static_cast<std::size_t>(at - names.begin());
-  return input.features.at((round * input.n_items() + item) * names.size() + number);
-}
 
 // Mean 0, variance 1.
 std::vector<float> standardised(const std::vector<double>& values) {

@@ -84,7 +84,7 @@ TraceRound round_from(const Json& json, std::size_t n_items) {
 
 Trace trace_from(const Json& json) {
   constexpr std::size_t kMaxItems = 4096;
-  Trace trace{.id = text(json, "id"), .decoder = text(json, "decoder")};
+  Trace trace{.id = text(json, "id"), .split_key = {}, .decoder = text(json, "decoder")};
   const std::string task = text(json, "task");
   require(task == "passage" || task == "recommendation", "task must be passage or recommendation");
   trace.task = task == "passage" ? Task::kPassage : Task::kRecommendation;
@@ -101,6 +101,7 @@ Trace trace_from(const Json& json) {
     }
   }
   trace.ranking = ranking(json, "ranking", trace.n_items);
+  if (json.contains("split_key")) trace.split_key = text(json, "split_key");
   if (json.contains("target")) trace.target = ranking(json, "target", trace.n_items);
   return trace;
 }

@@ -29,6 +29,9 @@ struct TraceRound {
 
 struct Trace {
   std::string id;
+  // Of what is asked (train/hold_out.h), so that a training can hold requests out by it. Empty in
+  // traces of older versions.
+  std::string split_key;
   Task task = Task::kPassage;
   std::string decoder;
   std::size_t n_items = 0;
