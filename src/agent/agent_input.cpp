@@ -266,7 +266,8 @@ class RoundTokens {
            static_cast<double>(std::max<std::size_t>(n(), 2) - 1);
   }
 
-  // The heuristic `argmax`: the row at which the item is the best one that is left.
+  // As the heuristic `argmax`, but from the first disagreement's own row on, whose item is known:
+  // the row at which the item is the best one that is left.
   std::vector<double> argmax_scores() const {
     std::vector<bool> placed(n(), false);
     std::vector<double> scores(n());

@@ -5,8 +5,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <numeric>
+#include <string>
 
+#include "agent/round_view.h"
 #include "rsd/decode/replay.h"
 #include "support/agent_feature.h"
 #include "support/decoded_history.h"
@@ -119,6 +122,126 @@ TEST(AgentInput, TellsWhereTheProposalAndTheReplayPutEachItem) {
     EXPECT_FLOAT_EQ(feature(input, 2, i, "replay, broad rank"), broad[i]);
     EXPECT_FLOAT_EQ(feature(input, 2, i, "replay, sharp rank"), sharp[i]);
   }
+}
+
+// The features of one item in one round as their names say, the plainest way.
+class PlainItem {
+ public:
+  PlainItem(const RoundView& view, std::size_t item) : view_(view), item_(item) {}
+
+  std::map<std::string, float> features() const {
+    std::map<std::string, float> values{
+        {"mean", scaled(mean_log_prob())},
+        {"choice", scaled(choice(1))},
+        {"choice, late", scaled(choice(0.4))},
+        {"own row", is_left_at_its_own() ? scaled(view_.choice_log_prob(own(), item_)) : 0},
+        {"own row, margin", is_left_at_its_own()
+                                ? scaled(static_cast<double>(view_.logit(own(), item_)) -
+                                         view_.strongest_rival(own(), item_))
+                                : 0},
+        {"row before", at_row_of_neighbour(-1)},
+        {"two rows before", at_row_of_neighbour(-2)},
+        {"next item", next_item()},
+        {"preferred", preferred(0.4, 0.5)},
+        {"preferred, all rows", preferred(1, 0.5)},
+        {"preferred, soft", preferred(0.4, 2)}};
+    for (std::size_t band = 0; band < 6; ++band)
+      add_band(band, values);
+    return values;
+  }
+
+ private:
+  static float scaled(double nats) { return static_cast<float>(std::clamp(nats / 3, -4.0, 4.0)); }
+  std::size_t own() const { return view_.own_row(item_); }
+  bool is_left_at_its_own() const { return view_.is_left(own(), item_); }
+
+  double mean_log_prob() const {
+    double sum = 0;
+    for (std::size_t row = 0; row < view_.n_rows(); ++row)
+      sum += view_.log_prob(row, item_);
+    return sum / static_cast<double>(view_.n_rows());
+  }
+  double choice(double recency) const {
+    double sum = 0;
+    double weights = 0;
+    for (std::size_t row = 0; row < view_.n_rows(); ++row) {
+      if (!view_.is_left(row, item_)) continue;
+      sum = recency * sum + view_.choice_log_prob(row, item_);
+      weights = recency * weights + 1;
+    }
+    return weights > 0 ? sum / weights : 0;
+  }
+  float difference(std::size_t row, std::size_t a, std::size_t b) const {
+    return scaled(static_cast<double>(view_.logit(row, a)) - view_.logit(row, b));
+  }
+  float at_row_of_neighbour(int distance) const {
+    const int place = static_cast<int>(view_.place(item_)) + distance;
+    if (!view_.has_proposal() || place < 0) return 0;
+    const std::size_t owner = view_.item_at(static_cast<std::size_t>(place));
+    return difference(view_.own_row(owner), item_, owner);
+  }
+  float next_item() const {
+    const std::size_t place = view_.place(item_) + 1;
+    if (!view_.has_proposal() || place == view_.n_items()) return 0;
+    return difference(own(), view_.item_at(place), item_);
+  }
+  float preferred(double recency, double temperature) const {
+    double sum = 0;
+    for (std::size_t other = 0; other < view_.n_items(); ++other)
+      sum += std::tanh(Margins(view_, recency)(item_, other) / temperature);
+    return static_cast<float>(sum / static_cast<double>(view_.n_items() - 1));
+  }
+  void add_band(std::size_t band, std::map<std::string, float>& values) const {
+    double all = 0;
+    double left = 0;
+    double weights = 0;
+    double weights_left = 0;
+    for (std::size_t row = 0; row < view_.n_rows(); ++row) {
+      const double where = view_.n_rows() > 1
+                               ? static_cast<double>(row) / static_cast<double>(view_.n_rows() - 1)
+                               : 0;
+      const double weight = std::exp(-std::pow(5 * where - static_cast<double>(band), 2));
+      all += weight * view_.log_prob(row, item_);
+      weights += weight;
+      if (!view_.is_left(row, item_)) continue;
+      left += weight * view_.choice_log_prob(row, item_);
+      weights_left += weight;
+    }
+    const std::string number = " " + std::to_string(band + 1);
+    values["all rows" + number] = scaled(all / weights);
+    values["rows left" + number] = weights_left > 1e-3 ? scaled(left / weights_left) : 0;
+    values["row is left" + number] = static_cast<float>(weights_left / weights);
+  }
+
+  const RoundView& view_;
+  std::size_t item_;
+};
+
+TEST(AgentInput, FeaturesOfAnItemAreWhatTheirNamesSay) {
+  const History history = decoded_history(12, 3, 5, Draft::kFirstToken);
+  const AgentInput input = agent_input(history, 1, {});
+  for (std::size_t t = 0; t < 3; ++t) {
+    const RoundView view(history.rounds()[t], input.items, 12);
+    for (std::size_t i = 0; i < input.n_items(); ++i)
+      for (const auto& [name, expected] : PlainItem(view, i).features())
+        EXPECT_NEAR(feature(input, t, i, name), expected, 1e-4)
+            << name << " of " << i << ", round " << t;
+  }
+}
+
+TEST(AgentInput, TellsWhereTakingTheBestRowByRowPutsEachItem) {
+  const History history = decoded_history(10, 2, 7);
+  const AgentInput input = agent_input(history, 1, {});
+  const Round& round = history.rounds()[1];
+  std::vector<bool> placed = history.placed();
+  std::vector<ItemId> order;
+  for (std::size_t j = round.accepted; order.size() < input.n_items(); ++j) {
+    order.push_back(masked_argmax(round.logits.row(std::min<std::size_t>(j, 9)), placed));
+    placed[order.back().slot()] = true;
+  }
+  const auto expected = ranks(order, input);
+  for (std::size_t i = 0; i < input.n_items(); ++i)
+    EXPECT_FLOAT_EQ(feature(input, 1, i, "argmax, rank"), expected[i]);
 }
 
 TEST(AgentInput, BaseAddsUpTheReplayAndTheBlend) {
