@@ -130,6 +130,13 @@ TEST(Collect, NoiseDependsOnSeedAndIdAlone) {
   EXPECT_NE(noisy(collected(1)), noisy(collected(1, "other")));
 }
 
+// Those of one heuristic, temperature and draft.
+TEST(Collect, EveryDecodingHasNoiseOfItsOwn) {
+  const auto traces =
+      collected({.n_decodings = 16, .budget = kBudget, .seed = 1, .agent = nullptr});
+  EXPECT_NE(traces[3].ranking, traces[15].ranking);
+}
+
 TEST(NoisyPolicy, WithoutTemperatureIsThePolicyItself) {
   const History history = decoded_history(kItems, 2, 3);
   const auto policy = noisy_policy(blend_policy(), 0, 7);
