@@ -77,8 +77,8 @@ void decode_request(benchmark::State& state, const DecodingOptions& options) {
   state.counters["encodings"] = static_cast<double>(encodings);
 }
 
-void add(const std::string& name, const DecodingOptions& options) {
-  benchmark::RegisterBenchmark(name.c_str(), decode_request, options)
+benchmark::internal::Benchmark* add(const std::string& name, const DecodingOptions& options) {
+  return benchmark::RegisterBenchmark(name.c_str(), decode_request, options)
       ->Arg(20)
       ->Arg(100)
       ->Unit(benchmark::kMicrosecond);
@@ -94,7 +94,8 @@ int main(int argc, char** argv) {
     const auto policy = *policy_by_name(name);
     add("exact/" + std::string(name), {.decoder = DecoderKind::kExact, .policy = policy});
     add("rsd/T=3/" + std::string(name),
-        {.decoder = DecoderKind::kRsd, .budget = 3, .policy = policy});
+        {.decoder = DecoderKind::kRsd, .budget = 3, .policy = policy})
+        ->Arg(454);
   }
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;

@@ -30,6 +30,7 @@
 #include "rsd/decode/run.h"
 #include "rsd/rank/presentation.h"
 #include "rsd/train/episode.h"
+#include "rsd/train/hold_out.h"
 #include "rsd/window/list_batch.h"
 #include "rsd/window/list_request.h"
 #include "trec_options.h"
@@ -405,6 +406,7 @@ class RankRun {
       Trace trace = trace_of(presented(done.list->shown(), window.items), options_.decoder.decoder,
                              window.decoding.history(), window.outcome.ranking);
       if (done.list->in_windows()) trace.window = window.number + 1;
+      trace.split_key = split_key(done.request);  // of the whole query, also where it was cut
       lines.emplace(window.number, format_trace(trace));
     }
     std::string text;

@@ -42,7 +42,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kLeastItems = 3;    // with two, the first row tells all
-constexpr std::size_t kMostItems = 128;   // what the agent is made for
 constexpr std::size_t kMostHeldOut = 32;  // requests that RPO validates on, each with every budget
 
 // The stages in their order: traces, supervised initialisation, RPO. Each goes on where an earlier
@@ -55,6 +54,7 @@ class TrainRun {
   Result<ExitCode> run() {
     if (auto prepared = prepare(); !prepared) return prepared.error();
     if (auto usable = drop_what_does_not_fit(); !usable) return usable.error();
+    if (auto some = check_split(); !some) return some.error();
     if (auto begun = folder_->begin(); !begun) return begun.error();
     auto initial = initialise();
     if (!initial) return initial.error();
@@ -134,7 +134,7 @@ class TrainRun {
         request = without_blank_candidates(request);
         request.id = set + "/" + request.id;  // files may use the same ids
         const std::size_t n = request.candidates.size();
-        if (n < kLeastItems || n > kMostItems) {
+        if (n < kLeastItems || n > kMostAgentItems) {
           ++n_unfit;
           continue;
         }
@@ -142,7 +142,7 @@ class TrainRun {
       }
     }
     const std::string range =
-        std::to_string(kLeastItems) + " to " + std::to_string(kMostItems) + " candidates";
+        std::to_string(kLeastItems) + " to " + std::to_string(kMostAgentItems) + " candidates";
     if (!options_.requests.empty() && requests_.empty()) {
       return Error(ErrorCode::kInvalidInput, "no request has " + range);
     }
@@ -179,6 +179,7 @@ class TrainRun {
     for (const auto& path : options_.traces)
       of["traces"] += identity_of(path) + "; ";
     if (!options_.init.empty()) of["init"] = identity_of(options_.init);
+    of["held out"] = "an eighth, by query or user";  // another split would leak into this one
     of["limit"] = options_.limit ? std::to_string(*options_.limit) : "none";
     if (!options_.init.empty()) of["supervised"] = supervises() ? "yes" : "no";
     of["seed"] = std::to_string(common_.seed);
@@ -269,20 +270,29 @@ class TrainRun {
       model_of_traces_ = std::filesystem::path(*model).filename().string();
     }
     std::size_t n_useless = 0;
+    bool any_old = false;
     for (const Trace& trace : *traces) {
-      auto episode = trace.n_items <= kMostItems ? episode_of(trace)
-                                                 : Error(ErrorCode::kInvalidInput, "it is long");
+      any_old = any_old || trace.split_key.empty();
+      auto episode = trace.n_items <= kMostAgentItems
+                         ? episode_of(trace)
+                         : Error(ErrorCode::kInvalidInput, "it is long");
       if (episode) {
         episodes_.push_back(*std::move(episode));
       } else {
         ++n_useless;
       }
     }
+    if (any_old) {
+      spdlog::warn(
+          "{}: traces don't tell what was asked (split_key): they are held out by their ids, and "
+          "RPO may validate on what they are of",
+          path);
+    }
     if (n_useless > 0) {
       spdlog::warn(
           "{}: {} of {} traces are not used: they don't tell the target ranking, or have "
           "more than {} items",
-          path, n_useless, traces->size(), kMostItems);
+          path, n_useless, traces->size(), kMostAgentItems);
     }
     if (!episodes_.empty()) return {};
     return Error(ErrorCode::kInvalidInput, path + " holds no trace to learn from");
@@ -384,6 +394,9 @@ class TrainRun {
     auto created = SupervisedTraining::create(start, std::move(episodes_), options);
     if (!created) return created.error();
     SupervisedTraining& training = *created;
+    if (!training.validates()) {
+      spdlog::warn("no trace is of a query or user that is held out: nothing is validated on");
+    }
     if (checkpoint_.supervised) {
       if (auto restored = training.restore(*checkpoint_.supervised); !restored) {
         return restored.error().within(folder_->path("checkpoint.cbor"));
@@ -402,6 +415,8 @@ class TrainRun {
         folder_->record(metrics_of(validation, training.state().step));
         progress.note("KT " + fixed(validation.kendall_tau) + " (heuristic " +
                       fixed(validation.heuristic_kendall_tau) + ")");
+      }
+      if (training.state().step % options.validate_every == 0 || training.finished()) {
         checkpoint_.supervised = training.state();
         if (auto saved = folder_->save(checkpoint_); !saved) return saved.error();
       }
@@ -425,13 +440,29 @@ class TrainRun {
     return options;
   }
 
+  HoldOut split() const {
+    std::vector<std::string> keys;
+    keys.reserve(requests_.size());
+    for (const Request& request : requests_)
+      keys.push_back(split_key(request));
+    return hold_out(keys);
+  }
+
+  // Told here, not behind the hours of the first stage.
+  Result<void> check_split() const {
+    if (requests_.empty() || !split().training.empty()) return {};
+    return Error(ErrorCode::kInvalidInput,
+                 "of " + std::to_string(requests_.size()) +
+                     " requests none is left to learn from: all are of queries or users that are "
+                     "held out");
+  }
+
   Result<RelevanceNetwork> optimise(RelevanceNetwork initial) {
     const RpoOptions options = rpo_options();
-    std::vector<std::string> ids;
-    ids.reserve(requests_.size());
-    for (const Request& request : requests_)
-      ids.push_back(request.id);
-    HoldOut split = hold_out(ids);
+    HoldOut split = this->split();
+    if (split.held_out.empty()) {
+      spdlog::warn("no request is of a query or user that is held out: RPO validates on none");
+    }
     split.held_out.resize(std::min(split.held_out.size(), kMostHeldOut));
     std::vector<std::size_t> order = std::move(split.training);
     order.insert(order.end(), split.held_out.begin(), split.held_out.end());

@@ -20,7 +20,6 @@
 namespace rsd {
 namespace {
 
-constexpr std::uint32_t kVersion = 3;
 constexpr const char* kArchitecture = "rsd-agent";
 constexpr std::string_view kNotes = "rsd.training.";
 
@@ -51,7 +50,7 @@ constexpr const char* kVersionKey = "rsd.agent.version";
 
 void describe(gguf_context* file, const NetworkShape& shape, const AgentNotes& notes) {
   gguf_set_val_str(file, "general.architecture", kArchitecture);
-  gguf_set_val_u32(file, kVersionKey, kVersion);
+  gguf_set_val_u32(file, kVersionKey, kAgentFileVersion);
   for (const Size& size : kSizes)
     gguf_set_val_u32(file, size.key, static_cast<std::uint32_t>(shape.*size.field));
   gguf_set_val_u32(file, kMaxRounds, static_cast<std::uint32_t>(shape.input.max_rounds));
@@ -127,9 +126,9 @@ class Reader {
       return invalid("is no agent of rsd: it has no " + std::string(kVersionKey));
     }
     const std::uint32_t version = gguf_get_val_u32(file_, at);
-    if (version == kVersion) return {};
+    if (version == kAgentFileVersion) return {};
     return invalid("is an agent of version " + std::to_string(version) +
-                   "; this rsd reads version " + std::to_string(kVersion));
+                   "; this rsd reads version " + std::to_string(kAgentFileVersion));
   }
 
   Result<void> check_features(const Features& features) {

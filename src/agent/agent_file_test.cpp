@@ -79,6 +79,19 @@ TEST_F(AgentFileTest, TruncatedFilesAreToldAtEveryLength) {
   }
 }
 
+TEST_F(AgentFileTest, DamageOfAnyByteInFrontOfTheWeightsNeitherThrowsNorAborts) {
+  const std::string content = serialised(agent());
+  const std::size_t n_weights = agent().network.weights().size();
+  const std::size_t n_metadata = content.size() - n_weights * sizeof(float);
+  for (std::size_t at = 0; at < n_metadata; at += 7) {
+    for (const char byte : {'\x00', '\x09', '\xff'}) {
+      std::string damaged = content;
+      damaged[at] = byte;
+      EXPECT_NO_THROW(static_cast<void>(load(damaged))) << "byte " << at;
+    }
+  }
+}
+
 TEST_F(AgentFileTest, NewerVersionsAndOtherFeaturesAreRefused) {
   const std::string version = "rsd.agent.version" + std::string("\4\0\0\0\3", 5);
   const std::string newer = "rsd.agent.version" + std::string("\4\0\0\0\4", 5);

@@ -100,7 +100,11 @@ std::vector<float> standardised(const std::vector<double>& values) {
 class RoundTokens {
  public:
   explicit RoundTokens(const RoundView& view)
-      : view_(view), values_(view.n_items() * kFeatureNames.size()), next_(view.n_items(), 0) {}
+      : view_(view),
+        recent_(view, kRecency),
+        even_(view, 1),
+        values_(view.n_items() * kFeatureNames.size()),
+        next_(view.n_items(), 0) {}
 
   // [n, features]
   std::vector<float> take() {
@@ -126,8 +130,8 @@ class RoundTokens {
     }
     add_with_rank(preferred, [](double value) { return static_cast<float>(value); });
     for (std::size_t i = 0; i < n(); ++i) {
-      add(i, static_cast<float>(mean_preference(i, 1, kTemperature)));
-      add(i, static_cast<float>(mean_preference(i, kRecency, 4 * kTemperature)));
+      add(i, static_cast<float>(mean_preference(i, even_, kTemperature)));
+      add(i, static_cast<float>(mean_preference(i, recent_, 4 * kTemperature)));
     }
     add_all(ranks(argmax_scores()));
     // Without a proposal the places are those of the input: not for the agent to see.
@@ -163,13 +167,16 @@ class RoundTokens {
     std::vector<float> result(n() * n(), 0.0F);
     for (std::size_t a = 0; a < n(); ++a) {
       for (std::size_t b = 0; b < a; ++b) {
-        const double value = std::tanh(view_.margin(a, b, kRecency) / kTemperature);
+        const double value = std::tanh(recent_(a, b) / kTemperature);
         result[a * n() + b] = static_cast<float>(value);
         result[b * n() + a] = -static_cast<float>(value);
       }
     }
     return result;
   }
+
+  // Over rows that weigh alike.
+  const Margins& margins() const { return even_; }
 
   // Of the distribution over all items, as a share of its maximum.
   float entropy(std::size_t row) const {
@@ -247,10 +254,10 @@ class RoundTokens {
     return view_.logit(row, item) - view_.logit(row, owner);
   }
 
-  double mean_preference(std::size_t item, double recency, double temperature) const {
+  double mean_preference(std::size_t item, const Margins& margins, double temperature) const {
     double sum = 0;
     for (std::size_t other = 0; other < n(); ++other)
-      if (other != item) sum += std::tanh(view_.margin(item, other, recency) / temperature);
+      if (other != item) sum += std::tanh(margins(item, other) / temperature);
     return sum / static_cast<double>(std::max<std::size_t>(n(), 2) - 1);
   }
   double mean_of_row(const std::vector<float>& matrix, std::size_t item) const {
@@ -259,7 +266,8 @@ class RoundTokens {
            static_cast<double>(std::max<std::size_t>(n(), 2) - 1);
   }
 
-  // The heuristic `argmax`: the row at which the item is the best one that is left.
+  // As the heuristic `argmax`, but from the first disagreement's own row on, whose item is known:
+  // the row at which the item is the best one that is left.
   std::vector<double> argmax_scores() const {
     std::vector<bool> placed(n(), false);
     std::vector<double> scores(n());
@@ -302,6 +310,7 @@ class RoundTokens {
   }
 
   const RoundView& view_;
+  Margins recent_, even_;
   std::vector<float> values_;
   std::vector<std::size_t> next_;
 };
@@ -312,6 +321,15 @@ std::vector<PrefixRow> replay_rows(std::span<const Round> rounds, bool listwise)
   const Round& last = rounds.back();
   const std::size_t row = std::min(last.accepted, last.logits.n_rows() - 1);
   return {{.prefix = std::span(last.proposal).first(row), .logits = last.logits.row(row)}};
+}
+
+// What a decoding would know whose only encoding was the last one.
+History last_round_of(const History& history) {
+  const Round& last = history.rounds().back();
+  History alone(history.n_items());
+  const auto added = alone.add(last.proposal, {0, last.logits.n_rows()}, last.logits);
+  RSD_CHECK(added.ok(), "a round that was taken in before");
+  return alone;
 }
 
 // The places that the replay and the parts of `blend` give an item, added up; without the rows
@@ -345,8 +363,8 @@ AgentInput agent_input(const History& history, std::optional<std::size_t> encodi
   const std::size_t n = input.n_items();
   RSD_CHECK(n >= 2, "items whose order is not known");
 
-  const std::size_t wanted = options.round_history && options.listwise ? options.max_rounds : 1;
-  input.n_rounds = std::min(wanted, history.rounds().size());
+  const bool looks_back = options.round_history && options.listwise;
+  input.n_rounds = std::min(looks_back ? options.max_rounds : 1, history.rounds().size());
   const auto rounds = std::span<const Round>(history.rounds()).last(input.n_rounds);
   const Replays replays(replay_rows(rounds, options.listwise), history.known(), input.items);
   for (std::size_t age = input.n_rounds; age-- > 0;) {
@@ -366,12 +384,18 @@ AgentInput agent_input(const History& history, std::optional<std::size_t> encodi
     const auto features = tokens.take();
     input.features.insert(input.features.end(), features.begin(), features.end());
     const auto pairs = pair_features(
-        {.round = view, .preferences = preferences, .replays = replays},
+        {.round = view,
+         .margins = tokens.margins(),
+         .preferences = preferences,
+         .replays = replays},
         {.rounds_ago = static_cast<float>(std::min<std::size_t>(age, 8)) / 4,
          .share_open = static_cast<float>(n) / static_cast<float>(history.n_items())});
     input.pairs.insert(input.pairs.end(), pairs.begin(), pairs.end());
   }
-  input.base = base_order(history, replays.usual, input.items, options.listwise);
+  const auto base_of = [&](const History& seen) {
+    return base_order(seen, replays.usual, input.items, options.listwise);
+  };
+  input.base = looks_back ? base_of(history) : base_of(last_round_of(history));
   return input;
 }
 

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <utility>
 
+#include "rsd/decode/policies.h"
+
 namespace rsd {
 namespace {
 
@@ -17,6 +19,7 @@ class AgentPolicy final : public RankingPolicy {
 
   Result<std::vector<double>> score(const History& history,
                                     std::optional<std::size_t> encodings_left) const override {
+    if (history.n_items() > kMostAgentItems) return blend_policy()->score(history, encodings_left);
     std::vector<double> scores(history.n_items(), 0.0);
     if (history.n_items() - history.known().size() < 2) return scores;
     const AgentInput input = agent_input(history, encodings_left, network_.shape().input);

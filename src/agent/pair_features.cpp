@@ -45,12 +45,16 @@ class PairFeatures {
  public:
   PairFeatures(const PairSources& sources, const RoundPlace& place)
       : view_(sources.round),
+        margins_(sources.margins),
         preferences_(sources.preferences),
         replays_(sources.replays),
         place_(place),
-        ranks_(n() * view_.n_rows()) {
-    for (std::size_t row = 0; row < view_.n_rows(); ++row)
+        ranks_(n() * view_.n_rows()),
+        best_rows_(n() * view_.n_rows()) {
+    for (std::size_t row = 0; row < view_.n_rows(); ++row) {
       rank_row(row);
+      find_best(row);
+    }
   }
 
   std::vector<float> all() const {
@@ -81,6 +85,22 @@ class PairFeatures {
     }
   }
 
+  // Of the rows up to this one, that at which each item stands best.
+  void find_best(std::size_t row) {
+    for (std::size_t i = 0; i < n(); ++i) {
+      const std::size_t before = row > 0 ? best_rows_[(row - 1) * n() + i] : 0;
+      best_rows_[row * n() + i] = rank(row, i) < rank(before, i) ? row : before;
+    }
+  }
+
+  // Of the first `shared` rows, that at which the higher of the two stands best; the first of them.
+  std::size_t best_row(std::size_t shared, std::size_t a, std::size_t b) const {
+    const std::size_t of_a = best_rows_[(shared - 1) * n() + a];
+    const std::size_t of_b = best_rows_[(shared - 1) * n() + b];
+    if (rank(of_a, a) == rank(of_b, b)) return std::min(of_a, of_b);
+    return rank(of_a, a) < rank(of_b, b) ? of_a : of_b;
+  }
+
   double difference(std::size_t row, std::size_t a, std::size_t b) const {
     return static_cast<double>(view_.logit(row, a)) - view_.logit(row, b);
   }
@@ -88,17 +108,11 @@ class PairFeatures {
   std::array<float, kNames.size()> features(std::size_t a, std::size_t b) const {
     const std::size_t shared = view_.n_shared_rows(a, b);
     const std::size_t rows = view_.n_rows();
-    double sum = 0;
-    std::size_t best = 0;
-    for (std::size_t row = 0; row < shared; ++row) {
-      sum += difference(row, a, b);
-      const auto higher = [&](std::size_t r) { return std::min(rank(r, a), rank(r, b)); };
-      if (higher(row) < higher(best)) best = row;
-    }
     const auto before_end = [&](std::size_t distance) {
       return shared >= distance ? squashed(difference(shared - distance, a, b)) : 0.0F;
     };
     const bool any = shared > 0;
+    const std::size_t best = any ? best_row(shared, a, b) : 0;
     const auto share = [](std::size_t part, std::size_t whole) {
       return static_cast<float>(part) / static_cast<float>(whole);
     };
@@ -106,7 +120,7 @@ class PairFeatures {
     return {before_end(1),
             before_end(2),
             before_end(3),
-            any ? squashed(sum / static_cast<double>(shared)) : 0,
+            squashed(margins_(a, b)),
             any ? squashed(difference(0, a, b)) : 0,
             any ? squashed(difference(best, a, b)) : 0,
             squashed(difference(rows - 1, a, b)),
@@ -129,10 +143,12 @@ class PairFeatures {
   }
 
   const RoundView& view_;
+  const Margins& margins_;
   const std::vector<float>& preferences_;
   const Replays& replays_;
   const RoundPlace& place_;
-  std::vector<float> ranks_;  // [rows, n]
+  std::vector<float> ranks_;            // [rows, n]
+  std::vector<std::size_t> best_rows_;  // [rows, n]
 };
 
 }  // namespace

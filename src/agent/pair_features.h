@@ -17,12 +17,13 @@ struct RoundPlace {
 // Where the two are compared.
 struct PairSources {
   const RoundView& round;
+  const Margins& margins;                 // over rows that weigh alike
   const std::vector<float>& preferences;  // [n, n], as the heuristic `pairwise` has them
   const Replays& replays;
 };
 
 // [n, n, pair features]: of a (outer) against b, all within [-1, 1] or [0, 2].
-// O(n^2 m + m n log n) for m rows.
+// O(n^2 + m n log n) for m rows.
 std::vector<float> pair_features(const PairSources& sources, const RoundPlace& place);
 
 }  // namespace rsd

@@ -11,11 +11,7 @@
 #include <optional>
 #include <random>
 
-#include "rsd/decode/decoding.h"
-#include "rsd/decode/policies.h"
-#include "rsd/decode/run.h"
-#include "support/items.h"
-#include "support/synthetic_scorer.h"
+#include "support/decoded_history.h"
 
 namespace rsd {
 namespace {
@@ -24,27 +20,8 @@ using ::testing::DoubleNear;
 using ::testing::HasSubstr;
 using ::testing::Pointwise;
 
-// The history after `n_rounds` encodings by a heuristic that learns little from each, of a noisy
-// LLM.
-History history_of(std::size_t n_items, std::size_t n_rounds, std::uint64_t seed,
-                   Draft draft = Draft::kInput) {
-  SyntheticOptions options;
-  options.seed = seed;
-  options.n_items = n_items;
-  options.prefix_noise = 3;
-  SyntheticScorer scorer(options);
-  DecodingOptions decoding_options;
-  decoding_options.decoder = DecoderKind::kRsd;
-  decoding_options.budget = n_rounds;
-  decoding_options.draft = draft;
-  decoding_options.policy = first_row_policy();
-  auto decoding = Decoding::create(n_items, decoding_options).value();
-  static_cast<void>(run(decoding, scorer).value());
-  return decoding.history();
-}
-
 AgentInput input_of(std::size_t n_items, std::size_t n_rounds, std::uint64_t seed) {
-  return agent_input(history_of(n_items, n_rounds, seed), 1, {});
+  return agent_input(decoded_history(n_items, n_rounds, seed), 1, {});
 }
 
 const NetworkShape kSmall{
@@ -115,7 +92,7 @@ TEST(RelevanceNetwork, InputsOfABatchDoNotTouchEachOther) {
 TEST(RelevanceNetwork, ManyItemsAndRoundsGoWithTheSameWeights) {
   const RelevanceNetwork network = random_network();
   for (const std::size_t n_items : {6U, 7U, 50U, 128U}) {
-    const AgentInput input = agent_input(history_of(n_items, 1, 9), std::nullopt, {});
+    const AgentInput input = agent_input(decoded_history(n_items, 1, 9), std::nullopt, {});
     const auto scores = network.scores({&input, 1}).front();
     EXPECT_EQ(scores.size(), input.n_items());
     EXPECT_TRUE(std::ranges::all_of(scores, [](double s) { return std::isfinite(s); }));
@@ -255,7 +232,7 @@ INSTANTIATE_TEST_SUITE_P(Drafts, AgentInputOfDraft,
 
 TEST_P(AgentInputOfDraft, DoesNotDependOnTheOrderOfTheItems) {
   // The synthetic LLM knows its items by number, so renumber a finished history by hand.
-  const History history = history_of(6, 2, 11, GetParam());
+  const History history = decoded_history(6, 2, 11, GetParam());
   const std::vector<std::size_t> order{3, 0, 5, 1, 4, 2};
   History renumbered(6);
   for (const Round& round : history.rounds()) {
@@ -290,7 +267,7 @@ TEST_P(AgentInputOfDraft, DoesNotDependOnTheOrderOfTheItems) {
 TEST(AgentInput, KeepsItsPromisedRanges) {
   for (const Draft draft : {Draft::kInput, Draft::kFirstToken}) {
     for (std::size_t n_rounds = 1; n_rounds < 9; ++n_rounds) {
-      const AgentInput input = agent_input(history_of(20, n_rounds, 13, draft), 0, {});
+      const AgentInput input = agent_input(decoded_history(20, n_rounds, 13, draft), 0, {});
       EXPECT_LE(input.n_rounds, 6U);
       EXPECT_EQ(input.features.size(), input.n_rounds * input.n_items() * feature_names().size());
       EXPECT_THAT(input.features,
@@ -304,7 +281,7 @@ TEST(AgentInput, KeepsItsPromisedRanges) {
 }
 
 TEST(AgentInput, AblationsLookAtLess) {
-  const History history = history_of(10, 3, 17);
+  const History history = decoded_history(10, 3, 17);
   EXPECT_EQ(agent_input(history, 1, {}).n_rounds, 3U);
   EXPECT_EQ(agent_input(history, 1, {.round_history = false}).n_rounds, 1U);
   EXPECT_EQ(agent_input(history, 1, {.listwise = false}).n_rounds, 1U);

@@ -83,15 +83,22 @@ float RoundView::strongest_rival(std::size_t row, std::size_t item) const {
   return std::isfinite(highest) ? highest : logit(row, item);
 }
 
-double RoundView::margin(std::size_t a, std::size_t b, double recency) const {
-  const std::size_t end = n_shared_rows(a, b);
-  double sum = 0;
-  double weights = 0;
-  for (std::size_t j = 0; j < end; ++j) {
-    sum = recency * sum + (logit(j, a) - logit(j, b));
-    weights = recency * weights + 1;
+Margins::Margins(const RoundView& view, double recency)
+    : view_(view),
+      sums_((view.n_rows() + 1) * view.n_items(), 0.0),
+      weights_(view.n_rows() + 1, 0.0) {
+  const std::size_t n = view.n_items();
+  for (std::size_t j = 0; j < view.n_rows(); ++j) {
+    weights_[j + 1] = recency * weights_[j] + 1;
+    for (std::size_t i = 0; i < n; ++i)
+      sums_[(j + 1) * n + i] = recency * sums_[j * n + i] + view.logit(j, i);
   }
-  return weights > 0 ? sum / weights : 0;
+}
+
+double Margins::operator()(std::size_t a, std::size_t b) const {
+  const std::size_t end = view_.n_shared_rows(a, b);
+  const double* sums = sums_.data() + end * view_.n_items();
+  return end > 0 ? (sums[a] - sums[b]) / weights_[end] : 0;
 }
 
 }  // namespace rsd

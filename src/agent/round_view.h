@@ -46,9 +46,6 @@ class RoundView {
   std::size_t n_shared_rows(std::size_t a, std::size_t b) const {
     return std::min({used_up_at_[a], used_up_at_[b], n_rows_});
   }
-  // By how much a is preferred to b over the rows at which both are left: mean of the differences
-  // of their logits, a row weighing `recency` times the next one. 0 where there is no such row.
-  double margin(std::size_t a, std::size_t b, double recency) const;
 
  private:
   void find_places(const Round& round, std::span<const ItemId> open);
@@ -62,6 +59,22 @@ class RoundView {
   std::vector<std::size_t> place_;          // [n]
   std::vector<std::size_t> item_at_;        // [n]
   std::vector<float> logits_, all_, left_;  // [m, n]
+};
+
+// By how much items are preferred to each other over the rows at which both are left: mean of the
+// differences of their logits, a row weighing `recency` times the next one. Both are left at the
+// first rows, so sums over each item's first rows give all pairs in O(n (n + m)).
+class Margins {
+ public:
+  Margins(const RoundView& view, double recency);
+
+  // a's to b; 0 where there is no such row.
+  double operator()(std::size_t a, std::size_t b) const;
+
+ private:
+  const RoundView& view_;
+  std::vector<double> sums_;     // [m + 1, n] of the first rows' logits
+  std::vector<double> weights_;  // [m + 1]
 };
 
 }  // namespace rsd

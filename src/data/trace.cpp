@@ -15,6 +15,11 @@ Json indices(const std::vector<ItemId>& items) {
   return list;
 }
 
+// A model's path, and the ids of a program's own requests, may hold bytes that are no UTF-8.
+std::string one_line(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
 Json matrix(const TraceRound& round, std::size_t n_items) {
   Json rows = Json::array();
   for (std::size_t j = 0; j < round.n_rows; ++j) {
@@ -27,7 +32,7 @@ Json matrix(const TraceRound& round, std::size_t n_items) {
 
 std::string format_trace_header(std::string_view model) {
   const Json header{{"format", kTraceFormat}, {"version", kTraceVersion}, {"model", model}};
-  return header.dump() + "\n";
+  return one_line(header);
 }
 
 std::string format_trace(const Trace& trace) {
@@ -45,8 +50,9 @@ std::string format_trace(const Trace& trace) {
                    {"n_items", trace.n_items},
                    {"rounds", std::move(rounds)},
                    {"ranking", indices(trace.ranking)}});
+  if (!trace.split_key.empty()) line["split_key"] = trace.split_key;
   if (trace.target) line["target"] = indices(*trace.target);
-  return line.dump() + "\n";
+  return one_line(line);
 }
 
 }  // namespace rsd

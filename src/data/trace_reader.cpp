@@ -85,7 +85,8 @@ TraceRound round_from(const Json& json, std::size_t n_items) {
 
 Trace trace_from(const Json& json) {
   constexpr std::size_t kMaxItems = 4096;
-  Trace trace{.id = text(json, "id"), .decoder = text(json, "decoder")};
+  Trace trace{
+      .id = text(json, "id"), .window = {}, .split_key = {}, .decoder = text(json, "decoder")};
   if (json.contains("window") && !json.at("window").is_null()) {
     trace.window = count(json, "window");
     require(*trace.window >= 1, "window must be at least 1");
@@ -106,6 +107,7 @@ Trace trace_from(const Json& json) {
     }
   }
   trace.ranking = ranking(json, "ranking", trace.n_items);
+  if (json.contains("split_key")) trace.split_key = text(json, "split_key");
   if (json.contains("target")) trace.target = ranking(json, "target", trace.n_items);
   return trace;
 }

@@ -38,6 +38,13 @@ TEST(Trace, IsOneLine) {
   EXPECT_EQ(line.find('\n'), line.size() - 1);
 }
 
+TEST(Trace, BytesThatAreNoUtf8DoNotStopIt) {
+  Trace trace = example();
+  trace.id = "q\xff";
+  EXPECT_EQ(Json::parse(format_trace(trace))["id"], "q\uFFFD");
+  EXPECT_EQ(Json::parse(format_trace_header("m\xff.gguf"))["model"], "m\uFFFD.gguf");
+}
+
 TEST(Trace, TellsEveryRound) {
   const Json trace = Json::parse(format_trace(example()));
   EXPECT_EQ(trace["id"], "q\"1");
@@ -64,11 +71,14 @@ TEST(Trace, LogitsKeepTheirBits) {
 TEST(Trace, IsReadBackAsItWas) {
   Trace trace = example();
   trace.target = {ItemId(0), ItemId(1)};
+  trace.split_key = "5eed";
   const auto read = parse_trace(format_trace(trace));
   ASSERT_TRUE(read.ok()) << read.error().message();
   EXPECT_EQ(format_trace(*read), format_trace(trace));
   EXPECT_EQ(read->rounds[0].logits, trace.rounds[0].logits);
+  EXPECT_EQ(read->split_key, "5eed");
   EXPECT_EQ(parse_trace(format_trace(example()))->target, std::nullopt);
+  EXPECT_EQ(parse_trace(format_trace(example()))->split_key, "");
 }
 
 TEST(Trace, AWindowsNumberStandsBesideTheRequestsOwnId) {
@@ -107,6 +117,7 @@ TEST(Trace, BadLinesAreToldByField) {
     return read ? std::string("no error") : read.error().message();
   };
   EXPECT_EQ(told("/id", 3), "id must be a text");
+  EXPECT_EQ(told("/split_key", 3), "split_key must be a text");
   EXPECT_EQ(told("/task", "x"), "task must be passage or recommendation");
   EXPECT_EQ(told("/n_items", 0), "n_items must be 1 to 4096");
   EXPECT_EQ(told("/ranking", {0}), "ranking must hold all 2 items");

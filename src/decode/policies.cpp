@@ -29,8 +29,10 @@ class LatestRows {
   std::size_t first_row() const { return std::min(first_, n_rows() - 1); }
   std::size_t n_rows() const { return history_.latest_rows().n_rows(); }
   std::span<const float> row(std::size_t j) const { return history_.latest_rows().row(j); }
-  // Was the item still to be placed at row j?
-  bool is_left(std::size_t j, std::size_t item) const { return j < used_up_at_[sources_[j]][item]; }
+  // By item: the first row, of those of row j's round, at which it isn't to be placed any more.
+  const std::vector<std::size_t>& used_up_at(std::size_t j) const {
+    return used_up_at_[sources_[j]];
+  }
 
  private:
   // By item: the first row at which it stands before.
@@ -117,6 +119,59 @@ class MeanLogProb final : public RankingPolicy {
   }
 };
 
+// By how much items are preferred to each other in the rows at which both were still to be placed.
+// The last of them, where one is about to be, counts most. Of a round's rows these are the first
+// ones, so sums over the first rows of each round give all pairs in O(n^2) for each round.
+class PairMargins {
+ public:
+  PairMargins(const LatestRows& rows, std::size_t n_items, double recency) : n_items_(n_items) {
+    for (std::size_t j = rows.first_row(); j < rows.n_rows(); ++j) {
+      const auto* used_up_at = &rows.used_up_at(j);
+      if (blocks_.empty() || blocks_.back().used_up_at != used_up_at)
+        blocks_.push_back(
+            {.first_row = j, .used_up_at = used_up_at, .sums = std::vector(n_items, 0.0)});
+      blocks_.back().append(rows.row(j), recency);
+    }
+  }
+
+  // a's to b; 0 where there is no such row.
+  double operator()(std::size_t a, std::size_t b) const {
+    double sum = 0;
+    double weight = 0;
+    for (const Block& block : blocks_) {
+      const std::size_t end = std::min({(*block.used_up_at)[a], (*block.used_up_at)[b],
+                                        block.first_row + block.weights.size() - 1});
+      if (end <= block.first_row) continue;
+      const std::size_t n_shared = end - block.first_row;
+      const double* sums = block.sums.data() + n_shared * n_items_;
+      sum = block.decays[n_shared] * sum + sums[a] - sums[b];
+      weight = block.decays[n_shared] * weight + block.weights[n_shared];
+    }
+    return weight > 0 ? sum / weight : 0;
+  }
+
+ private:
+  // The rows of one round, and what the first m of them come to, for every m.
+  struct Block {
+    std::size_t first_row = 0;
+    const std::vector<std::size_t>* used_up_at = nullptr;
+    std::vector<double> sums;           // [m + 1, n] of the logits
+    std::vector<double> weights = {0};  // [m + 1]
+    std::vector<double> decays = {1};   // [m + 1] what they leave of the weights before them
+
+    void append(std::span<const float> row, double recency) {
+      const std::size_t last = sums.size() - row.size();
+      for (std::size_t i = 0; i < row.size(); ++i)
+        sums.push_back(recency * sums[last + i] + row[i]);
+      weights.push_back(recency * weights.back() + 1);
+      decays.push_back(recency * decays.back());
+    }
+  };
+
+  std::size_t n_items_;
+  std::vector<Block> blocks_;
+};
+
 class Pairwise final : public RankingPolicy {
  public:
   std::string_view name() const noexcept override { return "pairwise"; }
@@ -124,10 +179,11 @@ class Pairwise final : public RankingPolicy {
                                     std::optional<std::size_t>) const override {
     const LatestRows rows(history);
     const std::size_t n = history.n_items();
+    const PairMargins margins(rows, n, kRecency);
     std::vector<double> wins(n, 0.0);
     for (std::size_t a = 0; a < n; ++a) {
       for (std::size_t b = 0; b < a; ++b) {
-        const double preference = std::tanh(margin(rows, a, b) / kTemperature);
+        const double preference = std::tanh(margins(a, b) / kTemperature);
         wins[a] += preference;
         wins[b] -= preference;
       }
@@ -139,19 +195,6 @@ class Pairwise final : public RankingPolicy {
   // Found on training requests (docs/measurements.md); the order depends on them little.
   static constexpr double kRecency = 0.4;
   static constexpr double kTemperature = 0.5;
-
-  // By how much a is preferred to b in the rows at which both were still to be placed. The last of
-  // them, where one is about to be, counts most. 0 where there is no such row.
-  static double margin(const LatestRows& rows, std::size_t a, std::size_t b) {
-    double sum = 0;
-    double weights = 0;
-    for (std::size_t j = rows.first_row(); j < rows.n_rows(); ++j) {
-      if (!rows.is_left(j, a) || !rows.is_left(j, b)) continue;
-      sum = kRecency * sum + (rows.row(j)[a] - rows.row(j)[b]);
-      weights = kRecency * weights + 1;
-    }
-    return weights > 0 ? sum / weights : 0;
-  }
 };
 
 // The policies' ranks of the items that are not known, added up (Borda's count).

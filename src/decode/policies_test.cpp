@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "rsd/rank/ranking.h"
+#include "support/decoded_history.h"
 #include "support/items.h"
 #include "support/logits.h"
 #include "support/synthetic_scorer.h"
@@ -82,6 +83,46 @@ TEST(Pairwise, ComparesOnlyWhereBothItemsAreStillToBePlaced) {
   EXPECT_NEAR(wins[1], std::tanh(-3 / 0.5) + std::tanh(-2 / 0.5), 1e-6);
   EXPECT_NEAR(wins[2], two_three + std::tanh(3 / 0.5), 1e-6);
   EXPECT_NEAR(wins[3], -two_three + std::tanh(2 / 0.5), 1e-6);
+}
+
+// Rows of three rounds, the later ones with fewer rows: compared row by row, the plainest way.
+TEST(Pairwise, GoesThroughTheLatestRowsOfAllRounds) {
+  const SyntheticScorer scorer = noisy_scorer(9, 4);
+  History history(9);
+  std::vector<std::vector<std::size_t>> used_up_at;  // by row
+  for (const std::size_t n_rows : {9U, 6U, 4U}) {
+    std::vector<ItemId> proposal(history.known().begin(), history.known().end());
+    for (std::size_t i = 9; i-- > 0;)
+      if (!history.placed()[i]) proposal.emplace_back(i);
+    const RowRange rows = history.missing_rows(proposal, n_rows);
+    const LogitMatrix all = rows_of(scorer, proposal, n_rows);
+    LogitMatrix missing(rows.size(), 9);
+    for (std::size_t j = 0; j < rows.size(); ++j)
+      std::ranges::copy(all.row(rows.first + j), missing.row(j).begin());
+    ASSERT_TRUE(history.add(proposal, rows, missing));
+    std::vector<std::size_t> used_up(9);
+    for (std::size_t j = 0; j < 9; ++j)
+      used_up[proposal[j].slot()] = j + 1;
+    used_up_at.resize(std::max<std::size_t>(used_up_at.size(), n_rows));
+    std::fill_n(used_up_at.begin(), n_rows, used_up);
+  }
+  std::vector<double> wins(9, 0.0);
+  for (std::size_t a = 0; a < 9; ++a) {
+    for (std::size_t b = 0; b < 9; ++b) {
+      double sum = 0;
+      double weights = 0;
+      for (std::size_t j = history.rounds().back().accepted; j < 9; ++j) {
+        if (j >= used_up_at[j][a] || j >= used_up_at[j][b]) continue;
+        const Round& round = history.rounds()[j < 4 ? 2 : j < 6 ? 1 : 0];
+        sum = 0.4 * sum + round.logits.row(j)[a] - round.logits.row(j)[b];
+        weights = 0.4 * weights + 1;
+      }
+      if (weights > 0) wins[a] += std::tanh(sum / weights / 0.5);
+    }
+  }
+  EXPECT_LT(history.rounds().back().accepted, 3U) << "there must be rows of all rounds";
+  const auto scores = *pairwise_policy()->score(history, 1);
+  EXPECT_THAT(scores, testing::Pointwise(testing::DoubleNear(1e-5), wins));
 }
 
 TEST(Blend, AddsUpThePositionsThatItsPartsGive) {

@@ -8,13 +8,14 @@
 
 namespace rsd {
 
+bool fits(std::span<const float> weights, std::size_t n_weights) {
+  return weights.size() == n_weights &&
+         std::ranges::all_of(weights, [](float value) { return std::isfinite(value); });
+}
+
 bool fits(const AdamWState& state, std::size_t n_weights) {
-  const auto finite = [](const std::vector<float>& values) {
-    return std::ranges::all_of(values, [](float value) { return std::isfinite(value); });
-  };
-  const bool sized = (state.first.empty() && state.second.empty()) ||
-                     (state.first.size() == n_weights && state.second.size() == n_weights);
-  return sized && finite(state.first) && finite(state.second);
+  if (state.first.empty() && state.second.empty()) return true;
+  return fits(state.first, n_weights) && fits(state.second, n_weights);
 }
 
 void adamw_step(std::span<float> weights, std::span<const float> gradient,

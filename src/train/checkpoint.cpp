@@ -1,5 +1,7 @@
 #include "rsd/train/checkpoint.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -12,7 +14,15 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::string_view kFormat = "rsd.checkpoint";
-constexpr int kVersion = 2;
+
+// Thrown for what is well-formed and yet not ours; never leaves this file.
+struct BadCheckpoint {
+  std::string what;
+};
+
+void require(bool condition, const std::string& what) {
+  if (!condition) throw BadCheckpoint{what};
+}
 
 Json bytes_of(const std::vector<float>& values) {
   std::vector<std::uint8_t> bytes(values.size() * sizeof(float));
@@ -20,11 +30,32 @@ Json bytes_of(const std::vector<float>& values) {
   return Json::binary(std::move(bytes));
 }
 
-std::vector<float> floats_of(const Json& json) {
-  const auto& bytes = json.get_binary();
+std::vector<float> floats_of(const Json& object, const char* key) {
+  const auto& bytes = object.at(key).get_binary();
+  require(bytes.size() % sizeof(float) == 0,
+          std::string(key) + " must hold whole numbers of float32");
   std::vector<float> values(bytes.size() / sizeof(float));
-  if (!values.empty()) std::memcpy(values.data(), bytes.data(), values.size() * sizeof(float));
+  if (!values.empty()) std::memcpy(values.data(), bytes.data(), bytes.size());
+  require(std::ranges::all_of(values, [](float value) { return std::isfinite(value); }),
+          std::string(key) + " has a value that is not finite");
   return values;
+}
+
+std::size_t count_of(const Json& object, const char* key) {
+  constexpr std::size_t kMost = std::size_t{1} << 53U;  // far beyond any training
+  const Json& value = object.at(key);
+  require(value.is_number_unsigned() && value.get<std::size_t>() <= kMost,
+          std::string(key) + " must be a whole number from 0 to 2^53");
+  return value.get<std::size_t>();
+}
+
+// A figure of the best weights; null where there are none yet.
+std::optional<double> figure_of(const Json& object, const char* key) {
+  const Json& value = object.at(key);
+  if (value.is_null()) return std::nullopt;
+  require(value.is_number() && std::isfinite(value.get<double>()),
+          std::string(key) + " must be a finite number or null");
+  return value.get<double>();
 }
 
 Json to_json(const AdamWState& state) {
@@ -33,9 +64,12 @@ Json to_json(const AdamWState& state) {
 }
 
 AdamWState adamw_from(const Json& json) {
-  return {.first = floats_of(json.at("first")),
-          .second = floats_of(json.at("second")),
-          .steps = json.at("steps").get<std::size_t>()};
+  AdamWState state{.first = floats_of(json, "first"),
+                   .second = floats_of(json, "second"),
+                   .steps = count_of(json, "steps")};
+  require(std::ranges::all_of(state.second, [](float square) { return square >= 0; }),
+          "second must hold means of squares, at least 0");
+  return state;
 }
 
 Json to_json(const SupervisedState& state) {
@@ -48,15 +82,12 @@ Json to_json(const SupervisedState& state) {
 }
 
 SupervisedState supervised_from(const Json& json) {
-  SupervisedState state{.step = json.at("step").get<std::size_t>(),
-                        .adamw = adamw_from(json.at("adamw")),
-                        .weights = floats_of(json.at("weights")),
-                        .best_weights = floats_of(json.at("best_weights")),
-                        .best_kendall_tau = std::nullopt,
-                        .without_gain = json.at("without_gain").get<std::size_t>()};
-  if (!json.at("best_kendall_tau").is_null())
-    state.best_kendall_tau = json.at("best_kendall_tau").get<double>();
-  return state;
+  return {.step = count_of(json, "step"),
+          .adamw = adamw_from(json.at("adamw")),
+          .weights = floats_of(json, "weights"),
+          .best_weights = floats_of(json, "best_weights"),
+          .best_kendall_tau = figure_of(json, "best_kendall_tau"),
+          .without_gain = count_of(json, "without_gain")};
 }
 
 Json to_json(const RpoState& state) {
@@ -68,23 +99,33 @@ Json to_json(const RpoState& state) {
 }
 
 RpoState rpo_from(const Json& json) {
-  RpoState state{.step = json.at("step").get<std::size_t>(),
-                 .adamw = adamw_from(json.at("adamw")),
-                 .weights = floats_of(json.at("weights")),
-                 .best_weights = floats_of(json.at("best_weights")),
-                 .best_return = std::nullopt};
-  if (!json.at("best_return").is_null()) state.best_return = json.at("best_return").get<double>();
-  return state;
+  return {.step = count_of(json, "step"),
+          .adamw = adamw_from(json.at("adamw")),
+          .weights = floats_of(json, "weights"),
+          .best_weights = floats_of(json, "best_weights"),
+          .best_return = figure_of(json, "best_return")};
 }
 
-Error invalid(const std::string& what) {
-  return {ErrorCode::kInvalidInput, what};
+Checkpoint checkpoint_from(const Json& json) {
+  require(json.is_object() && json.value("format", Json()) == kFormat,
+          "this is no checkpoint of rsd, or a damaged one");
+  const Json version = json.value("version", Json());
+  require(version == kCheckpointVersion,
+          "this is a checkpoint of version " +
+              version.dump(-1, ' ', false, Json::error_handler_t::replace) +
+              "; this rsd reads version " + std::to_string(kCheckpointVersion));
+  Checkpoint checkpoint;
+  if (json.contains("supervised")) checkpoint.supervised = supervised_from(json["supervised"]);
+  if (json.contains("initial_weights"))
+    checkpoint.initial_weights = floats_of(json, "initial_weights");
+  if (json.contains("rpo")) checkpoint.rpo = rpo_from(json["rpo"]);
+  return checkpoint;
 }
 
 }  // namespace
 
 std::string serialised(const Checkpoint& checkpoint) {
-  Json json{{"format", kFormat}, {"version", kVersion}};
+  Json json{{"format", kFormat}, {"version", kCheckpointVersion}};
   if (checkpoint.supervised) json["supervised"] = to_json(*checkpoint.supervised);
   if (checkpoint.initial_weights) json["initial_weights"] = bytes_of(*checkpoint.initial_weights);
   if (checkpoint.rpo) json["rpo"] = to_json(*checkpoint.rpo);
@@ -96,24 +137,13 @@ std::string serialised(const Checkpoint& checkpoint) {
 Result<Checkpoint> parse_checkpoint(std::string_view content) {
   const auto read = read_cbor(content);
   if (!read) return read.error().within("this is no checkpoint of rsd, or a damaged one");
-  const Json& json = *read;
-  if (!json.is_object() || json.value("format", Json()) != kFormat) {
-    return invalid("this is no checkpoint of rsd, or a damaged one");
-  }
-  if (const Json version = json.value("version", Json()); version != kVersion) {
-    return invalid("this is a checkpoint of version " + version.dump() +
-                   "; this rsd reads version " + std::to_string(kVersion));
-  }
   try {
-    Checkpoint checkpoint;
-    if (json.contains("supervised")) checkpoint.supervised = supervised_from(json["supervised"]);
-    if (json.contains("initial_weights")) {
-      checkpoint.initial_weights = floats_of(json["initial_weights"]);
-    }
-    if (json.contains("rpo")) checkpoint.rpo = rpo_from(json["rpo"]);
-    return checkpoint;
+    return checkpoint_from(*read);
+  } catch (const BadCheckpoint& bad) {
+    return Error(ErrorCode::kInvalidInput, bad.what);
   } catch (const Json::exception& problem) {
-    return invalid(std::string("this checkpoint is damaged: ") + problem.what());
+    return Error(ErrorCode::kInvalidInput,
+                 std::string("this checkpoint is damaged: ") + problem.what());
   }
 }
 

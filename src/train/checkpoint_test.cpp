@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
+
 namespace rsd {
 namespace {
 
@@ -40,6 +42,76 @@ TEST(Checkpoint, StagesThatHaveNotBegunAreNotThere) {
   const auto read = parse_checkpoint(serialised({}));
   ASSERT_TRUE(read.ok());
   EXPECT_FALSE(read->supervised || read->initial_weights || read->rpo);
+}
+
+std::string told(const std::string& content) {
+  const auto read = parse_checkpoint(content);
+  return read ? "no error" : read.error().message();
+}
+
+// Bytes that a disk can leave behind, and sizes that no file has.
+TEST(Checkpoint, DamageIsAnErrorAndNoException) {
+  EXPECT_THAT(told("\x9b\x65\x65\x65\x65\x65\x65\x65\x65"), HasSubstr("damaged"));
+  EXPECT_THAT(told("\xbb\x65\x65\x65\x65\x65\x65\x65\x65"), HasSubstr("damaged"));
+  const std::string whole = serialised(example());
+  for (std::size_t at = 0; at < whole.size(); ++at) {
+    for (const char byte : {'\x00', '\x9b', '\xbb', '\xff', '\x5f', '\xfb'}) {
+      std::string damaged = whole;
+      damaged[at] = byte;
+      EXPECT_NO_THROW(static_cast<void>(parse_checkpoint(damaged))) << at;
+    }
+  }
+}
+
+TEST(Checkpoint, VersionThatIsNoTextIsTold) {
+  std::string odd = serialised({});
+  const std::size_t at = odd.find("version") + 7;
+  odd.replace(at, 1, "\x61\xff");  // a text of one byte, which is no UTF-8
+  EXPECT_THAT(told(odd), HasSubstr("this rsd reads version 2"));
+}
+
+TEST(Checkpoint, ValuesThatAreNotFiniteAreToldByField) {
+  const auto with = [](auto change) {
+    Checkpoint checkpoint = example();
+    change(checkpoint);
+    return told(serialised(checkpoint));
+  };
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_EQ(with([&](Checkpoint& c) { c.supervised->weights[0] = kNan; }),
+            "weights has a value that is not finite");
+  EXPECT_EQ(with([&](Checkpoint& c) { c.supervised->best_weights[0] = -kInfinity; }),
+            "best_weights has a value that is not finite");
+  EXPECT_EQ(with([&](Checkpoint& c) { c.supervised->adamw.first[0] = kInfinity; }),
+            "first has a value that is not finite");
+  EXPECT_EQ(with([&](Checkpoint& c) { c.supervised->adamw.second[0] = -1; }),
+            "second must hold means of squares, at least 0");
+  EXPECT_EQ(with([&](Checkpoint& c) { c.supervised->best_kendall_tau = kNan; }),
+            "best_kendall_tau must be a finite number or null");
+  EXPECT_EQ(with([&](Checkpoint& c) { (*c.initial_weights)[0] = kNan; }),
+            "initial_weights has a value that is not finite");
+  EXPECT_EQ(with([&](Checkpoint& c) { c.rpo->weights[0] = kNan; }),
+            "weights has a value that is not finite");
+  EXPECT_EQ(with([&](Checkpoint& c) { c.rpo->best_return = kInfinity; }),
+            "best_return must be a finite number or null");
+}
+
+TEST(Checkpoint, NumbersOfStepsAreWholeAndSmall) {
+  std::string odd = serialised(example());
+  const std::size_t step = odd.find("\x64step") + 5;
+  odd[step] = '\x26';  // -7
+  EXPECT_THAT(told(odd), HasSubstr("step must be a whole number"));
+  Checkpoint late = example();
+  late.rpo->adamw.steps = std::numeric_limits<std::size_t>::max();
+  EXPECT_THAT(told(serialised(late)), HasSubstr("steps must be a whole number from 0 to 2^53"));
+}
+
+TEST(Checkpoint, WeightsThatAreCutWithinANumberAreTold) {
+  std::string odd = serialised({.supervised = {}, .initial_weights = {{1.0F}}, .rpo = {}});
+  const std::size_t at = odd.find("initial_weights") + 15;
+  ASSERT_EQ(odd[at], '\x44');  // four bytes
+  odd.replace(at, 5, "\x43\x01\x01\x01");
+  EXPECT_EQ(told(odd), "initial_weights must hold whole numbers of float32");
 }
 
 TEST(Checkpoint, WhatIsNoneIsTold) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "rsd/train/hold_out.h"
+
 namespace rsd {
 namespace {
 
@@ -64,12 +66,16 @@ Result<Episode> episode_of(const Trace& trace) {
   }
   auto target = target_of(trace, history);
   if (!target) return target.error();
-  return Episode{.id = trace.id, .target = *std::move(target), .rounds = history.rounds()};
+  return Episode{.id = trace.id,
+                 .split_key = trace.split_key.empty() ? split_key_of_id(trace.id) : trace.split_key,
+                 .target = *std::move(target),
+                 .rounds = history.rounds()};
 }
 
 Trace trace_of(const Request& request, const std::string& decoder, const History& history,
                const Ranking& answer) {
   Trace trace{.id = request.id,
+              .split_key = split_key(request),
               .task = request.task,
               .decoder = decoder,
               .n_items = history.n_items(),

@@ -78,8 +78,8 @@ Result<RpoTraining> RpoTraining::create(RelevanceNetwork initial, RpoEnvironment
 
 Result<void> RpoTraining::restore(RpoState state) {
   const std::size_t size = network_.weights().size();
-  if (state.weights.size() != size || !fits(state.adamw, size) ||
-      (!state.best_weights.empty() && state.best_weights.size() != size)) {
+  if (!fits(state.weights, size) || !fits(state.adamw, size) ||
+      (!state.best_weights.empty() && !fits(state.best_weights, size))) {
     return Error(ErrorCode::kInvalidInput, "it is of a network of another size, or damaged");
   }
   state_ = std::move(state);

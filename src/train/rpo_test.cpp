@@ -3,15 +3,20 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <iostream>
+#include <limits>
 #include <memory>
+#include <set>
 
 #include "rsd/agent/agent_policy.h"
 #include "rsd/decode/run.h"
 #include "rsd/rank/agreement.h"
 #include "rsd/train/collect.h"
+#include "rsd/train/plackett_luce.h"
 #include "rsd/train/rollout.h"
 #include "rsd/train/supervised.h"
+#include "support/agent_feature.h"
 #include "support/alternating_scorer.h"
 
 namespace rsd {
@@ -34,6 +39,45 @@ RpoEnvironment environment(std::size_t n_requests) {
 
 RelevanceNetwork untrained() {
   return RelevanceNetwork::untrained(kShape, 1).value();
+}
+
+// Whose weights all matter.
+RelevanceNetwork random_agent(std::uint64_t seed) {
+  RelevanceNetwork agent = untrained();
+  std::mt19937_64 random(seed);
+  for (float& weight : agent.weights())
+    weight += std::normal_distribution<float>(0, 0.3F)(random);
+  return agent;
+}
+
+// What an LLM was asked for, its targets not counted: they are found before.
+struct Tally {
+  std::size_t encodings = 0;
+  std::vector<std::size_t> sizes_of_first_proposals;
+};
+
+class CountingScorer final : public AlternatingScorer {
+ public:
+  CountingScorer(std::uint64_t seed, std::size_t n_items, Tally& tally)
+      : AlternatingScorer(seed, n_items), tally_(tally) {}
+
+  Result<Encoding> encode(const EncodingQuery& query) override {
+    ++tally_.encodings;
+    if (query.rows.first == 0) tally_.sizes_of_first_proposals.push_back(query.proposal.size());
+    return AlternatingScorer::encode(query);
+  }
+
+ private:
+  Tally& tally_;
+};
+
+RpoEnvironment counting_environment(std::size_t n_requests, std::size_t n_items, Tally& tally) {
+  return {
+      .n_requests = n_requests,
+      .open = [n_items, &tally](std::size_t request) -> Result<std::unique_ptr<PositionScorer>> {
+        return std::unique_ptr<PositionScorer>(
+            std::make_unique<CountingScorer>(request, n_items, tally));
+      }};
 }
 
 Trajectory greedy(const RelevanceNetwork& agent, PositionScorer& scorer,
@@ -65,7 +109,7 @@ RelevanceNetwork supervised_agent() {
   std::vector<Episode> episodes;
   for (std::size_t n = 0; n < 80; ++n) {
     AlternatingScorer scorer(n, kItems);
-    Request request{.id = std::to_string(n), .query = "q"};
+    Request request{.id = std::to_string(n), .query = "query " + std::to_string(n)};
     const auto traces = collect(request, scorer, {.n_decodings = 2, .budget = 2}).value();
     for (const Trace& trace : traces)
       episodes.push_back(episode_of(trace).value());
@@ -163,6 +207,95 @@ TEST(RpoTraining, FirstStepHasNoDivergenceAndTheReferenceIsFrozen) {
   EXPECT_GT(training.step()->kl, 0);
 }
 
+TEST(RpoTraining, ValidatesWithEverySmallBudgetAndSomeLargeOnes) {
+  RpoOptions options;
+  options.max_budget = 6;
+  Tally tally;
+  RpoEnvironment held_out = counting_environment(2, 16, tally);
+  held_out.n_held_out = 1;
+  auto training = RpoTraining::create(untrained(), held_out, options).value();
+  const double first = training.validate().value();
+  tally = {};
+  EXPECT_EQ(training.validate().value(), first);
+  EXPECT_EQ(tally.encodings, 1U + 2U + 3U + 4U + 6U);
+  EXPECT_THAT(tally.sizes_of_first_proposals, testing::ElementsAre(16, 0, 0, 0, 0))
+      << "one encoding carries the input order, several begin with the prompt alone";
+}
+
+// How many encodings the plays of one request take, over many steps; two actors each.
+std::set<std::size_t> encodings_of_plays(std::size_t n_items, std::size_t max_budget) {
+  RpoOptions options;
+  options.requests_per_step = options.rollouts = options.passes = 1;
+  options.max_budget = max_budget;
+  Tally tally;
+  auto training =
+      RpoTraining::create(untrained(), counting_environment(1, n_items, tally), options).value();
+  EXPECT_TRUE(training.step());  // which finds the target
+  std::set<std::size_t> counts;
+  for (std::size_t n = 0; n < 40; ++n) {
+    tally = {};
+    EXPECT_TRUE(training.step());
+    counts.insert(tally.encodings);
+  }
+  return counts;
+}
+
+TEST(RpoTraining, DrawsEveryBudgetUpToTheLargest) {
+  EXPECT_THAT(encodings_of_plays(16, 3), testing::ElementsAre(1, 1 + 2, 1 + 2 * 2));
+  EXPECT_THAT(encodings_of_plays(3, 4), testing::ElementsAre(1, 1 + 2))
+      << "with two encodings all of three items are known";
+}
+
+TEST(RpoTraining, TheReferenceIsTheAgentThatItStartedFrom) {
+  const RelevanceNetwork initial = random_agent(5);
+  RpoOptions options;
+  options.max_budget = 1;
+  options.learning_rate = 0.1;
+  options.warm_up = 1;
+  auto training = RpoTraining::create(initial, environment(1), options).value();
+  AlternatingScorer scorer(0, kItems);
+  const Ranking target = target_ranking(scorer).value();
+  const auto return_of = [&](const RelevanceNetwork& agent) {
+    return spearman_return(greedy(agent, scorer, {.budget = 1, .draft = Draft::kInput}).answer,
+                           target);
+  };
+  const double expected = return_of(initial);
+  bool has_moved = false;
+  for (std::size_t n = 0; n < 30; ++n) {
+    EXPECT_DOUBLE_EQ(training.step().value().reference_return, expected);
+    has_moved = has_moved || return_of(training.network()) != expected;
+  }
+  EXPECT_TRUE(has_moved) << "else it is not told from the current agent";
+}
+
+// Before the first update the ratio is 1, so the loss is the mean advantage, turned round.
+TEST(RpoTraining, AdvantagesAreAgainstWhatTheOptionsSay) {
+  RpoOptions options;
+  options.max_budget = options.passes = 1;
+  options.advantage = Advantage::kReference;
+  const auto reference =
+      RpoTraining::create(random_agent(5), environment(4), options).value().step().value();
+  const double ahead = reference.mean_return - reference.reference_return;
+  EXPECT_GT(std::abs(ahead), 0.003);
+  EXPECT_NEAR(reference.loss, -ahead, 1e-4);
+  options.advantage = Advantage::kGroup;
+  const auto group =
+      RpoTraining::create(random_agent(5), environment(4), options).value().step().value();
+  EXPECT_EQ(group.mean_return, reference.mean_return);
+  EXPECT_NEAR(group.loss, 0, 1e-4);
+}
+
+TEST(RpoTraining, WeightsThatAreNotFiniteAreNotGoneOnFrom) {
+  auto training = RpoTraining::create(untrained(), environment(1), {}).value();
+  for (const auto of : {&RpoState::weights, &RpoState::best_weights}) {
+    RpoState broken = training.state();
+    broken.best_weights = broken.weights;
+    ASSERT_TRUE(training.restore(broken));
+    (broken.*of)[1] = std::numeric_limits<float>::quiet_NaN();
+    EXPECT_FALSE(training.restore(broken));
+  }
+}
+
 TEST(RpoTraining, FailuresOfTheLlmChangeNothing) {
   RpoEnvironment failing = environment(1);
   failing.open = [](std::size_t) -> Result<std::unique_ptr<PositionScorer>> {
@@ -199,11 +332,39 @@ TEST(Rollout, TrajectoriesHaveAnActionForEachProposalAndTheAnswer) {
   EXPECT_NE(sampled[0].answer, sampled[1].answer);
 }
 
+TEST(Rollout, AgentsAreToldHowManyEncodingsAreLeft) {
+  AlternatingScorer scorer(3, 16);
+  const auto trajectory = greedy(untrained(), scorer, {.budget = 3});
+  ASSERT_THAT(trajectory.actions, SizeIs(3));
+  for (std::size_t n = 0; n < 3; ++n) {
+    const AgentInput& input = trajectory.actions[n].input;
+    const std::size_t last = input.n_rounds - 1;
+    EXPECT_EQ(feature(input, last, 0, "encodings left"), static_cast<float>(2 - n) / 4);
+    EXPECT_EQ(feature(input, last, 0, "no budget"), 0);
+    EXPECT_EQ(feature(input, last, 0, "answer"), n == 2 ? 1 : 0);
+  }
+}
+
+TEST(Rollout, ProbabilitiesAreThoseUnderTheAgentThatGaveTheRanking) {
+  AlternatingScorer scorer(6, kItems);
+  std::mt19937_64 random(1);
+  const RelevanceNetwork agent = random_agent(4);
+  const std::vector<Actor> actors{{.agent = &agent, .random = &random}, {.agent = &agent}};
+  const auto trajectories = roll_out(actors, scorer, {.budget = 2}).value();
+  for (const Trajectory& trajectory : trajectories) {
+    for (const RolloutAction& action : trajectory.actions) {
+      const auto scores = agent.scores({&action.input, 1}).front();
+      EXPECT_NEAR(action.log_probability, log_likelihood(scores, action.ranking).value, 1e-3);
+      EXPECT_LT(action.log_probability, 0);
+    }
+  }
+}
+
 TEST(Rollout, GreedyIsWhatDecodingReturns) {
   for (const Draft draft : {Draft::kFirstToken, Draft::kInput}) {
     for (std::size_t budget = 1; budget < 4; ++budget) {
       AlternatingScorer scorer(4, kItems);
-      const RelevanceNetwork agent = untrained();
+      const RelevanceNetwork agent = random_agent(3);
       const auto trajectory = greedy(agent, scorer, {.budget = budget, .draft = draft});
       DecodingOptions options;
       options.budget = budget;
@@ -217,10 +378,7 @@ TEST(Rollout, GreedyIsWhatDecodingReturns) {
 
 TEST(Rollout, EachActorPlaysAsItWouldAlone) {
   const RelevanceNetwork one = untrained();
-  RelevanceNetwork other = untrained();
-  std::mt19937_64 weights(7);
-  for (float& weight : other.weights())
-    weight += std::normal_distribution<float>(0, 0.3F)(weights);
+  const RelevanceNetwork other = random_agent(7);
   const RolloutOptions options{.budget = 3};
   AlternatingScorer scorer(5, kItems);
   const std::vector<Actor> actors{{.agent = &one}, {.agent = &other}, {.agent = &one}};

@@ -88,25 +88,26 @@ Result<SupervisedTraining> SupervisedTraining::create(RelevanceNetwork network,
                                                       std::vector<Episode> episodes,
                                                       const SupervisedOptions& options) {
   if (auto checked = check_options(options); !checked) return checked.error();
-  std::vector<std::string> ids;
-  ids.reserve(episodes.size());
+  std::vector<std::string> keys;
+  keys.reserve(episodes.size());
   for (const Episode& episode : episodes)
-    ids.push_back(episode.id);
-  const HoldOut split = hold_out(ids);
-  if (split.held_out.empty()) {
-    return Error(ErrorCode::kInvalidInput, "there are traces of " +
-                                               std::to_string(ids.empty() ? 0 : 1) +
-                                               " requests; training needs at least 2");
+    keys.push_back(episode.split_key);
+  const HoldOut split = hold_out(keys);
+  if (split.training.empty()) {
+    return Error(ErrorCode::kInvalidInput, "of " + std::to_string(keys.size()) +
+                                               " traces none is left to train on: all are of "
+                                               "queries or users that are held out");
   }
   SupervisedTraining training(std::move(network), options);
   for (const std::size_t i : split.training)
     training.training_.push_back(std::move(episodes[i]));
   for (const std::size_t i : split.held_out)
     training.validation_.push_back(std::move(episodes[i]));
-  if (!leaves_something(training.training_) || !leaves_something(training.validation_)) {
+  if (!leaves_something(training.training_)) {
     return Error(ErrorCode::kInvalidInput,
                  "there is nothing to learn: all is known after the first round");
   }
+  if (!leaves_something(training.validation_)) training.validation_.clear();
   return training;
 }
 
@@ -116,8 +117,8 @@ bool SupervisedTraining::finished() const noexcept {
 
 Result<void> SupervisedTraining::restore(SupervisedState state) {
   const std::size_t size = network_.weights().size();
-  if (state.weights.size() != size || !fits(state.adamw, size) ||
-      (!state.best_weights.empty() && state.best_weights.size() != size)) {
+  if (!fits(state.weights, size) || !fits(state.adamw, size) ||
+      (!state.best_weights.empty() && !fits(state.best_weights, size))) {
     return Error(ErrorCode::kInvalidInput, "it is of a network of another size, or damaged");
   }
   state_ = std::move(state);
@@ -166,10 +167,11 @@ Result<SupervisedTraining::Step> SupervisedTraining::step() {
 }
 
 bool SupervisedTraining::is_validation_due() const noexcept {
-  return state_.step % options_.validate_every == 0 || finished();
+  return !validation_.empty() && (state_.step % options_.validate_every == 0 || finished());
 }
 
 Validation SupervisedTraining::validate() {
+  RSD_CHECK(!validation_.empty(), "episodes to validate on");
   Validation sum;
   std::size_t count = 0;
   for (const Episode& episode : validation_) {
@@ -184,7 +186,7 @@ Validation SupervisedTraining::validate() {
       ++count;
     }
   }
-  const double share = count > 0 ? 1 / static_cast<double>(count) : 0;
+  const double share = 1 / static_cast<double>(count);
   const Validation mean{.loss = sum.loss * share,
                         .kendall_tau = sum.kendall_tau * share,
                         .heuristic_kendall_tau = sum.heuristic_kendall_tau * share};

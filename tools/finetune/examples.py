@@ -37,18 +37,33 @@ def read_requests(path: Path) -> list[dict]:
 def split(requests: list[dict]) -> tuple[list[dict], list[dict]]:
     """What to train on, and the last judged requests, at most a tenth.
 
-    They share no query, and a query that is held out is no candidate of what is trained on either.
+    They share no query, however it is spaced or capitalised, and no user, however long the history is;
+    and a query that is held out is no candidate of what is trained on either.
     """
     judged = [r for r in requests if labels(r).any()]
     n_held_out = min(HELD_OUT, len(judged) // 10)
     held_out = judged[len(judged) - n_held_out :]
-    queries = {r.get("query", r["id"]) for r in held_out}
+    queries = {plain(r["query"]) for r in held_out if "query" in r}
+    histories = [r["history"] for r in held_out if "history" in r]
     fit = [
-        dict(r, candidates=[c for c in r["candidates"] if c["text"] not in queries])
+        dict(r, candidates=[c for c in r["candidates"] if plain(c["text"]) not in queries])
         for r in requests
-        if r.get("query", r["id"]) not in queries
+        if not is_held_out(r, queries, histories)
     ]
     return fit, held_out
+
+
+def plain(text: str) -> str:
+    return " ".join(text.lower().split())
+
+
+def is_held_out(request: dict, queries: set[str], histories: list[list[str]]) -> bool:
+    """Does it ask what is held out: one of the queries, or for a user whose history is one of these,
+    or goes on from there, or was one of these once?"""
+    if "query" in request:
+        return plain(request["query"]) in queries
+    own = request["history"]
+    return any(own[: len(other)] == other[: len(own)] for other in histories)
 
 
 def labels(request: dict) -> np.ndarray:

@@ -212,6 +212,29 @@ def test_held_out_queries_stand_nowhere_in_what_is_trained_on():
     assert [c["text"] for c in fit[-1]["candidates"]] == ["a", "b"]
 
 
+def test_pieces_of_a_held_out_query_are_not_trained_on_however_it_is_typed():
+    requests = [passage(str(n), [f"text {n}", f"other {n}"], 0) for n in range(20)]
+    requests[3]["query"] = " Query  19"
+    requests[4]["candidates"][1]["text"] = "QUERY 18"
+    fit, held_out = split(requests)
+    assert [r["id"] for r in held_out] == ["18", "19"]
+    assert "3" not in [r["id"] for r in fit]
+    assert [c["text"] for r in fit if r["id"] == "4" for c in r["candidates"]] == ["text 4"]
+
+
+def test_a_held_out_user_is_not_trained_on_with_a_shorter_or_longer_history():
+    def recommendation(name: str, history: list[str]) -> dict:
+        return {"id": name, "history": history, "candidates": [{"id": "0", "text": "c"}], "relevance": {"0": 1}}
+
+    requests = [recommendation(str(n), [f"a{n}", f"b{n}"]) for n in range(17)]
+    requests += [recommendation("early", ["a19"]), recommendation("late", ["a19", "b19", "c19"])]
+    requests += [recommendation("other", ["b19", "a19"])]
+    requests += [recommendation("18", ["a18", "b18"]), recommendation("19", ["a19", "b19"])]
+    fit, held_out = split(requests)
+    assert [r["id"] for r in held_out] == ["18", "19"]
+    assert [r["id"] for r in fit] == [*[str(n) for n in range(17)], "other"]
+
+
 def test_few_requests_hold_none_out():
     requests = [passage(str(n), ["a", "b"], 0) for n in range(5)]
     assert split(requests) == (requests, [])

@@ -1,7 +1,7 @@
 // An agent as a file: GGUF with the keys below, all under the prefix "rsd.".
 //
 //   general.architecture          "rsd-agent"
-//   rsd.agent.version             2; others are refused
+//   rsd.agent.version             kAgentFileVersion; others are refused
 //   rsd.agent.{d_model,n_heads,n_layers,d_feed_forward,d_pair,max_rounds}, .listwise,
 //   .round_history
 //   rsd.agent.features            the names of the features, in order; others are refused
@@ -10,6 +10,7 @@
 //   tensors                       the weights, float32, by the names of WeightTensor
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 
@@ -17,6 +18,8 @@
 #include "rsd/core/result.h"
 
 namespace rsd {
+
+inline constexpr std::uint32_t kAgentFileVersion = 3;
 
 // Notes by name, without the prefix "rsd.training.": "model", "requests", "seed", …
 using AgentNotes = std::map<std::string, std::string>;
@@ -29,8 +32,9 @@ struct AgentFile {
 // The file's content. Write it with write_file_atomically (data/atomic_file.h).
 std::string serialised(const AgentFile& agent);
 
-// kNotFound: no such file; kInvalidInput: no GGUF, no agent, damaged, truncated, a newer version,
-// other features, or weights that are not finite. Messages name the path and what is wrong.
+// kNotFound: no such file; kInvalidInput: no GGUF, no agent, damaged, truncated, another
+// version, other features, or weights that are not finite. Messages name the path and what is
+// wrong.
 Result<AgentFile> load_agent(const std::string& path);
 
 }  // namespace rsd

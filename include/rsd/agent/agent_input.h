@@ -19,11 +19,11 @@ namespace rsd {
 
 // What of the history is looked at; the two flags are the paper's ablations.
 struct InputOptions {
-  std::size_t max_rounds = 6;  // the last ones; at least 1
+  std::size_t max_rounds = 6;  // the last ones; at least 1. `base` knows all of them
   // false: only the row of the last round's first disagreement, which is all that a left-to-right
   // verification keeps.
   bool listwise = true;
-  // false: the last round only.
+  // false: the last round only, in everything.
   bool round_history = true;
 
   bool operator==(const InputOptions&) const = default;
@@ -46,7 +46,8 @@ struct AgentInput {
 };
 
 // `history` has at least one round and two items that are not known. `encodings_left` as in
-// RankingPolicy::score. Pure. O(R K^3).
+// RankingPolicy::score. Pure. O(R K^2) with the pairs' memory, but for the replays and `blend`,
+// which are O(R K^3).
 AgentInput agent_input(const History& history, std::optional<std::size_t> encodings_left,
                        const InputOptions& options);
 

@@ -31,6 +31,9 @@ struct Trace {
   std::string id;  // of the request
   // Of a list that was ranked in windows: its number in the plan, from 1.
   std::optional<std::size_t> window;
+  // Of what is asked (train/hold_out.h), so that a training can hold requests out by it. Empty in
+  // traces of older versions.
+  std::string split_key;
   Task task = Task::kPassage;
   std::string decoder;
   std::size_t n_items = 0;

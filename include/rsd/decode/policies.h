@@ -30,12 +30,13 @@ std::shared_ptr<const RankingPolicy> argmax_policy();
 std::shared_ptr<const RankingPolicy> mean_log_prob_policy();
 
 // By pairwise preferences, added up (Borda's count): two items are compared by their logits in the
-// rows from d on at which neither was used up by r, the later the weightier. O(K^3).
+// rows from d on at which neither was used up by r, the later the weightier. O(K^2) for each round
+// that has rows which no later one has.
 std::shared_ptr<const RankingPolicy> pairwise_policy();
 
 // By the sum of the positions that mean_log_prob, pairwise and argmax give an item: the strongest
 // on the requests that we measured of those that look at no more than one row for each position
-// (docs/measurements.md). O(K^3).
+// (docs/measurements.md), and the strongest of those that are cheap: the cost of `pairwise`.
 std::shared_ptr<const RankingPolicy> blend_policy();
 
 // As `ar` would go on over rows that are estimated from all the rows of the last rounds (replay.h):

@@ -22,6 +22,8 @@ struct AdamWState {
   std::size_t steps = 0;
 };
 
+// As many as `n_weights`, and finite?
+bool fits(std::span<const float> weights, std::size_t n_weights);
 // Of `n_weights` weights, or of none yet, and finite?
 bool fits(const AdamWState& state, std::size_t n_weights);
 

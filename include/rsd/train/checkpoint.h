@@ -1,7 +1,7 @@
 // An interrupted training, kept: where it stands, in a file of its own.
 //
-// CBOR with the fields "format" ("rsd.checkpoint"), "version" (2), "stage" and the states of the
-// stages that have begun.
+// CBOR with the fields "format" ("rsd.checkpoint"), "version" (kCheckpointVersion), and the states
+// of the stages that have begun and are not done: "supervised", "initial_weights", "rpo".
 #pragma once
 
 #include <optional>
@@ -15,6 +15,8 @@
 
 namespace rsd {
 
+inline constexpr int kCheckpointVersion = 2;
+
 struct Checkpoint {
   std::optional<SupervisedState> supervised;  // dropped when it is done
   // The agent that reinforcement learning starts from, once it is known, and how far that came.
@@ -25,7 +27,8 @@ struct Checkpoint {
 // The file's content. Write it with write_file_atomically (data/atomic_file.h).
 std::string serialised(const Checkpoint& checkpoint);
 
-// kInvalidInput: no checkpoint, damaged, truncated, or a newer version.
+// kInvalidInput: no checkpoint, damaged, truncated, of another version, or with a weight or figure
+// that is not finite; the message names the field.
 Result<Checkpoint> parse_checkpoint(std::string_view content);
 
 }  // namespace rsd

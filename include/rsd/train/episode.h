@@ -13,7 +13,8 @@
 namespace rsd {
 
 struct Episode {
-  std::string id;  // the request's
+  std::string id;         // the request's
+  std::string split_key;  // what it is held out by (hold_out.h)
   Ranking target;
   std::vector<Round> rounds;  // at least one
 

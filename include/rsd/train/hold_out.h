@@ -4,9 +4,23 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "rsd/rank/request.h"
+
 namespace rsd {
+
+// What a request asks, as a digest: requests that ask the same must not stand on both sides of a
+// split. Equal for the same query, however it is spaced or capitalised (ASCII), and for histories
+// that begin with the same title, since a user's later requests have longer histories. Neither the
+// id nor the candidates count, so pieces of a list and its windows go with it.
+std::string split_key(const Request& request);
+
+// In place of the above where only the id is known (traces of older versions). Of the id's parts
+// between slashes the last one that isn't a number, without a piece's "-s<number>" at its end:
+// "test/q7-s1", "q7/3" and "q7" give the same. It takes rather too many together than too few.
+std::string split_key_of_id(std::string_view id);
 
 // Places in what was split, ascending.
 struct HoldOut {
@@ -14,11 +28,10 @@ struct HoldOut {
   std::vector<std::size_t> held_out;
 };
 
-// An eighth of the requests, by their ids alone: the two stages of a training hold out the same
-// ones, whatever files, limits and seeds they are given, so what RPO validates on, the supervised
-// initialisation has not seen either. What stands in front of an id's first slash, the name of its
-// file, doesn't count. Equal ids go together. Of two ids or more at least one is
-// held out and one is not; a single one is trained on.
-HoldOut hold_out(std::span<const std::string> ids);
+// An eighth of all keys, each by itself alone: the two stages of a training hold out the same
+// requests, whatever files, limits, windows and seeds they are given, so what RPO validates on, the
+// supervised initialisation has not seen either. Equal keys go together. Of few keys none, or all,
+// may be held out.
+HoldOut hold_out(std::span<const std::string> keys);
 
 }  // namespace rsd

@@ -65,7 +65,8 @@ class RpoTraining {
 
   bool finished() const noexcept { return state_.step >= options_.steps; }
   const RpoState& state() const noexcept { return state_; }
-  // kInvalidInput: of a network of another size.
+  // kInvalidInput: of a network of another size, or with a weight
+  // that is not finite.
   Result<void> restore(RpoState state);
   const RelevanceNetwork& network() const noexcept { return network_; }
   // With the best weights so far by validation; the current ones where there was none. The agent

@@ -60,14 +60,16 @@ struct SupervisedState {
 // interrupted or not.
 class SupervisedTraining {
  public:
-  // kInvalidArgument: an option out of range; kInvalidInput: no episode to train on or to validate
-  // with (two requests are the least).
+  // kInvalidArgument: an option out of range; kInvalidInput: no episode to train on. Without one
+  // that is held out and leaves something to order there are no validations: all steps are made,
+  // and the last weights are the best.
   static Result<SupervisedTraining> create(RelevanceNetwork network, std::vector<Episode> episodes,
                                            const SupervisedOptions& options);
 
   bool finished() const noexcept;
   const SupervisedState& state() const noexcept { return state_; }
-  // Goes on from there. kInvalidInput: of a network of another size.
+  // Goes on from there. kInvalidInput: of a network of another size, or with a weight
+  // that is not finite.
   Result<void> restore(SupervisedState state);
 
   struct Step {
@@ -78,8 +80,10 @@ class SupervisedTraining {
   // The mean loss of the step's states, before it. kRuntime when the training diverges.
   Result<Step> step();
 
+  bool validates() const noexcept { return !validation_.empty(); }
   bool is_validation_due() const noexcept;
-  // Counts for patience, and keeps the weights when they are the best so far.
+  // Counts for patience, and keeps the weights when they are the best so far. Call it only where
+  // validates().
   Validation validate();
 
   // With the best weights so far; the current ones before any validation.

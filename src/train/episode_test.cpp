@@ -1,0 +1,52 @@
+#include "rsd/train/episode.h"
+
+#include <gtest/gtest.h>
+
+#include "rsd/rank/presentation.h"
+#include "rsd/train/collect.h"
+#include "rsd/train/hold_out.h"
+#include "support/alternating_scorer.h"
+
+namespace rsd {
+namespace {
+
+Request request_of(const std::string& id) {
+  Request request{.id = id, .query = "how do bees make honey?"};
+  for (std::size_t i = 0; i < 6; ++i)
+    request.candidates.push_back(
+        {.id = std::to_string(i), .text = "text", .first_stage_score = std::nullopt});
+  return request;
+}
+
+Trace trace(const Request& request) {
+  AlternatingScorer scorer(1, request.candidates.size());
+  return collect(request, scorer, {.n_decodings = 1, .budget = 2}).value().front();
+}
+
+TEST(Episode, WindowsAndPiecesOfAListAreHeldOutAsTheListIs) {
+  const Request whole = request_of("q7");
+  const std::string key = episode_of(trace(whole)).value().split_key;
+  EXPECT_EQ(key, split_key(whole));
+  Request window = presented(whole, std::vector<std::size_t>{3, 4, 5});
+  window.id = "q7/2";
+  EXPECT_EQ(episode_of(trace(window)).value().split_key, key);
+  EXPECT_EQ(episode_of(trace(request_of("other/q7-s1"))).value().split_key, key);
+}
+
+TEST(Episode, TracesThatTellNoKeyGoByTheirIds) {
+  Trace old = trace(request_of("file/q7-s1/3"));
+  old.split_key.clear();
+  EXPECT_EQ(episode_of(old).value().split_key, split_key_of_id("file/q7-s1/3"));
+}
+
+TEST(Episode, TracesOfEpisodesAreReadBack) {
+  const Trace told = trace(request_of("q7"));
+  const Episode episode = episode_of(parse_trace(format_trace(told)).value()).value();
+  EXPECT_EQ(episode.id, "q7");
+  EXPECT_EQ(episode.split_key, told.split_key);
+  EXPECT_EQ(episode.rounds.size(), told.rounds.size());
+  EXPECT_EQ(episode.history_after(1).rounds().size(), 1U);
+}
+
+}  // namespace
+}  // namespace rsd
