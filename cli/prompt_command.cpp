@@ -1,5 +1,6 @@
 #include "prompt_command.h"
 
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -10,6 +11,7 @@
 #include "output_file.h"
 #include "rsd/data/request_reader.h"
 #include "rsd/rank/presentation.h"
+#include "rsd/window/list_request.h"
 
 namespace rsd::cli {
 namespace {
@@ -28,7 +30,42 @@ std::string text_of(const Tokenizer& tokenizer, const std::vector<TokenId>& toke
   return text;
 }
 
-std::string as_json(const Request& request, const Prompt& prompt, const Tokenizer& tokenizer) {
+// What the LLM reads of a request: all of it, or where it goes in windows the first one, in the
+// order that the list has.
+struct Rendered {
+  Request request;  // its candidates, as they are shown
+  Prompt prompt;
+  std::optional<WindowOptions> windows;
+};
+
+Result<Rendered> rendered(const Request& whole, const Engine& engine) {
+  const Request request = without_blank_candidates(whole);
+  const std::size_t context = engine.llm().context_size();
+  const auto made = ListRequest::create(
+      request, {},
+      {.builder = engine.prompts(),
+       .context_tokens = context,
+       .max_items =
+           std::min(engine.llm().max_items(), engine.prompts().identifiers(request.task).size())},
+      Clock::now());
+  if (!made) return made.error();
+  const ListRequest& list = **made;
+  Rendered result{.request = list.shown(), .prompt = {}, .windows = std::nullopt};
+  if (list.in_windows()) {
+    result.windows = list.options().windows;
+    result.request = presented(list.shown(), list.order().items().first(result.windows->size));
+  }
+  auto prompt = engine.prompts().build(result.request, context);
+  if (!prompt) return prompt.error();
+  result.prompt = *std::move(prompt);
+  result.prompt.truncated_candidates += list.truncated_candidates();
+  result.prompt.truncated_query = list.truncated_query();
+  if (!result.prompt.text_limit) result.prompt.text_limit = list.text_limit();
+  return result;
+}
+
+std::string as_json(const Rendered& shown, const Tokenizer& tokenizer) {
+  const auto& [request, prompt, windows] = shown;
   using Json = nlohmann::ordered_json;
   Json tokens = Json::array();
   for (const TokenId token : prompt.tokens)
@@ -40,21 +77,27 @@ std::string as_json(const Request& request, const Prompt& prompt, const Tokenize
                                {"text", tokenizer.piece(token)},
                                {"token", token.value()}});
   }
-  const Json line{{"id", request.id},
-                  {"prompt", text_of(tokenizer, prompt.tokens)},
-                  {"tokens", std::move(tokens)},
-                  {"identifiers", std::move(identifiers)},
-                  {"truncated_candidates", prompt.truncated_candidates},
-                  {"truncated_query", prompt.truncated_query},
-                  {"text_limit", prompt.text_limit ? Json(*prompt.text_limit) : Json(nullptr)}};
+  Json line{{"id", request.id},
+            {"prompt", text_of(tokenizer, prompt.tokens)},
+            {"tokens", std::move(tokens)},
+            {"identifiers", std::move(identifiers)},
+            {"truncated_candidates", prompt.truncated_candidates},
+            {"truncated_query", prompt.truncated_query},
+            {"text_limit", prompt.text_limit ? Json(*prompt.text_limit) : Json(nullptr)}};
+  if (windows) {
+    line["windows"] = {{"size", windows->size},
+                       {"method", std::string(to_string(windows->method))}};
+  }
   // A text that was cut may end in the middle of a character.
   return line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-std::string as_text(const Request& request, const Prompt& prompt, const Tokenizer& tokenizer) {
+std::string as_text(const Rendered& shown, const Tokenizer& tokenizer) {
+  const auto& [request, prompt, windows] = shown;
+  const std::string part = windows ? ", the first of the list's windows" : "";
   return "=== " + request.id + ": " + std::to_string(prompt.tokens.size()) + " tokens, " +
          std::to_string(prompt.identifiers.size()) + " candidates, " +
-         std::to_string(prompt.truncated_candidates) + " cut\n" +
+         std::to_string(prompt.truncated_candidates) + " cut" + part + "\n" +
          text_of(tokenizer, prompt.tokens) + "\n";
 }
 
@@ -66,13 +109,12 @@ int render(const RenderOptions& options, const CommonOptions& common) {
   auto output = OutputFile::open("");
   if (!output) return fail(output.error());
   const auto tokenizer = engine->llm().tokenizer();
-  for (const auto& read : *requests) {
-    const Request request = without_blank_candidates(read);
-    const auto prompt = engine->prompts().build(request, engine->llm().context_size());
-    if (!prompt)
-      return fail(prompt.error().within(options.requests + ": request \"" + request.id + "\""));
-    const std::string text = options.format == "jsonl" ? as_json(request, *prompt, *tokenizer)
-                                                       : as_text(request, *prompt, *tokenizer);
+  for (const auto& request : *requests) {
+    const auto shown = rendered(request, *engine);
+    if (!shown)
+      return fail(shown.error().within(options.requests + ": request \"" + request.id + "\""));
+    const std::string text =
+        options.format == "jsonl" ? as_json(*shown, *tokenizer) : as_text(*shown, *tokenizer);
     if (auto written = output->write(text); !written) return fail(written.error());
   }
   return kSuccess;
@@ -87,7 +129,8 @@ void add_prompt_command(CLI::App& app, Selected& selected) {
   auto options = std::make_shared<RenderOptions>();
   CLI::App* command =
       add_command(*prompt, selected, "render",
-                  "Print the exact prompt of each request, its tokens, its identifiers");
+                  "Print the exact prompt of each request, its tokens, its identifiers; of a list "
+                  "that goes in windows, the first one's");
   command->add_option("--requests", options->requests, "Requests, a JSON object a line; - = stdin")
       ->required()
       ->check(not_empty())

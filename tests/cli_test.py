@@ -1427,6 +1427,15 @@ class Looking(CliTest):
         self.assertEqual(len({i["token"] for i in lines[0]["identifiers"]}), 10)
         self.assertIn("Spirited Away", lines[0]["prompt"])
 
+    def test_render_of_a_long_list_shows_its_first_window(self):
+        candidates = [{"id": f"d{i}", "text": "lorem " * 300} for i in range(12)]
+        done = on_model("prompt render", "--requests", "-", "-c", 2048,
+                        stdin=request("long", candidates=candidates))
+        (line,) = answers(self.good(done))
+        self.assertEqual(len(line["identifiers"]), line["windows"]["size"])
+        self.assertEqual(line["truncated_candidates"], 0)
+        self.assertLessEqual(len(line["tokens"]) + line["windows"]["size"], 2048)
+
     def test_render_as_text_shows_the_prompt(self):
         text = self.good(self.render("--format", "text"))
         self.assertRegex(text, r"^=== films-japanese-animation: \d+ tokens, 10 candidates, 0 cut\n")

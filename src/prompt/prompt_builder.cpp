@@ -190,6 +190,7 @@ Result<FittedRequest> PromptBuilder::fit(const Request& request, const TextLimit
       std::min(limits.max_text_tokens, (room.context - room.frame) / n_least - room.item);
   for (Candidate& candidate : fitted.request.candidates)
     fitted.truncated_candidates += cut_text(candidate.text, *tokenizer_, text_limit) ? 1 : 0;
+  if (fitted.truncated_candidates > 0) fitted.text_limit = text_limit;
   fitted.max_window =
       std::min(task.identifiers.size(), largest_window(renderer, fitted.request, room));
   return fitted;

@@ -37,8 +37,9 @@ struct TextLimits {
 // long for any prompt are cut.
 struct FittedRequest {
   Request request;
-  std::size_t truncated_candidates = 0;  // texts that were cut
-  bool truncated_query = false;          // the query was, or titles of the history cut or left out
+  std::size_t truncated_candidates = 0;   // texts that were cut
+  std::optional<std::size_t> text_limit;  // to this many tokens each; nullopt = none was cut
+  bool truncated_query = false;           // the query was, or titles of the history cut or left out
   // So many candidates, whichever they are, fit one prompt together: all of them, or as many of the
   // longest as do; at least 2, if there are 2.
   std::size_t max_window = 0;

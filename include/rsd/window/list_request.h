@@ -70,6 +70,8 @@ class ListRequest {
   // Texts that are cut, and whether the query or the history is.
   std::size_t truncated_candidates() const noexcept { return fitted_.truncated_candidates; }
   bool truncated_query() const noexcept { return fitted_.truncated_query; }
+  // Tokens that the texts were cut to; nullopt = none was.
+  std::optional<std::size_t> text_limit() const noexcept { return fitted_.text_limit; }
 
   // From an answer about shown() to one about the request.
   void complete(ListOutcome& answer) const;
