@@ -182,6 +182,20 @@ OutJson results_of(const RerankAnswer& answer) {
   return results;
 }
 
+// What became of the texts, in Cohere's place for it; all of it is in headers, too.
+OutJson warnings_of(const Ranked& ranked) {
+  OutJson warnings = OutJson::array();
+  if (ranked.truncated_query) warnings.push_back("the query was cut");
+  if (const std::size_t n = ranked.truncated_candidates; n > 0)
+    warnings.push_back(std::to_string(n) + (n == 1 ? " document was cut" : " documents were cut"));
+  if (ranked.windows) {
+    warnings.push_back("ranked in " + std::to_string(ranked.windows->count) + " windows of up to " +
+                       std::to_string(ranked.windows->size) + " documents (" +
+                       ranked.windows->method + ")");
+  }
+  return warnings;
+}
+
 }  // namespace
 
 bool takes_tei(RerankRoute route) {
@@ -271,6 +285,8 @@ OutJson rerank_body(const RerankAnswer& answer) {
                {"tokens", {{"input_tokens", ranked.outcome.prompt_tokens}, {"output_tokens", 0}}},
                {"encodings", ranked.outcome.encodings},
                {"verified_prefix", ranked.outcome.verified_prefix}};
+  if (auto warnings = warnings_of(ranked); !warnings.empty())
+    meta["warnings"] = std::move(warnings);
   return {{"id", ranked.request.id},
           {"object", answer.route == RerankRoute::kInfinity ? "rerank" : "list"},
           {"created", static_cast<std::int64_t>(std::time(nullptr))},

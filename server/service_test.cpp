@@ -304,6 +304,9 @@ TEST_F(ServiceTest, DocumentsThatDoNotFitTogetherAreRankedInWindowsAndNoneIsCut)
   EXPECT_EQ(json_of(reply)["results"].size(), 15U);
   EXPECT_EQ(header(reply, "X-RSD-Truncated"), "0");
   EXPECT_GE(std::stoi(header(reply, "X-RSD-Windows")), 2);
+  const Json warnings = json_of(reply)["meta"]["warnings"];
+  ASSERT_EQ(warnings.size(), 1U);
+  EXPECT_THAT(warnings[0], testing::HasSubstr("windows of up to 9 documents"));
 }
 
 TEST_F(ServiceTest, BlankDocumentsComeLastWithTheLowestScores) {
@@ -343,6 +346,7 @@ TEST_F(ServiceTest, ALongQueryIsCutAndToldUnlessThatIsRefused) {
   const Reply reply = rerank(body + "}");
   ASSERT_EQ(reply.status, 200) << reply.body;
   EXPECT_EQ(header(reply, "X-RSD-Query-Truncated"), "true");
+  EXPECT_EQ(json_of(reply)["meta"]["warnings"], Json::array({"the query was cut"}));
   EXPECT_EQ(header(reply, "X-RSD-Truncated"), "0");
   expect_refused(rerank(body + R"(,"truncate":false})"), 413,
                  "the query or the history would have to be cut");
