@@ -46,7 +46,8 @@ inline std::vector<std::string> listed(const std::string& text) {
 }
 
 inline constexpr std::string_view kAgentHelp =
-    "Learned policy, as rsd train makes it; without it the project's own";
+    "Learned policy, as rsd train makes it; without it the project's own. Lists of more than 128 "
+    "candidates are ordered by blend";
 
 void add_decoder_options(CLI::App& command, DecoderOptions& options);
 

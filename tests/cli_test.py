@@ -1252,6 +1252,19 @@ class TraceFile(CliTest):
                 known = one["known"]
             self.assertEqual(trace["ranking"][: len(known)], known)
 
+    def test_tells_what_was_asked_whatever_the_id_and_the_window(self):
+        path = self.folder / "trace.jsonl"
+
+        def keys(text, *arguments):
+            self.good(rank_lines(text, "--trace", path, *arguments))
+            return [trace["split_key"] for trace in answers(path.read_text())[1:]]
+
+        alone = keys(request("a", 8))
+        windows = keys(request("test/17-s1", 50, query="What is  a"), "--window", 20)
+        self.assertGreater(len(windows), 1)
+        self.assertEqual(set(windows), set(alone))
+        self.assertNotEqual(keys(request("a", 8, query="what is b")), alone)
+
     def test_appears_when_it_is_complete(self):
         path = self.folder / "trace.jsonl"
         self.check(rank_lines("{\n", "--trace", path), INVALID)
@@ -1335,6 +1348,34 @@ class Training(CliTest):
         self.good(self.train("--requests", twin, *self.SMALL))
         ids = {trace["id"] for trace in answers((self.kept / "traces.jsonl").read_text())[1:]}
         self.assertEqual(len(ids), 8, ids)
+
+    # Of the queries "what is r0" to "what is r4" the fourth is held out.
+    def test_a_query_is_held_out_under_every_id(self):
+        ids = ["test/17", "test/18", "x-s0", "x-s1", "q/1", "q/2"]
+        self.requests = self.write("other.jsonl", "".join(request(name, 8, query="What is  r3") for name in ids))
+        for stages in [("--supervised-only",), ()]:
+            with self.subTest(stages=stages):
+                done = self.check(self.train(*stages), INVALID, "of 6 requests none is left to learn from")
+                self.assertFalse(self.agent.exists(), done.stderr)
+
+    def test_without_held_out_queries_nothing_is_validated_on(self):
+        self.requests = self.write("requests.jsonl", requests(3, 8))
+        done = self.train(*self.SMALL)
+        self.good(done)
+        self.assertIn("nothing is validated on", done.stderr)
+        self.assertIn("RPO validates on none", done.stderr)
+        self.assertEqual({entry["stage"] for entry in self.metrics()}, {"supervised", "rpo"})
+
+    def test_traces_that_tell_no_query_are_held_out_by_their_ids(self):
+        self.good(self.train(*self.SMALL))
+        header, *traces = answers((self.kept / "traces.jsonl").read_text())
+        for trace in traces:
+            del trace["split_key"]
+        old = self.write("old.jsonl", "".join(json.dumps(line) + "\n" for line in [header, *traces]))
+        done = run("train", "--traces", old, "--supervised-only", "--supervised-steps", 2,
+                   "--out", self.folder / "b.gguf")  # fmt: skip
+        self.good(done)
+        self.assertIn("held out by their ids", done.stderr)
 
     def test_options_that_would_be_ignored_are_errors(self):
         for option in [("--beta", 1), ("--rollouts", 3), ("--rpo-steps", 3), ("--advantage", "group")]:

@@ -32,9 +32,16 @@ const std::string kMamba = "tests/models/tiny-mamba.gguf";
 const std::string kLora = "tests/models/tiny-lora.gguf";
 const std::string kWrongLora = "tests/models/tiny-lora-wrong.gguf";
 
-constexpr WeightType kAllTypes[] = {WeightType::kF32,  WeightType::kF16,  WeightType::kBf16,
-                                    WeightType::kQ8_0, WeightType::kQ5_1, WeightType::kQ5_0,
-                                    WeightType::kQ4_1, WeightType::kQ4_0};
+// By how much the tiny model's logits, which reach 6.6, may differ in each type: a third to three
+// times what was measured, since CPUs round otherwise. Below it, the weights are of a finer type.
+struct Nearness {
+  WeightType type;
+  double least, most;
+};
+constexpr Nearness kAllTypes[] = {{WeightType::kF32, 0, 5e-3},    {WeightType::kF16, 0.01, 0.08},
+                                  {WeightType::kBf16, 0.1, 1},    {WeightType::kQ8_0, 0.25, 2.2},
+                                  {WeightType::kQ5_1, 0.8, 7.5},  {WeightType::kQ5_0, 0.5, 5},
+                                  {WeightType::kQ4_1, 1.2, 11.5}, {WeightType::kQ4_0, 3, 27}};
 
 std::string content_of(const std::string& path) {
   std::ostringstream content;
@@ -150,7 +157,7 @@ TEST_F(PrepareModel, QuantisedModelsAreMergedInF16) {
   // Their kernels round activations to 8 bits, those of F16 don't.
   const double gap = difference(logits(merged(base, loras)), logits(base, loras));
   std::cout << "logits differ by at most " << gap << "\n";
-  EXPECT_LT(gap, 3.0);
+  EXPECT_LT(gap, 0.5);
 }
 
 TEST_F(PrepareModel, MetadataIsKeptButForTheFileType) {
@@ -171,22 +178,14 @@ TEST_F(PrepareModel, MetadataIsKeptButForTheFileType) {
   EXPECT_EQ(gguf_get_val_u32(after.get(), type), 0U);
 }
 
-TEST_F(PrepareModel, EveryTypeGivesAModelNearTheOriginal) {
+TEST_F(PrepareModel, EveryTypeGivesAModelAsNearTheOriginalAsItsPrecision) {
   const auto expected = logits(kBpe);
-  double before = 0;
-  for (const WeightType type : kAllTypes) {
+  for (const auto& [type, least, most] : kAllTypes) {
     const double gap = difference(logits(quantized(kBpe, type)), expected);
     std::cout << to_string(type) << ": logits differ by at most " << gap << "\n";
-    EXPECT_LT(gap, 25.0) << to_string(type);
-    if (type == WeightType::kF32) {
-      EXPECT_LT(gap, kTolerance);
-    }
-    if (type == WeightType::kQ8_0) {
-      EXPECT_LT(gap, 3.0);
-    }
-    before = gap;
+    EXPECT_GE(gap, least) << to_string(type);
+    EXPECT_LE(gap, most) << to_string(type);
   }
-  EXPECT_GT(before, 0.0);
 }
 
 TEST_F(PrepareModel, RecurrentModelsCanBeQuantised) {
@@ -194,8 +193,8 @@ TEST_F(PrepareModel, RecurrentModelsCanBeQuantised) {
 }
 
 TEST(WeightTypes, NamesAreReadBackAndOthersAreTold) {
-  for (const WeightType type : kAllTypes)
-    EXPECT_EQ(*parse_weight_type(to_string(type)), type);
+  for (const Nearness& known : kAllTypes)
+    EXPECT_EQ(*parse_weight_type(to_string(known.type)), known.type);
   const auto unknown = parse_weight_type("q3");
   ASSERT_FALSE(unknown);
   EXPECT_EQ(unknown.error().code(), ErrorCode::kInvalidArgument);

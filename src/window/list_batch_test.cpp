@@ -54,6 +54,8 @@ class Lists {
   std::size_t n_opened() const { return n_opened_; }
   // Building a prompt takes that.
   void set_prompt_ms(double ms) { prompt_ms_ = ms; }
+  // The first prompt, from which a list learns what to expect, has so many tokens; others have 100.
+  void set_sample_tokens(std::size_t n_tokens) { sample_tokens_ = n_tokens; }
   SyntheticLlm& llm() { return llm_; }
   void fail_opening_at(std::size_t number) { failing_ = number; }
   void set_room(bool has_room) { has_room_ = has_room; }
@@ -62,7 +64,7 @@ class Lists {
   Result<Prompt> prompt(std::span<const ItemId> items) {
     ++n_prompts_;
     llm_.pass(prompt_ms_);
-    Prompt prompt{.tokens = std::vector<TokenId>(100),
+    Prompt prompt{.tokens = std::vector<TokenId>(n_prompts_ == 1 ? sample_tokens_ : 100),
                   .identifiers = {},
                   .truncated_candidates = 1,
                   .text_limit = std::nullopt};
@@ -82,6 +84,7 @@ class Lists {
   double pair_noise_;
   SyntheticLlm llm_;
   std::size_t n_prompts_ = 0;
+  std::size_t sample_tokens_ = 100;
   double prompt_ms_ = 0;
   std::optional<std::size_t> failing_;
   std::size_t n_opened_ = 0;
@@ -285,6 +288,21 @@ TEST(ListBatch, AListThatThereIsNoTimeForIsRefusedOnceAndHasNoWindows) {
     EXPECT_NEAR(costs.trust(CostKind::kPrefill), 0.9, 1e-9) << "one refusal";
     EXPECT_EQ(costs.prefill_ms(100), 100.0);
   }
+}
+
+// Nothing is known of its windows beforehand: each asks for more time than the one before.
+TEST(ListBatch, AListWhoseWindowsAreRefusedOneAfterTheOtherIsOneRefusal) {
+  CostModel costs;
+  costs.observe_prefill(100, 1000);
+  Lists lists(1, 0, &costs);
+  lists.set_sample_tokens(0);
+  ListOptions options = options_of(DecoderKind::kRsd, WindowMethod::kCalibrated);
+  options.deadline = lists.llm().now() + std::chrono::milliseconds(300);
+  lists.add(0, 100, options);
+  EXPECT_EQ(lists.run_all().at(0).outcome->n_windows, 0U);
+  EXPECT_GT(lists.n_opened(), 1U);
+  EXPECT_LE(lists.n_opened(), 5U);
+  EXPECT_NEAR(costs.trust(CostKind::kPrefill), 0.9, 1e-9);
 }
 
 TEST(ListBatch, TheTimeOfPromptsIsPartOfADeadline) {

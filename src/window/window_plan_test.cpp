@@ -599,6 +599,18 @@ TEST(WindowPlan, WindowsThatComeBackSettleNoPlacesBehindTheFront) {
   }
 }
 
+TEST(WindowPlan, SlidingIsExactOnlyIfEachWindowIsVerifiedAsFarAsTheNextOneSeesIt) {
+  for (const std::size_t n_less : {0U, 1U}) {
+    const auto plan = *WindowPlan::create(shuffled(100), {});
+    while (auto window = plan->next()) {
+      const std::size_t verified = window->is_last ? window->items.size() : window->wanted - n_less;
+      plan->absorb(window->number, {ranked(*window), verified});
+    }
+    EXPECT_EQ(plan->verified() > 0, n_less == 0);
+    EXPECT_GE(plan->confirmed(), 20U);
+  }
+}
+
 TEST(WindowPlan, TellsWhatIsOutOfRange) {
   const auto message = [](const WindowOptions& options) {
     return std::string(check(options).error().message());
