@@ -21,7 +21,7 @@ HeaderOf headers(std::map<std::string, std::string> values) {
 class RankOptionsTest : public testing::Test {
  protected:
   DecodingOptions chosen(const RankOptions& options) const {
-    return rank_plan(options, defaults_, engine_)->list.decoding;
+    return list_settings(options, defaults_, engine_)->decoding;
   }
 
   Gate gate_;
@@ -53,28 +53,41 @@ TEST_F(RankOptionsTest, UnknownNamesAreErrors) {
   for (const RankOptions& bad :
        {RankOptions{.decoder = "best"}, RankOptions{.draft = "x"}, RankOptions{.policy = "x"},
         RankOptions{.window_method = "x"}, RankOptions{.window = 20, .stride = 20}}) {
-    EXPECT_EQ(rank_plan(bad, defaults_, engine_).error().code(), ErrorCode::kInvalidArgument);
+    EXPECT_EQ(list_settings(bad, defaults_, engine_).error().code(), ErrorCode::kInvalidArgument);
   }
 }
 
 TEST_F(RankOptionsTest, ABudgetThatIsNamedIsTheWholeLists) {
   defaults_.decoding.budget.reset();
-  EXPECT_EQ(rank_plan({}, defaults_, engine_)->list.budget, std::nullopt);
-  EXPECT_EQ(rank_plan({.budget = 12}, defaults_, engine_)->list.budget, 12U);
+  EXPECT_EQ(list_settings({}, defaults_, engine_)->budget, std::nullopt);
+  EXPECT_EQ(list_settings({.budget = 12}, defaults_, engine_)->budget, 12U);
   defaults_.decoding.budget = 9;
-  EXPECT_EQ(rank_plan({}, defaults_, engine_)->list.budget, 9U);
+  EXPECT_EQ(list_settings({}, defaults_, engine_)->budget, 9U);
 }
 
 TEST_F(RankOptionsTest, WindowsAreTheServersWhereACallChoosesNone) {
   defaults_.windows = {.size = 30, .stride = 10};
-  const RankPlan plan = *rank_plan({}, defaults_, engine_);
-  EXPECT_TRUE(plan.always_windows);
-  EXPECT_EQ(plan.list.windows.size, 30U);
-  const RankPlan own = *rank_plan({.window = 10, .window_method = "top-down"}, defaults_, engine_);
-  EXPECT_EQ(own.list.windows.size, 10U);
-  EXPECT_EQ(own.list.windows.method, WindowMethod::kTopDown);
+  const ListSettings settings = *list_settings({}, defaults_, engine_);
+  EXPECT_EQ(settings.windows.size, 30U);
+  EXPECT_EQ(settings.windows.stride, 10U);
+  const ListSettings own =
+      *list_settings({.window = 10, .window_method = "top-down"}, defaults_, engine_);
+  EXPECT_EQ(own.windows.size, 10U);
+  EXPECT_EQ(own.windows.method, WindowMethod::kTopDown);
+  EXPECT_EQ(own.windows.stride, std::nullopt) << "sliding's";
   defaults_.windows = {};
-  EXPECT_FALSE(rank_plan({}, defaults_, engine_)->always_windows);
+  EXPECT_EQ(list_settings({}, defaults_, engine_)->windows.size, std::nullopt);
+  EXPECT_EQ(list_settings({}, defaults_, engine_)->windows.method, std::nullopt);
+}
+
+TEST_F(RankOptionsTest, TextsAreReadAsFarAsACallSays) {
+  const ListSettings settings = *list_settings({}, defaults_, engine_);
+  EXPECT_EQ(settings.max_text_tokens, kDefaultTextTokens);
+  EXPECT_EQ(settings.long_texts, LongTexts::kCut);
+  const ListSettings own =
+      *list_settings({.max_text_tokens = 7, .refuse_cut = true}, defaults_, engine_);
+  EXPECT_EQ(own.max_text_tokens, 7U);
+  EXPECT_EQ(own.long_texts, LongTexts::kRefuse);
 }
 
 TEST_F(RankOptionsTest, HeadersFillInWhatNoFieldTells) {
