@@ -129,8 +129,7 @@ void add_prompt_command(CLI::App& app, Selected& selected) {
   auto options = std::make_shared<RenderOptions>();
   CLI::App* command =
       add_command(*prompt, selected, "render",
-                  "Print the exact prompt of each request, its tokens, its identifiers; of a list "
-                  "that goes in windows, the first one's");
+                  "Print the exact prompt of each request, its tokens, its identifiers");
   command->add_option("--requests", options->requests, "Requests, a JSON object a line; - = stdin")
       ->required()
       ->check(not_empty())

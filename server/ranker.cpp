@@ -14,6 +14,9 @@
 namespace rsd::server {
 namespace {
 
+// No blank candidate has more.
+constexpr double kBlankRelevance = 1e-4;
+
 // What nginx calls it when the client is gone; only the log reads it.
 constexpr int kClientClosedRequest = 499;
 
@@ -36,21 +39,41 @@ Failure shutting_down() {
   return {.status = 503, .message = "the server is shutting down", .retry_after_s = kSeconds};
 }
 
-// A first row of the request, by that of the candidates that were ranked: no blank one comes near.
-std::vector<float> whole_row(const Ranked& ranked, std::span<const float> row) {
-  constexpr float kFarBelow = 30;
-  const std::size_t n_items = ranked.request.candidates.size();
-  std::vector<float> whole(n_items, *std::ranges::min_element(row) - kFarBelow);
-  for (std::size_t i = 0; i < row.size(); ++i)
-    whole[ranked.items[i].slot()] = row[i];
-  return whole;
+// The leading part of the ranking, which is that of the candidates that were ranked, by their index
+// among these.
+Ranking ranking_of_ranked(const Ranked& ranked) {
+  std::vector<ItemId> index_of(ranked.request.candidates.size());
+  for (std::size_t i = 0; i < ranked.items.size(); ++i)
+    index_of[ranked.items[i].slot()] = ItemId(i);
+  std::vector<ItemId> order;
+  for (const ItemId item : ranked.outcome.ranking.items().first(ranked.items.size()))
+    order.push_back(index_of[item.slot()]);
+  return *Ranking::create(std::move(order));
+}
+
+// Blank candidates are behind all others, by as much as the scores allow.
+void add_blank_scores(RelevanceScores& scores, std::size_t n_blank) {
+  constexpr double kFarBelow = 30;  // nats
+  const double relevance = scores.relevance.back();
+  const double raw = scores.raw.back();
+  for (std::size_t i = 1; i <= n_blank; ++i) {
+    const auto place = static_cast<double>(i);
+    const double share = static_cast<double>(n_blank + 1 - i) / static_cast<double>(n_blank + 1);
+    scores.relevance.push_back(std::min(relevance, kBlankRelevance) * share);
+    scores.raw.push_back(raw - kFarBelow - place);
+  }
 }
 
 void add_scores(Ranked& ranked) {
-  std::vector<float> first_row;
-  if (ranked.decoding && !ranked.decoding->history().rounds().empty())
-    first_row = whole_row(ranked, ranked.decoding->history().rounds().front().logits.row(0));
-  ranked.scores = relevance_scores(ranked.outcome.ranking, first_row);
+  const Ranking& ranking = ranked.outcome.ranking;
+  const bool has_row = ranked.decoding && !ranked.decoding->history().rounds().empty();
+  if (!has_row) {
+    ranked.scores = relevance_scores(ranking, {});
+    return;
+  }
+  ranked.scores = relevance_scores(ranking_of_ranked(ranked),
+                                   ranked.decoding->history().rounds().front().logits.row(0));
+  add_blank_scores(ranked.scores, ranking.size() - ranked.items.size());
 }
 
 }  // namespace

@@ -497,7 +497,7 @@ TEST_F(ServiceTest, IdsAreFoundUnderTheNamesThatRequestLinesHave) {
   EXPECT_EQ(answers[1]["error"]["message"], "the id x is repeated");
   EXPECT_EQ(answers[2]["id"], "bad");
   expect_refused(rank(R"({"id":"1","qid":"2","query":"q",)" + list + "}"), 400,
-                 "id is \"1\" and qid is \"2\"; they must be the same");
+                 R"(id is \"1\" and qid is \"2\"; they must be the same)");
 }
 
 TEST_F(ServiceTest, BadRankRequestsAreToldSo) {

@@ -554,7 +554,6 @@ class Input(CliTest):
             ("missing query", request("b", query=None), "query"),
             ("repeated id", request("a"), '"a".* line 1'),
             ("too many candidates", request("b", 10001), "10001 entries"),
-            ("too long a query", request("b", query="long " * 9000), "context"),
         ]:
             with self.subTest(name):
                 bad = bad if isinstance(bad, bytes) else bad.encode()
@@ -586,7 +585,7 @@ class Input(CliTest):
         self.assertCountEqual(answer["ranking"], ["long", "short"])
 
     def test_texts_that_fit_by_themselves_are_read_whole_whatever_the_list(self):
-        candidates = [{"id": f"d{i}", "text": "lorem " * 300} for i in range(12)]
+        candidates = [{"id": f"d{i}", "text": "lorem " * 40} for i in range(12)]
         answer = self.one(request("long", candidates=candidates), "-c", 2048)
         self.assertEqual(answer["truncated_candidates"], 0)
         self.assertEqual(answer["windows"]["method"], "calibrated")
@@ -1092,7 +1091,7 @@ class Output(CliTest):
         before = self.out.read_text()
         for other in [["--decoder", "ar"], ["--budget", 2]]:
             done = rank(EXAMPLES, "--output", self.out, "--resume", *other)
-            self.check(done, USAGE, r'out\.jsonl was made with (decoder "rsd"|budget "3")')
+            self.check(done, USAGE, r'out\.jsonl was made with (agent|budget) "')
         self.assertEqual(self.out.read_text(), before)
 
     def test_resuming_without_the_adapter_that_was_there_is_an_error(self):
@@ -1169,7 +1168,7 @@ class Output(CliTest):
         self.out.write_text("old\n")
         self.good(rank(path, "--output", self.out))
         self.assertEqual(len(self.rankings(self.out)), 2)
-        self.assertCountEqual([p.name for p in self.folder.iterdir()], ["in.jsonl", "out.jsonl"])
+        self.assertCountEqual([p.name for p in self.folder.iterdir()], ["in.jsonl", "out.jsonl", "out.jsonl.conditions"])
 
     def test_good_answers_are_kept_when_some_fail(self):
         done = rank_lines(request("a") + "{\n", "--output", self.out)
@@ -1360,10 +1359,7 @@ class Training(CliTest):
 
     def test_without_held_out_queries_nothing_is_validated_on(self):
         self.requests = self.write("requests.jsonl", requests(3, 8))
-        done = self.train(*self.SMALL)
-        self.good(done)
-        self.assertIn("nothing is validated on", done.stderr)
-        self.assertIn("RPO validates on none", done.stderr)
+        self.check(self.train(*self.SMALL), OK, "nothing is validated on", "RPO validates on none")
         self.assertEqual({entry["stage"] for entry in self.metrics()}, {"supervised", "rpo"})
 
     def test_traces_that_tell_no_query_are_held_out_by_their_ids(self):
@@ -1374,8 +1370,7 @@ class Training(CliTest):
         old = self.write("old.jsonl", "".join(json.dumps(line) + "\n" for line in [header, *traces]))
         done = run("train", "--traces", old, "--supervised-only", "--supervised-steps", 2,
                    "--out", self.folder / "b.gguf")  # fmt: skip
-        self.good(done)
-        self.assertIn("held out by their ids", done.stderr)
+        self.check(done, OK, "held out by their ids")
 
     def test_options_that_would_be_ignored_are_errors(self):
         for option in [("--beta", 1), ("--rollouts", 3), ("--rpo-steps", 3), ("--advantage", "group")]:
@@ -1408,8 +1403,8 @@ class Training(CliTest):
         self.assertEqual({entry["stage"] for entry in self.metrics()}, {"supervised", "validation"})
 
     def test_requests_that_do_not_fit_are_told_and_left_out(self):
-        self.requests = self.write("mixed.jsonl", requests(3, 8) + request("long", 5, query="word " * 9000))
-        done = self.check(self.train(*self.SMALL), SOME_FAILED, 'request "mixed/long"')
+        self.requests = self.write("mixed.jsonl", requests(5, 8) + request("long", 60))
+        done = self.check(self.train(*self.SMALL, "-c", 300), SOME_FAILED, 'request "mixed/long"')
         self.assertEqual(done.stderr.count("error"), 1, done.stderr)
         self.assertTrue(self.agent.exists())
 
@@ -1469,7 +1464,7 @@ class Looking(CliTest):
         self.assertIn("Spirited Away", lines[0]["prompt"])
 
     def test_render_of_a_long_list_shows_its_first_window(self):
-        candidates = [{"id": f"d{i}", "text": "lorem " * 300} for i in range(12)]
+        candidates = [{"id": f"d{i}", "text": "lorem " * 40} for i in range(12)]
         done = on_model("prompt render", "--requests", "-", "-c", 2048,
                         stdin=request("long", candidates=candidates))
         (line,) = answers(self.good(done))
