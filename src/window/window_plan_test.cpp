@@ -599,15 +599,18 @@ TEST(WindowPlan, WindowsThatComeBackSettleNoPlacesBehindTheFront) {
   }
 }
 
-TEST(WindowPlan, SlidingIsExactOnlyIfEachWindowIsVerifiedAsFarAsTheNextOneSeesIt) {
-  for (const std::size_t n_less : {0U, 1U}) {
-    const auto plan = *WindowPlan::create(shuffled(100), {});
-    while (auto window = plan->next()) {
-      const std::size_t verified = window->is_last ? window->items.size() : window->wanted - n_less;
-      plan->absorb(window->number, {ranked(*window), verified});
+TEST(WindowPlan, IsExactOnlyIfEachWindowIsVerifiedAsFarAsOthersSeeIt) {
+  for (const auto method : {WindowMethod::kSliding, WindowMethod::kTournament}) {
+    for (const std::size_t n_less : {0U, 1U}) {
+      SCOPED_TRACE(testing::Message() << to_string(method) << " " << n_less);
+      const auto plan = *WindowPlan::create(shuffled(100), {.method = method});
+      while (auto window = plan->next()) {
+        const std::size_t verified = window->wanted - (window->is_last ? 0 : n_less);
+        plan->absorb(window->number, {ranked(*window), verified});
+      }
+      EXPECT_EQ(plan->verified() > 0, n_less == 0);
+      EXPECT_GE(plan->confirmed(), 20U);
     }
-    EXPECT_EQ(plan->verified() > 0, n_less == 0);
-    EXPECT_GE(plan->confirmed(), 20U);
   }
 }
 
