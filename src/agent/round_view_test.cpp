@@ -18,7 +18,7 @@ Round round_of(std::size_t n_rows) {
     const auto shift = static_cast<float>(j);
     rows.push_back({1 + shift, 2 - shift, 3, 0.5F * shift, 9, 4});
   }
-  round.logits = matrix(rows);
+  round.logits = SharedRows(matrix(rows));
   return round;
 }
 
