@@ -79,7 +79,7 @@ TEST(AnswerJsonl, HasTheKeysOfTheContractInOrder) {
             R"({"id":"q1","ranking":["d2","d0","d3","d1"],"scores":[1.0,0.75,0.5,0.25],)"
             R"("decoder":"rsd","budget":2,"encodings":2,"verified_prefix":1,"tokens_encoded":345,)"
             R"("timing_ms":{"prefill":100.123,"decode":20.5,"agent":0.0,"total":121.0},)"
-            R"("truncated_candidates":0,"deadline_hit":false})"
+            R"("truncated_candidates":0,"truncated_query":false,"deadline_hit":false})"
             "\n");
 }
 
@@ -90,8 +90,22 @@ TEST(AnswerJsonl, TellsNullForNoBudget) {
   answer.deadline_hit = true;
   const std::string line = format(AnswerFormat::kJsonl, passages(1), answer);
   EXPECT_THAT(line, HasSubstr(R"("budget":null)"));
-  EXPECT_THAT(line, HasSubstr(R"("truncated_candidates":3,"deadline_hit":true})"));
+  EXPECT_THAT(
+      line, HasSubstr(R"("truncated_candidates":3,"truncated_query":false,"deadline_hit":true})"));
   EXPECT_THAT(line, HasSubstr(R"("scores":[1.0])"));
+}
+
+TEST(AnswerJsonl, TellsOfWindowsAndOfAQueryThatWasCut) {
+  Answer answer = answer_of({0});
+  answer.truncated_query = true;
+  answer.windows = {.count = 4, .confirmed_prefix = 1, .size = 9, .method = "calibrated"};
+  const std::string line = format(AnswerFormat::kJsonl, passages(1), answer);
+  EXPECT_THAT(line, HasSubstr(R"("truncated_query":true)"));
+  EXPECT_THAT(
+      line,
+      HasSubstr(R"("windows":{"count":4,"confirmed_prefix":1,"size":9,"method":"calibrated"}})"));
+  EXPECT_THAT(format(AnswerFormat::kTable, passages(1), answer),
+              HasSubstr("4 windows of up to 9 (calibrated), the first 1 confirmed in theirs"));
 }
 
 TEST(AnswerJsonl, IdsSurviveWhateverTheyHold) {
