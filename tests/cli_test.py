@@ -169,7 +169,7 @@ class Usage(CliTest):
         self.assertRegex(self.good(run("--version")), r"^rsd \d+\.\d+\.\d+\n$")
 
     def test_every_command_has_help_on_stdout(self):
-        commands = ["", "rank", "eval", "model", "model fetch", "model prepare", "model inspect"]
+        commands = ["", "rank", "eval", "model", "model fetch", "model verify", "model prepare", "model inspect"]
         commands += ["prompt render", "serve", "requests"]
         for command in commands:
             with self.subTest(command=command):
@@ -183,7 +183,7 @@ class Usage(CliTest):
         for arguments, told in [
             ([], "needs a command: rank, eval, bench, train, serve, model, prompt"),
             (["juggle"], '"juggle" is no command of rsd; it has rank'),
-            (["model", "juggle"], '"juggle" is no command of rsd model; it has fetch, prepare, inspect'),
+            (["model", "juggle"], '"juggle" is no command of rsd model; it has fetch, verify, prepare, inspect'),
             (["--juggle"], "option --juggle is unknown"),
             (["rank", "--juggle"], "option --juggle is unknown"),
             (["rank", "--requests", "x", "--juggle"], "option --juggle is unknown"),
