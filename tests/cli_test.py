@@ -646,6 +646,14 @@ class Files(CliTest):
         self.check(self.on("none.gguf"), MISSING, r"model none\.gguf does not exist")
         self.check(self.on(self.folder), MISSING, "is a folder")
 
+    def test_what_is_logged_is_one_line_without_control_characters(self):
+        name = "x\x1b[31m\nrsd: error: forged\u202e" + ("/" + "y" * 200) * 20
+        told = self.check(run("model", "inspect", "-m", name), MISSING).stderr
+        self.assertEqual(told.count("\n"), 1)
+        self.assertFalse(set(told) & set("\x1b\u202e"))
+        self.assertIn("[31m rsd: error: forged", told)
+        self.assertLess(len(told), 4100)
+
     def test_a_missing_default_model_tells_how_to_get_it(self):
         places = {**os.environ, "XDG_CACHE_HOME": str(self.folder)}
         done = run("rank", "--requests", EXAMPLES, env=places)
