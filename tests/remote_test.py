@@ -141,7 +141,7 @@ class RemoteRank(unittest.TestCase):
         self.assertEqual(allowed.returncode, OK, allowed.stderr)
 
     def test_the_key_goes_over_plain_http_only_where_that_is_allowed(self):
-        arguments = ["--engine", "vllm", "--engine-url", "http://engine.invalid"]
+        arguments = ["--engine", "vllm", "--engine-url", "http://0.0.0.0:1"]
         refused = rank(*arguments, RSD_ENGINE_API_KEY="s3cret")
         self.assertEqual(refused.returncode, USAGE, refused.stderr)
         self.assertIn("--engine-key-over-http", refused.stderr)

@@ -70,12 +70,13 @@ TEST_F(KeyTransport, EachOfSeveralReplicasCounts) {
   EXPECT_EQ(RemoteEngine::served_model(options).error().code(), ErrorCode::kInvalidArgument);
 }
 
+// The address is this machine's, but none that we know to be.
 TEST_F(KeyTransport, IsOfNoMatterWithoutAKeyOrByHttpsOrWhereItIsAllowed) {
-  RemoteOptions without = options_for("http://192.0.2.1");
+  RemoteOptions without = options_for("http://0.0.0.0:1");
   without.api_key.clear();
-  RemoteOptions allowed = options_for("http://192.0.2.1");
+  RemoteOptions allowed = options_for("http://0.0.0.0:1");
   allowed.key_transport = rsd::KeyTransport::kAnyHttp;
-  for (const RemoteOptions& options : {without, allowed, options_for("https://192.0.2.1")})
+  for (const RemoteOptions& options : {without, allowed, options_for("https://0.0.0.0:1")})
     EXPECT_EQ(RemoteEngine::served_model(options).error().code(), ErrorCode::kRuntime);
 }
 
