@@ -1,10 +1,14 @@
 #include "common_options.h"
 
+#include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <ctime>
 #include <limits>
+#include <memory>
+#include <string>
 #include <string_view>
 #include <thread>
 #include <vector>
@@ -12,8 +16,29 @@
 #include "exit_code.h"
 #include "help.h"
 #include "option_checks.h"
+#include "rsd/core/shown_text.h"
 
 namespace rsd::cli {
+namespace {
+
+// What is logged may quote anybody: a server, a file, a model. A message is one line, and no more
+// than a terminal can show.
+class ShownMessage final : public spdlog::custom_flag_formatter {
+ public:
+  static constexpr char kFlag = '*';
+  void format(const spdlog::details::log_msg& message, const std::tm& /*time*/,
+              spdlog::memory_buf_t& out) override {
+    constexpr std::size_t kMostChars = 4000;
+    const std::string text =
+        shown_text({message.payload.data(), message.payload.size()}, kMostChars);
+    out.append(text.data(), text.data() + text.size());
+  }
+  std::unique_ptr<custom_flag_formatter> clone() const override {
+    return std::make_unique<ShownMessage>();
+  }
+};
+
+}  // namespace
 
 CLI::App* add_command(CLI::App& parent, Selected& selected, const std::string& name,
                       const std::string& description) {
@@ -53,7 +78,9 @@ int thread_count(const CommonOptions& options) {
 
 void start_log(const std::string& level) {
   auto logger = spdlog::stderr_color_mt("rsd");
-  logger->set_pattern("rsd: %^%l%$: %v");
+  auto formatter = std::make_unique<spdlog::pattern_formatter>();
+  formatter->add_flag<ShownMessage>(ShownMessage::kFlag).set_pattern("rsd: %^%l%$: %*");
+  logger->set_formatter(std::move(formatter));
   logger->set_level(spdlog::level::from_str(level));
   spdlog::set_default_logger(std::move(logger));
 }

@@ -42,7 +42,7 @@ Result<LoraFile> parse_lora(const std::string& text) {
 
 // The default model has the project's adapter in it: a user's own takes its place.
 Result<std::string> model_path(const EngineOptions& options) {
-  if (!options.model.empty()) return options.model;
+  if (!options.model.empty()) return checked_model(options.model);
   return options.loras.empty() ? default_model() : base_model();
 }
 

@@ -7,13 +7,14 @@
 #include "model_store.h"
 #include "prepare_command.h"
 #include "prepared_model.h"
+#include "verify_command.h"
 
 namespace rsd::cli {
 namespace {
 
 int fetch() {
   if (const auto base = fetch_base_model(); !base) return fail(base.error());
-  const auto path = default_model();
+  const auto path = default_model(Check::kWhole);
   if (!path) return fail(path.error());
   std::cout << *path << '\n';
   return kSuccess;
@@ -49,7 +50,7 @@ int inspect(const EngineOptions& options, const CommonOptions& common) {
 }  // namespace
 
 void add_model_command(CLI::App& app, Selected& selected) {
-  CLI::App* model = app.add_subcommand("model", "Fetch, prepare and inspect models");
+  CLI::App* model = app.add_subcommand("model", "Fetch, verify, prepare and inspect models");
   model->require_subcommand(1);
   model->fallthrough();
 
@@ -57,6 +58,7 @@ void add_model_command(CLI::App& app, Selected& selected) {
               "Bring the default model into the cache and prepare it; prints its path")
       ->callback([&selected] { selected.run = &fetch; });
 
+  add_verify_command(*model, selected);
   add_prepare_command(*model, selected);
 
   auto options = std::make_shared<EngineOptions>();

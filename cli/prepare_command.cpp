@@ -15,6 +15,7 @@
 #include "model_store.h"
 #include "option_checks.h"
 #include "prepared_model.h"
+#include "prepared_record.h"
 #include "rsd/data/request_reader.h"
 #include "rsd/rank/presentation.h"
 
@@ -134,7 +135,8 @@ class Prepare {
                                       common_);
       if (!measured) return measured.error().within("measuring the agreement");
       agreement = *measured;
-      if (auto kept = write_agreement(preparation_.output, *agreement); !kept) return kept;
+      if (auto kept = write_agreement(preparation_.output, *agreement); !kept)
+        say("it is measured again the next time: " + kept.error().message());
     }
     say("agreement with the model and adapters that it is made of: " + describe(*agreement));
     return {};

@@ -1,8 +1,6 @@
 #include "prepared_model.h"
 
-#include <fcntl.h>
 #include <spdlog/spdlog.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -16,6 +14,8 @@
 #include "file_lock.h"
 #include "json/read_json.h"
 #include "model_store.h"
+#include "prepared_record.h"
+#include "publish_file.h"
 #include "rsd/data/atomic_file.h"
 #include "rsd/eval/machine.h"
 #include "sha256.h"
@@ -30,10 +30,6 @@ constexpr const char* kDefaultName = "smollm2-135m-rank";
 
 Error runtime(const std::string& message) {
   return {ErrorCode::kRuntime, message};
-}
-
-std::string record_path(const std::string& output) {
-  return output + ".json";
 }
 
 std::string file_name(const std::string& path) {
@@ -93,26 +89,14 @@ Result<json> sources_of(const Preparation& preparation) {
               {"type", to_string(preparation.type)}};
 }
 
-// An object; an empty one where there is no record that can be read.
-json read_record(const std::string& output) {
-  const auto text = read_file(record_path(output));
-  const auto record = text ? read_json(*text) : Result<json>(text.error());
-  return record && record->is_object() ? *record : json::object();
-}
-
-Result<void> write_record(const std::string& output, const json& record) {
-  return write_file_atomically(
-      record_path(output),
-      record.dump(2, ' ', /*ensure_ascii=*/false, json::error_handler_t::replace) + "\n");
-}
-
 bool is_prepared(const Preparation& preparation, const json& sources) {
-  if (!fs::exists(preparation.output)) return false;
   const json record = read_record(preparation.output);
-  return std::ranges::all_of(sources.items(), [&](const auto& source) {
+  const bool is_of_these = std::ranges::all_of(sources.items(), [&](const auto& source) {
     const auto found = record.find(source.key());
     return found != record.end() && *found == source.value();
   });
+  return is_of_these && fs::exists(preparation.output) &&
+         !find_damage(preparation.output, Check::kWhole);
 }
 
 Result<void> check_output(const Preparation& preparation) {
@@ -134,19 +118,8 @@ Result<void> check_output(const Preparation& preparation) {
   return {};
 }
 
-// On to the disk before it gets its name: after a power cut it must not be there in part.
-Result<void> publish(const std::string& file, const std::string& output) {
-  const int opened = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
-  const bool synced = opened >= 0 && ::fsync(opened) == 0;
-  if (opened >= 0) ::close(opened);
-  if (!synced) {
-    return runtime(output + " can't be written: " + std::generic_category().message(errno));
-  }
-  fs::rename(file, output);
-  return {};
-}
-
-Result<void> make(const Preparation& preparation, const WorkFolder& work, int threads) {
+// The seal of what was made, which has its name then.
+Result<FileSeal> make(const Preparation& preparation, const WorkFolder& work, int threads) {
   std::string model = preparation.model;
   if (!preparation.loras.empty()) {
     model = work.file("merged.gguf");
@@ -154,7 +127,7 @@ Result<void> make(const Preparation& preparation, const WorkFolder& work, int th
                                   .loras = preparation.loras,
                                   .output_path = model,
                                   .log = llama_log_sink()});
-    if (!merged) return merged;
+    if (!merged) return merged.error();
   }
   const std::string quantized = work.file("quantized.gguf");
   auto done = quantize_model({.model_path = model,
@@ -162,28 +135,40 @@ Result<void> make(const Preparation& preparation, const WorkFolder& work, int th
                               .type = preparation.type,
                               .threads = threads,
                               .log = llama_log_sink()});
-  if (!done) return done;
-  return publish(quantized, preparation.output);
+  if (!done) return done.error();
+  auto seal = seal_of(quantized);
+  if (!seal) return seal;
+  if (auto published = publish_file(quantized, preparation.output); !published)
+    return published.error();
+  return seal;
 }
 
 Result<bool> prepare_in(const fs::path& cache, const Preparation& preparation, int threads) {
   if (auto checked = check_output(preparation); !checked) return checked.error();
+  const auto sources = sources_of(preparation);
+  if (!sources) return sources.error();
+  // Before anything is written: a cache that is complete may be read-only.
+  if (is_prepared(preparation, *sources)) return false;
   std::optional<FileLock> turn;
   if (preparation.in_cache) {
     fs::create_directories(fs::path(preparation.output).parent_path());
     auto lock = FileLock::acquire((cache / "prepare-model.lock").string(), "preparing the model");
     if (!lock) return lock.error();
     turn.emplace(*std::move(lock));
+    if (is_prepared(preparation, *sources)) return false;  // by whom we have waited for
   }
-  const auto sources = sources_of(preparation);
-  if (!sources) return sources.error();
-  if (is_prepared(preparation, *sources)) return false;
+  if (fs::exists(preparation.output)) {
+    if (const auto damage = find_damage(preparation.output, Check::kWhole))
+      spdlog::warn("{} is damaged: {}; it is made anew", preparation.output, *damage);
+  }
   auto work = WorkFolder::create(preparation, cache);
   if (!work) return work.error();
   spdlog::info("preparing {} from {}", preparation.output, preparation.model);
-  fs::remove(record_path(preparation.output));  // else it would tell of a file that is replaced
-  if (auto made = make(preparation, *work, threads); !made) return made.error();
+  remove_record(preparation.output);  // else it would tell of a file that is replaced
+  const auto seal = make(preparation, *work, threads);
+  if (!seal) return seal.error();
   json record = *sources;
+  record["output"] = seal_json(*seal);
   record["rsd"] = RSD_VERSION;
   record["agreement"] = nullptr;
   if (auto written = write_record(preparation.output, record); !written) return written.error();
@@ -275,41 +260,39 @@ Result<bool> prepare(const Preparation& preparation, int threads) {
   }
 }
 
-std::optional<Agreement> read_agreement(const std::string& output) {
-  const json record = read_record(output);
-  const auto found = record.find("agreement");
-  if (found == record.end() || !found->is_object()) return std::nullopt;
-  const auto number = [&](const char* key) {
-    const auto value = found->find(key);
-    return value != found->end() && value->is_number() ? value->get<double>() : 0.0;
-  };
-  return Agreement{.requests = static_cast<std::size_t>(number("requests")),
-                   .kendall_tau = number("kendall_tau"),
-                   .identical = number("identical"),
-                   .top_1 = number("top_1")};
+std::optional<std::string> find_damage(const std::string& model, Check check) {
+  const auto seal = recorded_seal(model);
+  return seal ? find_damage(model, *seal, check) : "it has no checksum in " + model + ".json";
 }
 
-Result<void> write_agreement(const std::string& output, const Agreement& agreement) {
-  json record = read_record(output);
-  record["agreement"] = {{"decoder", "ar"},
-                         {"requests", agreement.requests},
-                         {"kendall_tau", agreement.kendall_tau},
-                         {"identical", agreement.identical},
-                         {"top_1", agreement.top_1}};
-  return write_record(output, record);
+Result<std::string> checked_model(const std::string& model) {
+  std::error_code failure;
+  if (!fs::exists(model, failure) || !recorded_seal(model)) return model;
+  const auto damage = find_damage(model, Check::kSamples);
+  if (!damage) return model;
+  return Error(ErrorCode::kInvalidInput, model + " is damaged: " + *damage +
+                                             "; `rsd model prepare` makes it anew (where it is "
+                                             "meant to be another model, delete " +
+                                             model + ".json)");
 }
 
-Result<std::string> default_model() {
+Result<std::string> default_model(Check check) {
   const auto cache = cache_folder();
   if (!cache) return cache.error();
   const auto adapter = own_adapter();
   if (!adapter) return adapter.error();
   Preparation preparation = preparation_in(*cache, *adapter, default_type(*adapter));
   std::error_code failure;
-  if (fs::exists(preparation.output, failure)) return std::move(preparation.output);
+  std::optional<std::string> damage;
+  if (fs::exists(preparation.output, failure)) {
+    damage = find_damage(preparation.output, check);
+    if (!damage) return std::move(preparation.output);
+  }
   const auto done = prepare(preparation, /*threads=*/0);
-  if (!done) return done.error();
-  return std::move(preparation.output);
+  if (done) return std::move(preparation.output);
+  if (!damage) return done.error();
+  return done.error().within(preparation.output + " is damaged: " + *damage +
+                             ", and can't be made anew");
 }
 
 }  // namespace rsd::cli

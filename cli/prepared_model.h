@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "agreement_check.h"
+#include "file_seal.h"
 #include "rsd/core/result.h"
 #include "rsd/llm/llama_engine.h"
 #include "rsd/llm/prepare_model.h"
@@ -31,23 +31,28 @@ struct Preparation {
 // somebody deletes them. The LLM need not be there. kNotFound: the adapter is missing.
 Result<Preparation> default_preparation(WeightType type);
 
-// Makes the output, and "<output>.json" with the sources by hash, unless both are there and fit;
-// true where it had to be made. The output appears by a rename, whole or not at all. kNotFound,
+// Makes the output, and "<output>.json" with the sources by hash and its own checksum, unless both
+// are there and fit to the last byte; true where it had to be made. Nothing is written where
+// nothing is missing. The output appears by a rename, whole or not at all. kNotFound,
 // kInvalidInput, kUnsupported as merge_adapters; kInvalidArgument: the output is one of the inputs;
 // kRuntime: it can't be written.
 Result<bool> prepare(const Preparation& preparation, int threads);
 
-// What "<output>.json" says; nullopt where nothing was measured.
-std::optional<Agreement> read_agreement(const std::string& output);
-Result<void> write_agreement(const std::string& output, const Agreement& agreement);
+// What tells that a prepared model isn't what was made, or that its record has no checksum; nullopt
+// where the check finds nothing.
+std::optional<std::string> find_damage(const std::string& model, Check check);
+
+// The path of a model that a user names. kInvalidInput: a record of ours is beside it, and its size
+// or samples are others. A model without one is taken as it is.
+Result<std::string> checked_model(const std::string& model);
 
 // Keeps in the cache which type the default model is to have on this machine: for this CPU and
 // these parts. kRuntime: it can't be written.
 Result<void> choose_default_type(WeightType type);
 
 // The path of the default model, in the type that was chosen for this machine, else in
-// kDefaultWeightType; it is prepared first where only its parts are there. kNotFound tells how to
-// get them.
-Result<std::string> default_model();
+// kDefaultWeightType. It is prepared first where only its parts are there, or where the check finds
+// damage. kNotFound tells how to get the parts; errors as of prepare().
+Result<std::string> default_model(Check check = Check::kSamples);
 
 }  // namespace rsd::cli

@@ -40,6 +40,11 @@ void add_remote_options(CLI::App& command, RemoteEngineOptions& options) {
       ->check(not_empty())
       ->type_name("NAME")
       ->group(group);
+  command
+      .add_flag("--engine-key-over-http", options.key_over_http,
+                "Let the server's key go over plain http to other machines, and to proxies for "
+                "this one, where others may read it")
+      ->group(group);
   constexpr std::uint64_t kDay = 86'400'000;
   command
       .add_option("--engine-timeout-ms", options.timeout_ms,
@@ -60,6 +65,8 @@ Result<void> check_remote_options(const RemoteEngineOptions& options) {
     return refuse("--engine-url is for --engine vllm or sglang");
   if (!options.is_remote() && !options.model.empty())
     return refuse("--engine-model is for --engine vllm or sglang");
+  if (!options.is_remote() && options.key_over_http)
+    return refuse("--engine-key-over-http is for --engine vllm or sglang");
   if (!options.is_remote() && options.timeout_ms)
     return refuse("--engine-timeout-ms is for --engine vllm or sglang");
   return {};
@@ -72,6 +79,7 @@ RemoteOptions remote_options(const RemoteEngineOptions& options) {
   remote.model = options.model;
   remote.served = options.served;
   if (const char* key = std::getenv(kKeyVariable)) remote.api_key = key;
+  if (options.key_over_http) remote.key_transport = KeyTransport::kAnyHttp;
   if (options.timeout_ms)
     remote.patience.answer_timeout = std::chrono::milliseconds(*options.timeout_ms);
   remote.log = log_sink();

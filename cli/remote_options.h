@@ -18,13 +18,14 @@ struct RemoteEngineOptions {
   std::string engine = kLocalEngine;
   std::vector<std::string> urls;
   std::string model;  // empty = what the server says
+  bool key_over_http = false;
   std::optional<std::size_t> timeout_ms;
   std::optional<ServedModel> served;  // as the server says; nullopt: it was not asked yet
 
   bool is_remote() const { return engine != kLocalEngine; }
 };
 
-// --engine, --engine-url, --engine-model, --engine-timeout-ms.
+// --engine, --engine-url, --engine-model, --engine-key-over-http, --engine-timeout-ms.
 void add_remote_options(CLI::App& command, RemoteEngineOptions& options);
 
 // kInvalidArgument: options that contradict each other.

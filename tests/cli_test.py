@@ -169,7 +169,7 @@ class Usage(CliTest):
         self.assertRegex(self.good(run("--version")), r"^rsd \d+\.\d+\.\d+\n$")
 
     def test_every_command_has_help_on_stdout(self):
-        commands = ["", "rank", "eval", "model", "model fetch", "model prepare", "model inspect"]
+        commands = ["", "rank", "eval", "model", "model fetch", "model verify", "model prepare", "model inspect"]
         commands += ["prompt render", "serve", "requests"]
         for command in commands:
             with self.subTest(command=command):
@@ -183,7 +183,7 @@ class Usage(CliTest):
         for arguments, told in [
             ([], "needs a command: rank, eval, bench, train, serve, model, prompt"),
             (["juggle"], '"juggle" is no command of rsd; it has rank'),
-            (["model", "juggle"], '"juggle" is no command of rsd model; it has fetch, prepare, inspect'),
+            (["model", "juggle"], '"juggle" is no command of rsd model; it has fetch, verify, prepare, inspect'),
             (["--juggle"], "option --juggle is unknown"),
             (["rank", "--juggle"], "option --juggle is unknown"),
             (["rank", "--requests", "x", "--juggle"], "option --juggle is unknown"),
@@ -644,6 +644,14 @@ class Files(CliTest):
     def test_a_missing_model_and_a_folder_are_told(self):
         self.check(self.on("none.gguf"), MISSING, r"model none\.gguf does not exist")
         self.check(self.on(self.folder), MISSING, "is a folder")
+
+    def test_what_is_logged_is_one_line_without_control_characters(self):
+        name = "x\x1b[31m\nrsd: error: forged\u202e" + ("/" + "y" * 200) * 20
+        told = self.check(run("model", "inspect", "-m", name), MISSING).stderr
+        self.assertEqual(told.count("\n"), 1)
+        self.assertFalse(set(told) & set("\x1b\u202e"))
+        self.assertIn("[31m rsd: error: forged", told)
+        self.assertLess(len(told), 4100)
 
     def test_a_missing_default_model_tells_how_to_get_it(self):
         places = {**os.environ, "XDG_CACHE_HOME": str(self.folder)}

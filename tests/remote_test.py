@@ -140,6 +140,21 @@ class RemoteRank(unittest.TestCase):
         self.assertIn("API key", refused.stderr)
         self.assertEqual(allowed.returncode, OK, allowed.stderr)
 
+    def test_the_key_goes_over_plain_http_only_where_that_is_allowed(self):
+        arguments = ["--engine", "vllm", "--engine-url", "http://0.0.0.0:1"]
+        refused = rank(*arguments, RSD_ENGINE_API_KEY="s3cret")
+        self.assertEqual(refused.returncode, USAGE, refused.stderr)
+        self.assertIn("--engine-key-over-http", refused.stderr)
+        self.assertNotIn("s3cret", refused.stderr)
+        allowed = rank(*arguments, "--engine-key-over-http", RSD_ENGINE_API_KEY="s3cret")
+        self.assertEqual(allowed.returncode, RUNTIME, allowed.stderr)
+
+    def test_no_proxy_is_asked_for_this_machine(self):
+        with FakeEngine() as url:
+            done = rank("--engine", "vllm", "--engine-url", url, http_proxy="http://127.0.0.1:1",
+                        no_proxy="")
+        self.assertEqual(done.returncode, OK, done.stderr)
+
     def test_a_server_that_is_not_there_is_named(self):
         with FakeEngine() as url:
             pass

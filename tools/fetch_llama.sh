@@ -1,7 +1,8 @@
-#!/usr/bin/env bash
+#!/bin/bash
 # Puts the pinned source of llama.cpp where cmake/Llama.cmake looks for it:
 #   ${XDG_CACHE_HOME:-~/.cache}/rsd/llama.cpp-<version>
-# A relative XDG_CACHE_HOME is ignored, as the XDG Base Directory Specification has it.
+# A relative XDG_CACHE_HOME is ignored, as the XDG Base Directory Specification has it. Nothing of the
+# current folder is run.
 #
 # It lies inside the sdist of the Python package llama-cpp-python, which pip downloads, so that the
 # user's index, proxy and certificate settings apply. The hash is checked by pip and again here.
@@ -11,12 +12,18 @@
 #
 # Exit: 0 the source is there, 3 it could not be had.
 set -euo pipefail
+# Before the first program: PATH may have a stranger's folder in it.
+source "$(PATH=/usr/bin:/bin && dirname "$(readlink -f "${BASH_SOURCE[0]}")")/safe_path.sh"
 
 version=0.3.36 # also in cmake/Llama.cmake
 sha256=832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e
 
 cache=${XDG_CACHE_HOME:-}
 if [[ $cache != /* ]]; then cache=${HOME:?is not set}/.cache; fi
+if [[ $cache != /* ]]; then
+  echo "fetch_llama: error: neither XDG_CACHE_HOME nor HOME is an absolute path" >&2
+  exit 3
+fi
 cache=$cache/rsd
 target=$cache/llama.cpp-$version
 sdist=$cache/llama_cpp_python-$version.tar.gz
@@ -49,10 +56,10 @@ take_lock() {
 # `--no-binary` names this package alone: `:all:` would have pip compile the build tools as well.
 download_sdist() {
   say "downloading llama-cpp-python $version (77 MB) with pip"
-  python3 -m pip --version >/dev/null 2>&1 || fail "python3 has no pip (Debian: python3-pip)"
+  python3 -I -m pip --version >/dev/null 2>&1 || fail "python3 has no pip (Debian: python3-pip)"
   mkdir "$download"
   echo "llama-cpp-python==$version --hash=sha256:$sha256" >"$download/requirements.txt"
-  python3 -m pip download --disable-pip-version-check --progress-bar off --no-deps \
+  python3 -I -m pip download --disable-pip-version-check --progress-bar off --no-deps \
     --no-binary llama-cpp-python --require-hashes --requirement "$download/requirements.txt" \
     --dest "$download" >&2 ||
     fail "pip could not download it. Its settings are shown by 'python3 -m pip config list'." \
@@ -77,6 +84,7 @@ unpack() {
 if is_there; then exit 0; fi
 take_lock
 if is_there; then exit 0; fi
+cd "$cache" # whatever is started finds nobody else's files around it
 rm -rf "$download" "$partial"
 if ! is_intact "$sdist"; then
   rm -f "$sdist"

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import html
 import subprocess
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
+from gnuplot import draw  # noqa: E402
 
 STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8882; }
@@ -74,11 +78,11 @@ class Plot:
                 parts.append(f"{block} using 1:2:3:4 with yerrorbars lc {number + 1} pt 7 ps 0.4 notitle")
         script = "\n".join([*data, *lines, "plot " + ", ".join(parts)])
         try:
-            done = subprocess.run(["gnuplot"], input=script, capture_output=True, text=True, check=True)
+            drawn = draw(script)
         except (OSError, subprocess.CalledProcessError) as failure:
             reason = getattr(failure, "stderr", "") or str(failure)
             return f"<p>No plot: gnuplot: {html.escape(reason.strip())}</p>"
-        return done.stdout[done.stdout.index("<svg") :]
+        return drawn[drawn.index("<svg") :]
 
 
 def _quoted(text: str) -> str:

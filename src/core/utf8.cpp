@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 
+#include "core/code_points.h"
 #include "rsd/core/check.h"
 
 namespace rsd {
@@ -34,8 +35,8 @@ std::uint8_t byte_at(std::string_view text, std::size_t offset) {
   return static_cast<std::uint8_t>(text[offset]);
 }
 
-// The length of the well-formed sequence at the start of `text`, which isn't empty; 0 if there is
-// none.
+}  // namespace
+
 std::size_t sequence_length(std::string_view text) noexcept {
   const std::uint8_t lead = byte_at(text, 0);
   if (lead < 0x80) return 1;
@@ -51,8 +52,7 @@ std::size_t sequence_length(std::string_view text) noexcept {
   return form->length_bytes;
 }
 
-// `sequence` is one well-formed sequence.
-char32_t decode(std::string_view sequence) {
+char32_t decode(std::string_view sequence) noexcept {
   if (sequence.size() == 1) return byte_at(sequence, 0);
   // The lead byte of n bytes spends n + 1 bits on saying so, every later byte two.
   char32_t code_point = byte_at(sequence, 0) & (0x7FU >> sequence.size());
@@ -62,15 +62,10 @@ char32_t decode(std::string_view sequence) {
   return code_point;
 }
 
-// Unicode's White_Space property and the control characters (general category Cc: C0, DEL, C1).
-// Zero-width and bidirectional format characters stay: they break no line, and scripts and emoji
-// need them.
-bool is_space_or_control(char32_t c) {
+bool is_space_or_control(char32_t c) noexcept {
   return c <= 0x20 || (c >= 0x7F && c <= 0xA0) || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) ||
          c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
 }
-
-}  // namespace
 
 std::optional<std::size_t> find_invalid_utf8(std::string_view text) noexcept {
   for (std::size_t offset = 0; offset < text.size();) {

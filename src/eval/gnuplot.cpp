@@ -1,15 +1,12 @@
 #include "eval/gnuplot.h"
 
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <array>
 #include <cerrno>
 #include <cstdio>
 #include <memory>
 #include <system_error>
-#include <utility>
+
+#include "rsd/core/program.h"
 
 namespace rsd {
 namespace {
@@ -42,33 +39,6 @@ std::string first_line_of(std::string text) {
   return text.substr(0, text.find_first_of("\r\n"));
 }
 
-class FileActions {
- public:
-  FileActions() { posix_spawn_file_actions_init(&actions_); }
-  ~FileActions() { posix_spawn_file_actions_destroy(&actions_); }
-  FileActions(const FileActions&) = delete;
-  FileActions& operator=(const FileActions&) = delete;
-
-  void connect(std::FILE* file, int descriptor) {
-    posix_spawn_file_actions_adddup2(&actions_, fileno(file), descriptor);
-  }
-  const posix_spawn_file_actions_t* get() const { return &actions_; }
-
- private:
-  posix_spawn_file_actions_t actions_;
-};
-
-Result<void> wait_for(pid_t child, std::FILE* complaints) {
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0) {
-    if (errno != EINTR) return failed("can't wait for it: " + os_reason(errno));
-  }
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
-  if (WIFSIGNALED(status)) return failed("ended by signal " + std::to_string(WTERMSIG(status)));
-  return failed("exit status " + std::to_string(WEXITSTATUS(status)) + ": " +
-                first_line_of(content_of(complaints)));
-}
-
 }  // namespace
 
 std::string gnuplot_string(const std::string& text) {
@@ -90,21 +60,17 @@ Result<std::string> run_gnuplot(const std::string& script, const std::string& pr
     return failed("a temporary file can't be written: " + os_reason(errno));
   }
 
-  FileActions actions;
-  actions.connect(input.get(), STDIN_FILENO);
-  actions.connect(output.get(), STDOUT_FILENO);
-  actions.connect(complaints.get(), STDERR_FILENO);
-  std::array<std::string, 3> arguments = {program, "--default-settings", "-"};
-  std::array<char*, 4> argv = {arguments[0].data(), arguments[1].data(), arguments[2].data(),
-                               nullptr};
-  pid_t child = 0;
-  const int error_number =
-      posix_spawnp(&child, program.c_str(), actions.get(), nullptr, argv.data(), environ);
-  if (error_number == ENOENT) {
-    return Error(ErrorCode::kMissingDependency, program + " is not installed");
+  const auto end = run_program({.program = program,
+                                .arguments = {"--default-settings", "-"},
+                                .input = fileno(input.get()),
+                                .output = fileno(output.get()),
+                                .complaints = fileno(complaints.get())});
+  if (!end) return end.error();
+  if (end->signal != 0) return failed("ended by signal " + std::to_string(end->signal));
+  if (end->exit_status != 0) {
+    return failed("exit status " + std::to_string(end->exit_status) + ": " +
+                  first_line_of(content_of(complaints.get())));
   }
-  if (error_number != 0) return failed("can't be started: " + os_reason(error_number));
-  if (auto ended = wait_for(child, complaints.get()); !ended) return ended.error();
   return content_of(output.get());
 }
 

@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
@@ -166,6 +168,24 @@ TEST(Gnuplot, FailureTellsItsReason) {
   ASSERT_FALSE(drawn.ok());
   EXPECT_EQ(drawn.error().code(), ErrorCode::kRuntime);
   EXPECT_THAT(drawn.error().message(), HasSubstr("exit status"));
+}
+
+TEST(Gnuplot, OfTheCurrentFolderIsNotRun) {
+  const std::filesystem::path folder =
+      std::filesystem::temp_directory_path() / ("rsd-gnuplot-" + std::to_string(::getpid()));
+  const std::filesystem::path before = std::filesystem::current_path();
+  const std::string path = std::getenv("PATH");
+  std::filesystem::create_directory(folder);
+  std::ofstream(folder / "gnuplot") << "#!/bin/sh\n/usr/bin/touch " << folder / "was-run"
+                                    << "\n";
+  std::filesystem::permissions(folder / "gnuplot", std::filesystem::perms::owner_all);
+  std::filesystem::current_path(folder);
+  ::setenv("PATH", ("." + (":" + path)).c_str(), 1);
+  static_cast<void>(run_gnuplot("").ok());
+  ::setenv("PATH", path.c_str(), 1);
+  std::filesystem::current_path(before);
+  EXPECT_FALSE(std::filesystem::exists(folder / "was-run"));
+  std::filesystem::remove_all(folder);
 }
 
 TEST(Gnuplot, StringsCannotBeLeft) {

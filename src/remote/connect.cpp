@@ -12,6 +12,7 @@
 #include "remote/http_answer.h"
 #include "remote/protocol_json.h"
 #include "remote/replica_set.h"
+#include "rsd/core/shown_text.h"
 
 namespace rsd {
 namespace {
@@ -83,6 +84,12 @@ struct Listing {
   std::optional<std::size_t> context_size;
 };
 
+// As it is sent back, logged and written into results: one line that can be shown as it is.
+bool is_model_name(std::string_view name) {
+  constexpr std::size_t kMostChars = 512;
+  return !name.empty() && shown_text(name, kMostChars) == name;
+}
+
 // {"data": [{"id": …, "max_model_len": …}, …]}
 std::optional<Listing> parse_listing(const std::string& body) {
   const auto json = JsonAnswer::parse(body);
@@ -92,7 +99,7 @@ std::optional<Listing> parse_listing(const std::string& body) {
   Listing listing;
   for (const JsonValue entry : *data) {
     const auto name = text(member(entry, "id"));
-    if (!name) return std::nullopt;
+    if (!name || !is_model_name(*name)) return std::nullopt;
     listing.names.emplace_back(*name);
     if (!listing.context_size) listing.context_size = whole_number(member(entry, "max_model_len"));
   }
@@ -104,7 +111,7 @@ std::optional<Listing> parse_model_info(const std::string& body) {
   const auto json = JsonAnswer::parse(body);
   if (!json) return std::nullopt;
   const auto path = text(member(json->root(), "model_path"));
-  if (!path) return std::nullopt;
+  if (!path || !is_model_name(*path)) return std::nullopt;
   return Listing{.names = {std::string(*path)}, .context_size = std::nullopt};
 }
 
@@ -240,6 +247,16 @@ Result<void> check_times(const RemotePatience& patience) {
   return {};
 }
 
+// Whoever is on the way reads what plain HTTP carries.
+Result<void> check_key_transport(const RemoteOptions& options, const std::string& url) {
+  const bool is_safe = options.key_transport == KeyTransport::kAnyHttp || options.api_key.empty() ||
+                       url.starts_with("https://") || is_loopback_url(url);
+  if (is_safe) return {};
+  return invalid("engine URL " + url +
+                 ": the API key would go over plain http, for others to read; take https, or allow "
+                 "it with --engine-key-over-http");
+}
+
 }  // namespace
 
 Result<void> check_remote_options(RemoteOptions& options) {
@@ -252,6 +269,7 @@ Result<void> check_remote_options(RemoteOptions& options) {
     auto parsed = parse_replica_url(url);
     if (!parsed) return parsed.error();
     url = *std::move(parsed);
+    if (auto safe = check_key_transport(options, url); !safe) return safe;
   }
   for (const auto& url : options.urls)
     if (std::ranges::count(options.urls, url) > 1)
@@ -304,7 +322,7 @@ Result<void> check_vocabulary(HttpClient& http, const RemoteOptions& options,
            "engine " + model.reached[n] + " doesn't tell whether the tokenizer is its own");
     } else if (without_spaces_around(*read) != text) {
       return invalid("the tokenizer is not that of " + model.name + " at " + model.reached[n] +
-                     ": it reads \"" + *read + "\" in the tokens of \"" + text + "\"");
+                     ": it reads \"" + shown_text(*read) + "\" in the tokens of \"" + text + "\"");
     }
   }
   return {};

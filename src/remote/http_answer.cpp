@@ -1,10 +1,10 @@
 #include "remote/http_answer.h"
 
-#include <algorithm>
 #include <optional>
 #include <string_view>
 
 #include "remote/json_answer.h"
+#include "rsd/core/shown_text.h"
 
 namespace rsd {
 namespace {
@@ -19,16 +19,6 @@ std::string message_in(const std::string& body) {
       if (const auto told = text(member(where, name))) return std::string(*told);
   }
   return std::string(text(error).value_or(body));
-}
-
-// One line of printable ASCII, so that a log stays one, whoever wrote it.
-std::string shortened(std::string text) {
-  constexpr std::size_t kMost = 300;
-  const bool is_cut = text.size() > kMost;
-  if (is_cut) text.resize(kMost);
-  std::ranges::replace_if(
-      text, [](unsigned char c) { return c < 0x20 || c > 0x7E; }, ' ');
-  return text + (is_cut ? "…" : "");
 }
 
 }  // namespace
@@ -69,11 +59,11 @@ ReplyKind kind_of(const HttpReply& reply) {
 
 std::string describe(const HttpReply& reply) {
   if (reply.failure == HttpFailure::kTooLong) return "its answer is longer than is allowed";
-  if (reply.failure != HttpFailure::kNone) return shortened(reply.reason);
+  if (reply.failure != HttpFailure::kNone) return shown_text(reply.reason);
   std::string text = "status " + std::to_string(reply.status);
   if (reply.status == 401 || reply.status == 403) text += " (is the API key right?)";
   const std::string message = message_in(reply.body);
-  return message.empty() ? text : text + ": " + shortened(message);
+  return message.empty() ? text : text + ": " + shown_text(message);
 }
 
 }  // namespace rsd

@@ -6,6 +6,7 @@
 #include <map>
 #include <utility>
 
+#include "remote/replica_set.h"
 #include "rsd/core/check.h"
 
 namespace rsd {
@@ -134,6 +135,11 @@ void HttpClient::State::set_up(Transfer& transfer) const {
   };
   curl_easy_setopt(easy, CURLOPT_URL, transfer.call.url.c_str());
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  const bool is_direct =
+      options.key_transport == KeyTransport::kProtected && is_loopback_url(transfer.call.url);
+  if (is_direct) curl_easy_setopt(easy, CURLOPT_PROXY, "");  // whatever the environment says
+  // Our headers are for the server, not for the proxy that tunnels to it.
+  curl_easy_setopt(easy, CURLOPT_HEADEROPT, static_cast<long>(CURLHEADER_SEPARATE));
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, ms(options.connect_timeout));
   curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, ms(transfer.call.timeout));

@@ -10,12 +10,16 @@
 
 #include "rsd/core/result.h"
 #include "rsd/decode/position_scorer.h"
+#include "rsd/remote/remote_engine.h"
 
 namespace rsd {
 
 struct HttpOptions {
   std::chrono::milliseconds connect_timeout{2000};
   std::string api_key;  // sent as a bearer token; empty = none
+  // kProtected: no proxy is asked for loopback addresses. Which URLs are safe the caller has
+  // checked.
+  KeyTransport key_transport = KeyTransport::kProtected;
   std::size_t max_answer_bytes = std::size_t{16} << 20U;
 };
 
@@ -43,7 +47,7 @@ struct HttpReply {
 };
 
 // Not thread-safe. Redirects are not followed; certificates are verified. Proxies are taken from
-// the environment, as libcurl does.
+// the environment, as libcurl does, and never see the key where the server is asked by https.
 class HttpClient {
  public:
   using Ticket = std::size_t;

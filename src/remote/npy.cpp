@@ -8,11 +8,13 @@
 #include <optional>
 #include <string>
 
+#include "rsd/core/shown_text.h"
+
 namespace rsd {
 namespace {
 
 Error invalid(const std::string& what) {
-  return {ErrorCode::kRuntime, "the array " + what};
+  return {ErrorCode::kRuntime, "the array " + shown_text(what)};
 }
 
 std::uint32_t little_endian(std::string_view bytes) {

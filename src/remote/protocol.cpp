@@ -5,6 +5,7 @@
 
 #include "remote/protocol_json.h"
 #include "rsd/core/check.h"
+#include "rsd/core/shown_text.h"
 
 namespace rsd {
 
@@ -31,7 +32,7 @@ std::string json_string(std::string_view text) {
 }
 
 Error bad_answer(const std::string& what) {
-  return {ErrorCode::kRuntime, "the answer " + what};
+  return {ErrorCode::kRuntime, "the answer " + shown_text(what)};
 }
 
 Result<JsonAnswer> parse_answer(std::string_view answer) {

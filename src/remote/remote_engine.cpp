@@ -14,6 +14,7 @@ namespace {
 Result<std::unique_ptr<HttpClient>> client_for(const RemoteOptions& options) {
   return HttpClient::create({.connect_timeout = options.patience.connect_timeout,
                              .api_key = options.api_key,
+                             .key_transport = options.key_transport,
                              .max_answer_bytes = options.max_answer_bytes});
 }
 

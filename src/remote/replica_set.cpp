@@ -1,5 +1,8 @@
 #include "remote/replica_set.h"
 
+#include <arpa/inet.h>
+
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <memory>
@@ -77,6 +80,25 @@ Result<std::string> parse_replica_url(const std::string& text) {
   if (url.ends_with(kVersion)) url.resize(url.size() - kVersion.size());
   strip();
   return url;
+}
+
+bool is_loopback_url(std::string_view url) {
+  url.remove_prefix(scheme_of(url).size());
+  url = url.substr(0, url.find('/'));
+  std::string host(url.substr(0, url.find(':', url.find(']') + 1)));
+  std::ranges::transform(host, host.begin(), small);
+  if (host == "localhost") return true;
+  constexpr unsigned char kLoopbackNet = 127;
+  in_addr four{};
+  if (::inet_pton(AF_INET, host.c_str(), &four) == 1)
+    return *reinterpret_cast<const unsigned char*>(&four) == kLoopbackNet;
+  if (!host.starts_with('[')) return false;
+  host = host.substr(1, host.size() - 2);
+  in6_addr six{};
+  if (::inet_pton(AF_INET6, host.c_str(), &six) != 1) return false;
+  constexpr std::size_t kMappedBytes = 12;  // in front of the IPv4 address
+  return IN6_IS_ADDR_LOOPBACK(&six) ||
+         (IN6_IS_ADDR_V4MAPPED(&six) && six.s6_addr[kMappedBytes] == kLoopbackNet);
 }
 
 }  // namespace rsd

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -32,6 +33,10 @@ struct Replica {
 // kInvalidArgument: it isn't one of a server, or holds what doesn't belong into one: a password, a
 // query.
 Result<std::string> parse_replica_url(const std::string& text);
+
+// Whether the host of a URL that was parsed is this machine by its very name: localhost, an address
+// of 127.0.0.0/8 in four decimal numbers, or ::1, also as IPv4-mapped IPv6.
+bool is_loopback_url(std::string_view url);
 
 class ReplicaSet {
  public:

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
+import sys
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from gnuplot import draw  # noqa: E402
 
 WIDTH = 20  # steps that a point of the loss is the mean of
 
@@ -59,8 +62,7 @@ def main() -> None:
     options = parser.parse_args()
     with (options.run / "metrics.jsonl").open(encoding="utf-8") as lines:
         entries = [json.loads(line) for line in lines]
-    text = script(mean_losses(entries), validations(entries), options.out)
-    subprocess.run(["gnuplot"], input=text.encode(), check=True)
+    draw(script(mean_losses(entries), validations(entries), options.out.resolve()))
 
 
 if __name__ == "__main__":

@@ -27,6 +27,14 @@ enum class RemoteServer {
   kSglang,  // /generate
 };
 
+// Over which connections the API key may go. Others on the way can read what plain HTTP carries,
+// and a proxy all of it.
+enum class KeyTransport {
+  kProtected,  // https, or plain HTTP to this machine itself, which no proxy is asked for
+  kAnyHttp,    // plain HTTP to other machines, too, and through the proxies that the environment
+               // names
+};
+
 // How long is waited, and how often a question is asked again. Only questions are sent, which
 // change nothing: any may be repeated.
 struct RemotePatience {
@@ -60,6 +68,7 @@ struct RemoteOptions {
   std::vector<std::string> urls;  // of the replicas: http(s)://host[:port][/path], 1 to 64
   std::string model;              // by the server's name for it; empty = the first that it names
   std::string api_key;            // sent as a bearer token; empty = none
+  KeyTransport key_transport = KeyTransport::kProtected;
   std::shared_ptr<const Tokenizer> tokenizer;  // the model's
   // Tokens that prompt and ranking may take; 0 = what the server says, at most kDefaultMaxContext.
   std::size_t context_size = 0;
@@ -85,8 +94,8 @@ struct RemoteTraffic {
 class RemoteEngine final : public LlmEngine {
  public:
   // Asks the replicas for their models and what they can do; those that don't answer are logged.
-  // kInvalidArgument: an option out of range, a model that a replica doesn't serve, or a tokenizer
-  // that isn't the model's (where the servers can tell).
+  // kInvalidArgument: an option out of range, a key that would go over plain HTTP, a model that a
+  // replica doesn't serve, or a tokenizer that isn't the model's (where the servers can tell).
   // kUnsupported: a server that can't answer such questions. kRuntime: no replica answers.
   static Result<std::unique_ptr<RemoteEngine>> connect(RemoteOptions options);
 

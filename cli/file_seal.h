@@ -1,0 +1,32 @@
+// By what a file is known again, so that damage is seen.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "rsd/core/result.h"
+
+namespace rsd::cli {
+
+struct FileSeal {
+  std::uint64_t size_bytes = 0;
+  std::string sha256;   // of the whole file, in hexadecimal
+  std::string samples;  // SHA-256 of 1024 blocks of 4 KiB that are spread evenly over the file, the
+                        // first and the last among them; of all of a file that is no longer
+};
+
+enum class Check {
+  kSamples,  // size and samples: some milliseconds. Sees whatever is longer than a 1024th of the
+             // file
+  kWhole,    // every byte: a second per gigabyte or so
+};
+
+// Reads the whole file. kNotFound when it can't be opened, kRuntime when it can't be read.
+Result<FileSeal> seal_of(const std::string& path);
+
+// What tells that the file isn't the one that was sealed, such as "it has 5 bytes in place of 9";
+// nullopt where the check finds nothing.
+std::optional<std::string> find_damage(const std::string& path, const FileSeal& seal, Check check);
+
+}  // namespace rsd::cli

@@ -1,0 +1,31 @@
+// "<model>.json", beside a prepared model: what it was made of, how well it ranks, and its
+// checksum.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+
+#include "agreement_check.h"
+#include "file_seal.h"
+#include "rsd/core/result.h"
+
+namespace rsd::cli {
+
+// An object; an empty one where there is no record that can be read.
+nlohmann::json read_record(const std::string& model);
+// kRuntime: it can't be written.
+Result<void> write_record(const std::string& model, const nlohmann::json& record);
+// Its model is about to be replaced.
+void remove_record(const std::string& model);
+
+// In the record as "output".
+nlohmann::json seal_json(const FileSeal& seal);
+// nullopt where there is no record of ours, or one without a checksum.
+std::optional<FileSeal> recorded_seal(const std::string& model);
+
+// nullopt where nothing was measured.
+std::optional<Agreement> read_agreement(const std::string& model);
+Result<void> write_agreement(const std::string& model, const Agreement& agreement);
+
+}  // namespace rsd::cli

@@ -1,0 +1,94 @@
+#include "verify_command.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "exit_code.h"
+#include "model_store.h"
+#include "option_checks.h"
+#include "prepared_model.h"
+
+namespace rsd::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The GGUF files of the cache, by name. kNotFound where there is none.
+Result<std::vector<std::string>> cached_models() {
+  const auto cache = cache_folder();
+  if (!cache) return cache.error();
+  const fs::path folder = fs::path(*cache) / "models";
+  std::vector<std::string> models;
+  std::error_code failure;
+  for (const auto& entry : fs::directory_iterator(folder, failure)) {
+    if (entry.path().extension() == ".gguf") models.push_back(entry.path().string());
+  }
+  if (models.empty()) {
+    return Error(ErrorCode::kNotFound,
+                 "there is no model in " + folder.string() + "; run `rsd model fetch`");
+  }
+  std::ranges::sort(models);
+  return models;
+}
+
+std::optional<std::string> damage_of(const std::string& model) {
+  if (fs::path(model).filename() == base_model_file())
+    return find_damage(model, base_model_seal(), Check::kWhole);
+  return find_damage(model, Check::kWhole);
+}
+
+// A line a model.
+Result<void> verify(const std::vector<std::string>& models) {
+  std::size_t n_damaged = 0;
+  for (const auto& model : models) {
+    const auto damage = damage_of(model);
+    std::cout << model << ": " << (damage ? "damaged: " + *damage : "whole") << '\n';
+    n_damaged += damage ? 1 : 0;
+  }
+  if (n_damaged == 0) return {};
+  return Error(ErrorCode::kInvalidInput,
+               std::to_string(n_damaged) + " of " + std::to_string(models.size()) +
+                   " models can't be trusted; `rsd model fetch` makes the default model anew, `rsd "
+                   "model prepare` others");
+}
+
+Result<void> verify_model(const std::string& model) {
+  if (model.empty()) {
+    const auto models = cached_models();
+    return models ? verify(*models) : models.error();
+  }
+  std::error_code failure;
+  if (!fs::exists(model, failure))
+    return Error(ErrorCode::kNotFound, "model " + model + " does not exist");
+  return verify({model});
+}
+
+}  // namespace
+
+void add_verify_command(CLI::App& model, Selected& selected) {
+  auto path = std::make_shared<std::string>();
+  CLI::App* command =
+      add_command(model, selected, "verify",
+                  "Compare prepared models, and what the default one is made of, with their "
+                  "checksums, to the last byte");
+  command
+      ->add_option("-m,--model", *path,
+                   "Prepared model, beside its FILE.json; without it all in the cache")
+      ->check(not_empty())
+      ->type_name("FILE")
+      ->group("Model");
+  command->callback([&selected, path] {
+    selected.run = [path]() -> int {
+      const auto done = verify_model(*path);
+      return done ? kSuccess : fail(done.error());
+    };
+  });
+}
+
+}  // namespace rsd::cli
