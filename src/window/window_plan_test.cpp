@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "rsd/rank/presentation.h"
+#include "window/merged.h"
 
 namespace rsd {
 namespace {
@@ -597,6 +598,14 @@ TEST(WindowPlan, WindowsThatComeBackSettleNoPlacesBehindTheFront) {
     const auto begin = static_cast<std::size_t>(window.items.front().value());
     EXPECT_EQ(plan->confirmed(), std::min<std::size_t>(14, begin)) << begin;
   }
+}
+
+TEST(Merged, OrdersByHowFarDownItsOwnWindowTheMiddleOfAnItemsPlaceIs) {
+  const ItemsByWindow orders{{0, {ItemId(10), ItemId(11)}},
+                             {1, {ItemId(20), ItemId(21), ItemId(22), ItemId(23)}}};
+  // 1/4 and 3/4 of one; 1/8, 3/8, 5/8 and 7/8 of the other.
+  EXPECT_THAT(merged(orders),
+              ElementsAre(ItemId(20), ItemId(10), ItemId(21), ItemId(22), ItemId(11), ItemId(23)));
 }
 
 TEST(WindowPlan, IsExactOnlyIfEachWindowIsVerifiedAsFarAsOthersSeeIt) {
