@@ -1,7 +1,9 @@
 #include "serve_command.h"
 
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <csignal>
@@ -36,6 +38,9 @@ struct ServeOptions {
   WindowFlags windows;
   server::HttpOptions http;
   server::ServiceLimits limits;
+  std::size_t connections_per_client = 0;  // once it is given; 0 = any number
+  std::size_t requests_per_key = 0;        // the same
+  bool requests_per_key_is_given = false;
   std::string alias;
   std::string api_key_file;
   std::string port_file;
@@ -43,6 +48,20 @@ struct ServeOptions {
   std::string log_format = "text";
   bool level_is_given = false;
 };
+
+// What options call 0 has no limit.
+std::size_t limit_of(std::size_t option) {
+  return option == 0 ? server::Quota::kNoLimit : option;
+}
+
+// Each connection is a file, and many systems allow 1,024 unless a program asks for more.
+void allow_more_files() {
+  constexpr rlim_t kEnough = 65'536;
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= kEnough) return;
+  files.rlim_cur = std::min(files.rlim_max, kEnough);
+  setrlimit(RLIMIT_NOFILE, &files);
+}
 
 // SIGTERM and SIGINT, which no thread takes but the one that waits for them.
 class StopSignals {
@@ -77,6 +96,7 @@ class ServeRun {
 
   // Listens first and loads then, so that whoever asks is told that the model is being loaded.
   Result<ExitCode> run() {
+    allow_more_files();
     if (auto prepared = prepare(); !prepared) return prepared.error();
     auto port = http_->bind();
     if (!port) return port.error();
@@ -126,6 +146,7 @@ class ServeRun {
       return usable.error();
     server::ServiceLimits limits = options_.limits;
     limits.jobs.parallel = options_.engine.parallel;
+    limits.requests_per_key = requests_per_key(keys->size());
     service_.emplace(limits, server::RankDefaults{.decoding = *std::move(decoding),
                                                   .budget = kDefaultBudget,
                                                   .deadline_ms = options_.decoder.deadline_ms,
@@ -142,6 +163,12 @@ class ServeRun {
       if (const char* key = std::getenv(name)) return server::ApiKeys::parse(key, name);
     }
     return std::vector<std::string>();
+  }
+
+  // Where there is one key, nobody else is kept waiting by it.
+  std::size_t requests_per_key(std::size_t n_keys) const {
+    if (options_.requests_per_key_is_given) return limit_of(options_.requests_per_key);
+    return n_keys > 1 ? (options_.limits.jobs.queue + 1) / 2 : server::Quota::kNoLimit;
   }
 
   Result<void> tell_port(int port) const {
@@ -288,6 +315,25 @@ void add_strict_option(CLI::App& command, ServeOptions& options) {
       ->group("Server");
 }
 
+// Of what all have, what one may have.
+void add_share_options(CLI::App& command, ServeOptions& options) {
+  const std::string group = "Limits";
+  command
+      .add_option("--connections-per-client", options.connections_per_client,
+                  "Of them, those of one address (IPv6: /64); beyond 429; 0 = any number. Without "
+                  "it 128, and any number for this machine's own addresses")
+      ->check(whole_number(0, 10'000))
+      ->type_name("N")
+      ->group(group);
+  command
+      .add_option("--requests-per-key", options.requests_per_key,
+                  "Ranking requests that one API key may have under way; beyond 429; 0 = any "
+                  "number. Without it half of --queue where there are several keys")
+      ->check(whole_number(0, 100'000))
+      ->type_name("N")
+      ->group(group);
+}
+
 void add_limit_options(CLI::App& command, ServeOptions& options) {
   const std::string group = "Limits";
   command
@@ -299,11 +345,12 @@ void add_limit_options(CLI::App& command, ServeOptions& options) {
       ->group(group);
   command
       .add_option("--connections", options.http.connections,
-                  "Connections that are served at a time; as many more may wait")
+                  "Connections whose requests are served at a time; as many more may wait")
       ->check(whole_number(1, 10'000))
       ->capture_default_str()
       ->type_name("N")
       ->group(group);
+  add_share_options(command, options);
   command.add_option("--max-candidates", options.limits.max_candidates, "Candidates of a request")
       ->check(whole_number(1, 1'000'000))
       ->capture_default_str()
@@ -358,6 +405,9 @@ void add_serve_command(CLI::App& app, Selected& selected) {
   command->callback([&selected, options, command] {
     settle_parallel(*command, options->engine);
     options->level_is_given = command->get_option("--log-level")->count() > 0;
+    options->requests_per_key_is_given = command->get_option("--requests-per-key")->count() > 0;
+    if (command->get_option("--connections-per-client")->count() > 0)
+      options->http.connections_per_client = limit_of(options->connections_per_client);
     selected.run = [&selected, options]() -> int {
       auto result = ServeRun(*options, selected.common).run();
       return result ? *result : fail(result.error());

@@ -1,5 +1,6 @@
 #include "http_server.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -33,11 +34,17 @@ std::chrono::milliseconds milliseconds(double seconds) {
   return std::chrono::milliseconds(static_cast<long>(seconds * 1000));
 }
 
-ConnectionLimits limits_of(const HttpOptions& options) {
-  return {.keep_alive = milliseconds(options.keep_alive_s),
-          .request = milliseconds(options.request_timeout_s),
-          .response = milliseconds(options.request_timeout_s),
-          .max_body_bytes = options.max_body_bytes};
+ServerLimits limits_of(const HttpOptions& options) {
+  constexpr std::size_t kFewestVisitors = 64;
+  const auto request = milliseconds(options.request_timeout_s);
+  return {.connection = {.request = request,
+                         .response = request,
+                         .max_body_bytes = options.max_body_bytes},
+          .lobby = {.keep_alive = milliseconds(options.keep_alive_s),
+                    .head = request,
+                    .visitors = std::max(2 * options.connections, kFewestVisitors)},
+          .places = options.connections,
+          .places_per_client = options.connections_per_client};
 }
 
 void close_behind_response() {
@@ -99,6 +106,19 @@ std::string client_of(const Request& request) {
   return address;
 }
 
+// Such requests are answered however much there is to do.
+bool is_about_the_server(std::string_view head) {
+  static const std::set<std::string_view> kTargets = {"/health", "/ready", "/metrics"};
+  const std::string plain = plain_head(head);
+  const std::string_view line = std::string_view(plain).substr(0, plain.find('\r'));
+  const std::size_t first = line.find(' ');
+  if (first == std::string_view::npos) return false;
+  const std::string_view method = line.substr(0, first);
+  const std::string_view target =
+      line.substr(first + 1, line.find_first_of(" ?", first + 1) - first - 1);
+  return (method == "GET" || method == "HEAD") && kTargets.contains(target);
+}
+
 Failure too_large(std::size_t max_bytes) {
   return {.status = 413,
           .message = "the body has more than " + std::to_string(max_bytes) +
@@ -109,9 +129,7 @@ Failure too_large(std::size_t max_bytes) {
 
 struct HttpServer::State {
   State(Service& ranking, HttpOptions wanted)
-      : service(ranking),
-        options(std::move(wanted)),
-        http(limits_of(options), options.connections, options.messages) {}
+      : service(ranking), options(std::move(wanted)), http(limits_of(options), options.messages) {}
 
   using Handler = std::function<Reply(const Call&)>;
   enum class Access { kOpen, kWithKey };
@@ -131,7 +149,7 @@ struct HttpServer::State {
   bool refuse(const Request& request, Response& response) const;
   void serve_call(const Request& request, Response& response, const Handler& handler) const;
   void complete_error(const Request& request, Response& response);
-  std::string refuse_connection(const std::string& client) const;
+  std::optional<Failure> want_of_room() const;
   void finish_headers(Response& response) const;
   void log_call(const Request& request, const Response& response);
 
@@ -221,6 +239,22 @@ void HttpServer::State::begin_call(Request& request) const {
   request.headers.erase("Content-Type");
 }
 
+// Nothing where there is room.
+std::optional<Failure> HttpServer::State::want_of_room() const {
+  const Connection* connection = Connection::current();
+  if (connection == nullptr || connection->room() == Room::kThere) return std::nullopt;
+  constexpr long kRetrySeconds = 1;
+  if (connection->room() == Room::kNone) {
+    service.metrics().count_refused("connections");
+    return Failure{
+        .status = 503, .message = "too many connections", .retry_after_s = kRetrySeconds};
+  }
+  service.metrics().count_refused("client");
+  return Failure{.status = 429,
+                 .message = "too many requests of this address at a time",
+                 .retry_after_s = kRetrySeconds};
+}
+
 // What there is to say against a request before its body is read. A path that isn't known is as
 // secret as any.
 std::optional<Failure> HttpServer::State::refusal_of(const Request& request) const {
@@ -230,7 +264,7 @@ std::optional<Failure> HttpServer::State::refusal_of(const Request& request) con
   const auto route = routes.find(route_name(path_of(request)));
   const bool is_open = route != routes.end() && route->second.access == Access::kOpen;
   if (!is_open && !options.keys.empty() &&
-      !options.keys.accept(request.get_header_value("Authorization"))) {
+      !options.keys.number_of(request.get_header_value("Authorization"))) {
     return Failure{.status = 401, .message = "the API key is missing or wrong"};
   }
   // A page of another site may make the browser of somebody who can reach this server call it.
@@ -250,7 +284,8 @@ std::optional<Failure> HttpServer::State::refusal_of(const Request& request) con
 
 // The body that may follow is not read.
 bool HttpServer::State::refuse(const Request& request, Response& response) const {
-  const auto failure = refusal_of(request);
+  auto failure = want_of_room();
+  if (!failure) failure = refusal_of(request);
   if (!failure) return false;
   close_behind_response();
   apply(error_reply(*failure, dialect_of(path_of(request))), response);
@@ -265,6 +300,7 @@ void HttpServer::State::serve_call(const Request& request, Response& response,
     return apply(error_reply(failure, dialect_of(path_of(request))), response);
   }
   const Connection* connection = Connection::current();
+  const auto key = options.keys.number_of(request.get_header_value("Authorization"));
   const Call call{
       .body = request.body,
       .header_of = [&](const char* name) -> std::optional<std::string> {
@@ -273,7 +309,8 @@ void HttpServer::State::serve_call(const Request& request, Response& response,
       },
       .hung_up = [connection] { return connection != nullptr && connection->hung_up(); },
       .request_id = t_call.id,
-      .arrival = t_call.arrival};
+      .arrival = t_call.arrival,
+      .key = key ? std::to_string(*key) : ""};
   apply(handler(call), response);
 }
 
@@ -327,29 +364,6 @@ void HttpServer::State::finish_headers(Response& response) const {
   }
 }
 
-// A connection that has no room: the only answer that is written by hand. What is asked there,
-// nobody reads.
-std::string HttpServer::State::refuse_connection(const std::string& client) const {
-  const Reply reply = error_reply(
-      {.status = 503, .message = "too many connections", .retry_after_s = 1}, Dialect::kRerank);
-  const std::string id = request_id("");
-  service.metrics().count_refused("connections");
-  if (options.log) {
-    options.log({.request_id = id,
-                 .client = client,
-                 .method = "-",
-                 .path = "-",
-                 .status = reply.status,
-                 .bytes_out = reply.body.size(),
-                 .notes = reply.notes});
-  }
-  std::string head = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n";
-  head += "Content-Type: " + reply.content_type + "\r\nX-Request-Id: " + id + "\r\n";
-  for (const auto& [name, value] : reply.headers)
-    head += name + ": " + value + "\r\n";
-  return head + "Content-Length: " + std::to_string(reply.body.size()) + "\r\n\r\n" + reply.body;
-}
-
 void HttpServer::State::log_call(const Request& request, const Response& response) {
   const double ms =
       t_call.arrival == Clock::time_point()
@@ -372,7 +386,7 @@ void HttpServer::State::log_call(const Request& request, const Response& respons
 
 void HttpServer::State::add_hooks() {
   http.on_headers([this](Request& request) { begin_call(request); });
-  http.on_no_room([this](const std::string& client) { return refuse_connection(client); });
+  http.on_is_brief([](std::string_view head) { return is_about_the_server(head); });
   http.set_expect_100_continue_handler([this](const Request& request, Response& response) {
     constexpr int kGoOn = 100;
     return refuse(request, response) ? response.status : kGoOn;

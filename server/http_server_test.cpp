@@ -1,17 +1,9 @@
-#include "http_server.h"
-
-#include <arpa/inet.h>
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
-#include <httplib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <future>
-#include <mutex>
 #include <thread>
 
-#include "synthetic_engine_test.h"
+#include "http_server_test.h"
 
 namespace rsd::server {
 namespace {
@@ -19,91 +11,6 @@ namespace {
 using namespace std::chrono_literals;
 using testing::HasSubstr;
 using testing::Not;
-
-constexpr const char* kBody = R"({"query":"q","documents":["a","b","c"]})";
-constexpr const char* kJson = "application/json";
-
-// A connection on which a test writes what it likes.
-class RawClient {
- public:
-  explicit RawClient(int port) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<std::uint16_t>(port));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    EXPECT_EQ(::connect(socket_, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
-  }
-  ~RawClient() { close(); }
-  // False: the server has closed the connection.
-  bool write(const std::string& text) {
-    return ::send(socket_, text.data(), text.size(), MSG_NOSIGNAL) ==
-           static_cast<ssize_t>(text.size());
-  }
-  void end_writing() { ::shutdown(socket_, SHUT_WR); }
-  std::string read_some() {
-    char block[4096];
-    const ssize_t n = ::recv(socket_, block, sizeof(block), 0);
-    return n > 0 ? std::string(block, static_cast<std::size_t>(n)) : "";
-  }
-  // All until the server closes.
-  std::string read_all() {
-    std::string text;
-    char block[4096];
-    for (ssize_t n = 0; (n = ::recv(socket_, block, sizeof(block), 0)) > 0;)
-      text.append(block, static_cast<std::size_t>(n));
-    return text;
-  }
-  void close() {
-    if (socket_ >= 0) ::close(socket_);
-    socket_ = -1;
-  }
-
- private:
-  int socket_;
-};
-
-std::string post(const std::string& path, const std::string& body, const std::string& more = "") {
-  return "POST " + path + " HTTP/1.1\r\nHost: x\r\n" + more +
-         "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
-}
-
-class HttpServerTest : public testing::Test {
- protected:
-  void start(HttpOptions options = {}) {
-    options.port = 0;
-    options.log = [this](const AccessRecord& record) {
-      const std::lock_guard lock(mutex_);
-      log_.push_back(record);
-    };
-    service_.start(std::make_unique<SyntheticEngine>(gate_), CostModel());
-    http_ = std::make_unique<HttpServer>(service_, std::move(options));
-    port_ = http_->bind().value();
-    thread_ = std::thread([this] { EXPECT_TRUE(http_->serve()); });
-  }
-  void TearDown() override {
-    gate_.open();
-    service_.stop(Clock::time_point::max());
-    http_->stop(Clock::time_point::max());
-    thread_.join();
-  }
-  httplib::Client client() const { return httplib::Client("127.0.0.1", port_); }
-  std::vector<AccessRecord> log() {
-    const std::lock_guard lock(mutex_);
-    return log_;
-  }
-
-  Gate gate_;
-  Service service_{{.jobs = {.queue = 4, .parallel = 1}},
-                   {.decoding = {.decoder = DecoderKind::kExact, .policy = blend_policy()},
-                    .budget = 3,
-                    .deadline_ms = std::nullopt,
-                    .windows = {}}};
-  std::unique_ptr<HttpServer> http_;
-  std::thread thread_;
-  int port_ = 0;
-  std::mutex mutex_;
-  std::vector<AccessRecord> log_;
-};
 
 TEST_F(HttpServerTest, EveryRouteIsThere) {
   start();

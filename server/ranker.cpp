@@ -66,10 +66,11 @@ struct Ranker::Prepared {
 };
 
 Ranker::Ranker(std::unique_ptr<RankingEngine> engine, std::unique_ptr<Scheduler> scheduler,
-               const RankDefaults& defaults, Metrics& metrics)
+               const Rules& rules, Metrics& metrics)
     : engine_(std::move(engine)),
       scheduler_(std::move(scheduler)),
-      defaults_(defaults),
+      defaults_(rules.defaults),
+      keys_(rules.requests_per_key),
       metrics_(metrics) {}
 
 Ranker::~Ranker() = default;
@@ -81,6 +82,8 @@ std::variant<std::vector<RankEnd>, Failure> Ranker::rank(std::vector<Request> re
   if (!settings) return failure_of(settings.error());
   const auto n_jobs = static_cast<std::size_t>(std::ranges::count_if(
       requests, [](const Request& request) { return items_with_text(request).size() > 1; }));
+  const auto share = share_of(call.key, n_jobs);  // until they have ended
+  if (!share) return key_has_enough();
   // Prompts take time, which a server that is full doesn't have.
   if (const auto why = scheduler_->refusal_of(n_jobs)) return refused(*why);
   const Timeliness times =
@@ -191,6 +194,19 @@ RankEnd Ranker::await(Prepared& prepared, const Call& call) {
   }
   add_scores(ranked);
   return std::move(ranked);
+}
+
+// Calls without a key are nobody's.
+std::optional<Quota::Share> Ranker::share_of(const std::string& key, std::size_t n_jobs) {
+  return key.empty() ? Quota::Share() : keys_.take(key, n_jobs);
+}
+
+Failure Ranker::key_has_enough() {
+  metrics_.count_refused("key");
+  return {.status = 429,
+          .message = "too many requests of this API key at a time; it may have " +
+                     std::to_string(keys_.limit()),
+          .retry_after_s = scheduler_->retry_after().count()};
 }
 
 Failure Ranker::refused(Refusal why) {

@@ -19,6 +19,7 @@ struct Call {
   std::function<bool()> hung_up;  // has the client gone away?
   std::string request_id;
   Clock::time_point arrival;  // the body was there
+  std::string key;            // whose it is: the API key's number; empty where none is needed
 };
 
 // What the access log tells about a call besides its status.

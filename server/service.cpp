@@ -83,7 +83,9 @@ Service::~Service() = default;
 
 void Service::start(std::unique_ptr<RankingEngine> engine, const CostModel& costs) {
   auto scheduler = std::make_unique<Scheduler>(*engine, costs, limits_.jobs, metrics_);
-  ranker_ = std::make_unique<Ranker>(std::move(engine), std::move(scheduler), defaults_, metrics_);
+  ranker_ = std::make_unique<Ranker>(
+      std::move(engine), std::move(scheduler),
+      Ranker::Rules{.defaults = defaults_, .requests_per_key = limits_.requests_per_key}, metrics_);
   started_ = true;
 }
 
@@ -160,9 +162,12 @@ Reply Service::rank(const Call& call) {
   if (const auto failure = refuse_ranking()) return refuse(*failure);
   const auto body = parse_body(call.body, limits_.max_depth);
   if (!body) return refuse(failure_of(body.error()));
+  const std::size_t max_requests = call.key.empty()
+                                       ? limits_.jobs.queue
+                                       : std::min(limits_.jobs.queue, limits_.requests_per_key);
   auto parsed =
       parse_rank(*body, call.request_id,
-                 {.max_requests = limits_.jobs.queue, .max_candidates = limits_.max_candidates});
+                 {.max_requests = max_requests, .max_candidates = limits_.max_candidates});
   if (const auto* failure = std::get_if<Failure>(&parsed)) return refuse(*failure);
   auto& wanted = std::get<RankCall>(parsed);
   if (auto read = read_option_headers(call.header_of, wanted.options); !read)

@@ -9,6 +9,7 @@
 #include "failure.h"
 #include "json/read_json.h"
 #include "metrics.h"
+#include "quota.h"
 #include "rank_options.h"
 #include "ranker.h"
 #include "ranking_engine.h"
@@ -23,6 +24,8 @@ struct ServiceLimits {
   std::size_t max_depth = kMaxJsonDepth;                   // of JSON
   UnknownFields unknown_fields = UnknownFields::kIgnored;  // of the rerank routes
   Scheduler::Limits jobs;
+  // Of them, those of one API key that wait or are under way; of calls without a key any number.
+  std::size_t requests_per_key = Quota::kNoLimit;
 };
 
 // Thread-safe.
