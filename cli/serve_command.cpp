@@ -86,13 +86,17 @@ class StopSignals {
 };
 
 constexpr std::chrono::milliseconds kLookInterval{50};
+// At the end, for the log to be written.
+constexpr std::chrono::seconds kLogTime{1};
 // Behind the end of draining, for the last answers to be sent and a pass of the LLM to be over.
 constexpr std::chrono::seconds kGrace{2};
 
 class ServeRun {
  public:
-  ServeRun(const ServeOptions& options, const CommonOptions& common)
-      : options_(options), common_(common) {}
+  // `signals` and `log` outlive it.
+  ServeRun(const ServeOptions& options, const CommonOptions& common, const StopSignals& signals,
+           const ServerLog& log)
+      : options_(options), common_(common), signals_(signals), log_(log) {}
 
   // Listens first and loads then, so that whoever asks is told that the model is being loaded.
   Result<ExitCode> run() {
@@ -129,10 +133,8 @@ class ServeRun {
  private:
   // Everything that can be wrong is found before anything is listened on.
   Result<void> prepare() {
-    const bool is_json = options_.log_format == "json";
     server::HttpOptions http = options_.http;
-    http.log = start_server_log(is_json ? ServerLogFormat::kJson : ServerLogFormat::kText,
-                                options_.level_is_given);
+    http.log = log_.access_sink();
     http.messages = log_sink();
     auto keys = api_keys();
     if (!keys) return keys.error();
@@ -246,15 +248,16 @@ class ServeRun {
     serving.join();
   }
 
-  // Nothing is waited for, and no destructor runs.
-  [[noreturn]] static void exit_at_once(int code) {
-    spdlog::shutdown();
+  // Nothing is waited for but the log, and no destructor runs.
+  [[noreturn]] void exit_at_once(int code) const {
+    log_.flush(kLogTime);
     std::_Exit(code);
   }
 
   const ServeOptions& options_;
   const CommonOptions& common_;
-  const StopSignals signals_;
+  const StopSignals& signals_;
+  const ServerLog& log_;
   std::optional<server::Service> service_;
   std::optional<server::HttpServer> http_;  // uses the service
   std::string model_name_;                  // set before loaded_
@@ -263,6 +266,21 @@ class ServeRun {
   std::atomic<bool> loaded_{false};
   std::atomic<bool> served_{false};
 };
+
+// Whoever doesn't read standard error keeps the process from nothing: the thread that writes there
+// would be waited for at its end.
+int serve(const ServeOptions& options, const CommonOptions& common) {
+  const StopSignals signals;
+  const ServerLog log(
+      options.log_format == "json" ? ServerLogFormat::kJson : ServerLogFormat::kText,
+      options.level_is_given);
+  const int code = [&]() -> int {
+    auto result = ServeRun(options, common, signals, log).run();
+    return result ? *result : fail(result.error());
+  }();
+  if (!log.flush(kLogTime)) std::_Exit(code);
+  return code;
+}
 
 void add_http_options(CLI::App& command, ServeOptions& options) {
   const std::string group = "Server";
@@ -408,10 +426,7 @@ void add_serve_command(CLI::App& app, Selected& selected) {
     options->requests_per_key_is_given = command->get_option("--requests-per-key")->count() > 0;
     if (command->get_option("--connections-per-client")->count() > 0)
       options->http.connections_per_client = limit_of(options->connections_per_client);
-    selected.run = [&selected, options]() -> int {
-      auto result = ServeRun(*options, selected.common).run();
-      return result ? *result : fail(result.error());
-    };
+    selected.run = [&selected, options] { return serve(*options, selected.common); };
   });
 }
 

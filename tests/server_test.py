@@ -4,6 +4,7 @@ Usage: server_test.py RSD [unittest's arguments]
 """
 
 import concurrent.futures
+import http.client
 import json
 import os
 import pathlib
@@ -408,6 +409,54 @@ class Life(unittest.TestCase):
         self.assertEqual((call["status"], call["path"], call["candidates"]),
                          (200, "/v1/rerank", 2))
         self.assertTrue(all("time" in line and "level" in line for line in lines))
+
+
+class Log(unittest.TestCase):
+    """Whoever doesn't read the server's standard error keeps it from nothing."""
+
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        port_file = pathlib.Path(self.folder.name, "port")
+        self.process = subprocess.Popen(
+            [RSD, "serve", "-m", MODEL, "-t", "1", "--port", "0", "--port-file", port_file],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        while not port_file.exists():
+            self.assertIsNone(self.process.poll())
+            time.sleep(0.01)
+        self.port = int(port_file.read_text())
+
+    def tearDown(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.process.stderr.close()
+        self.folder.cleanup()
+
+    def fill(self, n_lines):
+        """Many times what a pipe holds."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        for i in range(n_lines):
+            if i % 500 == 0:
+                connection.close()
+            connection.request("GET", "/health")
+            reply = connection.getresponse()
+            reply.read()
+            self.assertEqual(reply.status, 200)
+        connection.close()
+
+    def test_a_log_that_nobody_reads_keeps_nobody(self):
+        self.fill(3000)
+        self.process.send_signal(signal.SIGTERM)
+        self.assertEqual(self.process.wait(timeout=60), 0)
+
+    def test_lines_that_were_dropped_are_counted_in_the_log(self):
+        self.fill(12000)
+        self.process.send_signal(signal.SIGTERM)
+        log = self.process.stderr.read().decode()
+        self.assertEqual(self.process.wait(timeout=60), 0)
+        dropped = sum(map(int, re.findall(r"(\d+) lines of this log were dropped", log)))
+        self.assertGreater(dropped, 0)
+        self.assertEqual(log.count("GET /health 200") + dropped, 12000)
 
 
 class Documentation(OneServer):
