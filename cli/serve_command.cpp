@@ -38,6 +38,7 @@ struct ServeOptions {
   WindowFlags windows;
   server::HttpOptions http;
   server::ServiceLimits limits;
+  std::size_t memory_mib = 1024;
   std::size_t connections_per_client = 0;  // once it is given; 0 = any number
   std::size_t requests_per_key = 0;        // the same
   bool requests_per_key_is_given = false;
@@ -135,6 +136,7 @@ class ServeRun {
   Result<void> prepare() {
     server::HttpOptions http = options_.http;
     http.log = log_.access_sink();
+    http.memory_bytes = options_.memory_mib << 20U;
     http.messages = log_sink();
     auto keys = api_keys();
     if (!keys) return keys.error();
@@ -369,6 +371,14 @@ void add_limit_options(CLI::App& command, ServeOptions& options) {
       ->type_name("N")
       ->group(group);
   add_share_options(command, options);
+  command
+      .add_option("--memory-limit", options.memory_mib,
+                  "MiB that all requests under way may take, from their bodies to their answers, "
+                  "beside the model; those beyond are refused with 503")
+      ->check(whole_number(1, 1'000'000))
+      ->capture_default_str()
+      ->type_name("MIB")
+      ->group(group);
   command.add_option("--max-candidates", options.limits.max_candidates, "Candidates of a request")
       ->check(whole_number(1, 1'000'000))
       ->capture_default_str()

@@ -37,6 +37,7 @@ Connection::Connection(VisitorPtr visitor, const ConnectionLimits& limits, Room 
 
 Connection::~Connection() {
   t_current = nullptr;
+  give_back();
   if (visitor_) around_.closing.take(std::exchange(visitor_->socket, -1));
 }
 
@@ -44,7 +45,14 @@ Connection* Connection::current() noexcept {
   return t_current;
 }
 
+// Before the client can see that the connection is free.
+void Connection::give_back() noexcept {
+  kept_.clear();
+  if (visitor_) visitor_->place.reset();
+}
+
 VisitorPtr Connection::leave() {
+  give_back();
   visitor_->bytes = arrived();
   visitor_->head_is_whole = false;
   ++visitor_->n_requests;
@@ -208,6 +216,7 @@ bool Connection::flush() {
     const ssize_t n =
         ::send(socket_, out_.data() + n_sent, out_.size() - n_sent, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (n > 0) {
+      has_sent_ = true;
       n_sent += static_cast<std::size_t>(n);
     } else if ((errno != EAGAIN && errno != EINTR) || !wait_for_room(n_sent, since)) {
       break;
@@ -216,6 +225,15 @@ bool Connection::flush() {
   const bool all = n_sent == out_.size();
   out_.clear();
   return all;
+}
+
+void Connection::refuse_for_memory() noexcept {
+  constexpr std::string_view kResponse =
+      "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\n"
+      "Content-Length: 0\r\n\r\n";
+  if (has_sent_) return;
+  out_ = std::string();
+  ::send(socket_, kResponse.data(), kResponse.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 void Connection::get_remote_ip_and_port(std::string& ip, int& port) const {

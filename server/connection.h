@@ -10,11 +10,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "chunked_body.h"
 #include "lingering_close.h"
 #include "lobby.h"
+#include "quota.h"
 #include "rsd/decode/position_scorer.h"
 
 namespace rsd::server {
@@ -67,6 +69,11 @@ class Connection final : public httplib::Stream {
   bool flush();
 
   Room room() const noexcept { return room_; }
+  // Kept until the response is sent.
+  void keep(Quota::Share share) { kept_.push_back(std::move(share)); }
+  bool keeps_any() const noexcept { return !kept_.empty(); }
+  // In place of any other response, where nothing was sent and there is no memory for one.
+  void refuse_for_memory() noexcept;
   // Has the client closed the connection, or its writing half?
   bool hung_up() const;
   // The request's line and headers as they came, once all of them have been read.
@@ -90,6 +97,7 @@ class Connection final : public httplib::Stream {
   socket_t socket() const override { return socket_; }
 
  private:
+  void give_back() noexcept;
   bool wait_for(short events, Clock::time_point until) const;
   bool is_too_slow(std::size_t n_bytes, Clock::time_point since) const;
   bool wait_for_more() const;
@@ -109,6 +117,7 @@ class Connection final : public httplib::Stream {
   const Room room_;
   const Surroundings around_;
   const Clock::time_point begin_;
+  std::vector<Quota::Share> kept_;
   std::vector<char> in_;
   std::size_t in_begin_ = 0;
   std::size_t in_end_ = 0;
@@ -125,6 +134,7 @@ class Connection final : public httplib::Stream {
   bool over_length_ = false;
   bool over_time_ = false;
   bool closes_ = false;
+  bool has_sent_ = false;
 };
 
 }  // namespace rsd::server

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <exception>
 #include <memory>
+#include <new>
 #include <utility>
 
 #include "acceptor.h"
@@ -17,7 +18,8 @@ namespace rsd::server {
 namespace {
 
 constexpr std::size_t kMaxRequests = 1000;  // on one connection
-constexpr int kBacklog = 512;               // httplib's own is 5
+constexpr std::size_t kReserve = std::size_t{64} << 20U;
+constexpr int kBacklog = 512;  // httplib's own is 5
 
 // Not httplib's SO_REUSEPORT, with which two servers share a port without a word.
 void set_options(socket_t socket) {
@@ -42,6 +44,7 @@ void ConnectionServer::guarded(const Work& work) const noexcept {
 
 ConnectionServer::ConnectionServer(const ServerLimits& limits, LogSink log)
     : limits_(limits),
+      reserve_(kReserve),
       log_(std::move(log)),
       clients_(limits.places_per_client.value_or(ServerLimits::kUsualClientPlaces)),
       pool_(limits.places) {
@@ -101,8 +104,9 @@ void ConnectionServer::find_place(VisitorPtr visitor) {
     if (is_brief_(visitor->bytes)) return serve_brief(std::move(visitor), Room::kThere);
     auto place = place_of(visitor->client);
     if (!place) return serve_brief(std::move(visitor), Room::kClientHasEnough);
+    visitor->place = *std::move(place);
     const auto shared = std::make_shared<VisitorPtr>(std::move(visitor));
-    ConnectionPool::Task serve = [this, shared, place = *std::move(place)] {
+    ConnectionPool::Task serve = [this, shared] {
       serve_visitor(std::move(*shared), limits_.connection, Room::kThere);
     };
     if (!pool_.enqueue(serve)) serve_brief(std::move(*shared), Room::kNone);
@@ -126,13 +130,20 @@ void ConnectionServer::serve_brief(VisitorPtr visitor, Room room) {
 void ConnectionServer::serve_visitor(VisitorPtr visitor, const ConnectionLimits& limits,
                                      Room room) noexcept {
   guarded([&] {
+    reserve_.restore();
     const bool is_last = visitor->n_requests + 1 == kMaxRequests || ending_.has_begun;
     Connection connection(std::move(visitor), limits, room,
                           {.ending = ending_, .closing = closing_, .others_wait = [this] {
                              return pool_.n_waiting() > 0;
                            }});
     bool closing = false;
-    const bool served = process_request(connection, is_last, closing, on_headers_);
+    bool served = false;
+    try {
+      served = process_request(connection, is_last, closing, on_headers_);
+    } catch (const std::bad_alloc&) {
+      connection.refuse_for_memory();
+      throw;
+    }
     const bool sent = connection.flush();
     if (served && sent && !closing && !is_last && !connection.closes())
       lobby_->enter(connection.leave());

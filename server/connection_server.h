@@ -12,6 +12,7 @@
 #include "connection.h"
 #include "connection_pool.h"
 #include "lobby.h"
+#include "memory_reserve.h"
 #include "quota.h"
 #include "rsd/core/log.h"
 #include "rsd/core/result.h"
@@ -65,6 +66,7 @@ class ConnectionServer final : public httplib::Server {
   void guarded(const Work& work) const noexcept;
 
   const ServerLimits limits_;
+  const MemoryReserve reserve_;
   const LogSink log_;
   std::function<void(httplib::Request&)> on_headers_;
   std::function<bool(std::string_view head)> is_brief_;

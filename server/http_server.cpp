@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <new>
 #include <optional>
 #include <set>
 #include <string_view>
@@ -129,7 +130,10 @@ Failure too_large(std::size_t max_bytes) {
 
 struct HttpServer::State {
   State(Service& ranking, HttpOptions wanted)
-      : service(ranking), options(std::move(wanted)), http(limits_of(options), options.messages) {}
+      : service(ranking),
+        options(std::move(wanted)),
+        memory(options.memory_bytes),
+        http(limits_of(options), options.messages) {}
 
   using Handler = std::function<Reply(const Call&)>;
   enum class Access { kOpen, kWithKey };
@@ -146,15 +150,18 @@ struct HttpServer::State {
   void post(const std::string& path, Handler handler);
   void begin_call(Request& request) const;
   std::optional<Failure> refusal_of(const Request& request) const;
-  bool refuse(const Request& request, Response& response) const;
-  void serve_call(const Request& request, Response& response, const Handler& handler) const;
+  bool refuse(const Request& request, Response& response);
+  void serve_call(const Request& request, Response& response, const Handler& handler);
   void complete_error(const Request& request, Response& response);
   std::optional<Failure> want_of_room() const;
+  std::optional<Failure> want_of_memory(const Request& request);
+  std::optional<Failure> take_memory(std::size_t bytes);
   void finish_headers(Response& response) const;
   void log_call(const Request& request, const Response& response);
 
   Service& service;
   const HttpOptions options;
+  Quota memory;  // bytes, of all calls
   ConnectionServer http;
   std::map<std::string, Route, std::less<>> routes;  // by path
 };
@@ -255,6 +262,32 @@ std::optional<Failure> HttpServer::State::want_of_room() const {
                  .retry_after_s = kRetrySeconds};
 }
 
+// Until the answer is sent.
+std::optional<Failure> HttpServer::State::take_memory(std::size_t bytes) {
+  Connection* connection = Connection::current();
+  auto share = memory.take("", bytes);
+  if (share && connection != nullptr) connection->keep(*std::move(share));
+  if (share) return std::nullopt;
+  service.metrics().count_refused("memory");
+  if (bytes <= memory.limit()) return no_memory();
+  return Failure{.status = 413,
+                 .message = "the request takes up to " + std::to_string(bytes) +
+                            " bytes of memory; this server has " + std::to_string(memory.limit()) +
+                            " for all"};
+}
+
+// For the body, which grows while it comes. Of one in chunks only the most is known. Taken once,
+// though it may be asked for before and behind "100 Continue".
+std::optional<Failure> HttpServer::State::want_of_memory(const Request& request) {
+  constexpr std::size_t kCopies = 2;
+  const Connection* connection = Connection::current();
+  if (connection == nullptr || connection->keeps_any()) return std::nullopt;
+  const std::size_t n_bytes = request.has_header("Transfer-Encoding")
+                                  ? options.max_body_bytes
+                                  : request.get_header_value<std::uint64_t>("Content-Length");
+  return n_bytes == 0 ? std::nullopt : take_memory(kCopies * n_bytes);
+}
+
 // What there is to say against a request before its body is read. A path that isn't known is as
 // secret as any.
 std::optional<Failure> HttpServer::State::refusal_of(const Request& request) const {
@@ -283,9 +316,10 @@ std::optional<Failure> HttpServer::State::refusal_of(const Request& request) con
 }
 
 // The body that may follow is not read.
-bool HttpServer::State::refuse(const Request& request, Response& response) const {
+bool HttpServer::State::refuse(const Request& request, Response& response) {
   auto failure = want_of_room();
   if (!failure) failure = refusal_of(request);
+  if (!failure) failure = want_of_memory(request);
   if (!failure) return false;
   close_behind_response();
   apply(error_reply(*failure, dialect_of(path_of(request))), response);
@@ -293,7 +327,7 @@ bool HttpServer::State::refuse(const Request& request, Response& response) const
 }
 
 void HttpServer::State::serve_call(const Request& request, Response& response,
-                                   const Handler& handler) const {
+                                   const Handler& handler) {
   t_call.arrival = Clock::now();
   if (request.body.size() > options.max_body_bytes) {  // in chunks
     const Failure failure = too_large(options.max_body_bytes);
@@ -310,7 +344,8 @@ void HttpServer::State::serve_call(const Request& request, Response& response,
       .hung_up = [connection] { return connection != nullptr && connection->hung_up(); },
       .request_id = t_call.id,
       .arrival = t_call.arrival,
-      .key = key ? std::to_string(*key) : ""};
+      .key = key ? std::to_string(*key) : "",
+      .take_memory = [this](std::size_t bytes) { return take_memory(bytes); }};
   apply(handler(call), response);
 }
 
@@ -344,6 +379,8 @@ void HttpServer::State::complete_error(const Request& request, Response& respons
     failure.message = "there is nothing at this path";
   } else if (response.status == 414) {
     failure.message = "the path is too long";
+  } else if (response.status == 503) {
+    failure = no_memory();
   } else if (response.status >= 500) {
     failure.message = "the server failed; its log says why";
   }
@@ -399,6 +436,9 @@ void HttpServer::State::add_hooks() {
     response.status = 500;
     try {
       std::rethrow_exception(std::move(thrown));
+    } catch (const std::bad_alloc&) {
+      response.status = 503;
+      t_call.notes.failure = "out of memory";
     } catch (const std::exception& defect) {
       t_call.notes.failure = defect.what();
     } catch (...) {

@@ -21,6 +21,7 @@ struct HttpOptions {
   // Of them, those of one client's address; nullopt: 128, of this machine's own any number.
   std::optional<std::size_t> connections_per_client;
   std::size_t max_body_bytes = 4u << 20;
+  std::size_t memory_bytes = std::size_t{1} << 30U;  // of all calls under way: bodies to answers
   double request_timeout_s = 20;  // for a whole request to arrive, and for a reply to be taken
   double keep_alive_s = 75;  // that an idle connection is kept, longer than proxies keep theirs
   ApiKeys keys;

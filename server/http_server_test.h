@@ -91,7 +91,9 @@ class HttpServerTest : public testing::Test {
       const std::lock_guard lock(mutex_);
       log_.push_back(record);
     };
-    service_.start(std::make_unique<SyntheticEngine>(gate_), CostModel());
+    auto engine = std::make_unique<SyntheticEngine>(gate_);
+    engine_ = engine.get();
+    service_.start(std::move(engine), CostModel());
     http_ = std::make_unique<HttpServer>(service_, std::move(options));
     port_ = http_->bind().value();
     thread_ = std::thread([this] { EXPECT_TRUE(http_->serve()); });
@@ -109,6 +111,7 @@ class HttpServerTest : public testing::Test {
   }
 
   Gate gate_;
+  SyntheticEngine* engine_ = nullptr;  // the service's
   Service service_;
   std::unique_ptr<HttpServer> http_;
   std::thread thread_;

@@ -18,6 +18,7 @@
 namespace rsd::server {
 namespace {
 
+constexpr std::chrono::milliseconds kLookInterval{50};
 constexpr std::size_t kBlock = std::size_t{16} * 1024;
 
 bool is_idle(const Visitor& visitor) {
@@ -83,8 +84,8 @@ void Lobby::work() {
     try {
       make_room();
       poll_once();
-    } catch (const std::exception&) {  // no memory: nobody is waited for
-      visitors_.clear();
+    } catch (const std::exception&) {  // no memory: there may be some later
+      std::this_thread::sleep_for(kLookInterval);
     }
   }
   while (!visitors_.empty()) {
@@ -141,7 +142,7 @@ void Lobby::poll_once() {
 }
 
 // False: nothing more will come.
-bool Lobby::receive(Visitor& visitor) {
+bool Lobby::receive(Visitor& visitor) try {
   std::array<char, kBlock> block{};
   const ssize_t n = ::recv(visitor.socket, block.data(), block.size(), MSG_DONTWAIT);
   if (n <= 0) return n < 0 && (errno == EAGAIN || errno == EINTR);
@@ -149,6 +150,8 @@ bool Lobby::receive(Visitor& visitor) {
   add(visitor, {block.data(), static_cast<std::size_t>(n)});
   if (was_idle && !is_idle(visitor)) visitor.since = Clock::now();
   return true;
+} catch (const std::exception&) {  // no memory for it
+  return false;
 }
 
 Lobby::State Lobby::state_of(const Visitor& visitor, Clock::time_point now) const {
@@ -166,9 +169,8 @@ Clock::time_point Lobby::due(const Visitor& visitor) const {
 // Who has brought a request along, or came while it wasn't looked, waits for nothing.
 std::chrono::milliseconds Lobby::time_to_wait() const {
   constexpr std::chrono::milliseconds kLongest{60'000};
-  constexpr std::chrono::milliseconds kUnwoken{50};
   const auto now = Clock::now();
-  auto time = wake_.reader() >= 0 ? kLongest : kUnwoken;
+  auto time = wake_.reader() >= 0 ? kLongest : kLookInterval;
   for (const VisitorPtr& visitor : visitors_) {
     if (state_of(*visitor, now) != State::kWaiting) return std::chrono::milliseconds(0);
     time = std::min(time, std::chrono::ceil<std::chrono::milliseconds>(due(*visitor) - now));

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "lingering_close.h"
+#include "quota.h"
 #include "rsd/decode/position_scorer.h"
 #include "wake_pipe.h"
 
@@ -28,6 +29,7 @@ struct Visitor {
   std::string bytes;           // of its next request, as many as have come
   bool head_is_whole = false;  // whose line and headers are all among them
   std::size_t n_requests = 0;  // that were answered
+  Quota::Share place;          // of its client's, while it has one
   Clock::time_point since;     // when its request began; where none has, when it came in
 };
 using VisitorPtr = std::unique_ptr<Visitor>;

@@ -152,6 +152,14 @@ std::variant<RankCall, Failure> parse_rank(const Json& body, const std::string& 
   return call;
 }
 
+std::size_t n_round_logits(const Ranked& ranked) {
+  if (!ranked.decoding) return 0;
+  std::size_t n_rows = 0;
+  for (const Round& round : ranked.decoding->history().rounds())
+    n_rows += round.logits.n_rows();
+  return n_rows * ranked.request.candidates.size();
+}
+
 OutJson rank_answer(const Ranked& ranked, bool rounds) {
   const auto line = format_answer(AnswerFormat::kJsonl, ranked.request, answer_of(ranked), "rsd");
   OutJson answer = OutJson::parse(line.value());  // both are valid UTF-8 since they were read

@@ -93,16 +93,20 @@ std::variant<std::vector<RankEnd>, Failure> Ranker::rank(std::vector<Request> re
   prepared.reserve(requests.size());
   for (Request& request : requests)
     prepared.push_back(prepare(std::move(request), *settings, times));
-  if (auto refusal = submit(prepared, times)) return *std::move(refusal);
   std::vector<RankEnd> ends;
   ends.reserve(prepared.size());
-  for (Prepared& one : prepared) {
-    ends.push_back(await(one, call));
-    const auto* failure = std::get_if<Failure>(&ends.back());
-    if (failure == nullptr || failure->status != kClientClosedRequest) continue;
-    for (const Prepared& other : prepared)
-      if (other.handle) scheduler_->cancel(other.handle);
-    return *failure;
+  if (auto refusal = submit(prepared, times)) return *std::move(refusal);
+  try {
+    for (Prepared& one : prepared) {
+      ends.push_back(await(one, call));
+      const auto* failure = std::get_if<Failure>(&ends.back());
+      if (failure == nullptr || failure->status != kClientClosedRequest) continue;
+      cancel(prepared);
+      return *failure;
+    }
+  } catch (...) {  // what nobody waits for any more would keep its places
+    cancel(prepared);
+    throw;
   }
   return ends;
 }
@@ -179,6 +183,11 @@ std::optional<Failure> Ranker::submit(std::vector<Prepared>& prepared, const Tim
   return std::nullopt;
 }
 
+void Ranker::cancel(const std::vector<Prepared>& prepared) {
+  for (const Prepared& one : prepared)
+    if (one.handle) scheduler_->cancel(one.handle);
+}
+
 RankEnd Ranker::await(Prepared& prepared, const Call& call) {
   if (prepared.failure) return *std::move(prepared.failure);
   Ranked& ranked = prepared.ranked;
@@ -186,6 +195,7 @@ RankEnd Ranker::await(Prepared& prepared, const Call& call) {
     JobEnd end = scheduler_->wait(prepared.handle, call.hung_up);
     if (const auto* error = std::get_if<Error>(&end)) return failure_of(*error);
     if (std::holds_alternative<ShutDown>(end)) return shutting_down();
+    if (std::holds_alternative<NoMemory>(end)) return no_memory();
     if (std::holds_alternative<HungUp>(end))
       return Failure{.status = kClientClosedRequest, .message = "the client hung up"};
     take(prepared, std::get<JobAnswer>(std::move(end)));

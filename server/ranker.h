@@ -49,6 +49,7 @@ class Ranker {
   static void take(Prepared& prepared, ListOutcome outcome);
   static void take(Prepared& prepared, JobAnswer answer);
   std::optional<Failure> submit(std::vector<Prepared>& prepared, const Timeliness& times);
+  void cancel(const std::vector<Prepared>& prepared);
   RankEnd await(Prepared& prepared, const Call& call);
   Failure refused(Refusal why);
   Failure key_has_enough();
