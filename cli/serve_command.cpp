@@ -24,6 +24,7 @@
 #include "option_checks.h"
 #include "rsd/data/atomic_file.h"
 #include "server/api_keys.h"
+#include "server/client_address.h"
 #include "server/http_server.h"
 #include "server/service.h"
 #include "server_log.h"
@@ -53,6 +54,10 @@ struct ServeOptions {
 // What options call 0 has no limit.
 std::size_t limit_of(std::size_t option) {
   return option == 0 ? server::Quota::kNoLimit : option;
+}
+
+bool is_own_machine(const std::string& host) {
+  return host == "localhost" || server::is_loopback(host);
 }
 
 // Each connection is a file, and many systems allow 1,024 unless a program asks for more.
@@ -141,6 +146,10 @@ class ServeRun {
     auto keys = api_keys();
     if (!keys) return keys.error();
     http.keys = server::ApiKeys(*keys);
+    if (keys->empty() && !is_own_machine(http.host)) {
+      spdlog::warn("everybody who can reach {} may call: there is no API key (--api-key-file)",
+                   http.host);
+    }
     auto decoding = decoding_options(options_.decoder);
     if (!decoding) return decoding.error();
     decoding->budget = options_.decoder.budget;  // what nobody named is each window's, not a list's
@@ -306,6 +315,14 @@ void add_http_options(CLI::App& command, ServeOptions& options) {
                   "environment; without any, everybody may call")
       ->check(not_empty())
       ->type_name("FILE")
+      ->group(group);
+  command
+      .add_option("--allowed-hosts", options.http.allowed_hosts,
+                  "Names by which the server may be called, and whose pages may call it, parted by "
+                  "commas; * = any. Without it those of loopback where --host is one of them")
+      ->delimiter(',')
+      ->check(not_empty())
+      ->type_name("NAME,...")
       ->group(group);
   command.add_option("-a,--alias", options.alias, "The model's name for clients")
       ->check(not_empty())

@@ -65,8 +65,14 @@ void tell_ignored(spdlog::logger& logger, const server::AccessRecord& record) {
                record.notes.ignored_fields);
 }
 
-// In front of what writes, on the thread that writes: tells how many lines were dropped, and when
-// everything is written.
+// The access log's own lines are safe, and in JSON they are longer than others may be.
+std::string shown(const spdlog::details::log_msg& message) {
+  if (view(message.logger_name) == kAccess) return std::string(view(message.payload));
+  return server::message_line(view(message.payload));
+}
+
+// In front of what writes, on the thread that writes: makes lines safe to show, tells how many were
+// dropped, and when everything is written.
 class WatchedSink final : public spdlog::sinks::sink {
  public:
   explicit WatchedSink(spdlog::sink_ptr inner) : inner_(std::move(inner)) {}
@@ -77,7 +83,10 @@ class WatchedSink final : public spdlog::sinks::sink {
 
   void log(const spdlog::details::log_msg& message) override {
     tell_dropped();
-    inner_->log(message);
+    const std::string line = shown(message);
+    spdlog::details::log_msg safe = message;
+    safe.payload = line;
+    inner_->log(safe);
   }
   void flush() override {
     tell_dropped();

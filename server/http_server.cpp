@@ -12,8 +12,10 @@
 
 #include "connection_server.h"
 #include "failure.h"
+#include "host_check.h"
 #include "page_files.h"
 #include "request_head.h"
+#include "shown_text.h"
 #include "words.h"
 
 namespace rsd::server {
@@ -27,6 +29,7 @@ struct CurrentCall {
   std::string id;
   Clock::time_point arrival;  // of its headers, then of its body
   std::string route = "other";
+  std::optional<std::string> type_fault;  // of its body
   CallNotes notes = {};
 };
 thread_local CurrentCall t_call;
@@ -50,6 +53,11 @@ ServerLimits limits_of(const HttpOptions& options) {
 
 void close_behind_response() {
   if (Connection* connection = Connection::current()) connection->close_behind_response();
+}
+
+std::string shown(const std::string& header) {
+  constexpr std::size_t kShownBytes = 100;
+  return shown_text(header, kShownBytes, Letters::kAscii);
 }
 
 constexpr const char* kContinue = "100-continue";
@@ -132,6 +140,7 @@ struct HttpServer::State {
   State(Service& ranking, HttpOptions wanted)
       : service(ranking),
         options(std::move(wanted)),
+        hosts(options.host, options.allowed_hosts),
         memory(options.memory_bytes),
         http(limits_of(options), options.messages) {}
 
@@ -153,6 +162,7 @@ struct HttpServer::State {
   bool refuse(const Request& request, Response& response);
   void serve_call(const Request& request, Response& response, const Handler& handler);
   void complete_error(const Request& request, Response& response);
+  std::optional<Failure> foreign_site(const Request& request, bool is_open) const;
   std::optional<Failure> want_of_room() const;
   std::optional<Failure> want_of_memory(const Request& request);
   std::optional<Failure> take_memory(std::size_t bytes);
@@ -161,6 +171,7 @@ struct HttpServer::State {
 
   Service& service;
   const HttpOptions options;
+  const HostCheck hosts;
   Quota memory;  // bytes, of all calls
   ConnectionServer http;
   std::map<std::string, Route, std::less<>> routes;  // by path
@@ -220,7 +231,10 @@ void HttpServer::State::add_page() {
     get(std::string(file.path), Access::kOpen, [file](const Call&) {
       return Reply{.body = std::string(file.content),
                    .content_type = std::string(file.content_type),
-                   .headers = {{"Content-Security-Policy", "default-src 'self'"},
+                   .headers = {{"Content-Security-Policy",
+                                "default-src 'self'; frame-ancestors 'none'; form-action 'none'; "
+                                "base-uri 'none'"},
+                               {"X-Frame-Options", "DENY"},
                                {"Referrer-Policy", "no-referrer"},
                                {"Cache-Control", "no-cache"}}};
     });
@@ -229,8 +243,7 @@ void HttpServer::State::add_page() {
 
 // ---- One call ---------------------------------------------------------------------------------
 
-// httplib would take forms apart, and read a body without a length until the client hangs up. A
-// body is JSON here, whatever it is called.
+// httplib would take forms apart, and read a body without a length until the client hangs up.
 void HttpServer::State::begin_call(Request& request) const {
   const auto route = routes.find(route_name(path_of(request)));
   t_call = {.id = request_id(request.get_header_value("X-Request-Id")),
@@ -243,6 +256,9 @@ void HttpServer::State::begin_call(Request& request) const {
     request.headers.erase("Expect");
     request.set_header("Expect", kContinue);
   }
+  const auto types = request.headers.equal_range("Content-Type");
+  for (auto type = types.first; type != types.second; ++type)
+    if (auto fault = fault_of_type(type->second)) t_call.type_fault = std::move(fault);
   request.headers.erase("Content-Type");
 }
 
@@ -288,6 +304,34 @@ std::optional<Failure> HttpServer::State::want_of_memory(const Request& request)
   return n_bytes == 0 ? std::nullopt : take_memory(kCopies * n_bytes);
 }
 
+// A page of another site may make the browser of somebody who can reach this server call it. It
+// doesn't have a key; so where there are keys, hosts count only if they were named. What is open to
+// all may be linked to from anywhere, and health is asked for by whatever name.
+std::optional<Failure> HttpServer::State::foreign_site(const Request& request, bool is_open) const {
+  static const std::set<std::string_view> kAnyName = {"/health", "/ready"};
+  if (!options.keys.empty() && options.allowed_hosts.empty()) return std::nullopt;
+  const auto named = request.headers.equal_range("Host");
+  for (auto host = named.first; host != named.second; ++host) {
+    if (kAnyName.contains(path_of(request)) || hosts.takes_host(host->second)) continue;
+    return Failure{.status = 403,
+                   .message = "this server is not called " + shown(host->second) +
+                              "; --allowed-hosts says by which names it may be"};
+  }
+  if (is_open) return std::nullopt;
+  const std::string host = request.get_header_value("Host");
+  const auto origins = request.headers.equal_range("Origin");
+  for (auto origin = origins.first; origin != origins.second; ++origin) {
+    if (hosts.takes_origin(origin->second, host)) continue;
+    return Failure{.status = 403,
+                   .message = "pages of " + shown(origin->second) + " may not call this server"};
+  }
+  if (request.has_header("Origin") ||
+      !same_word(request.get_header_value("Sec-Fetch-Site"), "cross-site")) {
+    return std::nullopt;
+  }
+  return Failure{.status = 403, .message = "pages of other sites may not call this server"};
+}
+
 // What there is to say against a request before its body is read. A path that isn't known is as
 // secret as any.
 std::optional<Failure> HttpServer::State::refusal_of(const Request& request) const {
@@ -300,11 +344,9 @@ std::optional<Failure> HttpServer::State::refusal_of(const Request& request) con
       !options.keys.number_of(request.get_header_value("Authorization"))) {
     return Failure{.status = 401, .message = "the API key is missing or wrong"};
   }
-  // A page of another site may make the browser of somebody who can reach this server call it.
-  if (!is_open && options.keys.empty() &&
-      same_word(request.get_header_value("Sec-Fetch-Site"), "cross-site")) {
-    return Failure{.status = 403, .message = "pages of other sites may not call this server"};
-  }
+  if (auto failure = foreign_site(request, is_open)) return failure;
+  if (t_call.type_fault && request.method == "POST")
+    return Failure{.status = 415, .message = *t_call.type_fault};
   // It could unfold to any size.
   if (const auto encoding = request.get_header_value("Content-Encoding");
       !encoding.empty() && encoding != "identity") {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "access_log.h"
 #include "api_keys.h"
@@ -25,8 +26,9 @@ struct HttpOptions {
   double request_timeout_s = 20;  // for a whole request to arrive, and for a reply to be taken
   double keep_alive_s = 75;  // that an idle connection is kept, longer than proxies keep theirs
   ApiKeys keys;
-  AccessSink log;    // called from many threads; may be empty
-  LogSink messages;  // what concerns no call; the same
+  std::vector<std::string> allowed_hosts;  // as HostCheck has them
+  AccessSink log;                          // called from many threads; may be empty
+  LogSink messages;                        // what concerns no call; the same
 };
 
 class HttpServer {

@@ -74,7 +74,7 @@ class RawClient {
 
 inline std::string post(const std::string& path, const std::string& body,
                         const std::string& more = "") {
-  return "POST " + path + " HTTP/1.1\r\nHost: x\r\n" + more +
+  return "POST " + path + " HTTP/1.1\r\nHost: localhost\r\n" + more +
          "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
 }
 

@@ -297,11 +297,11 @@ class Limits(unittest.TestCase):
         with serve("--request-timeout", 1, "--connections", 32) as server:
             slow = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(4)]
             for one in slow:
-                one.sendall(b"POST /v1/rerank HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+                one.sendall(b"POST /v1/rerank HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
             body = json.dumps({"query": "q", "documents": documents(20)}).encode()
             for _ in range(20):
                 gone = socket.create_connection(("127.0.0.1", server.port))
-                gone.sendall(b"POST /v1/rerank HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
+                gone.sendall(b"POST /v1/rerank HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n"
                              % len(body) + body)
                 gone.close()
             self.assertEqual(server.post("/v1/rerank", body).status, 200)
@@ -313,14 +313,14 @@ class Limits(unittest.TestCase):
         with serve("--request-timeout", 1) as server:
             one = socket.create_connection(("127.0.0.1", server.port))
             one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
-            one.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 200)
+            one.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 200)
             self.assertEqual(server.get("/health").status, 200)
             one.close()
             self.assertEqual(server.stop(), 0)
 
     def reader_that_stops_reading(self, server):
         one = socket.create_connection(("127.0.0.1", server.port))
-        one.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 300)
+        one.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 300)
         name = 'rsd_http_requests_total{route="/openapi.json",status="200"}'
         served = None  # until no more fits into the socket
         while served is None or served != server.metric(name):
