@@ -1,7 +1,9 @@
 #include "serve_command.h"
 
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <csignal>
@@ -24,6 +26,7 @@
 #include "rsd/data/atomic_file.h"
 #include "rsd/decode/learn_policy.h"
 #include "server/api_keys.h"
+#include "server/client_address.h"
 #include "server/http_server.h"
 #include "server/service.h"
 #include "server_log.h"
@@ -38,6 +41,10 @@ struct ServeOptions {
   WindowFlags windows;
   server::HttpOptions http;
   server::ServiceLimits limits;
+  std::size_t memory_mib = 1024;
+  std::size_t connections_per_client = 0;  // once it is given; 0 = any number
+  std::size_t requests_per_key = 0;        // the same
+  bool requests_per_key_is_given = false;
   std::string alias;
   std::string api_key_file;
   std::string port_file;
@@ -45,6 +52,24 @@ struct ServeOptions {
   std::string log_format = "text";
   bool level_is_given = false;
 };
+
+// What options call 0 has no limit.
+std::size_t limit_of(std::size_t option) {
+  return option == 0 ? server::Quota::kNoLimit : option;
+}
+
+bool is_own_machine(const std::string& host) {
+  return host == "localhost" || server::is_loopback(host);
+}
+
+// Each connection is a file, and many systems allow 1,024 unless a program asks for more.
+void allow_more_files() {
+  constexpr rlim_t kEnough = 65'536;
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= kEnough) return;
+  files.rlim_cur = std::min(files.rlim_max, kEnough);
+  setrlimit(RLIMIT_NOFILE, &files);
+}
 
 // SIGTERM and SIGINT, which no thread takes but the one that waits for them.
 class StopSignals {
@@ -69,16 +94,21 @@ class StopSignals {
 };
 
 constexpr std::chrono::milliseconds kLookInterval{50};
+// At the end, for the log to be written.
+constexpr std::chrono::seconds kLogTime{1};
 // Behind the end of draining, for the last answers to be sent and a pass of the LLM to be over.
 constexpr std::chrono::seconds kGrace{2};
 
 class ServeRun {
  public:
-  ServeRun(const ServeOptions& options, const CommonOptions& common)
-      : options_(options), common_(common) {}
+  // `signals` and `log` outlive it.
+  ServeRun(const ServeOptions& options, const CommonOptions& common, const StopSignals& signals,
+           const ServerLog& log)
+      : options_(options), common_(common), signals_(signals), log_(log) {}
 
   // Listens first and loads then, so that whoever asks is told that the model is being loaded.
   Result<ExitCode> run() {
+    allow_more_files();
     if (auto prepared = prepare(); !prepared) return prepared.error();
     auto port = http_->bind();
     if (!port) return port.error();
@@ -111,14 +141,17 @@ class ServeRun {
  private:
   // Everything that can be wrong is found before anything is listened on.
   Result<void> prepare() {
-    const bool is_json = options_.log_format == "json";
     server::HttpOptions http = options_.http;
-    http.log = start_server_log(is_json ? ServerLogFormat::kJson : ServerLogFormat::kText,
-                                options_.level_is_given);
+    http.log = log_.access_sink();
+    http.memory_bytes = options_.memory_mib << 20U;
     http.messages = log_sink();
     auto keys = api_keys();
     if (!keys) return keys.error();
     http.keys = server::ApiKeys(*keys);
+    if (keys->empty() && !is_own_machine(http.host)) {
+      spdlog::warn("everybody who can reach {} may call: there is no API key (--api-key-file)",
+                   http.host);
+    }
     auto decoding = decoding_options(options_.decoder);
     if (!decoding) return decoding.error();
     decoding->budget = options_.decoder.budget;  // what nobody named is each window's, not a list's
@@ -128,6 +161,7 @@ class ServeRun {
       return usable.error();
     server::ServiceLimits limits = options_.limits;
     limits.jobs.parallel = options_.engine.parallel;
+    limits.requests_per_key = requests_per_key(keys->size());
     service_.emplace(limits, server::RankDefaults{.decoding = *std::move(decoding),
                                                   .budget = kDefaultBudget,
                                                   .deadline_ms = options_.decoder.deadline_ms,
@@ -144,6 +178,12 @@ class ServeRun {
       if (const char* key = std::getenv(name)) return server::ApiKeys::parse(key, name);
     }
     return std::vector<std::string>();
+  }
+
+  // Where there is one key, nobody else is kept waiting by it.
+  std::size_t requests_per_key(std::size_t n_keys) const {
+    if (options_.requests_per_key_is_given) return limit_of(options_.requests_per_key);
+    return n_keys > 1 ? (options_.limits.jobs.queue + 1) / 2 : server::Quota::kNoLimit;
   }
 
   Result<void> tell_port(int port) const {
@@ -221,15 +261,16 @@ class ServeRun {
     serving.join();
   }
 
-  // Nothing is waited for, and no destructor runs.
-  [[noreturn]] static void exit_at_once(int code) {
-    spdlog::shutdown();
+  // Nothing is waited for but the log, and no destructor runs.
+  [[noreturn]] void exit_at_once(int code) const {
+    log_.flush(kLogTime);
     std::_Exit(code);
   }
 
   const ServeOptions& options_;
   const CommonOptions& common_;
-  const StopSignals signals_;
+  const StopSignals& signals_;
+  const ServerLog& log_;
   std::optional<server::Service> service_;
   std::optional<server::HttpServer> http_;  // uses the service
   std::string model_name_;                  // set before loaded_
@@ -238,6 +279,21 @@ class ServeRun {
   std::atomic<bool> loaded_{false};
   std::atomic<bool> served_{false};
 };
+
+// Whoever doesn't read standard error keeps the process from nothing: the thread that writes there
+// would be waited for at its end.
+int serve(const ServeOptions& options, const CommonOptions& common) {
+  const StopSignals signals;
+  const ServerLog log(
+      options.log_format == "json" ? ServerLogFormat::kJson : ServerLogFormat::kText,
+      options.level_is_given);
+  const int code = [&]() -> int {
+    auto result = ServeRun(options, common, signals, log).run();
+    return result ? *result : fail(result.error());
+  }();
+  if (!log.flush(kLogTime)) std::_Exit(code);
+  return code;
+}
 
 void add_http_options(CLI::App& command, ServeOptions& options) {
   const std::string group = "Server";
@@ -261,6 +317,14 @@ void add_http_options(CLI::App& command, ServeOptions& options) {
                   "environment; without any, everybody may call")
       ->check(not_empty())
       ->type_name("FILE")
+      ->group(group);
+  command
+      .add_option("--allowed-hosts", options.http.allowed_hosts,
+                  "Names by which the server may be called, and whose pages may call it, parted by "
+                  "commas; * = any. Without it those of loopback where --host is one of them")
+      ->delimiter(',')
+      ->check(not_empty())
+      ->type_name("NAME,...")
       ->group(group);
   command.add_option("-a,--alias", options.alias, "The model's name for clients")
       ->check(not_empty())
@@ -290,6 +354,25 @@ void add_strict_option(CLI::App& command, ServeOptions& options) {
       ->group("Server");
 }
 
+// Of what all have, what one may have.
+void add_share_options(CLI::App& command, ServeOptions& options) {
+  const std::string group = "Limits";
+  command
+      .add_option("--connections-per-client", options.connections_per_client,
+                  "Of them, those of one address (IPv6: /64); beyond 429; 0 = any number. Without "
+                  "it 128, and any number for this machine's own addresses")
+      ->check(whole_number(0, 10'000))
+      ->type_name("N")
+      ->group(group);
+  command
+      .add_option("--requests-per-key", options.requests_per_key,
+                  "Ranking requests that one API key may have under way; beyond 429; 0 = any "
+                  "number. Without it half of --queue where there are several keys")
+      ->check(whole_number(0, 100'000))
+      ->type_name("N")
+      ->group(group);
+}
+
 void add_limit_options(CLI::App& command, ServeOptions& options) {
   const std::string group = "Limits";
   command
@@ -301,10 +384,19 @@ void add_limit_options(CLI::App& command, ServeOptions& options) {
       ->group(group);
   command
       .add_option("--connections", options.http.connections,
-                  "Connections that are served at a time; as many more may wait")
+                  "Connections whose requests are served at a time; as many more may wait")
       ->check(whole_number(1, 10'000))
       ->capture_default_str()
       ->type_name("N")
+      ->group(group);
+  add_share_options(command, options);
+  command
+      .add_option("--memory-limit", options.memory_mib,
+                  "MiB that all requests under way may take, from their bodies to their answers, "
+                  "beside the model; those beyond are refused with 503")
+      ->check(whole_number(1, 1'000'000))
+      ->capture_default_str()
+      ->type_name("MIB")
       ->group(group);
   command.add_option("--max-candidates", options.limits.max_candidates, "Candidates of a request")
       ->check(whole_number(1, 1'000'000))
@@ -360,10 +452,10 @@ void add_serve_command(CLI::App& app, Selected& selected) {
   command->callback([&selected, options, command] {
     settle_parallel(*command, options->engine);
     options->level_is_given = command->get_option("--log-level")->count() > 0;
-    selected.run = [&selected, options]() -> int {
-      auto result = ServeRun(*options, selected.common).run();
-      return result ? *result : fail(result.error());
-    };
+    options->requests_per_key_is_given = command->get_option("--requests-per-key")->count() > 0;
+    if (command->get_option("--connections-per-client")->count() > 0)
+      options->http.connections_per_client = limit_of(options->connections_per_client);
+    selected.run = [&selected, options] { return serve(*options, selected.common); };
   });
 }
 

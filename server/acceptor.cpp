@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <exception>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -61,8 +62,7 @@ Result<void> Acceptor::run(int listening, const std::function<bool()>& stop,
     const int connection = options_.accept(listening);
     const int error = errno;
     if (connection >= 0) {
-      if (pausing_for_ != 0 && options_.log)
-        options_.log(LogLevel::kInfo, "connections are accepted again");
+      if (pausing_for_ != 0) say(LogLevel::kInfo, "connections are accepted again");
       pausing_for_ = 0;
       take(connection);
     } else if (is_want(error)) {
@@ -74,10 +74,18 @@ Result<void> Acceptor::run(int listening, const std::function<bool()>& stop,
   return {};
 }
 
+// Where there is no memory for it, it goes unsaid.
+void Acceptor::say(LogLevel level, const char* what, int error) const noexcept {
+  try {
+    if (options_.log) options_.log(level, what + (error == 0 ? "" : text_of(error)));
+  } catch (const std::exception&) {
+    return;
+  }
+}
+
 void Acceptor::pause_for(int error, const std::function<bool()>& stop) {
   if (pausing_for_ != error) {
-    if (options_.log)
-      options_.log(LogLevel::kWarning, "connections have to wait: " + text_of(error));
+    say(LogLevel::kWarning, "connections have to wait: ", error);
     pause_ = options_.first_pause;
   }
   pausing_for_ = error;

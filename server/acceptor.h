@@ -29,6 +29,7 @@ class Acceptor {
                    const std::function<void(int)>& take);
 
  private:
+  void say(LogLevel level, const char* what, int error = 0) const noexcept;
   void pause_for(int error, const std::function<bool()>& stop);
 
   const AcceptorOptions options_;

@@ -9,6 +9,7 @@
 #include <random>
 
 #include "json_body.h"
+#include "shown_text.h"
 
 namespace rsd::server {
 namespace {
@@ -16,10 +17,7 @@ namespace {
 constexpr std::size_t kShownBytes = 200;
 
 std::string printable(std::string_view text) {
-  std::string shown(text.substr(0, kShownBytes));
-  for (char& c : shown)
-    if (c < ' ' || c > '~') c = '?';
-  return shown;
+  return shown_text(text, kShownBytes, Letters::kAscii);
 }
 
 std::string decimal(double ms) {
@@ -39,10 +37,15 @@ bool fits_id(char c) {
 
 }  // namespace
 
+std::string message_line(std::string_view message) {
+  constexpr std::size_t kMessageBytes = 2000;
+  return shown_text(message, kMessageBytes, Letters::kAll);
+}
+
 std::string text_line(const AccessRecord& record) {
-  std::string line = record.client + " " + printable(record.method) + " " + printable(record.path) +
-                     " " + std::to_string(record.status) + " " + decimal(record.ms) + " ms, id " +
-                     record.request_id;
+  std::string line = printable(record.client) + " " + printable(record.method) + " " +
+                     printable(record.path) + " " + std::to_string(record.status) + " " +
+                     decimal(record.ms) + " ms, id " + printable(record.request_id);
   const CallNotes& notes = record.notes;
   if (notes.n_requests > 0) {
     line += ", " + std::to_string(notes.n_candidates) + " candidates, " +
@@ -60,10 +63,10 @@ std::string json_line(const AccessRecord& record, std::string_view time, std::st
   OutJson line{{"time", time},
                {"level", level},
                {"event", "request"},
-               {"id", record.request_id},
-               {"client", record.client},
-               {"method", record.method},
-               {"path", record.path},
+               {"id", message_line(record.request_id)},
+               {"client", message_line(record.client)},
+               {"method", message_line(record.method)},
+               {"path", message_line(record.path)},
                {"status", record.status},
                {"ms", rounded(record.ms)},
                {"bytes_in", record.bytes_in},
@@ -76,12 +79,13 @@ std::string json_line(const AccessRecord& record, std::string_view time, std::st
     line["queue_ms"] = rounded(notes.queue_ms);
     line["deadline_hit"] = notes.deadline_hit;
   }
-  if (!notes.failure.empty()) line["error"] = notes.failure;
+  if (!notes.failure.empty()) line["error"] = message_line(notes.failure);
   return dumped(line);
 }
 
 std::string json_line(std::string_view message, std::string_view time, std::string_view level) {
-  return dumped({{"time", time}, {"level", level}, {"event", "log"}, {"message", message}});
+  return dumped(
+      {{"time", time}, {"level", level}, {"event", "log"}, {"message", message_line(message)}});
 }
 
 std::string request_id(std::string_view given) {

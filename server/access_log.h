@@ -28,7 +28,10 @@ using AccessSink = std::function<void(const AccessRecord&)>;
 std::string text_line(const AccessRecord& record);
 // The same as a JSON object; `time` and `level` stand in it as they are given.
 std::string json_line(const AccessRecord& record, std::string_view time, std::string_view level);
-// Any other message in that form.
+// Any other message: one line of at most some 2,000 bytes, which no terminal obeys, whatever an
+// engine or a client has put into it.
+std::string message_line(std::string_view message);
+// The same as a JSON object.
 std::string json_line(std::string_view message, std::string_view time, std::string_view level);
 
 // The id that a client has given, if it is a word of at most 128 letters, digits and "._:-", else a

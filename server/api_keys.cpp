@@ -57,14 +57,15 @@ Result<std::vector<std::string>> ApiKeys::read_file(const std::string& path) {
   return parse({std::istreambuf_iterator<char>(file), {}}, path);
 }
 
-bool ApiKeys::accept(std::string_view authorization) const {
+std::optional<std::size_t> ApiKeys::number_of(std::string_view authorization) const {
   const bool has_scheme = begins_with_scheme(authorization);
   const Digest given = digest_of(has_scheme ? trimmed(authorization.substr(kScheme.size()), kSpace)
                                             : std::string_view());
-  int n_equal = 0;
-  for (const Digest& digest : digests_)
-    n_equal += CRYPTO_memcmp(digest.data(), given.data(), digest.size()) == 0 ? 1 : 0;
-  return has_scheme && n_equal > 0;
+  std::size_t number = digests_.size();
+  for (std::size_t i = 0; i < digests_.size(); ++i)
+    number = CRYPTO_memcmp(digests_[i].data(), given.data(), given.size()) == 0 ? i : number;
+  if (!has_scheme || number == digests_.size()) return std::nullopt;
+  return number;
 }
 
 }  // namespace rsd::server

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,9 +27,9 @@ class ApiKeys {
   static Result<std::vector<std::string>> read_file(const std::string& path);
 
   bool empty() const noexcept { return digests_.empty(); }
-  // `authorization`: the header's value, "Bearer <key>". Takes the same time whatever keys there
-  // are and however much of one is right.
-  bool accept(std::string_view authorization) const;
+  // `authorization`: the header's value, "Bearer <key>". The key's place in the list; nullopt: it
+  // is none of them. Takes the same time whatever keys there are and however much of one is right.
+  std::optional<std::size_t> number_of(std::string_view authorization) const;
 
  private:
   using Digest = std::array<unsigned char, 32>;

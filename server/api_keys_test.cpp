@@ -10,11 +10,11 @@ namespace {
 
 TEST(ApiKeys, TakeABearerOfAnyOfThem) {
   const ApiKeys keys({"first", "second"});
-  EXPECT_TRUE(keys.accept("Bearer first"));
-  EXPECT_TRUE(keys.accept("bearer  second "));
+  EXPECT_TRUE(keys.number_of("Bearer first"));
+  EXPECT_TRUE(keys.number_of("bearer  second "));
   for (const char* bad : {"", "Bearer", "Bearer ", "first", "Basic first", "Bearer First",
                           "Bearer firs", "Bearer first second", "Bearer firstsecond"}) {
-    EXPECT_FALSE(keys.accept(bad)) << bad;
+    EXPECT_FALSE(keys.number_of(bad)) << bad;
   }
 }
 

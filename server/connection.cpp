@@ -1,17 +1,13 @@
 #include "connection.h"
 
-#include <arpa/inet.h>
-#include <netdb.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <cstdlib>
-#include <cstring>
+#include <utility>
 
+#include "client_address.h"
 #include "request_head.h"
 
 namespace rsd::server {
@@ -23,63 +19,44 @@ constexpr std::chrono::milliseconds kLookInterval{50};
 
 thread_local Connection* t_current = nullptr;
 
-// `ask` tells one end's address: getpeername or getsockname.
-template <class Ask>
-void tell_address(Ask ask, int socket, std::string& ip, int& port) {
-  sockaddr_storage address{};
-  socklen_t length = sizeof(address);
-  std::array<char, NI_MAXHOST> host{};
-  std::array<char, NI_MAXSERV> service{};
-  auto* const raw = reinterpret_cast<sockaddr*>(&address);
-  if (ask(socket, raw, &length) != 0 ||
-      ::getnameinfo(raw, length, host.data(), host.size(), service.data(), service.size(),
-                    NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
-    return;
-  }
-  ip = host.data();
-  port = static_cast<int>(std::strtol(service.data(), nullptr, 10));
-}
-
 }  // namespace
 
-Connection::Connection(int socket, const ConnectionLimits& limits, const Ending& ending,
-                       LingeringClose& closing)
-    : socket_(socket), limits_(limits), ending_(ending), closing_(closing), in_(kBlock) {
+Connection::Connection(VisitorPtr visitor, const ConnectionLimits& limits, Room room,
+                       const Surroundings& around)
+    : visitor_(std::move(visitor)),
+      socket_(visitor_->socket),
+      limits_(limits),
+      room_(room),
+      around_(around),
+      begin_(visitor_->since),
+      in_(visitor_->bytes.begin(), visitor_->bytes.end()),
+      in_end_(in_.size()) {
+  in_.resize(std::max(in_.size(), kBlock));
   t_current = this;
 }
 
 Connection::~Connection() {
   t_current = nullptr;
-  closing_.take(socket_);
+  give_back();
+  if (visitor_) around_.closing.take(std::exchange(visitor_->socket, -1));
 }
 
 Connection* Connection::current() noexcept {
   return t_current;
 }
 
-bool Connection::wait_for_request(std::chrono::milliseconds time,
-                                  const std::function<bool()>& stop) {
-  const auto until = Clock::now() + time;
-  while (in_begin_ == in_end_) {
-    const auto now = Clock::now();
-    if (!wait_for(POLLIN, std::min(until, now + kLookInterval))) {
-      if (now >= until || stop()) return false;
-      continue;
-    }
-    char first = 0;  // a client may have ended its writing behind a request
-    return ::recv(socket_, &first, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
-  }
-  return true;
+// Before the client can see that the connection is free.
+void Connection::give_back() noexcept {
+  kept_.clear();
+  if (visitor_) visitor_->place.reset();
 }
 
-void Connection::begin_request() {
-  read_until_ = Clock::now() + limits_.request;
-  n_taken_ = 0;
-  head_.clear();
-  head_is_read_ = head_is_whole_ = false;
-  plain_.clear();
-  plain_begin_ = 0;
-  chunks_.reset();
+VisitorPtr Connection::leave() {
+  give_back();
+  visitor_->bytes = arrived();
+  visitor_->head_is_whole = false;
+  ++visitor_->n_requests;
+  return std::move(visitor_);
 }
 
 bool Connection::wait_for(short events, Clock::time_point until) const {
@@ -102,22 +79,31 @@ bool Connection::is_readable() const {
   return plain_begin_ < plain_.size() || in_begin_ < in_end_ || wait_for_more();
 }
 
+// Nobody is hurried for nothing.
+bool Connection::is_too_slow(std::size_t n_bytes, Clock::time_point since) const {
+  const auto time = Clock::now() - since;
+  if (time < limits_.slow_start || !around_.others_wait()) return false;
+  const double seconds = std::chrono::duration<double>(time).count();
+  return static_cast<double>(n_bytes) < limits_.bytes_per_s * seconds;
+}
+
 bool Connection::wait_for_more() const {
-  while (!ending_.has_begun) {
+  const auto until = begin_ + limits_.request;
+  while (!around_.ending.has_begun) {
     const auto now = Clock::now();
-    if (wait_for(POLLIN, std::min(read_until_, now + kLookInterval))) return true;
-    if (now >= read_until_) return false;
+    if (wait_for(POLLIN, std::min(until, now + kLookInterval))) return true;
+    if (now >= until || is_too_slow(n_taken_, begin_)) return false;
   }
   return wait_for(POLLIN, Clock::now());  // what is there already
 }
 
 // The end may begin, or come nearer, while it waits.
-bool Connection::wait_for_room(Clock::time_point until) const {
+bool Connection::wait_for_room(std::size_t n_sent, Clock::time_point since) const {
   while (true) {
     const auto now = Clock::now();
-    const auto end = std::min(until, ending_.limit.load());
+    const auto end = std::min(since + limits_.response, around_.ending.limit.load());
     if (wait_for(POLLOUT, std::min(end, now + kLookInterval))) return true;
-    if (now >= end) return false;
+    if (now >= end || is_too_slow(n_sent, since)) return false;
   }
 }
 
@@ -127,7 +113,7 @@ bool Connection::is_writable() const {
 
 ssize_t Connection::receive() {
   if (!wait_for_more()) {
-    over_end_ = ending_.has_begun && Clock::now() < read_until_;
+    over_end_ = around_.ending.has_begun && Clock::now() < begin_ + limits_.request;
     over_time_ = !over_end_;
     closes_ = true;
     return -1;
@@ -224,14 +210,15 @@ ssize_t Connection::write(const char* ptr, size_t size) {
 }
 
 bool Connection::flush() {
-  const auto until = Clock::now() + limits_.response;
+  const auto since = Clock::now();
   std::size_t n_sent = 0;
   while (n_sent < out_.size()) {
     const ssize_t n =
         ::send(socket_, out_.data() + n_sent, out_.size() - n_sent, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (n > 0) {
+      has_sent_ = true;
       n_sent += static_cast<std::size_t>(n);
-    } else if ((errno != EAGAIN && errno != EINTR) || !wait_for_room(until)) {
+    } else if ((errno != EAGAIN && errno != EINTR) || !wait_for_room(n_sent, since)) {
       break;
     }
   }
@@ -240,12 +227,25 @@ bool Connection::flush() {
   return all;
 }
 
+void Connection::refuse_for_memory() noexcept {
+  constexpr std::string_view kResponse =
+      "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\n"
+      "Content-Length: 0\r\n\r\n";
+  if (has_sent_) return;
+  out_ = std::string();
+  ::send(socket_, kResponse.data(), kResponse.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 void Connection::get_remote_ip_and_port(std::string& ip, int& port) const {
-  tell_address(::getpeername, socket_, ip, port);
+  auto peer = peer_of(socket_);
+  ip = std::move(peer.ip);
+  port = peer.port;
 }
 
 void Connection::get_local_ip_and_port(std::string& ip, int& port) const {
-  tell_address(::getsockname, socket_, ip, port);
+  auto own = own_of(socket_);
+  ip = std::move(own.ip);
+  port = own.port;
 }
 
 }  // namespace rsd::server

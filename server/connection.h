@@ -10,21 +10,28 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "chunked_body.h"
 #include "lingering_close.h"
+#include "lobby.h"
+#include "quota.h"
 #include "rsd/decode/position_scorer.h"
 
 namespace rsd::server {
 
 struct ConnectionLimits {
-  std::chrono::milliseconds silence{5'000};      // until the first request begins
-  std::chrono::milliseconds keep_alive{75'000};  // until each other begins
-  std::chrono::milliseconds request{20'000};     // for a whole request to arrive
-  std::chrono::milliseconds response{20'000};    // for a whole response to be taken
+  std::chrono::milliseconds request{20'000};   // for a whole request to arrive
+  std::chrono::milliseconds response{20'000};  // for a whole response to be taken
   std::size_t max_body_bytes = 4u << 20;
+  // What a client has to reach, on average, while others wait for its place.
+  std::chrono::milliseconds slow_start{1'000};  // without it
+  double bytes_per_s = 16 * 1024;
 };
+
+// Is there a place for the connection's request?
+enum class Room { kThere, kNone, kClientHasEnough };
 
 // The end of a server, as its connections see it.
 struct Ending {
@@ -39,9 +46,16 @@ struct Ending {
 // still there. Owns the socket, which `closing` takes behind it. For one thread.
 class Connection final : public httplib::Stream {
  public:
-  // `ending` and `closing` outlive it.
-  Connection(int socket, const ConnectionLimits& limits, const Ending& ending,
-             LingeringClose& closing);
+  // What it needs of the server, which outlives it.
+  struct Surroundings {
+    const Ending& ending;
+    LingeringClose& closing;
+    std::function<bool()> others_wait;  // for its place
+  };
+
+  // Its limits count from when the visitor's request began.
+  Connection(VisitorPtr visitor, const ConnectionLimits& limits, Room room,
+             const Surroundings& around);
   ~Connection() override;
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -49,14 +63,17 @@ class Connection final : public httplib::Stream {
   // The one that this thread serves; null where it serves none.
   static Connection* current() noexcept;
 
-  // Waits until a request begins. False: `time` is over, the client has gone, or `stop` said so,
-  // which is asked every now and then.
-  bool wait_for_request(std::chrono::milliseconds time, const std::function<bool()>& stop);
-  // Its limits count from here.
-  void begin_request();
+  // Behind a response: with what has come of the next request.
+  VisitorPtr leave();
   // Sends what was written. False: it can't be sent, or the client doesn't take it in time.
   bool flush();
 
+  Room room() const noexcept { return room_; }
+  // Kept until the response is sent.
+  void keep(Quota::Share share) { kept_.push_back(std::move(share)); }
+  bool keeps_any() const noexcept { return !kept_.empty(); }
+  // In place of any other response, where nothing was sent and there is no memory for one.
+  void refuse_for_memory() noexcept;
   // Has the client closed the connection, or its writing half?
   bool hung_up() const;
   // The request's line and headers as they came, once all of them have been read.
@@ -80,9 +97,11 @@ class Connection final : public httplib::Stream {
   socket_t socket() const override { return socket_; }
 
  private:
+  void give_back() noexcept;
   bool wait_for(short events, Clock::time_point until) const;
+  bool is_too_slow(std::size_t n_bytes, Clock::time_point since) const;
   bool wait_for_more() const;
-  bool wait_for_room(Clock::time_point until) const;
+  bool wait_for_room(std::size_t n_sent, Clock::time_point since) const;
   ssize_t receive();
   bool has_room();
   ssize_t fill();
@@ -92,11 +111,13 @@ class Connection final : public httplib::Stream {
   ssize_t read_chunks();
   ssize_t read_body(char* ptr, std::size_t size);
 
+  VisitorPtr visitor_;  // null once it has left
   const int socket_;
   const ConnectionLimits limits_;
-  const Ending& ending_;
-  LingeringClose& closing_;
-  Clock::time_point read_until_;
+  const Room room_;
+  const Surroundings around_;
+  const Clock::time_point begin_;
+  std::vector<Quota::Share> kept_;
   std::vector<char> in_;
   std::size_t in_begin_ = 0;
   std::size_t in_end_ = 0;
@@ -113,6 +134,7 @@ class Connection final : public httplib::Stream {
   bool over_length_ = false;
   bool over_time_ = false;
   bool closes_ = false;
+  bool has_sent_ = false;
 };
 
 }  // namespace rsd::server

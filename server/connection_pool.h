@@ -12,8 +12,8 @@
 
 namespace rsd::server {
 
-// A thread a connection, made when it is needed. As many connections more may wait; those behind
-// them are served by one thread that `refuses`: it tells them that there is no room.
+// A thread a request, made when it is needed. As many requests more may wait. What takes no time,
+// answers about the server's health and refusals, has threads of its own.
 class ConnectionPool {
  public:
   explicit ConnectionPool(std::size_t max_threads);
@@ -21,32 +21,37 @@ class ConnectionPool {
   ConnectionPool(const ConnectionPool&) = delete;
   ConnectionPool& operator=(const ConnectionPool&) = delete;
 
-  // `serve` throws nothing.
-  void enqueue(std::function<void()> serve);
-  // Connections that no thread serves yet.
+  // They throw nothing.
+  using Task = std::function<void()>;
+  // False: there is no room. Then `serve` is as it was.
+  bool enqueue(Task& serve);
+  bool enqueue_brief(Task& serve);
+  // Requests that no thread is there for.
   std::size_t n_waiting() const noexcept { return n_waiting_; }
   // Behind what is there already.
   void shutdown();
 
-  // On the thread that calls it.
-  static bool refuses() noexcept;
-
  private:
-  using Tasks = std::deque<std::function<void()>>;
+  struct Queue {
+    std::deque<Task> tasks;
+    std::size_t n_threads = 0;
+    std::size_t n_busy = 0;
 
-  void try_to_add_thread();
-  void work(Tasks& tasks, bool refuses);
+    std::size_t n_free() const noexcept { return n_threads - n_busy; }
+  };
+
+  void add_thread(Queue& queue);
+  void work(Queue& queue);
+  void count_waiting();
 
   const std::size_t max_threads_;
   std::atomic<std::size_t> n_waiting_{0};
   std::mutex mutex_;
   std::condition_variable changed_;
-  Tasks waiting_;
-  Tasks refused_;
-  std::size_t n_idle_ = 0;
+  Queue requests_;
+  Queue brief_;
   bool shutdown_ = false;
   std::vector<std::thread> threads_;
-  std::thread doorman_;
 };
 
 }  // namespace rsd::server

@@ -7,15 +7,19 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
+#include <memory>
+#include <new>
 #include <utility>
 
 #include "acceptor.h"
+#include "client_address.h"
 
 namespace rsd::server {
 namespace {
 
 constexpr std::size_t kMaxRequests = 1000;  // on one connection
-constexpr int kBacklog = 512;               // httplib's own is 5
+constexpr std::size_t kReserve = std::size_t{64} << 20U;
+constexpr int kBacklog = 512;  // httplib's own is 5
 
 // Not httplib's SO_REUSEPORT, with which two servers share a port without a word.
 void set_options(socket_t socket) {
@@ -25,14 +29,30 @@ void set_options(socket_t socket) {
 
 }  // namespace
 
-ConnectionServer::ConnectionServer(const ConnectionLimits& limits, std::size_t max_connections,
-                                   LogSink log)
-    : limits_(limits), log_(std::move(log)), pool_(max_connections) {
+// What has no memory left goes without an answer; its socket is closed with what held it.
+template <class Work>
+void ConnectionServer::guarded(const Work& work) const noexcept {
+  try {
+    work();
+  } catch (const std::exception& defect) {
+    try {
+      if (log_) log_(LogLevel::kError, std::string("a connection was given up: ") + defect.what());
+    } catch (const std::exception&) {  // nor for saying so
+    }
+  }
+}
+
+ConnectionServer::ConnectionServer(const ServerLimits& limits, LogSink log)
+    : limits_(limits),
+      reserve_(kReserve),
+      log_(std::move(log)),
+      clients_(limits.places_per_client.value_or(ServerLimits::kUsualClientPlaces)),
+      pool_(limits.places) {
   set_socket_options(&set_options);
   set_tcp_nodelay(true);
   set_keep_alive_max_count(kMaxRequests);
-  set_keep_alive_timeout(std::chrono::ceil<std::chrono::seconds>(limits.keep_alive).count());
-  set_payload_max_length(limits.max_body_bytes);
+  set_keep_alive_timeout(std::chrono::ceil<std::chrono::seconds>(limits.lobby.keep_alive).count());
+  set_payload_max_length(limits.connection.max_body_bytes);
 }
 
 int ConnectionServer::bind(const std::string& host, int port) {
@@ -48,11 +68,20 @@ Result<void> ConnectionServer::serve() {
   constexpr auto accept_one = [](int listening) {
     return ::accept4(listening, nullptr, nullptr, SOCK_CLOEXEC);
   };
+  lobby_.emplace(
+      limits_.lobby, closing_,
+      Lobby::Doors{
+          .whole = [this](VisitorPtr visitor) { find_place(std::move(visitor)); },
+          .broken = [this](VisitorPtr visitor) { serve_brief(std::move(visitor), Room::kThere); }});
   Acceptor acceptor({.accept = accept_one, .log = log_});
   auto done = acceptor.run(
-      svr_sock_, [this] { return ending_.has_begun.load(); }, [this](int socket) { take(socket); });
+      svr_sock_, [this] { return ending_.has_begun.load(); },
+      [this](int socket) {
+        guarded([this, socket] { lobby_->enter(std::make_unique<Visitor>(socket)); });
+      });
   ending_.has_begun = true;
   ::close(svr_sock_.exchange(INVALID_SOCKET));
+  lobby_->end();
   pool_.shutdown();
   constexpr std::chrono::seconds kLonger{1};  // for clients to take what was sent last
   closing_.wait(std::min(ending_.limit.load(), Clock::now() + kLonger));
@@ -64,48 +93,61 @@ void ConnectionServer::end(Clock::time_point limit) {
   ending_.has_begun = true;
 }
 
-void ConnectionServer::take(int socket) noexcept {
-  try {
-    pool_.enqueue([this, socket] { serve_socket(socket); });
-  } catch (const std::exception&) {  // no memory: this client goes without an answer
-    ::close(socket);
-  }
+// Nothing: it has as many as it may.
+std::optional<Quota::Share> ConnectionServer::place_of(const std::string& client) {
+  if (!limits_.places_per_client && is_loopback(client)) return Quota::Share();
+  return clients_.take(limit_name(client));
 }
 
-void ConnectionServer::serve_socket(int socket) noexcept {
-  try {
-    Connection connection(socket, limits_, ending_, closing_);
-    if (ConnectionPool::refuses()) {
-      refuse_connection(connection);
-    } else {
-      serve_connection(connection);
-    }
-  } catch (const std::exception& defect) {  // no memory: this client goes without an answer
-    if (log_) log_(LogLevel::kError, std::string("a connection was given up: ") + defect.what());
-  }
+void ConnectionServer::find_place(VisitorPtr visitor) {
+  guarded([&] {
+    if (is_brief_(visitor->bytes)) return serve_brief(std::move(visitor), Room::kThere);
+    auto place = place_of(visitor->client);
+    if (!place) return serve_brief(std::move(visitor), Room::kClientHasEnough);
+    visitor->place = *std::move(place);
+    const auto shared = std::make_shared<VisitorPtr>(std::move(visitor));
+    ConnectionPool::Task serve = [this, shared] {
+      serve_visitor(std::move(*shared), limits_.connection, Room::kThere);
+    };
+    if (!pool_.enqueue(serve)) serve_brief(std::move(*shared), Room::kNone);
+  });
 }
 
-void ConnectionServer::refuse_connection(Connection& connection) const {
-  std::string client;
-  int port = 0;
-  connection.get_remote_ip_and_port(client, port);
-  const std::string response = on_no_room_(client);
-  connection.write(response.data(), response.size());
-  connection.flush();
+// Nobody may hold those threads up.
+void ConnectionServer::serve_brief(VisitorPtr visitor, Room room) {
+  constexpr std::chrono::milliseconds kLongest{1'000};
+  guarded([&] {
+    ConnectionLimits limits = limits_.connection;
+    limits.response = std::min(limits.response, kLongest);
+    const auto shared = std::make_shared<VisitorPtr>(std::move(visitor));
+    ConnectionPool::Task serve = [this, shared, limits, room] {
+      serve_visitor(std::move(*shared), limits, room);
+    };
+    pool_.enqueue_brief(serve);
+  });
 }
 
-void ConnectionServer::serve_connection(Connection& connection) {
-  std::size_t n_requests = 0;
-  const auto stop = [&] { return ending_.has_begun || (n_requests > 0 && pool_.n_waiting() > 0); };
-  const auto patience = [&] { return n_requests == 0 ? limits_.silence : limits_.keep_alive; };
-  for (bool open = true; open && connection.wait_for_request(patience(), stop); ++n_requests) {
-    connection.begin_request();
+void ConnectionServer::serve_visitor(VisitorPtr visitor, const ConnectionLimits& limits,
+                                     Room room) noexcept {
+  guarded([&] {
+    reserve_.restore();
+    const bool is_last = visitor->n_requests + 1 == kMaxRequests || ending_.has_begun;
+    Connection connection(std::move(visitor), limits, room,
+                          {.ending = ending_, .closing = closing_, .others_wait = [this] {
+                             return pool_.n_waiting() > 0;
+                           }});
     bool closing = false;
-    const bool is_last = n_requests + 1 == kMaxRequests || ending_.has_begun;
-    const bool served = process_request(connection, is_last, closing, on_headers_);
+    bool served = false;
+    try {
+      served = process_request(connection, is_last, closing, on_headers_);
+    } catch (const std::bad_alloc&) {
+      connection.refuse_for_memory();
+      throw;
+    }
     const bool sent = connection.flush();
-    open = served && sent && !closing && !is_last && !connection.closes();
-  }
+    if (served && sent && !closing && !is_last && !connection.closes())
+      lobby_->enter(connection.leave());
+  });
 }
 
 }  // namespace rsd::server

@@ -5,29 +5,47 @@
 
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "connection.h"
 #include "connection_pool.h"
+#include "lobby.h"
+#include "memory_reserve.h"
+#include "quota.h"
 #include "rsd/core/log.h"
 #include "rsd/core/result.h"
 
 namespace rsd::server {
 
+struct ServerLimits {
+  ConnectionLimits connection;
+  LobbyLimits lobby;
+  std::size_t places = 256;  // for requests that are served at a time; as many more may wait
+  // Of them, those that one client may have; nullopt: kUsualClientPlaces, and clients of this
+  // machine, among which may be a proxy, as many as they like.
+  std::optional<std::size_t> places_per_client;
+
+  static constexpr std::size_t kUsualClientPlaces = 128;
+};
+
 // httplib 0.11 parses requests and writes responses; how connections are accepted, kept, timed and
-// refused is ruled here.
+// refused is ruled here. A connection is in the lobby until a request's head has come, then it
+// waits for a thread, which serves that request, and goes back to the lobby.
 class ConnectionServer final : public httplib::Server {
  public:
   // `log` may be empty.
-  ConnectionServer(const ConnectionLimits& limits, std::size_t max_connections, LogSink log);
+  ConnectionServer(const ServerLimits& limits, LogSink log);
 
   // Called with each request as soon as its headers are there.
   void on_headers(std::function<void(httplib::Request&)> callback) {
     on_headers_ = std::move(callback);
   }
-  // Gives the whole answer, headers included, for a client that finds no room, by its address.
-  void on_no_room(std::function<std::string(const std::string& client)> callback) {
-    on_no_room_ = std::move(callback);
+  // Does the request whose head this is take no time? It is served where no other is, and however
+  // many others there are.
+  void on_is_brief(std::function<bool(std::string_view head)> callback) {
+    is_brief_ = std::move(callback);
   }
 
   // The port; -1 where the address can't be had.
@@ -39,18 +57,24 @@ class ConnectionServer final : public httplib::Server {
   void end(Clock::time_point limit);
 
  private:
-  void take(int socket) noexcept;
-  void serve_socket(int socket) noexcept;
-  void serve_connection(Connection& connection);
-  void refuse_connection(Connection& connection) const;
+  void enter(VisitorPtr visitor) noexcept;
+  void find_place(VisitorPtr visitor);
+  void serve_brief(VisitorPtr visitor, Room room);
+  std::optional<Quota::Share> place_of(const std::string& client);
+  void serve_visitor(VisitorPtr visitor, const ConnectionLimits& limits, Room room) noexcept;
+  template <class Work>
+  void guarded(const Work& work) const noexcept;
 
-  const ConnectionLimits limits_;
+  const ServerLimits limits_;
+  const MemoryReserve reserve_;
   const LogSink log_;
   std::function<void(httplib::Request&)> on_headers_;
-  std::function<std::string(const std::string& client)> on_no_room_;
+  std::function<bool(std::string_view head)> is_brief_;
   Ending ending_;
   LingeringClose closing_{LingerLimits()};
-  ConnectionPool pool_;  // last: its threads use what stands above
+  Quota clients_;
+  std::optional<Lobby> lobby_;  // while it serves
+  ConnectionPool pool_;         // its threads use what stands above
 };
 
 }  // namespace rsd::server

@@ -68,6 +68,13 @@ Failure failure_of(const Error& error) {
   return {.status = status, .message = error.message()};
 }
 
+Failure no_memory() {
+  constexpr long kRetrySeconds = 1;
+  return {.status = 503,
+          .message = "the requests under way take all the memory that this server has for them",
+          .retry_after_s = kRetrySeconds};
+}
+
 Failure as_tei(Failure failure) {
   if (failure.status == 400 && !failure.is_empty_list) failure.status = 422;
   if (failure.status == 500) failure.status = 424;

@@ -22,6 +22,9 @@ struct Failure {
 // rest.
 Failure failure_of(const Error& error);
 
+// The calls under way have all the memory there is for them.
+Failure no_memory();
+
 // With the status that TEI has for it: 422 for what is not valid, 424 where the LLM failed.
 Failure as_tei(Failure failure);
 

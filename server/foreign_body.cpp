@@ -6,6 +6,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "shown_text.h"
 #include "words.h"
 
 namespace rsd::server {
@@ -36,11 +37,12 @@ void read_number(Json& value) {
     value = number;
 }
 
-std::string shown_name(std::string name) {
-  if (name.size() > kShownBytes) name = name.substr(0, kShownBytes) + "...";
-  for (char& c : name)
-    if (c <= ' ' || c > '~' || c == ',') c = '?';
-  return name;
+// Without what parts the names.
+std::string shown_name(const std::string& name) {
+  std::string shown = shown_text(name, kShownBytes, Letters::kAscii);
+  for (char& c : shown)
+    if (c == ' ' || c == ',') c = '?';
+  return shown;
 }
 
 std::optional<std::string> text_of_parts(const Json& parts) {

@@ -1,8 +1,10 @@
 #include "http_server.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <new>
 #include <optional>
 #include <set>
 #include <string_view>
@@ -10,9 +12,11 @@
 
 #include "connection_server.h"
 #include "failure.h"
+#include "host_check.h"
 #include "page_files.h"
 #include "request_head.h"
 #include "rsd/core/duration.h"
+#include "shown_text.h"
 #include "words.h"
 
 namespace rsd::server {
@@ -26,6 +30,7 @@ struct CurrentCall {
   std::string id;
   Clock::time_point arrival;  // of its headers, then of its body
   std::string route = "other";
+  std::optional<std::string> type_fault;  // of its body
   CallNotes notes = {};
 };
 thread_local CurrentCall t_call;
@@ -34,15 +39,26 @@ std::chrono::milliseconds milliseconds(double seconds) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(duration_of_ms(1000 * seconds));
 }
 
-ConnectionLimits limits_of(const HttpOptions& options) {
-  return {.keep_alive = milliseconds(options.keep_alive_s),
-          .request = milliseconds(options.request_timeout_s),
-          .response = milliseconds(options.request_timeout_s),
-          .max_body_bytes = options.max_body_bytes};
+ServerLimits limits_of(const HttpOptions& options) {
+  constexpr std::size_t kFewestVisitors = 64;
+  const auto request = milliseconds(options.request_timeout_s);
+  return {.connection = {.request = request,
+                         .response = request,
+                         .max_body_bytes = options.max_body_bytes},
+          .lobby = {.keep_alive = milliseconds(options.keep_alive_s),
+                    .head = request,
+                    .visitors = std::max(2 * options.connections, kFewestVisitors)},
+          .places = options.connections,
+          .places_per_client = options.connections_per_client};
 }
 
 void close_behind_response() {
   if (Connection* connection = Connection::current()) connection->close_behind_response();
+}
+
+std::string shown(const std::string& header) {
+  constexpr std::size_t kShownBytes = 100;
+  return shown_text(header, kShownBytes, Letters::kAscii);
 }
 
 constexpr const char* kContinue = "100-continue";
@@ -100,6 +116,19 @@ std::string client_of(const Request& request) {
   return address;
 }
 
+// Such requests are answered however much there is to do.
+bool is_about_the_server(std::string_view head) {
+  static const std::set<std::string_view> kTargets = {"/health", "/ready", "/metrics"};
+  const std::string plain = plain_head(head);
+  const std::string_view line = std::string_view(plain).substr(0, plain.find('\r'));
+  const std::size_t first = line.find(' ');
+  if (first == std::string_view::npos) return false;
+  const std::string_view method = line.substr(0, first);
+  const std::string_view target =
+      line.substr(first + 1, line.find_first_of(" ?", first + 1) - first - 1);
+  return (method == "GET" || method == "HEAD") && kTargets.contains(target);
+}
+
 Failure too_large(std::size_t max_bytes) {
   return {.status = 413,
           .message = "the body has more than " + std::to_string(max_bytes) +
@@ -112,7 +141,9 @@ struct HttpServer::State {
   State(Service& ranking, HttpOptions wanted)
       : service(ranking),
         options(std::move(wanted)),
-        http(limits_of(options), options.connections, options.messages) {}
+        hosts(options.host, options.allowed_hosts),
+        memory(options.memory_bytes),
+        http(limits_of(options), options.messages) {}
 
   using Handler = std::function<Reply(const Call&)>;
   enum class Access { kOpen, kWithKey };
@@ -129,15 +160,20 @@ struct HttpServer::State {
   void post(const std::string& path, Handler handler);
   void begin_call(Request& request) const;
   std::optional<Failure> refusal_of(const Request& request) const;
-  bool refuse(const Request& request, Response& response) const;
-  void serve_call(const Request& request, Response& response, const Handler& handler) const;
+  bool refuse(const Request& request, Response& response);
+  void serve_call(const Request& request, Response& response, const Handler& handler);
   void complete_error(const Request& request, Response& response);
-  std::string refuse_connection(const std::string& client) const;
+  std::optional<Failure> foreign_site(const Request& request, bool is_open) const;
+  std::optional<Failure> want_of_room() const;
+  std::optional<Failure> want_of_memory(const Request& request);
+  std::optional<Failure> take_memory(std::size_t bytes);
   void finish_headers(Response& response) const;
   void log_call(const Request& request, const Response& response);
 
   Service& service;
   const HttpOptions options;
+  const HostCheck hosts;
+  Quota memory;  // bytes, of all calls
   ConnectionServer http;
   std::map<std::string, Route, std::less<>> routes;  // by path
 };
@@ -196,7 +232,10 @@ void HttpServer::State::add_page() {
     get(std::string(file.path), Access::kOpen, [file](const Call&) {
       return Reply{.body = std::string(file.content),
                    .content_type = std::string(file.content_type),
-                   .headers = {{"Content-Security-Policy", "default-src 'self'"},
+                   .headers = {{"Content-Security-Policy",
+                                "default-src 'self'; frame-ancestors 'none'; form-action 'none'; "
+                                "base-uri 'none'"},
+                               {"X-Frame-Options", "DENY"},
                                {"Referrer-Policy", "no-referrer"},
                                {"Cache-Control", "no-cache"}}};
     });
@@ -205,8 +244,7 @@ void HttpServer::State::add_page() {
 
 // ---- One call ---------------------------------------------------------------------------------
 
-// httplib would take forms apart, and read a body without a length until the client hangs up. A
-// body is JSON here, whatever it is called.
+// httplib would take forms apart, and read a body without a length until the client hangs up.
 void HttpServer::State::begin_call(Request& request) const {
   const auto route = routes.find(route_name(path_of(request)));
   t_call = {.id = request_id(request.get_header_value("X-Request-Id")),
@@ -219,7 +257,80 @@ void HttpServer::State::begin_call(Request& request) const {
     request.headers.erase("Expect");
     request.set_header("Expect", kContinue);
   }
+  const auto types = request.headers.equal_range("Content-Type");
+  for (auto type = types.first; type != types.second; ++type)
+    if (auto fault = fault_of_type(type->second)) t_call.type_fault = std::move(fault);
   request.headers.erase("Content-Type");
+}
+
+// Nothing where there is room.
+std::optional<Failure> HttpServer::State::want_of_room() const {
+  const Connection* connection = Connection::current();
+  if (connection == nullptr || connection->room() == Room::kThere) return std::nullopt;
+  constexpr long kRetrySeconds = 1;
+  if (connection->room() == Room::kNone) {
+    service.metrics().count_refused("connections");
+    return Failure{
+        .status = 503, .message = "too many connections", .retry_after_s = kRetrySeconds};
+  }
+  service.metrics().count_refused("client");
+  return Failure{.status = 429,
+                 .message = "too many requests of this address at a time",
+                 .retry_after_s = kRetrySeconds};
+}
+
+// Until the answer is sent.
+std::optional<Failure> HttpServer::State::take_memory(std::size_t bytes) {
+  Connection* connection = Connection::current();
+  auto share = memory.take("", bytes);
+  if (share && connection != nullptr) connection->keep(*std::move(share));
+  if (share) return std::nullopt;
+  service.metrics().count_refused("memory");
+  if (bytes <= memory.limit()) return no_memory();
+  return Failure{.status = 413,
+                 .message = "the request takes up to " + std::to_string(bytes) +
+                            " bytes of memory; this server has " + std::to_string(memory.limit()) +
+                            " for all"};
+}
+
+// For the body, which grows while it comes. Of one in chunks only the most is known. Taken once,
+// though it may be asked for before and behind "100 Continue".
+std::optional<Failure> HttpServer::State::want_of_memory(const Request& request) {
+  constexpr std::size_t kCopies = 2;
+  const Connection* connection = Connection::current();
+  if (connection == nullptr || connection->keeps_any()) return std::nullopt;
+  const std::size_t n_bytes = request.has_header("Transfer-Encoding")
+                                  ? options.max_body_bytes
+                                  : request.get_header_value<std::uint64_t>("Content-Length");
+  return n_bytes == 0 ? std::nullopt : take_memory(kCopies * n_bytes);
+}
+
+// A page of another site may make the browser of somebody who can reach this server call it. It
+// doesn't have a key; so where there are keys, hosts count only if they were named. What is open to
+// all may be linked to from anywhere, and health is asked for by whatever name.
+std::optional<Failure> HttpServer::State::foreign_site(const Request& request, bool is_open) const {
+  static const std::set<std::string_view> kAnyName = {"/health", "/ready"};
+  if (!options.keys.empty() && options.allowed_hosts.empty()) return std::nullopt;
+  const auto named = request.headers.equal_range("Host");
+  for (auto host = named.first; host != named.second; ++host) {
+    if (kAnyName.contains(path_of(request)) || hosts.takes_host(host->second)) continue;
+    return Failure{.status = 403,
+                   .message = "this server is not called " + shown(host->second) +
+                              "; --allowed-hosts says by which names it may be"};
+  }
+  if (is_open) return std::nullopt;
+  const std::string host = request.get_header_value("Host");
+  const auto origins = request.headers.equal_range("Origin");
+  for (auto origin = origins.first; origin != origins.second; ++origin) {
+    if (hosts.takes_origin(origin->second, host)) continue;
+    return Failure{.status = 403,
+                   .message = "pages of " + shown(origin->second) + " may not call this server"};
+  }
+  if (request.has_header("Origin") ||
+      !same_word(request.get_header_value("Sec-Fetch-Site"), "cross-site")) {
+    return std::nullopt;
+  }
+  return Failure{.status = 403, .message = "pages of other sites may not call this server"};
 }
 
 // What there is to say against a request before its body is read. A path that isn't known is as
@@ -231,14 +342,12 @@ std::optional<Failure> HttpServer::State::refusal_of(const Request& request) con
   const auto route = routes.find(route_name(path_of(request)));
   const bool is_open = route != routes.end() && route->second.access == Access::kOpen;
   if (!is_open && !options.keys.empty() &&
-      !options.keys.accept(request.get_header_value("Authorization"))) {
+      !options.keys.number_of(request.get_header_value("Authorization"))) {
     return Failure{.status = 401, .message = "the API key is missing or wrong"};
   }
-  // A page of another site may make the browser of somebody who can reach this server call it.
-  if (!is_open && options.keys.empty() &&
-      same_word(request.get_header_value("Sec-Fetch-Site"), "cross-site")) {
-    return Failure{.status = 403, .message = "pages of other sites may not call this server"};
-  }
+  if (auto failure = foreign_site(request, is_open)) return failure;
+  if (t_call.type_fault && request.method == "POST")
+    return Failure{.status = 415, .message = *t_call.type_fault};
   // It could unfold to any size.
   if (const auto encoding = request.get_header_value("Content-Encoding");
       !encoding.empty() && encoding != "identity") {
@@ -250,8 +359,10 @@ std::optional<Failure> HttpServer::State::refusal_of(const Request& request) con
 }
 
 // The body that may follow is not read.
-bool HttpServer::State::refuse(const Request& request, Response& response) const {
-  const auto failure = refusal_of(request);
+bool HttpServer::State::refuse(const Request& request, Response& response) {
+  auto failure = want_of_room();
+  if (!failure) failure = refusal_of(request);
+  if (!failure) failure = want_of_memory(request);
   if (!failure) return false;
   close_behind_response();
   apply(error_reply(*failure, dialect_of(path_of(request))), response);
@@ -259,13 +370,14 @@ bool HttpServer::State::refuse(const Request& request, Response& response) const
 }
 
 void HttpServer::State::serve_call(const Request& request, Response& response,
-                                   const Handler& handler) const {
+                                   const Handler& handler) {
   t_call.arrival = Clock::now();
   if (request.body.size() > options.max_body_bytes) {  // in chunks
     const Failure failure = too_large(options.max_body_bytes);
     return apply(error_reply(failure, dialect_of(path_of(request))), response);
   }
   const Connection* connection = Connection::current();
+  const auto key = options.keys.number_of(request.get_header_value("Authorization"));
   const Call call{
       .body = request.body,
       .header_of = [&](const char* name) -> std::optional<std::string> {
@@ -274,7 +386,9 @@ void HttpServer::State::serve_call(const Request& request, Response& response,
       },
       .hung_up = [connection] { return connection != nullptr && connection->hung_up(); },
       .request_id = t_call.id,
-      .arrival = t_call.arrival};
+      .arrival = t_call.arrival,
+      .key = key ? std::to_string(*key) : "",
+      .take_memory = [this](std::size_t bytes) { return take_memory(bytes); }};
   apply(handler(call), response);
 }
 
@@ -308,6 +422,8 @@ void HttpServer::State::complete_error(const Request& request, Response& respons
     failure.message = "there is nothing at this path";
   } else if (response.status == 414) {
     failure.message = "the path is too long";
+  } else if (response.status == 503) {
+    failure = no_memory();
   } else if (response.status >= 500) {
     failure.message = "the server failed; its log says why";
   }
@@ -326,29 +442,6 @@ void HttpServer::State::finish_headers(Response& response) const {
     response.headers.erase("Connection");
     response.set_header("Connection", "close");
   }
-}
-
-// A connection that has no room: the only answer that is written by hand. What is asked there,
-// nobody reads.
-std::string HttpServer::State::refuse_connection(const std::string& client) const {
-  const Reply reply = error_reply(
-      {.status = 503, .message = "too many connections", .retry_after_s = 1}, Dialect::kRerank);
-  const std::string id = request_id("");
-  service.metrics().count_refused("connections");
-  if (options.log) {
-    options.log({.request_id = id,
-                 .client = client,
-                 .method = "-",
-                 .path = "-",
-                 .status = reply.status,
-                 .bytes_out = reply.body.size(),
-                 .notes = reply.notes});
-  }
-  std::string head = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n";
-  head += "Content-Type: " + reply.content_type + "\r\nX-Request-Id: " + id + "\r\n";
-  for (const auto& [name, value] : reply.headers)
-    head += name + ": " + value + "\r\n";
-  return head + "Content-Length: " + std::to_string(reply.body.size()) + "\r\n\r\n" + reply.body;
 }
 
 void HttpServer::State::log_call(const Request& request, const Response& response) {
@@ -373,7 +466,7 @@ void HttpServer::State::log_call(const Request& request, const Response& respons
 
 void HttpServer::State::add_hooks() {
   http.on_headers([this](Request& request) { begin_call(request); });
-  http.on_no_room([this](const std::string& client) { return refuse_connection(client); });
+  http.on_is_brief([](std::string_view head) { return is_about_the_server(head); });
   http.set_expect_100_continue_handler([this](const Request& request, Response& response) {
     constexpr int kGoOn = 100;
     return refuse(request, response) ? response.status : kGoOn;
@@ -386,6 +479,9 @@ void HttpServer::State::add_hooks() {
     response.status = 500;
     try {
       std::rethrow_exception(std::move(thrown));
+    } catch (const std::bad_alloc&) {
+      response.status = 503;
+      t_call.notes.failure = "out of memory";
     } catch (const std::exception& defect) {
       t_call.notes.failure = defect.what();
     } catch (...) {

@@ -3,7 +3,9 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "access_log.h"
 #include "api_keys.h"
@@ -16,13 +18,17 @@ namespace rsd::server {
 struct HttpOptions {
   std::string host = "127.0.0.1";
   int port = 8080;                // 0 = any that is free
-  std::size_t connections = 256;  // that are served at a time; as many more wait
+  std::size_t connections = 256;  // whose requests are served at a time; as many more wait
+  // Of them, those of one client's address; nullopt: 128, of this machine's own any number.
+  std::optional<std::size_t> connections_per_client;
   std::size_t max_body_bytes = 4u << 20;
+  std::size_t memory_bytes = std::size_t{1} << 30U;  // of all calls under way: bodies to answers
   double request_timeout_s = 20;  // for a whole request to arrive, and for a reply to be taken
   double keep_alive_s = 75;  // that an idle connection is kept, longer than proxies keep theirs
   ApiKeys keys;
-  AccessSink log;    // called from many threads; may be empty
-  LogSink messages;  // what concerns no call; the same
+  std::vector<std::string> allowed_hosts;  // as HostCheck has them
+  AccessSink log;                          // called from many threads; may be empty
+  LogSink messages;                        // what concerns no call; the same
 };
 
 class HttpServer {

@@ -4,6 +4,7 @@
 
 #include "json/read_json.h"
 #include "rsd/core/utf8.h"
+#include "shown_text.h"
 
 namespace rsd::server {
 namespace {
@@ -15,12 +16,8 @@ Error invalid(const std::string& message) {
 }
 
 std::string shown(const Json& value) {
-  std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
-  if (text.size() <= kShownBytes) return text;
-  std::size_t end = kShownBytes;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80)
-    --end;
-  return text.substr(0, end) + "…";
+  const std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return shown_text(text, kShownBytes, Letters::kAll);
 }
 
 }  // namespace

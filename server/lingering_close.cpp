@@ -1,12 +1,10 @@
 #include "lingering_close.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <exception>
 #include <vector>
@@ -28,11 +26,6 @@ bool has_ended(int socket) noexcept {
 }  // namespace
 
 LingeringClose::LingeringClose(const LingerLimits& limits) : limits_(limits) {
-  std::array<int, 2> ends{-1, -1};
-  if (::pipe2(ends.data(), O_NONBLOCK | O_CLOEXEC) == 0) {
-    wake_reader_ = ends[0];
-    wake_writer_ = ends[1];
-  }
   thread_ = std::thread([this] { work(); });
 }
 
@@ -41,12 +34,10 @@ LingeringClose::~LingeringClose() {
     const std::lock_guard lock(mutex_);
     stop_ = true;
   }
-  wake();
+  wake_.wake();
   thread_.join();
   close_all(leaving_);
   close_all(new_);
-  if (wake_reader_ >= 0) ::close(wake_reader_);
-  if (wake_writer_ >= 0) ::close(wake_writer_);
 }
 
 void LingeringClose::close_all(std::list<Leaving>& sockets) noexcept {
@@ -71,17 +62,12 @@ void LingeringClose::take(int socket) noexcept {
     ::close(socket);
     return;
   }
-  wake();
+  wake_.wake();
 }
 
 void LingeringClose::wait(Clock::time_point limit) {
   std::unique_lock lock(mutex_);
   idle_.wait_until(lock, limit, [this] { return n_left_ == 0; });
-}
-
-void LingeringClose::wake() const noexcept {
-  const char byte = 0;
-  [[maybe_unused]] const ssize_t n = ::write(wake_writer_, &byte, 1);  // full: it is awake
 }
 
 void LingeringClose::work() {
@@ -107,16 +93,14 @@ void LingeringClose::work() {
 }
 
 void LingeringClose::poll_once() {
-  std::vector<pollfd> waiting{{.fd = wake_reader_, .events = POLLIN, .revents = 0}};
+  std::vector<pollfd> waiting{{.fd = wake_.reader(), .events = POLLIN, .revents = 0}};
   for (const Leaving& one : leaving_)
     waiting.push_back({.fd = one.socket, .events = POLLIN, .revents = 0});
   constexpr int kForever = -1;
-  const bool may_sleep = leaving_.empty() && wake_reader_ >= 0;
+  const bool may_sleep = leaving_.empty() && wake_.reader() >= 0;
   ::poll(waiting.data(), waiting.size(),
          may_sleep ? kForever : static_cast<int>(kLookInterval.count()));
-  std::array<char, 64> bytes{};
-  while (::read(wake_reader_, bytes.data(), bytes.size()) > 0) {
-  }
+  wake_.clear();
   const auto now = Clock::now();
   std::size_t i = 1;
   for (auto one = leaving_.begin(); one != leaving_.end(); ++i) {

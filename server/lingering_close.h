@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "rsd/decode/position_scorer.h"
+#include "wake_pipe.h"
 
 namespace rsd::server {
 
@@ -48,14 +49,12 @@ class LingeringClose {
   static void close_all(std::list<Leaving>& sockets) noexcept;
 
   void work();
-  void wake() const noexcept;
   void poll_once();
   bool drain(Leaving& one, Clock::time_point now) const;
   bool is_over(const Leaving& one, Clock::time_point now) const;
 
   const LingerLimits limits_;
-  int wake_reader_ = -1;
-  int wake_writer_ = -1;
+  const WakePipe wake_;
   std::list<Leaving> leaving_;  // the thread's
 
   std::mutex mutex_;  // of all below

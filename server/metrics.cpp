@@ -88,7 +88,8 @@ struct Metrics::Families {
 };
 
 Metrics::Metrics() : families_(std::make_unique<Families>()) {
-  for (const char* reason : {"queue_full", "loading", "draining", "connections"})  // 0 is told, too
+  for (const char* reason : {"queue_full", "loading", "draining", "connections", "client", "key",
+                             "memory"})  // 0 is told, too
     families_->refused.Add({{"reason", reason}});
 }
 Metrics::~Metrics() = default;

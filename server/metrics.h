@@ -21,8 +21,9 @@ class Metrics {
 
   // A call that was answered. `route` is one of ours, or "other".
   void count_call(std::string_view route, int status, double ms);
-  // A request that was not taken; `reason` is "queue_full", "loading", "draining", or
-  // "connections": there were too many.
+  // A request that was not taken; `reason` is "queue_full", "loading", "draining",
+  // "connections": there were too many, "client", "key": there were too many of one, or "memory":
+  // there was none left.
   void count_refused(std::string_view reason);
   void count_cancelled();
   // How long a request waited until it was taken in.

@@ -5,6 +5,7 @@
 
 #include "rsd/data/answer_writer.h"
 #include "rsd/data/request_reader.h"
+#include "shown_text.h"
 
 namespace rsd::server {
 namespace {
@@ -39,6 +40,11 @@ RankItem parse_item(const Json& item, const std::string& fallback_id, std::size_
   return {.id = std::move(id), .request = std::move(request)};
 }
 
+std::string shown_id(const std::string& id) {
+  constexpr std::size_t kShownBytes = 60;
+  return shown_text(id, kShownBytes, Letters::kAll);
+}
+
 Failure invalid(const std::string& message) {
   return {.status = 400, .message = message};
 }
@@ -69,7 +75,7 @@ std::optional<Failure> read_list(const Json& list, const RankLimits& limits, Ran
   for (const Json& item : list) {
     auto parsed = parse_list_item(item, std::to_string(call.items.size()), limits.max_candidates);
     if (!ids.insert(parsed.id).second)
-      parsed.request = invalid("the id " + parsed.id + " is repeated");
+      parsed.request = invalid("the id " + shown_id(parsed.id) + " is repeated");
     call.items.push_back(std::move(parsed));
   }
   return std::nullopt;
@@ -151,6 +157,14 @@ std::variant<RankCall, Failure> parse_rank(const Json& body, const std::string& 
   if (auto* failure = std::get_if<Failure>(&parsed.request)) return std::move(*failure);
   call.items.push_back(std::move(parsed));
   return call;
+}
+
+std::size_t n_round_logits(const Ranked& ranked) {
+  if (!ranked.decoding) return 0;
+  std::size_t n_rows = 0;
+  for (const Round& round : ranked.decoding->history().rounds())
+    n_rows += round.logits.n_rows();
+  return n_rows * ranked.request.candidates.size();
 }
 
 OutJson rank_answer(const Ranked& ranked, bool rounds) {

@@ -35,6 +35,9 @@ struct RankLimits {
 std::variant<RankCall, Failure> parse_rank(const Json& body, const std::string& fallback_id,
                                            const RankLimits& limits);
 
+// How many logits its rounds tell, blank candidates' included.
+std::size_t n_round_logits(const Ranked& ranked);
+
 // The fields of an answer line of `rsd rank`, relevance_scores, and rounds where they are wanted.
 OutJson rank_answer(const Ranked& ranked, bool rounds);
 

@@ -89,10 +89,11 @@ struct Ranker::Prepared {
 };
 
 Ranker::Ranker(std::unique_ptr<RankingEngine> engine, std::unique_ptr<Scheduler> scheduler,
-               const RankDefaults& defaults, Metrics& metrics)
+               const Rules& rules, Metrics& metrics)
     : engine_(std::move(engine)),
       scheduler_(std::move(scheduler)),
-      defaults_(defaults),
+      defaults_(rules.defaults),
+      keys_(rules.requests_per_key),
       metrics_(metrics) {}
 
 Ranker::~Ranker() = default;
@@ -104,6 +105,8 @@ std::variant<std::vector<RankEnd>, Failure> Ranker::rank(std::vector<Request> re
   if (!settings) return failure_of(settings.error());
   const auto n_jobs = static_cast<std::size_t>(std::ranges::count_if(
       requests, [](const Request& request) { return items_with_text(request).size() > 1; }));
+  const auto share = share_of(call.key, n_jobs);  // until they have ended
+  if (!share) return key_has_enough();
   // Prompts take time, which a server that is full doesn't have.
   if (const auto why = scheduler_->refusal_of(n_jobs)) return refused(*why);
   const Timeliness times =
@@ -113,16 +116,20 @@ std::variant<std::vector<RankEnd>, Failure> Ranker::rank(std::vector<Request> re
   prepared.reserve(requests.size());
   for (Request& request : requests)
     prepared.push_back(prepare(std::move(request), *settings, times));
-  if (auto refusal = submit(prepared, times)) return *std::move(refusal);
   std::vector<RankEnd> ends;
   ends.reserve(prepared.size());
-  for (Prepared& one : prepared) {
-    ends.push_back(await(one, call));
-    const auto* failure = std::get_if<Failure>(&ends.back());
-    if (failure == nullptr || failure->status != kClientClosedRequest) continue;
-    for (const Prepared& other : prepared)
-      if (other.handle) scheduler_->cancel(other.handle);
-    return *failure;
+  if (auto refusal = submit(prepared, times)) return *std::move(refusal);
+  try {
+    for (Prepared& one : prepared) {
+      ends.push_back(await(one, call));
+      const auto* failure = std::get_if<Failure>(&ends.back());
+      if (failure == nullptr || failure->status != kClientClosedRequest) continue;
+      cancel(prepared);
+      return *failure;
+    }
+  } catch (...) {  // what nobody waits for any more would keep its places
+    cancel(prepared);
+    throw;
   }
   return ends;
 }
@@ -199,6 +206,11 @@ std::optional<Failure> Ranker::submit(std::vector<Prepared>& prepared, const Tim
   return std::nullopt;
 }
 
+void Ranker::cancel(const std::vector<Prepared>& prepared) {
+  for (const Prepared& one : prepared)
+    if (one.handle) scheduler_->cancel(one.handle);
+}
+
 RankEnd Ranker::await(Prepared& prepared, const Call& call) {
   if (prepared.failure) return *std::move(prepared.failure);
   Ranked& ranked = prepared.ranked;
@@ -206,6 +218,7 @@ RankEnd Ranker::await(Prepared& prepared, const Call& call) {
     JobEnd end = scheduler_->wait(prepared.handle, call.hung_up);
     if (const auto* error = std::get_if<Error>(&end)) return failure_of(*error);
     if (std::holds_alternative<ShutDown>(end)) return shutting_down();
+    if (std::holds_alternative<NoMemory>(end)) return no_memory();
     if (std::holds_alternative<HungUp>(end))
       return Failure{.status = kClientClosedRequest, .message = "the client hung up"};
     take(prepared, std::get<JobAnswer>(std::move(end)));
@@ -214,6 +227,19 @@ RankEnd Ranker::await(Prepared& prepared, const Call& call) {
   }
   add_scores(ranked);
   return std::move(ranked);
+}
+
+// Calls without a key are nobody's.
+std::optional<Quota::Share> Ranker::share_of(const std::string& key, std::size_t n_jobs) {
+  return key.empty() ? Quota::Share() : keys_.take(key, n_jobs);
+}
+
+Failure Ranker::key_has_enough() {
+  metrics_.count_refused("key");
+  return {.status = 429,
+          .message = "too many requests of this API key at a time; it may have " +
+                     std::to_string(keys_.limit()),
+          .retry_after_s = scheduler_->retry_after().count()};
 }
 
 Failure Ranker::refused(Refusal why) {

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,12 +14,18 @@
 
 namespace rsd::server {
 
+struct Failure;
+
 struct Call {
   std::string_view body;
   HeaderOf header_of;
   std::function<bool()> hung_up;  // has the client gone away?
   std::string request_id;
   Clock::time_point arrival;  // the body was there
+  std::string key;            // whose it is: the API key's number; empty where none is needed
+  // Takes so many bytes of the memory of all calls until the answer is sent, or tells that there
+  // are no more. May be empty: there is no account of it.
+  std::function<std::optional<Failure>(std::size_t bytes)> take_memory;
 };
 
 // What the access log tells about a call besides its status.

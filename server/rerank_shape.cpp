@@ -243,7 +243,7 @@ Result<void> read_call(Json& body, const TextList& list, RerankCall& call) {
 
 }  // namespace
 
-ParsedRerank parse_rerank(Json body, RerankRoute route, const RerankRules& rules) {
+ParsedRerank parse_rerank(Json& body, RerankRoute route, const RerankRules& rules) {
   ParsedRerank parsed;
   RerankCall call;
   const Json* documents = Fields(body).any("documents");

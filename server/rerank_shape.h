@@ -37,16 +37,16 @@ struct RerankRules {
   UnknownFields unknown = UnknownFields::kIgnored;
 };
 
-// Types are taken as clients write them (foreign_body.h). A Failure of 400: a field that is missing
-// or can't be read, one that is unknown where that is refused, no documents, or none that isn't
-// blank; of 413: too many documents.
+// Types are taken as clients write them (foreign_body.h), which changes the body. A Failure of 400:
+// a field that is missing or can't be read, one that is unknown where that is refused, no
+// documents, or none that isn't blank; of 413: too many documents.
 struct ParsedRerank {
   std::optional<RerankCall> call;
   std::optional<Failure> failure;
   Dialect dialect = Dialect::kRerank;
   std::string ignored;  // the names of fields that are unknown, as shown_names has them
 };
-ParsedRerank parse_rerank(Json body, RerankRoute route, const RerankRules& rules);
+ParsedRerank parse_rerank(Json& body, RerankRoute route, const RerankRules& rules);
 
 // The request that is ranked: candidates have their index as id.
 Request request_of(const RerankCall& call, const std::string& id);

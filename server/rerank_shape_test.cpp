@@ -13,7 +13,8 @@ using testing::HasSubstr;
 
 ParsedRerank parse(const std::string& body, RerankRoute route = RerankRoute::kV1,
                    UnknownFields unknown = UnknownFields::kIgnored) {
-  return parse_rerank(Json::parse(body), route, {.max_documents = 10, .unknown = unknown});
+  Json json = Json::parse(body);
+  return parse_rerank(json, route, {.max_documents = 10, .unknown = unknown});
 }
 
 RerankCall read(const std::string& body, RerankRoute route = RerankRoute::kV1) {

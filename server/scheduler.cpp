@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <exception>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -82,18 +83,18 @@ std::variant<std::vector<Scheduler::JobHandle>, Refusal> Scheduler::submit(
     std::vector<JobRequest> requests) {
   std::vector<JobHandle> jobs;
   jobs.reserve(requests.size());
+  const auto now = Clock::now();
+  for (JobRequest& request : requests) {
+    auto job = std::make_shared<Job>();
+    job->arrival = request.times.arrival.value_or(now);
+    job->due = request.times.due(now);
+    job->request = std::move(request);
+    jobs.push_back(std::move(job));
+  }
   {
     const Lock lock(mutex_);
-    if (const auto refusal = refusal_under_lock(requests.size())) return *refusal;
-    const auto now = Clock::now();
-    for (JobRequest& request : requests) {
-      auto job = std::make_shared<Job>();
-      job->arrival = request.times.arrival.value_or(now);
-      job->due = request.times.due(now);
-      job->request = std::move(request);
-      queue_.push_back(job);
-      jobs.push_back(std::move(job));
-    }
+    if (const auto refusal = refusal_under_lock(jobs.size())) return *refusal;
+    queue_.insert(queue_.end(), jobs.begin(), jobs.end());  // all or, without memory, none
   }
   work_.notify_one();
   return jobs;
@@ -191,20 +192,29 @@ bool Scheduler::drain(Clock::time_point until) {
 // ---- The engine's thread ----------------------------------------------------------------------
 
 void Scheduler::work() {
-  while (wait_for_work()) {
-    try {
-      drop_cancelled();
-      admit();
-      if (batch_->size() > 0) step();
-    } catch (const std::exception& defect) {
-      // A defect of ours takes the requests under way with it, not the server.
-      fail_all(Error(ErrorCode::kRuntime, defect.what()));
-    }
-  }
+  while (wait_for_work())
+    if (const auto fault = go_on()) fail_all(*fault);
   batch_.reset();
   const Lock lock(mutex_);
   stopped_ = true;
   idle_.notify_all();
+}
+
+// A defect of ours takes the requests under way with it, and so does a lack of memory; not the
+// server.
+std::optional<JobEnd> Scheduler::go_on() try {
+  try {
+    drop_cancelled();
+    admit();
+    if (batch_->size() > 0) step();
+    return std::nullopt;
+  } catch (const std::bad_alloc&) {
+    return NoMemory{};
+  } catch (const std::exception& defect) {
+    return Error(ErrorCode::kRuntime, defect.what());
+  }
+} catch (const std::bad_alloc&) {  // for the defect's words
+  return NoMemory{};
 }
 
 bool Scheduler::wait_for_work() {
@@ -231,10 +241,11 @@ void Scheduler::admit() {
       const auto next = std::ranges::min_element(queue_, {}, &Job::due);
       if (next == queue_.end()) return;
       job = *next;
+      in_flight_.emplace(next_ticket_ + 1, job);  // first: without memory it stays in the queue
+      ++next_ticket_;
       queue_.erase(next);
       job->state = Job::State::kInFlight;
       job->admitted = Clock::now();
-      in_flight_.emplace(++next_ticket_, job);
     }
     take_in(job);
   }
@@ -293,14 +304,33 @@ void Scheduler::finish(ListBatch::Finished finished) {
   end(*job, std::move(answer));
 }
 
-void Scheduler::fail_all(const Error& error) {
+// Without memory of its own, but for the new batch, which waits until there is some: what ended
+// gives back its own.
+void Scheduler::fail_all(const JobEnd& how) {
   batch_.reset();  // frees the engine's places before they are taken again
-  make_batch();
-  const Lock lock(mutex_);
-  for (const auto& [ticket, job] : in_flight_)
-    if (job->state == Job::State::kInFlight) end(*job, error);
-  in_flight_.clear();
-  if (queue_.empty()) idle_.notify_all();
+  {
+    const Lock lock(mutex_);
+    for (const auto& [ticket, job] : in_flight_)
+      if (job->state == Job::State::kInFlight) end_without_memory(*job, how);
+    in_flight_.clear();
+    if (queue_.empty()) idle_.notify_all();
+  }
+  while (batch_ == nullptr) {
+    try {
+      make_batch();
+    } catch (const std::bad_alloc&) {
+      std::this_thread::sleep_for(kLookInterval);
+    }
+  }
+}
+
+// Needs the lock.
+void Scheduler::end_without_memory(Job& job, const JobEnd& how) {
+  try {
+    end(job, how);
+  } catch (const std::bad_alloc&) {
+    end(job, NoMemory{});
+  }
 }
 
 // Needs the lock.

@@ -40,7 +40,8 @@ struct JobAnswer {
 
 struct HungUp {};    // the client went away
 struct ShutDown {};  // the server ended before the job did
-using JobEnd = std::variant<JobAnswer, Error, HungUp, ShutDown>;
+struct NoMemory {};  // there was none left
+using JobEnd = std::variant<JobAnswer, Error, HungUp, ShutDown, NoMemory>;
 
 enum class Refusal { kFull, kDraining };
 
@@ -98,9 +99,11 @@ class Scheduler {
   void take_in(const JobHandle& job);
   void step();
   void finish(ListBatch::Finished finished);
-  void fail_all(const Error& error);
+  std::optional<JobEnd> go_on();
+  void fail_all(const JobEnd& how);
   void make_batch();
   void end(Job& job, JobEnd how);
+  void end_without_memory(Job& job, const JobEnd& how);
   void abandon(const JobHandle& job);
   std::optional<JobEnd> answer_at_deadline(const JobHandle& job);
 

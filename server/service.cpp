@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "memory_cost.h"
+#include "memory_reserve.h"
 #include "rank_shape.h"
 
 namespace rsd::server {
@@ -19,8 +21,14 @@ void note(const Ranked& ranked, CallNotes& notes) {
   notes.deadline_hit = notes.deadline_hit || ranked.outcome.deadline_hit;
 }
 
+// Nothing where there is enough, which it takes.
+std::optional<Failure> take_memory(const Call& call, std::size_t bytes) {
+  return call.take_memory ? call.take_memory(bytes) : std::nullopt;
+}
+
 // Whatever a request held that is told back, the reply is valid UTF-8.
-Reply json_reply(const OutJson& body) {
+Reply json_reply(OutJson body) {
+  const TakenApart taken_apart(body);
   return {.body = body.dump(-1, ' ', false, OutJson::error_handler_t::replace)};
 }
 
@@ -83,7 +91,9 @@ Service::~Service() = default;
 
 void Service::start(std::unique_ptr<RankingEngine> engine, const CostModel& costs) {
   auto scheduler = std::make_unique<Scheduler>(*engine, costs, limits_.jobs, metrics_);
-  ranker_ = std::make_unique<Ranker>(std::move(engine), std::move(scheduler), defaults_, metrics_);
+  ranker_ = std::make_unique<Ranker>(
+      std::move(engine), std::move(scheduler),
+      Ranker::Rules{.defaults = defaults_, .requests_per_key = limits_.requests_per_key}, metrics_);
   started_ = true;
 }
 
@@ -119,14 +129,35 @@ std::optional<Failure> Service::refuse_ranking() {
   return unavailable(now);
 }
 
+// Rounds are counted before any is told: a row has a logit of each candidate, and there may be as
+// many rows as candidates in a round, and as many rounds.
+std::optional<Failure> Service::fault_of_rounds(const RankCall& wanted,
+                                                const std::vector<RankEnd>& ends,
+                                                const Call& call) const {
+  if (!wanted.rounds) return std::nullopt;
+  std::size_t n_logits = 0;
+  for (const RankEnd& end : ends)
+    if (const auto* ranked = std::get_if<Ranked>(&end)) n_logits += n_round_logits(*ranked);
+  if (n_logits > limits_.max_round_logits) {
+    return Failure{.status = 413,
+                   .message = "the answer's rounds have " + std::to_string(n_logits) +
+                              " logits; this server tells at most " +
+                              std::to_string(limits_.max_round_logits) +
+                              ": send fewer requests at a time, or no rounds"};
+  }
+  return take_memory(call, memory_of_logits(n_logits));
+}
+
 Reply Service::rerank(const Call& call, RerankRoute route) {
   const Dialect unread = takes_tei(route) ? Dialect::kTei : Dialect::kRerank;
   if (const auto failure = refuse_ranking()) return error_reply(*failure, unread);
+  if (const auto failure = take_memory(call, memory_of_parsing(call.body)))
+    return error_reply(*failure, unread);
   auto body = parse_body(call.body, limits_.max_depth);
   if (!body) return error_reply(failure_of(body.error()), unread);
-  ParsedRerank parsed =
-      parse_rerank(*std::move(body), route,
-                   {.max_documents = limits_.max_candidates, .unknown = limits_.unknown_fields});
+  const TakenApart taken_apart(*body);
+  ParsedRerank parsed = parse_rerank(
+      *body, route, {.max_documents = limits_.max_candidates, .unknown = limits_.unknown_fields});
   Reply reply = rerank_parsed(parsed, call, route);
   if (!parsed.ignored.empty()) reply.headers.emplace_back("X-RSD-Ignored-Fields", parsed.ignored);
   reply.notes.ignored_fields = parsed.ignored;
@@ -158,11 +189,16 @@ Reply Service::rerank_parsed(ParsedRerank& parsed, const Call& call, RerankRoute
 Reply Service::rank(const Call& call) {
   const auto refuse = [](const Failure& failure) { return error_reply(failure, Dialect::kRerank); };
   if (const auto failure = refuse_ranking()) return refuse(*failure);
-  const auto body = parse_body(call.body, limits_.max_depth);
+  if (const auto failure = take_memory(call, memory_of_parsing(call.body))) return refuse(*failure);
+  auto body = parse_body(call.body, limits_.max_depth);
   if (!body) return refuse(failure_of(body.error()));
+  const TakenApart taken_apart(*body);
+  const std::size_t max_requests = call.key.empty()
+                                       ? limits_.jobs.queue
+                                       : std::min(limits_.jobs.queue, limits_.requests_per_key);
   auto parsed =
       parse_rank(*body, call.request_id,
-                 {.max_requests = limits_.jobs.queue, .max_candidates = limits_.max_candidates});
+                 {.max_requests = max_requests, .max_candidates = limits_.max_candidates});
   if (const auto* failure = std::get_if<Failure>(&parsed)) return refuse(*failure);
   auto& wanted = std::get<RankCall>(parsed);
   if (auto read = read_option_headers(call.header_of, wanted.options); !read)
@@ -175,8 +211,9 @@ Reply Service::rank(const Call& call) {
   }
   auto ranked = ranker_->rank(std::move(requests), wanted.options, call);
   if (const auto* failure = std::get_if<Failure>(&ranked)) return refuse(*failure);
-  return rank_reply(wanted, std::get<std::vector<RankEnd>>(std::move(ranked)),
-                    ranker_->engine().model_name());
+  auto& ends = std::get<std::vector<RankEnd>>(ranked);
+  if (const auto failure = fault_of_rounds(wanted, ends, call)) return refuse(*failure);
+  return rank_reply(wanted, std::move(ends), ranker_->engine().model_name());
 }
 
 Reply Service::health() const {

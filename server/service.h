@@ -5,11 +5,14 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "failure.h"
 #include "json/read_json.h"
 #include "metrics.h"
+#include "quota.h"
 #include "rank_options.h"
+#include "rank_shape.h"
 #include "ranker.h"
 #include "ranking_engine.h"
 #include "reply.h"
@@ -23,6 +26,9 @@ struct ServiceLimits {
   std::size_t max_depth = kMaxJsonDepth;                   // of JSON
   UnknownFields unknown_fields = UnknownFields::kIgnored;  // of the rerank routes
   Scheduler::Limits jobs;
+  // Of them, those of one API key that wait or are under way; of calls without a key any number.
+  std::size_t requests_per_key = Quota::kNoLimit;
+  std::size_t max_round_logits = 500'000;  // of the rounds in an answer: about 10 MB
 };
 
 // Thread-safe.
@@ -62,6 +68,8 @@ class Service {
   static std::optional<Failure> unavailable(Phase phase);
   OutJson model_entry() const;
   std::optional<Failure> refuse_ranking();
+  std::optional<Failure> fault_of_rounds(const RankCall& wanted, const std::vector<RankEnd>& ends,
+                                         const Call& call) const;
   Reply rerank_parsed(ParsedRerank& parsed, const Call& call, RerankRoute route);
 
   const ServiceLimits limits_;

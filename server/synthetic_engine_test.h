@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -93,6 +94,7 @@ class SyntheticEngine final : public RankingEngine, public BatchScorer {
   Result<std::vector<PartResult>> encode_parts(
       std::span<const PassPart> parts, std::optional<Clock::time_point> give_up_at) override {
     if (!gate_.pass(give_up_at)) return Error(ErrorCode::kDeadlineExceeded, "given up");
+    if (has_no_memory.exchange(false)) throw std::bad_alloc();
     std::vector<PartResult> results;
     for (const PassPart& part : parts) {
       if (part.query) {
@@ -110,6 +112,7 @@ class SyntheticEngine final : public RankingEngine, public BatchScorer {
   }
 
   std::optional<std::size_t> failing_encoding;
+  std::atomic<bool> has_no_memory{false};  // once
 
  private:
   // A byte a token; counts what it is given.

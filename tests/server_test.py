@@ -4,6 +4,7 @@ Usage: server_test.py RSD [unittest's arguments]
 """
 
 import concurrent.futures
+import http.client
 import json
 import os
 import pathlib
@@ -296,11 +297,11 @@ class Limits(unittest.TestCase):
         with serve("--request-timeout", 1, "--connections", 32) as server:
             slow = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(4)]
             for one in slow:
-                one.sendall(b"POST /v1/rerank HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+                one.sendall(b"POST /v1/rerank HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
             body = json.dumps({"query": "q", "documents": documents(20)}).encode()
             for _ in range(20):
                 gone = socket.create_connection(("127.0.0.1", server.port))
-                gone.sendall(b"POST /v1/rerank HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
+                gone.sendall(b"POST /v1/rerank HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n"
                              % len(body) + body)
                 gone.close()
             self.assertEqual(server.post("/v1/rerank", body).status, 200)
@@ -312,14 +313,14 @@ class Limits(unittest.TestCase):
         with serve("--request-timeout", 1) as server:
             one = socket.create_connection(("127.0.0.1", server.port))
             one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
-            one.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 200)
+            one.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 200)
             self.assertEqual(server.get("/health").status, 200)
             one.close()
             self.assertEqual(server.stop(), 0)
 
     def reader_that_stops_reading(self, server):
         one = socket.create_connection(("127.0.0.1", server.port))
-        one.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 300)
+        one.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 300)
         name = 'rsd_http_requests_total{route="/openapi.json",status="200"}'
         served = None  # until no more fits into the socket
         while served is None or served != server.metric(name):
@@ -408,6 +409,54 @@ class Life(unittest.TestCase):
         self.assertEqual((call["status"], call["path"], call["candidates"]),
                          (200, "/v1/rerank", 2))
         self.assertTrue(all("time" in line and "level" in line for line in lines))
+
+
+class Log(unittest.TestCase):
+    """Whoever doesn't read the server's standard error keeps it from nothing."""
+
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        port_file = pathlib.Path(self.folder.name, "port")
+        self.process = subprocess.Popen(
+            [RSD, "serve", "-m", MODEL, "-t", "1", "--port", "0", "--port-file", port_file],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        while not port_file.exists():
+            self.assertIsNone(self.process.poll())
+            time.sleep(0.01)
+        self.port = int(port_file.read_text())
+
+    def tearDown(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.process.stderr.close()
+        self.folder.cleanup()
+
+    def fill(self, n_lines):
+        """Many times what a pipe holds."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        for i in range(n_lines):
+            if i % 500 == 0:
+                connection.close()
+            connection.request("GET", "/health")
+            reply = connection.getresponse()
+            reply.read()
+            self.assertEqual(reply.status, 200)
+        connection.close()
+
+    def test_a_log_that_nobody_reads_keeps_nobody(self):
+        self.fill(3000)
+        self.process.send_signal(signal.SIGTERM)
+        self.assertEqual(self.process.wait(timeout=60), 0)
+
+    def test_lines_that_were_dropped_are_counted_in_the_log(self):
+        self.fill(12000)
+        self.process.send_signal(signal.SIGTERM)
+        log = self.process.stderr.read().decode()
+        self.assertEqual(self.process.wait(timeout=60), 0)
+        dropped = sum(map(int, re.findall(r"(\d+) lines of this log were dropped", log)))
+        self.assertGreater(dropped, 0)
+        self.assertEqual(log.count("GET /health 200") + dropped, 12000)
 
 
 class Documentation(OneServer):
