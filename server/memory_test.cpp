@@ -16,8 +16,9 @@ constexpr std::size_t kLarge = 10'000;
 
 }  // namespace
 
-// As the standard's, but that they fail where a test wants it.
-void* operator new(std::size_t size) {
+// As the standard's, but that they fail where a test wants it. Where they are inlined the compiler
+// sees free() meet operator new and warns.
+[[gnu::noinline]] void* operator new(std::size_t size) {
   while (true) {
     const bool fails = t_has_no_memory && size >= kLarge && rsd::server::MemoryReserve::is_there();
     void* const memory = fails ? nullptr : std::malloc(size == 0 ? 1 : size);
@@ -27,10 +28,10 @@ void* operator new(std::size_t size) {
     handler();
   }
 }
-void operator delete(void* memory) noexcept {
+[[gnu::noinline]] void operator delete(void* memory) noexcept {
   std::free(memory);
 }
-void operator delete(void* memory, std::size_t /*size*/) noexcept {
+[[gnu::noinline]] void operator delete(void* memory, std::size_t /*size*/) noexcept {
   std::free(memory);
 }
 
