@@ -108,6 +108,7 @@ TEST_F(SlowPolicies, LeaveTheLastProposalsOrderWhereThereIsNoTimeForAnother) {
   const Outcome outcome = run_within(190, {.decoder = DecoderKind::kRsd, .budget = 2});
   EXPECT_EQ(policy_->calls().size(), 1U);
   EXPECT_TRUE(outcome.deadline_hit) << "the policy would have given another order";
+  EXPECT_EQ(outcome.refused, CostKind::kPolicy);
   EXPECT_EQ(outcome.encodings, 2U);
   EXPECT_EQ(outcome.timing.total_ms, 175);
   const History& history = decoding_->history();
