@@ -90,10 +90,13 @@ std::string shown_names(const std::vector<std::string>& names) {
 
 std::optional<std::string> foreign_text(const Json& value) {
   if (value.is_string()) return value.get<std::string>();
+  if (value.is_null()) return std::string();
   if (value.is_array()) return text_of_parts(value);
   if (!value.is_object()) return std::nullopt;
-  if (const auto text = value.find("text"); text != value.end() && text->is_string())
-    return text->get<std::string>();
+  if (const auto text = value.find("text"); text != value.end()) {
+    if (text->is_string()) return text->get<std::string>();
+    if (text->is_null()) return std::string();
+  }
   if (const auto content = value.find("content"); content != value.end()) {
     if (content->is_string()) return content->get<std::string>();
     if (content->is_array()) return text_of_parts(*content);

@@ -53,11 +53,12 @@ std::optional<std::string> document_text(const Json& document,
   std::optional<std::string> text;
   for (const std::string& name : rank_fields) {
     const auto member = document.find(name);
-    if (member == document.end() || !member->is_string()) continue;
+    if (member == document.end() || (!member->is_string() && !member->is_number())) continue;
     if (text) *text += '\n';
-    text = text.value_or("") + member->get_ref<const std::string&>();
+    text = text.value_or("") +
+           (member->is_string() ? member->get_ref<const std::string&>() : member->dump());
   }
-  return text ? text : foreign_text(document);
+  return text ? text : foreign_text(document).value_or("");  // without its fields it is blank
 }
 
 // Either of the names that shapes have for the list.
@@ -124,7 +125,8 @@ void read_options(Fields& fields, RerankCall& call) {
   // What vLLM's clients send for all.
   if (const auto top_n = fields.whole_number("top_n", kMaxCount, 0); top_n != 0)
     call.options.top_n = top_n;
-  call.options.max_text_tokens = fields.whole_number("max_tokens_per_doc", kMaxTextTokens);
+  if (const auto limit = fields.whole_number("max_tokens_per_doc", kMaxTextTokens, 0); limit != 0)
+    call.options.max_text_tokens = limit;
   if (const auto limit = fields.whole_number("max_doc_length", kMaxTextTokens);
       limit && !call.options.max_text_tokens) {
     call.options.max_text_tokens = limit;
@@ -188,9 +190,10 @@ OutJson warnings_of(const Ranked& ranked) {
   if (ranked.truncated_query) warnings.push_back("the query was cut");
   if (const std::size_t n = ranked.truncated_candidates; n > 0)
     warnings.push_back(std::to_string(n) + (n == 1 ? " document was cut" : " documents were cut"));
-  if (ranked.windows) {
-    warnings.push_back("ranked in " + std::to_string(ranked.windows->count) + " windows of up to " +
-                       std::to_string(ranked.windows->size) + " documents (" +
+  if (ranked.windows && ranked.windows->count > 0) {
+    const std::size_t n = ranked.windows->count;
+    warnings.push_back("ranked in " + std::to_string(n) + (n == 1 ? " window" : " windows") +
+                       " of up to " + std::to_string(ranked.windows->size) + " documents (" +
                        ranked.windows->method + ")");
   }
   return warnings;

@@ -180,12 +180,24 @@ TEST(RerankShape, RankFieldsSayWhatADocumentsTextIs) {
 }
 
 TEST(RerankShape, BlankTextsAreTakenBesideOthers) {
-  for (const char* blank :
-       {R"("")", R"(" ")", R"("\n\t")", R"({"text":""})", R"({"content":[]})"}) {
+  for (const char* blank : {R"("")", R"(" ")", R"("\n\t")", R"({"text":""})", R"({"content":[]})",
+                            "null", R"({"text":null})"}) {
     const std::string list = R"(["a",)" + std::string(blank) + "]}";
     EXPECT_EQ(read(R"({"query":"q","documents":)" + list).texts.size(), 2U) << blank;
     EXPECT_EQ(read(R"({"query":"q","texts":)" + list, RerankRoute::kPlain).texts.size(), 2U);
   }
+}
+
+TEST(RerankShape, DocumentsWithoutTheRankFieldsAreBlankAndNumbersAreText) {
+  const RerankCall call = read(
+      R"({"query":"q","rank_fields":["title","body"],"documents":[
+          {"title":1984,"body":null},{"other":"x"},{"title":"x","body":"y"}]})");
+  EXPECT_THAT(call.texts, ElementsAre("1984", "", "x\ny"));
+}
+
+TEST(RerankShape, ALimitOfNoTokensIsNone) {
+  const RerankCall call = read(R"({"query":"q","documents":["a"],"max_tokens_per_doc":0})");
+  EXPECT_EQ(call.options.max_text_tokens, std::nullopt);
 }
 
 TEST(RerankShape, NothingButBlankTextsIsAnError) {

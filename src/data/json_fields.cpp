@@ -41,7 +41,7 @@ Result<std::string> read_id(const Json& value, const std::string& field) {
 
 std::vector<IdField> query_id_fields(const Json& object, const std::string& prefix) {
   std::vector<IdField> fields;
-  for (const char* key : {"id", "_id", "qid", "query_id"})
+  for (const char* key : {"id", "_id", "qid", "query_id", "topic_id"})
     fields.push_back({.value = find(object, key), .name = prefix + key});
   return fields;
 }

@@ -31,7 +31,8 @@ struct IdField {
   const nlohmann::json* value = nullptr;  // null: nothing is there
   std::string name;
 };
-// The fields that people give a query's id: id, _id, qid, query_id; `prefix` goes before the names.
+// The fields that people give a query's id: id, _id, qid, query_id, topic_id; `prefix` goes before
+// the names.
 std::vector<IdField> query_id_fields(const nlohmann::json& object, const std::string& prefix = "");
 // The id that they tell; nullopt where none does. kInvalidInput where two tell different ones.
 Result<std::optional<std::string>> agreed_id(const std::vector<IdField>& fields);

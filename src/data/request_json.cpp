@@ -120,8 +120,12 @@ Result<std::optional<std::string>> read_request_id(const Json& line) {
   if (const Json* query = find(line, "query"); query != nullptr && query->is_object())
     std::ranges::move(query_id_fields(*query, "query."), std::back_inserter(fields));
   const IdField list = candidate_list(line);
-  if (list.value != nullptr && list.value->is_array() && !list.value->empty())
-    fields.push_back({.value = find(list.value->front(), "qid"), .name = list.name + "[0].qid"});
+  if (list.value != nullptr && list.value->is_array()) {
+    for (std::size_t i = 0; i < list.value->size(); ++i) {
+      fields.push_back({.value = find((*list.value)[i], "qid"),
+                        .name = list.name + "[" + std::to_string(i) + "].qid"});
+    }
+  }
   return agreed_id(fields);
 }
 

@@ -184,7 +184,7 @@ TEST(ParseRequest, RankLlmWithoutQidTakesTheLinesIdOrTheFallback) {
 TEST(ParseRequest, TheIdIsFoundUnderTheNamesThatPeopleGiveIt) {
   const std::string rest =
       R"("candidates":[{"docid":"a","doc":{"text":"x"}},{"docid":"b","doc":"y"}]})";
-  for (const std::string key : {"id", "_id", "qid", "query_id"}) {
+  for (const std::string key : {"id", "_id", "qid", "query_id", "topic_id"}) {
     EXPECT_EQ(parse("{\"" + key + R"(":"q77","query":"p",)" + rest).id, "q77") << key;
     EXPECT_EQ(parse(R"({"query":{"text":"p",")" + key + R"(":"q78"},)" + rest).id, "q78") << key;
     EXPECT_EQ(parse(R"({"id":null,")" + key + R"(":7,"history":["h"],)" + rest).id, "7") << key;
@@ -202,6 +202,9 @@ TEST(ParseRequest, IdsThatDisagreeAreAnErrorThatNamesBoth) {
       {R"({"_id":1,"qid":2,"query":"p",)" + rest, "_id is \"1\" and qid is \"2\""},
       {R"({"qid":"1","query_id":"2","history":["h"],)" + rest, "qid is \"1\" and query_id is"},
       {R"({"query":{"text":"p","_id":"1","id":"2"},)" + rest, "query.id is \"2\" and query._id"},
+      {R"({"query":"p","hits":[{"qid":"9","docid":"a","content":"x"},)"
+       R"({"qid":"8","docid":"b","content":"y"}]})",
+       "hits[0].qid is \"9\" and hits[1].qid is \"8\""},
       {R"({"qid":[1],"query":"p",)" + rest, "qid is [1]; it must be a string or an integer"},
       {R"({"query_id":" ","query":"p",)" + rest, "query_id is empty"},
   });

@@ -75,8 +75,7 @@ class TopicReader {
     const auto object = parse_object(line.text);
     if (!object) return object.error();
     std::vector<IdField> fields = query_id_fields(*object);
-    for (const char* key : {"topic_id", "number"})
-      fields.push_back({.value = find(*object, key), .name = key});
+    fields.push_back({.value = find(*object, "number"), .name = "number"});
     const auto id = agreed_id(fields);
     if (!id) return id.error();
     if (!*id)
