@@ -163,7 +163,7 @@ TEST(RerankShape, DocumentsMayBeObjectsOrContentParts) {
       R"({"query":"q","documents":{"content":[{"type":"text","text":"a"},
           {"type":"text","text":"b"}]}})");
   EXPECT_THAT(one_content.texts, ElementsAre("a", "b"));
-  for (const char* document : {"5", "null", "{}", R"({"text":null})", R"({"image":"x"})",
+  for (const char* document : {"5", "{}", R"({"text":5})", R"({"image":"x"})",
                                R"({"content":[{"type":"image_url","image_url":{"url":"x"}}]})",
                                R"([{"type":"text","text":"a"},{"type":"image_url"}])"}) {
     EXPECT_THAT(refusal(R"({"query":"q","documents":["a",)" + std::string(document) + "]}"),
@@ -214,7 +214,7 @@ TEST(RerankShape, NothingButBlankTextsIsAnError) {
 // ---- the names of what was ignored --------------------------------------------------------------
 
 TEST(ForeignBody, NamesAreShownFitForAHeader) {
-  EXPECT_EQ(shown_names({"a", "b\r\nSet-Cookie: x", "ü, v"}), "a, b??Set-Cookie:?x, ????v");
+  EXPECT_EQ(shown_names({"a", "b\r\nSet-Cookie: x", "ü, v"}), "a, b??Set-Cookie:?x, ???v");
   EXPECT_EQ(shown_names({std::string(1000, 'x')}), std::string(40, 'x') + "...");
   const std::string many = shown_names(std::vector<std::string>(1000, std::string(50, 'x')));
   EXPECT_LT(many.size(), 600U);
