@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,18 @@ namespace rsd {
 namespace {
 
 using testing::ElementsAre;
+
+// The items backwards, whatever the LLM says: no row's order.
+class BackwardsPolicy final : public RankingPolicy {
+ public:
+  std::string_view name() const noexcept override { return "backwards"; }
+  Result<std::vector<double>> score(const History& history,
+                                    std::optional<std::size_t>) const override {
+    std::vector<double> scores(history.n_items());
+    std::iota(scores.begin(), scores.end(), 0.0);
+    return scores;
+  }
+};
 
 // A prompt of 100 ms, encodings of 5 ms and 2 ms a token, a policy of 40 ms.
 class SlowPolicies : public testing::Test {
@@ -47,7 +60,7 @@ class SlowPolicies : public testing::Test {
   TestClock clock_;
   CostModel costs_;
   std::shared_ptr<const SlowPolicy> policy_ = std::make_shared<SlowPolicy>(
-      mean_log_prob_policy(), [this](double ms) { clock_.pass(ms); },
+      std::make_shared<BackwardsPolicy>(), [this](double ms) { clock_.pass(ms); },
       [](std::size_t, std::size_t) { return 40.0; });
   std::optional<Decoding> decoding_;
 };
@@ -128,7 +141,7 @@ TEST_F(SlowPolicies, ProposalThatCouldNotBeEncodedIsTheAnswer) {
   ASSERT_EQ(policy_->calls().size(), 1U) << "it has said all that it knows";
   const History& history = decoding_->history();
   EXPECT_EQ(outcome.ranking,
-            Ranking::with_prefix(history.known(), *mean_log_prob_policy()->score(history, 1)));
+            Ranking::with_prefix(history.known(), *BackwardsPolicy().score(history, 1)));
 }
 
 TEST_F(SlowPolicies, InputOrderThatWasEncodedIsNoAnswer) {

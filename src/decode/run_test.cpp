@@ -72,6 +72,22 @@ TEST(Run, BillsPrefillDecodeAndTheirSum) {
   EXPECT_FALSE(outcome.deadline_hit);
 }
 
+TEST(Run, TellsWhatOfThePromptWasKnownFromAnEarlierRequest) {
+  struct Reusing : SyntheticScorer {
+    using SyntheticScorer::SyntheticScorer;
+    Result<Prefill> prefill(std::optional<Clock::time_point>) override {
+      static_cast<void>(SyntheticScorer::prefill(std::nullopt));
+      return Prefill{.n_tokens = 40, .n_reused = 60, .ms = 40};
+    }
+  };
+  Reusing scorer({.n_items = kItems});
+  auto decoding = *Decoding::create(kItems, {.decoder = DecoderKind::kStd});
+  const auto outcome = *run(decoding, scorer);
+  EXPECT_EQ(outcome.prompt_tokens, 100U);
+  EXPECT_EQ(outcome.tokens_reused, 60U);
+  EXPECT_EQ(outcome.tokens_encoded, 40U);
+}
+
 TEST(Run, SecondDecodingOfARequestIsBilledThePrefillOfTheFirst) {
   TimedScorer scorer({.n_items = kItems});
   for (int i = 0; i < 2; ++i) {
