@@ -20,8 +20,8 @@ class ById {
   ById(std::string what, std::string where) : what_(std::move(what)), where_(std::move(where)) {}
 
   // The same again is no fault; something else under the same id makes it unusable.
-  void put(const std::string& id, T value, const std::string& place) {
-    const auto [found, is_new] = values_.try_emplace(id, std::move(value));
+  void put(const std::string& id, const T& value, const std::string& place) {
+    const auto [found, is_new] = values_.try_emplace(id, value);
     if (is_new || !found->second || *found->second == value) return;
     found->second = Error(ErrorCode::kInvalidInput,
                           place + ": " + what_ + " " + in_quotes(id) + " stands twice");
