@@ -128,7 +128,7 @@ class Load:
 
     def raw(self, request):
         body = json.dumps(request).encode()
-        head = b"POST /v1/rank HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
+        head = b"POST /v1/rank HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
         return socket.create_connection(("127.0.0.1", self.server.port)), head % len(body) + body
 
     def vanishing(self, request, number):

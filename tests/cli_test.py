@@ -443,7 +443,7 @@ class Prepare(CliTest):
         base.unlink()
         base.write_bytes(b"GGUF")
         done = run("rank", "--requests", EXAMPLES, env=places)
-        self.check(done, INVALID, "is damaged; `rsd model fetch`")
+        self.check(done, INVALID, "is damaged: it has 4 bytes in place of .*; `rsd model fetch`")
 
     def test_without_its_parts_the_way_to_get_them_is_told(self):
         places = {**os.environ, "XDG_CACHE_HOME": str(self.folder)}

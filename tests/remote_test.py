@@ -118,18 +118,19 @@ class RemoteRank(unittest.TestCase):
         self.assertEqual(done.returncode, OK, done.stderr)
         self.assertGreater(json.loads(done.stdout)["windows"]["count"], 1)
 
-    def test_a_topic_that_fails_is_named(self):
+    def test_a_topic_of_blank_documents_fails_alone(self):
         with tempfile.TemporaryDirectory() as folder, FakeEngine() as url:
             files = pathlib.Path(folder)
             (files / "run").write_text("q1 Q0 d1 1 2 t\nq1 Q0 d2 2 1 t\n"
-                                       "q2 Q0 d1 1 2 t\nq2 Q0 d2 2 1 t\n")
-            (files / "topics").write_text("q1\tpeas\nq2\t" + "war and " * 400 + "\n")
-            (files / "corpus").write_text("d1\tone\nd2\t\n")
+                                       "q2 Q0 d2 1 2 t\nq2 Q0 d3 2 1 t\n")
+            (files / "topics").write_text("q1\tpeas\nq2\twar and peace\n")
+            (files / "corpus").write_text("d1\tone\nd2\t\nd3\t\n")
             done = run("rank", "--run", files / "run", "--topics", files / "topics", "--corpus",
                        files / "corpus", "-m", MODEL, "--engine", "vllm", "--engine-url", url,
                        "--ctx-size", 300)
         self.assertEqual(done.returncode, SOME_FAILED, done.stderr)
-        self.assertIn('run: topic "q2": the prompt', done.stderr)
+        self.assertIn("run as requests:2: candidates has 2 entries, and all their texts are blank", done.stderr)
+        self.assertEqual([json.loads(line)["id"] for line in done.stdout.splitlines()], ["q1"])
 
     def test_the_key_comes_from_the_environment(self):
         with FakeEngine("--key", "s3cret") as url:
