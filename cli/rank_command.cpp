@@ -164,12 +164,11 @@ class RankRun {
   }
 
   Result<void> start(const Request& request) {
-    const auto draft = previous_ ? previous_->draft_for(request) : std::nullopt;
-    auto made = ListRequest::create(request, list_settings(),
+    auto made = ListRequest::create(request, list_settings(request),
                                     {.builder = engine_->prompts(),
                                      .context_tokens = engine_->llm().context_size(),
                                      .max_items = engine_->llm().max_items()},
-                                    Clock::now(), draft);
+                                    Clock::now());
     if (!made) return made.error();
     const auto& list = *made;
     TakenIn taken{
@@ -187,12 +186,13 @@ class RankRun {
     return {};
   }
 
-  ListSettings list_settings() const {
+  ListSettings list_settings(const Request& request) const {
     ListSettings settings{.decoding = decoding_,
                           .budget = options_.decoder.budget,
                           .deadline = std::nullopt,
                           .windows = windows_,
                           .max_text_tokens = options_.max_text_tokens};
+    if (previous_) settings.draft = previous_->draft_for(request);
     if (options_.decoder.deadline_ms) {
       settings.deadline = read_at_ + duration_of_ms(*options_.decoder.deadline_ms);
     }

@@ -68,10 +68,10 @@ struct TextList {
 };
 
 // vLLM has documents as the parts of one content, too.
-const Json& listed(const Json& documents) {
-  if (!documents.is_object()) return documents;
-  const auto content = documents.find("content");
-  return content != documents.end() && content->is_array() ? *content : documents;
+const Json* listed(const Json* documents) {
+  if (!documents->is_object()) return documents;
+  const auto content = documents->find("content");
+  return content != documents->end() && content->is_array() ? &*content : documents;
 }
 
 constexpr const char* kTextForms =
@@ -257,7 +257,7 @@ ParsedRerank parse_rerank(Json& body, RerankRoute route, const RerankRules& rule
   parsed.ignored = shown_names(unknown_names(body, known_fields()));
   TextList list{.name = documents != nullptr || texts == nullptr ? "documents" : "texts",
                 .items = documents != nullptr ? documents : texts};
-  if (list.items != nullptr) list.items = &listed(*list.items);
+  if (list.items != nullptr) list.items = listed(list.items);
   parsed.failure = list_fault(documents, texts, list, rules.max_documents);
   if (!parsed.failure) parsed.failure = unknown_fault(parsed, rules);
   if (parsed.failure) return parsed;

@@ -42,9 +42,10 @@ std::string told(std::size_t n_texts, bool query) {
 
 }  // namespace
 
-Result<std::shared_ptr<const ListRequest>> ListRequest::create(
-    const Request& request, const ListSettings& settings, const PromptSpace& space,
-    Clock::time_point now, const std::optional<Ranking>& draft) {
+Result<std::shared_ptr<const ListRequest>> ListRequest::create(const Request& request,
+                                                               const ListSettings& settings,
+                                                               const PromptSpace& space,
+                                                               Clock::time_point now) {
   std::shared_ptr<ListRequest> list(new ListRequest(space.builder, space.context_tokens));
   list->n_items_ = request.candidates.size();
   list->items_ = items_with_text(request);
@@ -61,7 +62,7 @@ Result<std::shared_ptr<const ListRequest>> ListRequest::create(
     return std::shared_ptr<const ListRequest>(std::move(list));
   }
   if (auto planned = list->plan(request, settings, space); !planned) return planned.error();
-  if (draft) list->begin_with(*draft);
+  if (settings.draft) list->begin_with(*settings.draft);
   return std::shared_ptr<const ListRequest>(std::move(list));
 }
 

@@ -55,12 +55,11 @@ Request request_of(const std::vector<std::string>& texts) {
 
 class ListRequestTest : public testing::Test {
  protected:
-  Result<std::shared_ptr<const ListRequest>> make(
-      const Request& request, std::size_t context, const ListSettings& settings = {},
-      const std::optional<Ranking>& draft = std::nullopt) const {
+  Result<std::shared_ptr<const ListRequest>> make(const Request& request, std::size_t context,
+                                                  const ListSettings& settings = {}) const {
     return ListRequest::create(request, settings,
                                {.builder = builder_, .context_tokens = context, .max_items = 40},
-                               start_, draft);
+                               start_);
   }
   std::shared_ptr<const ListRequest> list(const std::vector<std::string>& texts,
                                           std::size_t context,
@@ -259,12 +258,12 @@ TEST_F(ListRequestTest, ADeadlineThatIsOverGivesTheInputOrderWithoutAPrompt) {
 TEST_F(ListRequestTest, ADraftIsTheFirstProposalOfAPromptAndTheFirstOrderOfWindows) {
   const auto draft = *Ranking::create({ItemId(3), ItemId(0), ItemId(2), ItemId(1)});
   const Request request = request_of({"a", "b", "", "d"});
-  const auto one = make(request, 100, {}, draft);
+  const auto one = make(request, 100, {.draft = draft});
   ASSERT_TRUE(one);
   EXPECT_THAT(values((*one)->order()), ElementsAre(0, 1, 2));
   ASSERT_TRUE((*one)->options().decoding.first_proposal);
   EXPECT_THAT(values(*(*one)->options().decoding.first_proposal), ElementsAre(2, 0, 1));
-  const auto windows = make(request, 100, {.windows = {.size = 2}}, draft);
+  const auto windows = make(request, 100, {.windows = {.size = 2}, .draft = draft});
   ASSERT_TRUE(windows);
   EXPECT_THAT(values((*windows)->order()), ElementsAre(2, 0, 1));
   EXPECT_FALSE((*windows)->options().decoding.first_proposal);

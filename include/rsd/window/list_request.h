@@ -33,6 +33,8 @@ struct ListSettings {
   WindowChoice windows;  // with a size, all lists of more go in windows
   std::size_t max_text_tokens = kDefaultTextTokens;
   LongTexts long_texts = LongTexts::kCut;
+  // An order of the request's candidates that is likely to be right, such as an earlier answer.
+  std::optional<Ranking> draft;
 };
 
 // What prompts are made with. Refers to the builder.
@@ -46,13 +48,13 @@ struct PromptSpace {
 // prompt builder is.
 class ListRequest {
  public:
-  // `draft`: an order of the request's candidates that is likely to be right, such as an earlier
-  // answer. kInvalidInput: no candidate has a text. kTooLong: the context has no room for two
-  // candidates, or a text would have to be cut that must not. kUnsupported: the model has no two
-  // identifiers. kInvalidArgument: windows out of range.
-  static Result<std::shared_ptr<const ListRequest>> create(
-      const Request& request, const ListSettings& settings, const PromptSpace& space,
-      Clock::time_point now, const std::optional<Ranking>& draft = std::nullopt);
+  // kInvalidInput: no candidate has a text. kTooLong: the context has no room for two candidates,
+  // or a text would have to be cut that must not. kUnsupported: the model has no two identifiers.
+  // kInvalidArgument: windows out of range.
+  static Result<std::shared_ptr<const ListRequest>> create(const Request& request,
+                                                           const ListSettings& settings,
+                                                           const PromptSpace& space,
+                                                           Clock::time_point now);
 
   // Has an LLM anything to do? Else settled() is the answer.
   bool needs_llm() const noexcept { return needs_llm_; }
