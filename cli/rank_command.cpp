@@ -154,9 +154,8 @@ class RankRun {
         return std::nullopt;
       } else if (is_kept(**request)) {
         ++n_kept_;
-      } else if (refusal_) {
-        return std::nullopt;
       } else {
+        if (refusal_) return std::nullopt;
         return *std::move(request);
       }
       progress_->show(n_done());

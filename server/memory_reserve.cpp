@@ -28,13 +28,15 @@ void find_memory() {
 // allowed to when it was read, or than an answer does.
 template <class AnyJson>
 void take_apart(AnyJson& json) noexcept {
-  if (!json.is_structured()) return;
-  for (AnyJson& value : json)
-    take_apart(value);
-  if (json.is_array()) {
-    json.template get_ref<typename AnyJson::array_t&>().clear();
-  } else {
-    json.template get_ref<typename AnyJson::object_t&>().clear();
+  if (auto* const array = json.template get_ptr<typename AnyJson::array_t*>()) {
+    for (AnyJson& value : *array)
+      take_apart(value);
+    array->clear();
+  }
+  if (auto* const object = json.template get_ptr<typename AnyJson::object_t*>()) {
+    for (auto& [key, value] : *object)
+      take_apart(value);
+    object->clear();
   }
 }
 
