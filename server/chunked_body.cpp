@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <memory>
 #include <system_error>
 
 #include "words.h"
@@ -57,8 +58,9 @@ bool ChunkedBody::take_line_byte(char c) {
 
 void ChunkedBody::end_size(std::string& out) {
   const std::string_view size = trimmed(std::string_view(line_).substr(0, line_.find(';')), " \t");
-  const char* const end = size.data() + size.size();
-  const auto read = std::from_chars(size.data(), end, n_data_left_, 16);
+  const char* const begin = std::to_address(size.begin());
+  const char* const end = begin + size.size();
+  const auto read = std::from_chars(begin, end, n_data_left_, 16);
   if (size.size() > kSizeDigits || read.ec != std::errc() || read.ptr != end) {
     state_ = State::kBroken;
     return;

@@ -49,7 +49,7 @@ ClientAddress own_of(int socket) {
 }
 
 std::string limit_name(const std::string& ip) {
-  const std::string bare = plain(ip);
+  std::string bare = plain(ip);
   in6_addr address{};
   if (::inet_pton(AF_INET6, bare.c_str(), &address) != 1) return bare;
   constexpr int kNetworkBytes = 8;

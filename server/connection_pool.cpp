@@ -28,7 +28,7 @@ bool ConnectionPool::enqueue(Task& serve) {
   if (requests_.n_free() <= requests_.tasks.size() && requests_.n_threads < max_threads_) {
     try {
       add_thread(requests_);
-    } catch (const std::system_error&) {
+    } catch (const std::system_error&) {  // NOLINT(bugprone-empty-catch): what is left of it below
     }
   }
   if (requests_.tasks.size() >= max_threads_ || requests_.n_threads == 0) return false;

@@ -64,11 +64,13 @@ TEST_F(HttpPlaces, SilentClientsAndSlowHeadsHoldNone) {
 TEST_F(HttpPlaces, SlowBodiesYieldTheirsToThoseThatWait) {
   HttpOptions options;
   options.connections = 1;
-  options.request_timeout_s = 3600;
+  options.request_timeout_s = 300;
   start(std::move(options));
   RawClient slow(port_);
   slow.write(kSlowBody);
   EXPECT_THAT(answer("GET /health" + kGet), HasSubstr("200"));  // the slow one has its place by now
+  // Or, on a busy machine, has it behind the first of these.
+  EXPECT_THAT(ranking(), HasSubstr("HTTP/1.1 200"));
   EXPECT_THAT(ranking(), HasSubstr("HTTP/1.1 200"));
   EXPECT_THAT(slow.read_all(), HasSubstr("HTTP/1.1 408"));
 }

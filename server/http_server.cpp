@@ -283,8 +283,10 @@ std::optional<Failure> HttpServer::State::want_of_room() const {
 std::optional<Failure> HttpServer::State::take_memory(std::size_t bytes) {
   Connection* connection = Connection::current();
   auto share = memory.take("", bytes);
-  if (share && connection != nullptr) connection->keep(*std::move(share));
-  if (share) return std::nullopt;
+  if (share) {
+    if (connection != nullptr) connection->keep(*std::move(share));
+    return std::nullopt;
+  }
   service.metrics().count_refused("memory");
   if (bytes <= memory.limit()) return no_memory();
   return Failure{.status = 413,
