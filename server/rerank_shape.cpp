@@ -77,7 +77,8 @@ const Json* listed(const Json* documents) {
 constexpr const char* kTextForms =
     "a string, an object with a string in text or content, or parts of content that are text";
 
-// Blank texts are ranked, too, but not by themselves.
+// Blank texts may stand beside others, which are ranked before them; a list of nothing else is an
+// error.
 Result<void> read_texts(const TextList& list, const std::vector<std::string>& rank_fields,
                         RerankCall& call) {
   bool all_blank = true;
