@@ -456,7 +456,12 @@ class Log(unittest.TestCase):
         self.assertEqual(self.process.wait(timeout=60), 0)
         dropped = sum(map(int, re.findall(r"(\d+) lines of this log were dropped", log)))
         self.assertGreater(dropped, 0)
-        self.assertEqual(log.count("GET /health 200") + dropped, 12000)
+        # The lines about the start and the end may be among those that were dropped.
+        others = [line for line in log.splitlines()
+                  if "GET /health 200" not in line and "were dropped" not in line]
+        self.assertLessEqual(len(others), 10)
+        total = log.count("GET /health 200") + dropped
+        self.assertIn(total, range(12000, 12000 + 10 - len(others) + 1))
 
 
 class Documentation(OneServer):
