@@ -18,7 +18,7 @@
 #include "model_store.h"
 #include "option_checks.h"
 #include "progress.h"
-#include "rsd/data/atomic_file.h"
+#include "rsd/core/file.h"
 #include "rsd/data/request_reader.h"
 #include "rsd/rank/presentation.h"
 

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "bench_measurement.h"
+#include "rsd/core/machine.h"
 #include "rsd/core/result.h"
-#include "rsd/eval/machine.h"
 
 namespace rsd::cli {
 

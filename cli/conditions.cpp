@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "json/read_json.h"
-#include "rsd/data/atomic_file.h"
+#include "rsd/core/file.h"
 
 namespace rsd::cli {
 

@@ -10,7 +10,7 @@
 #include "file_lock.h"
 #include "isolated_python.h"
 #include "publish_file.h"
-#include "rsd/data/atomic_file.h"
+#include "rsd/core/file.h"
 #include "sha256.h"
 
 namespace rsd::cli {

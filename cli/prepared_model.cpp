@@ -16,8 +16,8 @@
 #include "model_store.h"
 #include "prepared_record.h"
 #include "publish_file.h"
-#include "rsd/data/atomic_file.h"
-#include "rsd/eval/machine.h"
+#include "rsd/core/file.h"
+#include "rsd/core/machine.h"
 #include "sha256.h"
 
 namespace rsd::cli {

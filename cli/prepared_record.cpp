@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "json/read_json.h"
-#include "rsd/data/atomic_file.h"
+#include "rsd/core/file.h"
 
 namespace rsd::cli {
 namespace {

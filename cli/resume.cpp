@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "json/read_json.h"
-#include "rsd/data/atomic_file.h"
+#include "rsd/core/file.h"
 #include "rsd/rank/presentation.h"
 
 namespace rsd::cli {

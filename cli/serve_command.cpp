@@ -23,7 +23,7 @@
 #include "llm_ranking_engine.h"
 #include "option_checks.h"
 #include "rsd/core/duration.h"
-#include "rsd/data/atomic_file.h"
+#include "rsd/core/file.h"
 #include "rsd/decode/learn_policy.h"
 #include "server/api_keys.h"
 #include "server/client_address.h"

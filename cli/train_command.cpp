@@ -22,7 +22,7 @@
 #include "progress.h"
 #include "rsd/agent/agent_file.h"
 #include "rsd/agent/agent_policy.h"
-#include "rsd/data/atomic_file.h"
+#include "rsd/core/file.h"
 #include "rsd/data/request_reader.h"
 #include "rsd/rank/presentation.h"
 #include "rsd/train/augment.h"

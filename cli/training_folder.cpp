@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "json/read_json.h"
-#include "rsd/data/atomic_file.h"
+#include "rsd/core/file.h"
 #include "rsd/eval/training_report.h"
 
 namespace rsd::cli {

@@ -4,10 +4,8 @@
 #include <gguf.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstring>
-#include <fstream>
 #include <memory>
 #include <optional>
 #include <span>
@@ -16,6 +14,7 @@
 #include <vector>
 
 #include "rsd/core/check.h"
+#include "rsd/core/file.h"
 
 namespace rsd {
 namespace {
@@ -187,14 +186,10 @@ Result<void> read_weights(const gguf_context* file, std::string_view content, co
 }
 
 Result<std::string> content_of(const std::string& path, const std::string& subject) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return Error(ErrorCode::kNotFound, subject + " can't be opened");
-  std::string content;
-  std::array<char, 1U << 16U> block{};
-  while (file.read(block.data(), block.size()) || file.gcount() > 0)
-    content.append(block.data(), static_cast<std::size_t>(file.gcount()));
-  if (file.bad()) return Error(ErrorCode::kNotFound, subject + " can't be read");
-  return content;
+  auto content = read_file(path);
+  if (content) return content;
+  const bool is_open = content.error().code() != ErrorCode::kNotFound;
+  return Error(ErrorCode::kNotFound, subject + (is_open ? " can't be read" : " can't be opened"));
 }
 
 }  // namespace

@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <vector>
 
-#include "rsd/data/atomic_file.h"
+#include "rsd/core/file.h"
 
 namespace rsd {
 namespace {

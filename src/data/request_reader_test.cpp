@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "rsd/core/check.h"
-#include "rsd/data/atomic_file.h"
+#include "rsd/core/file.h"
 
 namespace rsd {
 namespace {

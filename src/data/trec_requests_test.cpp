@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <sstream>
 
-#include "rsd/data/atomic_file.h"
+#include "rsd/core/file.h"
 #include "rsd/data/request_reader.h"
 
 namespace rsd {

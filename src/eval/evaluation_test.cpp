@@ -10,7 +10,7 @@
 #include <functional>
 #include <utility>
 
-#include "rsd/data/atomic_file.h"
+#include "rsd/core/file.h"
 #include "rsd/decode/policies.h"
 #include "rsd/eval/results.h"
 #include "rsd/rank/presentation.h"

@@ -9,7 +9,7 @@
 
 #include "eval/record_json.h"
 #include "json/read_json.h"
-#include "rsd/data/atomic_file.h"
+#include "rsd/core/file.h"
 
 namespace rsd {
 namespace {

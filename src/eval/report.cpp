@@ -9,7 +9,7 @@
 #include "eval/drawing.h"
 #include "eval/figures.h"
 #include "eval/html.h"
-#include "rsd/data/atomic_file.h"
+#include "rsd/core/file.h"
 
 namespace rsd {
 namespace {

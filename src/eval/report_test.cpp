@@ -15,7 +15,7 @@
 #include "eval/chart.h"
 #include "eval/gnuplot.h"
 #include "eval/html.h"
-#include "rsd/data/atomic_file.h"
+#include "rsd/core/file.h"
 
 namespace rsd {
 namespace {

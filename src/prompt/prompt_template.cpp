@@ -4,15 +4,14 @@
 
 #include <algorithm>
 #include <cctype>
-#include <fstream>
 #include <map>
 #include <optional>
 #include <set>
-#include <sstream>
 #include <utility>
 
 #include "prompt/builtin_templates.h"
 #include "rsd/core/check.h"
+#include "rsd/core/file.h"
 #include "rsd/core/utf8.h"
 
 namespace rsd {
@@ -229,13 +228,9 @@ Result<PromptTemplate> PromptTemplate::parse(std::string_view yaml, const std::s
 }
 
 Result<PromptTemplate> PromptTemplate::load(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream content;
-  const bool empty = file.peek() == std::ifstream::traits_type::eof() && file.eof() && !file.bad();
-  if (!empty && (!file || !(content << file.rdbuf()))) {
-    return Error(ErrorCode::kNotFound, "prompt template " + path + " can't be read");
-  }
-  return parse(content.str(), path);
+  const auto content = read_file(path);
+  if (content) return parse(*content, path);
+  return Error(ErrorCode::kNotFound, "prompt template " + path + " can't be read");
 }
 
 const PromptTemplate& PromptTemplate::builtin(Task task) {

@@ -29,7 +29,7 @@ struct AgentFile {
   AgentNotes notes;
 };
 
-// The file's content. Write it with write_file_atomically (data/atomic_file.h).
+// The file's content. Write it with write_file_atomically (core/file.h).
 std::string serialised(const AgentFile& agent);
 
 // kNotFound: no such file; kInvalidInput: no GGUF, no agent, damaged, truncated, another

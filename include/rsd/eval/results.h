@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "rsd/core/machine.h"
 #include "rsd/eval/evaluation.h"
-#include "rsd/eval/machine.h"
 #include "rsd/eval/record.h"
 #include "rsd/eval/setting.h"
 

@@ -24,7 +24,7 @@ struct Checkpoint {
   std::optional<RpoState> rpo;
 };
 
-// The file's content. Write it with write_file_atomically (data/atomic_file.h).
+// The file's content. Write it with write_file_atomically (core/file.h).
 std::string serialised(const Checkpoint& checkpoint);
 
 // kInvalidInput: no checkpoint, damaged, truncated, of another version, or with a weight or figure

@@ -1,4 +1,4 @@
-#include "rsd/data/atomic_file.h"
+#include "rsd/core/file.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

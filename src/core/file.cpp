@@ -1,4 +1,4 @@
-#include "rsd/data/atomic_file.h"
+#include "rsd/core/file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -11,6 +11,8 @@
 #include <optional>
 #include <system_error>
 #include <utility>
+
+#include "core/publish.h"
 
 namespace rsd {
 namespace {
@@ -37,8 +39,6 @@ class FileDescriptor {
   }
 
   int get() const noexcept { return value_; }
-  // File systems on a network may tell only here that a write failed.
-  bool close() noexcept { return ::close(std::exchange(value_, -1)) == 0; }
 
  private:
   int value_;
@@ -67,22 +67,22 @@ class TemporaryFile {
     if (!path_.empty()) ::unlink(path_.c_str());
   }
 
-  // All of `content`, on the disk. The result tells by errno, as do those below.
+  // False: errno says why, as below.
   bool write(std::string_view content) {
     while (!content.empty()) {
       const ssize_t written = ::write(file_.get(), content.data(), content.size());
       if (written < 0 && errno != EINTR) return false;
       if (written > 0) content.remove_prefix(static_cast<std::size_t>(written));
     }
-    return ::fsync(file_.get()) == 0;
+    return true;
   }
 
   bool set_permissions(mode_t mode) { return ::fchmod(file_.get(), mode) == 0; }
 
-  bool rename_to(const fs::path& target) {
-    if (!file_.close() || ::rename(path_.c_str(), target.c_str()) != 0) return false;
-    path_.clear();
-    return true;
+  std::error_code publish_as(const fs::path& target) {
+    const std::error_code failure = publish(file_.get(), path_, target.string());
+    if (!failure) path_.clear();
+    return failure;
   }
 
  private:
@@ -95,6 +95,21 @@ class TemporaryFile {
 
 }  // namespace
 
+std::error_code publish(int file, const std::string& name, const std::string& target) {
+  // A network's file system may report only here that an earlier write failed.
+  if (::fsync(file) != 0 || ::rename(name.c_str(), target.c_str()) != 0) {
+    return {errno, std::generic_category()};
+  }
+  return {};
+}
+
+std::string link_target(const std::string& path) {
+  std::error_code failure;
+  if (!fs::is_symlink(path, failure)) return path;
+  const fs::path target = fs::canonical(path, failure);
+  return failure ? path : target.string();
+}
+
 Result<void> write_file_atomically(const std::string& path, std::string_view content) {
   fs::path target = path;
   std::optional<mode_t> permissions;
@@ -106,16 +121,16 @@ Result<void> write_file_atomically(const std::string& path, std::string_view con
       return Error(ErrorCode::kRuntime, path + ": can't be written: Not a regular file");
     }
     permissions = old.st_mode & 07777;
-    std::error_code failure;  // a link stays a link: the file that it names is replaced
-    target = fs::canonical(path, failure);
-    if (failure) return not_written(path, failure.value());
+    target = link_target(path);
   }
 
   auto temporary = TemporaryFile::create_beside(target);
   if (!temporary) return temporary.error();
-  if ((permissions && !temporary->set_permissions(*permissions)) || !temporary->write(content) ||
-      !temporary->rename_to(target)) {
+  if ((permissions && !temporary->set_permissions(*permissions)) || !temporary->write(content)) {
     return not_written(path, errno);
+  }
+  if (const auto failure = temporary->publish_as(target)) {
+    return not_written(path, failure.value());
   }
   return {};
 }

@@ -1,4 +1,4 @@
-#include "rsd/eval/machine.h"
+#include "rsd/core/machine.h"
 
 #include <sys/utsname.h>
 #include <unistd.h>
