@@ -15,7 +15,7 @@
 #include "decoder_options.h"
 #include "engine_options.h"
 #include "exit_code.h"
-#include "model_store.h"
+#include "model_places.h"
 #include "option_checks.h"
 #include "progress.h"
 #include "rsd/core/file.h"
@@ -100,7 +100,7 @@ class BenchRun {
     EngineOptions as_shipped;
     as_shipped.model = options_.shipped;
     if (as_shipped.model.empty() && options_.engine.model.empty()) {
-      auto base = base_model();
+      auto base = base_model(model_places());
       if (!base) return base.error();
       as_shipped.model = *std::move(base);
     }

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "model_store.h"
+#include "model_places.h"
 #include "option_checks.h"
 #include "rsd/agent/agent_file.h"
 #include "rsd/agent/agent_policy.h"
@@ -104,7 +104,7 @@ std::vector<std::string> agent_files(const std::vector<std::string>& names,
                                      const std::vector<std::string>& agents) {
   if (!takes_agent(names)) return {};
   if (!agents.empty()) return agents;
-  auto own = project_agent();
+  auto own = project_agent(model_places());
   return own ? std::vector{*std::move(own)} : std::vector<std::string>();
 }
 

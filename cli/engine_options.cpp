@@ -13,12 +13,12 @@
 #include <utility>
 
 #include "exit_code.h"
-#include "model_store.h"
+#include "model_places.h"
 #include "option_checks.h"
-#include "prepared_model.h"
 #include "rsd/core/check.h"
 #include "rsd/llm/load_tokenizer.h"
 #include "rsd/llm/rpc_server.h"
+#include "rsd/models/default_model.h"
 
 namespace rsd::cli {
 namespace {
@@ -43,7 +43,7 @@ Result<LoraFile> parse_lora(const std::string& text) {
 // The default model has the project's adapter in it: a user's own takes its place.
 Result<std::string> model_path(const EngineOptions& options) {
   if (!options.model.empty()) return checked_model(options.model);
-  return options.loras.empty() ? default_model() : base_model();
+  return options.loras.empty() ? default_model(model_places()) : base_model(model_places());
 }
 
 Result<PromptTemplates> load_templates(const std::vector<std::string>& files) {

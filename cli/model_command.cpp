@@ -4,17 +4,17 @@
 
 #include "engine_options.h"
 #include "exit_code.h"
-#include "model_store.h"
+#include "model_places.h"
 #include "prepare_command.h"
-#include "prepared_model.h"
 #include "verify_command.h"
 
 namespace rsd::cli {
 namespace {
 
 int fetch() {
-  if (const auto base = fetch_base_model(); !base) return fail(base.error());
-  const auto path = default_model(Check::kWhole);
+  const ModelPlaces places = model_places();
+  if (const auto base = fetch_base_model(places); !base) return fail(base.error());
+  const auto path = default_model(places, DamageCheck::kWhole);
   if (!path) return fail(path.error());
   std::cout << *path << '\n';
   return kSuccess;

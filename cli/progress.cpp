@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <memory>
 #include <utility>
 
 namespace rsd::cli {
@@ -85,6 +86,14 @@ void ProgressBar::clear() {
   std::fflush(stderr);
   drawn_ = false;
   last_drawn_ = start_ - 1h;
+}
+
+OnProgress show_progress(std::string unit) {
+  return [unit = std::move(unit), bar = std::shared_ptr<ProgressBar>()](std::size_t done,
+                                                                        std::size_t total) mutable {
+    if (!bar) bar = std::make_shared<ProgressBar>(unit, total);
+    bar->show(done);
+  };
 }
 
 }  // namespace rsd::cli

@@ -7,6 +7,8 @@
 #include <string>
 #include <utility>
 
+#include "rsd/core/progress.h"
+
 namespace rsd::cli {
 
 // Draws at most ten times a second; erased when it is destroyed, so that what is printed behind it
@@ -38,5 +40,8 @@ class ProgressBar {
   std::chrono::steady_clock::time_point start_;
   std::chrono::steady_clock::time_point last_drawn_;
 };
+
+// A bar for work of the library's, from its first step on until the last copy of the result goes.
+OnProgress show_progress(std::string unit);
 
 }  // namespace rsd::cli

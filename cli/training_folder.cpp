@@ -10,6 +10,7 @@
 #include <system_error>
 #include <utility>
 
+#include "common_options.h"
 #include "json/read_json.h"
 #include "rsd/core/file.h"
 #include "rsd/eval/training_report.h"
@@ -104,7 +105,7 @@ Result<TrainingFolder> TrainingFolder::open(const std::string& agent,
     return Error(ErrorCode::kRuntime,
                  "the folder " + folder + " can't be made: " + failure.message());
   }
-  auto lock = FileLock::acquire(folder + "/lock", "training " + agent);
+  auto lock = FileLock::acquire(folder + "/lock", "training " + agent, log_sink());
   if (!lock) return lock.error();
   TrainingFolder opened(folder, *std::move(lock), conditions);
   if (auto same = check_conditions(opened.path("conditions.json"), conditions); !same) {

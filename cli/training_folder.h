@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "conditions.h"
-#include "file_lock.h"
 #include "rsd/core/result.h"
+#include "rsd/data/file_lock.h"
 #include "rsd/train/checkpoint.h"
 
 namespace rsd::cli {

@@ -1,53 +1,25 @@
 #include "verify_command.h"
 
-#include <algorithm>
 #include <filesystem>
 #include <iostream>
 #include <memory>
-#include <optional>
 #include <string>
 #include <system_error>
 #include <vector>
 
 #include "exit_code.h"
-#include "model_store.h"
+#include "model_places.h"
 #include "option_checks.h"
-#include "prepared_model.h"
+#include "rsd/models/find_damage.h"
 
 namespace rsd::cli {
 namespace {
-
-namespace fs = std::filesystem;
-
-// The GGUF files of the cache, by name. kNotFound where there is none.
-Result<std::vector<std::string>> cached_models() {
-  const auto cache = cache_folder();
-  if (!cache) return cache.error();
-  const fs::path folder = fs::path(*cache) / "models";
-  std::vector<std::string> models;
-  std::error_code failure;
-  for (const auto& entry : fs::directory_iterator(folder, failure)) {
-    if (entry.path().extension() == ".gguf") models.push_back(entry.path().string());
-  }
-  if (models.empty()) {
-    return Error(ErrorCode::kNotFound,
-                 "there is no model in " + folder.string() + "; run `rsd model fetch`");
-  }
-  std::ranges::sort(models);
-  return models;
-}
-
-std::optional<std::string> damage_of(const std::string& model) {
-  if (fs::path(model).filename() == base_model_file())
-    return find_damage(model, base_model_seal(), Check::kWhole);
-  return find_damage(model, Check::kWhole);
-}
 
 // A line a model.
 Result<void> verify(const std::vector<std::string>& models) {
   std::size_t n_damaged = 0;
   for (const auto& model : models) {
-    const auto damage = damage_of(model);
+    const auto damage = find_damage(model, DamageCheck::kWhole);
     std::cout << model << ": " << (damage ? "damaged: " + *damage : "whole") << '\n';
     n_damaged += damage ? 1 : 0;
   }
@@ -60,11 +32,11 @@ Result<void> verify(const std::vector<std::string>& models) {
 
 Result<void> verify_model(const std::string& model) {
   if (model.empty()) {
-    const auto models = cached_models();
+    const auto models = cached_models(model_places());
     return models ? verify(*models) : models.error();
   }
   std::error_code failure;
-  if (!fs::exists(model, failure))
+  if (!std::filesystem::exists(model, failure))
     return Error(ErrorCode::kNotFound, "model " + model + " does not exist");
   return verify({model});
 }

@@ -39,6 +39,7 @@ MODULES = {
     "remote": ["decode", "json"],
     "train": ["agent", "data"],
     "eval": ["data", "decode"],
+    "models": ["llm", "data"],
 }
 
 # The folders at the root: programs that wire the modules together, and what stands beside them.
@@ -77,11 +78,11 @@ USERS = {
     "llama.cpp": ["llm"],
     "ggml": ["llm", "agent", "train"],
     "yaml-cpp": ["prompt", "cli", "server"],
-    "nlohmann-json": ["json", "llm", "data", "train", "eval", "remote", "cli", "server", TESTS],
+    "nlohmann-json": ["json", "llm", "data", "train", "eval", "remote", "models", "cli", "server", TESTS],
     "simdjson": ["remote"],
     "CLI11": ["cli", "server"],
     "spdlog": ["cli", "server"],
-    "openssl": ["cli", "server"],
+    "openssl": ["models", "server"],
     "curl": ["remote", "cli"],
     "cpp-httplib": ["server", TESTS],
     "prometheus-cpp": ["server"],

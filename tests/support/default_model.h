@@ -3,30 +3,24 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <system_error>
 
+#include "rsd/models/default_model.h"
+
 namespace rsd {
 
-// The one that was prepared last (cli/prepared_model.h); empty where there is none.
-inline std::string default_model_path() {
-  const char* cache = std::getenv("XDG_CACHE_HOME");
-  const char* home = std::getenv("HOME");
-  // Relative values are to be ignored (XDG Base Directory Specification).
-  const bool is_set = cache && *cache == '/';
-  const std::string folder = is_set ? cache : std::string(home ? home : "") + "/.cache";
-  std::error_code failure;
-  std::filesystem::directory_entry newest;
-  for (const auto& file : std::filesystem::directory_iterator(folder + "/rsd/models", failure)) {
-    const std::string name = file.path().filename().string();
-    const bool fits = name.starts_with("smollm2-135m-rank-") && name.ends_with("-f16.gguf");
-    if (fits && (newest.path().empty() || newest.last_write_time() < file.last_write_time())) {
-      newest = file;
-    }
-  }
-  return newest.path().string();
+// As `rsd model fetch` prepares it unless another type was chosen for the machine; empty where it
+// is not there. Nothing is fetched or prepared.
+inline const std::string& default_model_path() {
+  static const std::string path = [] {
+    const auto preparation = default_preparation();
+    std::error_code failure;
+    const bool is_there = preparation && std::filesystem::exists(preparation->output, failure);
+    return is_there ? preparation->output : std::string();
+  }();
+  return path;
 }
 
 }  // namespace rsd

@@ -4,16 +4,18 @@
 #include <string>
 #include <utility>
 
+#include "rsd/core/log.h"
 #include "rsd/core/result.h"
 
-namespace rsd::cli {
+namespace rsd {
 
 // Held until it is destroyed, or the process ends, however that happens.
 class FileLock {
  public:
   // Waits for the process that holds it, and logs that it does; `what` completes "waiting for
   // another rsd that is …". The file is made and stays. kRuntime when it can't be.
-  static Result<FileLock> acquire(const std::string& path, const std::string& what);
+  static Result<FileLock> acquire(const std::string& path, const std::string& what,
+                                  const LogSink& log);
 
   FileLock(FileLock&& other) noexcept : file_(std::exchange(other.file_, -1)) {}
   FileLock& operator=(FileLock&&) = delete;
@@ -24,4 +26,4 @@ class FileLock {
   int file_;
 };
 
-}  // namespace rsd::cli
+}  // namespace rsd

@@ -1,22 +1,22 @@
-#include "publish_file.h"
+#include "models/publish_file.h"
 
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <filesystem>
 #include <system_error>
 
-namespace rsd::cli {
+#include "core/publish.h"
+
+namespace rsd {
 
 Result<void> publish_file(const std::string& file, const std::string& output) {
   const int opened = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
-  std::error_code failure;
-  if (opened < 0 || ::fsync(opened) != 0) failure.assign(errno, std::generic_category());
+  const std::error_code failure =
+      opened < 0 ? std::error_code(errno, std::generic_category()) : publish(opened, file, output);
   if (opened >= 0) ::close(opened);
-  if (!failure) std::filesystem::rename(file, output, failure);
   if (!failure) return {};
   return Error(ErrorCode::kRuntime, output + " can't be written: " + failure.message());
 }
 
-}  // namespace rsd::cli
+}  // namespace rsd

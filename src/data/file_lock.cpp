@@ -1,16 +1,18 @@
-#include "file_lock.h"
+#include "rsd/data/file_lock.h"
 
 #include <fcntl.h>
-#include <spdlog/spdlog.h>
 #include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <system_error>
 
-namespace rsd::cli {
+#include "core/log_to.h"
 
-Result<FileLock> FileLock::acquire(const std::string& path, const std::string& what) {
+namespace rsd {
+
+Result<FileLock> FileLock::acquire(const std::string& path, const std::string& what,
+                                   const LogSink& log) {
   const int file = ::open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0644);
   if (file < 0) {
     return Error(ErrorCode::kRuntime,
@@ -18,7 +20,7 @@ Result<FileLock> FileLock::acquire(const std::string& path, const std::string& w
   }
   FileLock lock(file);
   if (::flock(file, LOCK_EX | LOCK_NB) != 0) {
-    spdlog::warn("waiting for another rsd that is {}", what);
+    log_to(log, LogLevel::kWarning, "waiting for another rsd that is " + what);
     if (::flock(file, LOCK_EX) != 0) return Error(ErrorCode::kRuntime, "can't lock " + path);
   }
   return lock;
@@ -28,4 +30,4 @@ FileLock::~FileLock() {
   if (file_ >= 0) ::close(file_);  // which unlocks
 }
 
-}  // namespace rsd::cli
+}  // namespace rsd

@@ -9,7 +9,7 @@
 
 #include "rsd/core/result.h"
 
-namespace rsd::cli {
+namespace rsd {
 
 // SHA-256 of bytes that come in parts.
 class Sha256 {
@@ -27,4 +27,4 @@ class Sha256 {
 // read to its end.
 Result<std::string> sha256(const std::string& path);
 
-}  // namespace rsd::cli
+}  // namespace rsd

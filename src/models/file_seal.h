@@ -1,4 +1,4 @@
-// By what a file is known again, so that damage is seen.
+// By what a file is known again, so that damage is seen. Internal.
 #pragma once
 
 #include <cstdint>
@@ -6,8 +6,9 @@
 #include <string>
 
 #include "rsd/core/result.h"
+#include "rsd/models/find_damage.h"
 
-namespace rsd::cli {
+namespace rsd {
 
 struct FileSeal {
   std::uint64_t size_bytes = 0;
@@ -16,17 +17,12 @@ struct FileSeal {
                         // first and the last among them; of all of a file that is no longer
 };
 
-enum class Check {
-  kSamples,  // size and samples: some milliseconds. Sees whatever is longer than a 1024th of the
-             // file
-  kWhole,    // every byte: a second per gigabyte or so
-};
-
 // Reads the whole file. kNotFound when it can't be opened, kRuntime when it can't be read.
 Result<FileSeal> seal_of(const std::string& path);
 
 // What tells that the file isn't the one that was sealed, such as "it has 5 bytes in place of 9";
 // nullopt where the check finds nothing.
-std::optional<std::string> find_damage(const std::string& path, const FileSeal& seal, Check check);
+std::optional<std::string> find_damage(const std::string& path, const FileSeal& seal,
+                                       DamageCheck check);
 
-}  // namespace rsd::cli
+}  // namespace rsd

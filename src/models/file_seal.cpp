@@ -1,4 +1,4 @@
-#include "file_seal.h"
+#include "models/file_seal.h"
 
 #include <algorithm>
 #include <array>
@@ -6,9 +6,9 @@
 #include <fstream>
 #include <system_error>
 
-#include "sha256.h"
+#include "models/sha256.h"
 
-namespace rsd::cli {
+namespace rsd {
 namespace {
 
 namespace fs = std::filesystem;
@@ -56,17 +56,18 @@ Result<FileSeal> seal_of(const std::string& path) {
   return FileSeal{.size_bytes = *size, .sha256 = *std::move(whole), .samples = *std::move(samples)};
 }
 
-std::optional<std::string> find_damage(const std::string& path, const FileSeal& seal, Check check) {
+std::optional<std::string> find_damage(const std::string& path, const FileSeal& seal,
+                                       DamageCheck check) {
   const auto size = size_of(path);
   if (!size) return "it can't be read";
   if (*size != seal.size_bytes) {
     return "it has " + std::to_string(*size) + " bytes in place of " +
            std::to_string(seal.size_bytes);
   }
-  const auto found = check == Check::kWhole ? sha256(path) : samples_of(path, *size);
+  const auto found = check == DamageCheck::kWhole ? sha256(path) : samples_of(path, *size);
   if (!found) return found.error().message();
-  if (*found == (check == Check::kWhole ? seal.sha256 : seal.samples)) return std::nullopt;
+  if (*found == (check == DamageCheck::kWhole ? seal.sha256 : seal.samples)) return std::nullopt;
   return "its content is another than its checksum tells";
 }
 
-}  // namespace rsd::cli
+}  // namespace rsd

@@ -1,10 +1,10 @@
-#include "sha256.h"
+#include "models/sha256.h"
 
 #include <array>
 #include <fstream>
 #include <vector>
 
-namespace rsd::cli {
+namespace rsd {
 
 Sha256::Sha256() : digest_(EVP_MD_CTX_new(), &EVP_MD_CTX_free) {
   EVP_DigestInit_ex(digest_.get(), EVP_sha256(), nullptr);
@@ -38,4 +38,4 @@ Result<std::string> sha256(const std::string& path) {
   return digest.finish();
 }
 
-}  // namespace rsd::cli
+}  // namespace rsd

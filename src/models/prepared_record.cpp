@@ -1,12 +1,13 @@
-#include "prepared_record.h"
+#include "models/prepared_record.h"
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "json/read_json.h"
 #include "rsd/core/file.h"
+#include "rsd/models/prepare.h"
 
-namespace rsd::cli {
+namespace rsd {
 namespace {
 
 using nlohmann::json;
@@ -59,20 +60,20 @@ std::optional<FileSeal> recorded_seal(const std::string& model) {
   return seal;
 }
 
-std::optional<Agreement> read_agreement(const std::string& model) {
+std::optional<ModelAgreement> recorded_agreement(const std::string& model) {
   const json agreement = part_of(read_record(model), "agreement");
   if (agreement.empty()) return std::nullopt;
   const auto number = [&](const char* key) {
     const auto value = agreement.find(key);
     return value != agreement.end() && value->is_number() ? value->get<double>() : 0.0;
   };
-  return Agreement{.requests = static_cast<std::size_t>(number("requests")),
-                   .kendall_tau = number("kendall_tau"),
-                   .identical = number("identical"),
-                   .top_1 = number("top_1")};
+  return ModelAgreement{.requests = static_cast<std::size_t>(number("requests")),
+                        .kendall_tau = number("kendall_tau"),
+                        .identical = number("identical"),
+                        .top_1 = number("top_1")};
 }
 
-Result<void> write_agreement(const std::string& model, const Agreement& agreement) {
+Result<void> record_agreement(const std::string& model, const ModelAgreement& agreement) {
   json record = read_record(model);
   record["agreement"] = {{"decoder", "ar"},
                          {"requests", agreement.requests},
@@ -82,4 +83,4 @@ Result<void> write_agreement(const std::string& model, const Agreement& agreemen
   return write_record(model, record);
 }
 
-}  // namespace rsd::cli
+}  // namespace rsd

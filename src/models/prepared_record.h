@@ -6,11 +6,10 @@
 #include <optional>
 #include <string>
 
-#include "agreement_check.h"
-#include "file_seal.h"
+#include "models/file_seal.h"
 #include "rsd/core/result.h"
 
-namespace rsd::cli {
+namespace rsd {
 
 // An object; an empty one where there is no record that can be read.
 nlohmann::json read_record(const std::string& model);
@@ -24,8 +23,4 @@ nlohmann::json seal_json(const FileSeal& seal);
 // nullopt where there is no record of ours, or one without a checksum.
 std::optional<FileSeal> recorded_seal(const std::string& model);
 
-// nullopt where nothing was measured.
-std::optional<Agreement> read_agreement(const std::string& model);
-Result<void> write_agreement(const std::string& model, const Agreement& agreement);
-
-}  // namespace rsd::cli
+}  // namespace rsd

