@@ -26,7 +26,7 @@ namespace rsd::cli {
 namespace {
 
 struct BenchOptions {
-  EngineOptions engine;
+  EngineFlags engine;
   std::vector<std::string> requests;
   std::size_t limit = 20;
   std::string policy;
@@ -44,8 +44,8 @@ class BenchRun {
     if (auto prepared = prepare(); !prepared) return prepared.error();
     auto setup = load();
     if (!setup) return setup.error();
-    BenchResults results{.model = setup->ranking.llm().model_name(),
-                         .shipped_model = setup->shipped ? setup->shipped->llm().model_name() : "",
+    BenchResults results{.model = setup->ranking.llm->model_name(),
+                         .shipped_model = setup->shipped ? setup->shipped->llm->model_name() : "",
                          .policy = std::string(policy_->name()),
                          .threads = static_cast<std::size_t>(thread_count(selected_.common)),
                          .command_line = selected_.command_line,
@@ -63,7 +63,9 @@ class BenchRun {
  private:
   // All input is read before a model is loaded.
   Result<void> prepare() {
-    auto policies = named_policies(listed(options_.policy), listed(options_.agent));
+    auto policies = named_policies({.names = listed(options_.policy),
+                                    .agents = listed(options_.agent),
+                                    .places = model_places()});
     if (!policies) return policies.error();
     policy_ = policies->front();
     for (const auto& path : options_.requests) {
@@ -85,30 +87,49 @@ class BenchRun {
     return {};
   }
 
+  static Result<BenchedLlm> load_llm(const EngineOptions& options) {
+    auto llm = load_local_engine(options);
+    if (!llm) return llm.error();
+    auto templates = load_templates(options.prompt_templates);
+    if (!templates) return templates.error();
+    PromptBuilder prompts((*llm)->tokenizer(), *std::move(templates));
+    return BenchedLlm{.llm = *std::move(llm), .prompts = std::move(prompts)};
+  }
+
+  // The model that generates its ranking as a text; nullopt: the one that ranks does.
+  Result<std::optional<std::string>> shipped_model() const {
+    if (!options_.shipped.empty()) return std::optional(options_.shipped);
+    if (!options_.engine.model.empty()) return std::optional<std::string>();
+    auto base = base_model(model_places());
+    if (!base) return base.error();
+    return std::optional(*std::move(base));
+  }
+
   Result<BenchSetup> load() const {
-    auto ranking = Engine::load(options_.engine, selected_.common);
+    const auto options = engine_options(options_.engine, selected_.common);
+    if (!options) return options.error();
+    report_lost_rpc_servers(options->rpc_servers);
+    auto ranking = load_llm(*options);
     if (!ranking) return ranking.error();
-    EngineOptions with_memory = options_.engine;
-    with_memory.cache_ram = 256;
-    auto reusing = Engine::load(with_memory, selected_.common);
+    EngineOptions with_memory = *options;
+    with_memory.prompt_cache_bytes = std::size_t{256} << 20U;
+    auto reusing = load_llm(with_memory);
     if (!reusing) return reusing.error();
     BenchSetup setup{.ranking = *std::move(ranking),
                      .reusing = *std::move(reusing),
                      .shipped = std::nullopt,
                      .policy = policy_,
                      .costs = {}};
-    EngineOptions as_shipped;
-    as_shipped.model = options_.shipped;
-    if (as_shipped.model.empty() && options_.engine.model.empty()) {
-      auto base = base_model(model_places());
-      if (!base) return base.error();
-      as_shipped.model = *std::move(base);
-    }
-    if (as_shipped.model.empty()) return setup;
-    as_shipped.context_size = options_.engine.context_size;
-    as_shipped.rpc_servers = options_.engine.rpc_servers;
-    as_shipped.tensor_split = options_.engine.tensor_split;
-    auto shipped = Engine::load(as_shipped, selected_.common);
+    auto model = shipped_model();
+    if (!model) return model.error();
+    if (!*model) return setup;
+    EngineOptions as_shipped = *options;
+    as_shipped.model = **std::move(model);
+    as_shipped.loras.clear();
+    as_shipped.prompt_templates.clear();
+    as_shipped.prompt_cache_bytes = 0;
+    as_shipped.gpu_layers = 0;
+    auto shipped = load_llm(as_shipped);
     if (!shipped) return shipped.error();
     setup.shipped = *std::move(shipped);
     return setup;

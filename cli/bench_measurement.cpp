@@ -71,9 +71,10 @@ class Bench {
   Result<BenchedRequest> run(std::size_t number) {
     benched_.n_items = request_.candidates.size();
     if (auto done = by_decoders(number); !done) return done.error();
-    if (auto done = generate(setup_.ranking, kGeneration); !done) return done.error();
+    if (auto done = generate(*setup_.ranking.llm, kGeneration); !done) return done.error();
     if (setup_.shipped) {
-      if (auto done = generate(*setup_.shipped, kShippedGeneration); !done) return done.error();
+      if (auto done = generate(*setup_.shipped->llm, kShippedGeneration); !done)
+        return done.error();
     }
     if (auto done = reuse(); !done) return done.error();
     return std::move(benched_);
@@ -94,8 +95,8 @@ class Bench {
   // rsd T=2 from the request on, the others from its prefill.
   Result<void> by_decoders(std::size_t number) {
     const auto start = Clock::now();
-    const double passes_before = setup_.ranking.local_llm()->passes_ms();
-    auto opened = setup_.ranking.open(request_);
+    const double passes_before = setup_.ranking.llm->passes_ms();
+    auto opened = open_request(*setup_.ranking.llm, setup_.ranking.prompts, request_);
     if (!opened) return opened.error();
     PositionScorer& scorer = *opened->scorer;
     benched_.n_prompt_tokens = scorer.n_prefill_tokens();
@@ -103,7 +104,7 @@ class Bench {
     if (!answer) return answer.error();
     const double total_ms = ms_since(start);
     benched_.overhead =
-        1 - (setup_.ranking.local_llm()->passes_ms() - passes_before) / std::max(total_ms, 1e-9);
+        1 - (setup_.ranking.llm->passes_ms() - passes_before) / std::max(total_ms, 1e-9);
     benched_.ways.push_back(cost_of(kRsd, *answer));
     benched_.ways.back().total_ms = total_ms;
     for (std::size_t n = 0; n < std::size(kWays); ++n) {
@@ -118,9 +119,9 @@ class Bench {
     return {};
   }
 
-  Result<void> generate(Engine& engine, const char* way) {
-    const TextTask task = text_task(*engine.llm().tokenizer(), request_, target_);
-    const auto times = engine.local_llm()->time_generation(task.prompt, task.answer);
+  Result<void> generate(LlamaEngine& llm, const char* way) {
+    const TextTask task = text_task(*llm.tokenizer(), request_, target_);
+    const auto times = llm.time_generation(task.prompt, task.answer);
     if (!times) return times.error().within(way);
     benched_.ways.push_back({.way = way,
                              .encodings = task.answer.size(),
@@ -133,8 +134,8 @@ class Bench {
 
   // The prompt, and one that differs from it in the last fifth.
   Result<void> reuse() {
-    LlmEngine& llm = setup_.reusing.llm();
-    auto prompt = setup_.reusing.prompts().build(request_, llm.context_size());
+    LlmEngine& llm = *setup_.reusing.llm;
+    auto prompt = setup_.reusing.prompts.build(request_, llm.context_size());
     if (!prompt) return prompt.error();
     Prompt other = *prompt;
     std::reverse(other.tokens.end() - static_cast<std::ptrdiff_t>(other.tokens.size() / 5),

@@ -7,10 +7,11 @@
 #include <string>
 #include <vector>
 
-#include "engine_options.h"
 #include "rsd/core/result.h"
 #include "rsd/decode/cost_model.h"
 #include "rsd/decode/ranking_policy.h"
+#include "rsd/llm/llama_engine.h"
+#include "rsd/prompt/prompt_builder.h"
 #include "rsd/rank/request.h"
 
 namespace rsd::cli {
@@ -41,11 +42,17 @@ inline constexpr const char* kRsd = "rsd T=2";
 inline constexpr const char* kGeneration = "generation";
 inline constexpr const char* kShippedGeneration = "generation, as shipped";
 
-// What is measured, and with what: local LLMs.
+// A local LLM and its prompts.
+struct BenchedLlm {
+  std::unique_ptr<LlamaEngine> llm;
+  PromptBuilder prompts;
+};
+
+// What is measured, and with what.
 struct BenchSetup {
-  Engine ranking;
-  Engine reusing;                               // the same model, with memory for prompts
-  std::optional<Engine> shipped;                // generates its ranking as a text
+  BenchedLlm ranking;
+  BenchedLlm reusing;                           // the same model, with memory for prompts
+  std::optional<BenchedLlm> shipped;            // generates its ranking as a text
   std::shared_ptr<const RankingPolicy> policy;  // of rsd and exact
   CostModel costs;                              // learns what encodings cost
 };

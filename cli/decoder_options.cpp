@@ -2,16 +2,10 @@
 
 #include <spdlog/spdlog.h>
 
-#include <algorithm>
-#include <filesystem>
-#include <set>
-#include <utility>
-#include <vector>
-
 #include "model_places.h"
 #include "option_checks.h"
-#include "rsd/agent/agent_file.h"
 #include "rsd/agent/agent_policy.h"
+#include "rsd/decode/policies.h"
 
 namespace rsd::cli {
 namespace {
@@ -26,35 +20,9 @@ std::string joined(const std::vector<std::string_view>& names) {
   return list;
 }
 
-bool takes_agent(const std::vector<std::string>& names) {
-  return names.empty() || std::ranges::find(names, kAgentPolicy) != names.end();
-}
-
-std::string stem_of(const std::string& path) {
-  return std::filesystem::path(path).stem().string();
-}
-
-// Several go by their files' names.
-Result<Policies> load_agents(const std::vector<std::string>& paths) {
-  Policies policies;
-  std::set<std::string> taken;
-  for (const std::string& path : paths) {
-    auto agent = load_agent(path);
-    if (!agent) return agent.error();
-    const std::string name =
-        std::string(kAgentPolicy) + (paths.size() > 1 ? ":" + stem_of(path) : "");
-    if (!taken.insert(name).second) {
-      return Error(ErrorCode::kInvalidArgument,
-                   "two agents have the name \"" + stem_of(path) + "\", which tells them apart");
-    }
-    policies.push_back(agent_policy(std::move(agent->network), name));
-  }
-  return policies;
-}
-
 }  // namespace
 
-void add_decoder_options(CLI::App& command, DecoderOptions& options) {
+void add_decoder_options(CLI::App& command, DecoderFlags& options) {
   const std::string group = "Decoding";
   command.add_option("--decoder", options.decoder, "rsd, exact, sd, std or ar")
       ->capture_default_str()
@@ -90,7 +58,7 @@ void add_decoder_options(CLI::App& command, DecoderOptions& options) {
           "--policy", options.policy,
           "What orders the positions that are not known (rsd, exact): agent (the learned one, the "
           "default), " +
-              joined(policy_names()) + "; where no agent is found: " + std::string(kDefaultPolicy))
+              joined(rsd::policy_names()) + "; where no agent is found: " + std::string(kDefaultPolicy))
       ->check(not_empty())
       ->type_name("NAME")
       ->group(group);
@@ -100,68 +68,44 @@ void add_decoder_options(CLI::App& command, DecoderOptions& options) {
       ->group(group);
 }
 
-std::vector<std::string> agent_files(const std::vector<std::string>& names,
-                                     const std::vector<std::string>& agents) {
-  if (!takes_agent(names)) return {};
-  if (!agents.empty()) return agents;
-  auto own = project_agent(model_places());
-  return own ? std::vector{*std::move(own)} : std::vector<std::string>();
+Result<RankOptions> rank_options(const DecoderFlags& decoder, const WindowFlags& windows) {
+  RankOptions options{.budget = decoder.budget, .top_n = decoder.top_n};
+  const auto kind = parse_decoder(decoder.decoder);
+  if (!kind) return kind.error();
+  options.decoder = *kind;
+  if (!decoder.draft.empty()) {
+    const auto draft = parse_draft(decoder.draft);
+    if (!draft) return draft.error();
+    options.draft = *draft;
+  }
+  if (decoder.deadline_ms) options.deadline.emplace(*decoder.deadline_ms);
+  auto choice = window_choice(windows);
+  if (!choice) return choice.error();
+  options.windows = *choice;
+  if (auto sensible = check(options); !sensible) return sensible.error();
+  return options;
 }
 
-Result<Policies> named_policies(const std::vector<std::string>& names,
-                                const std::vector<std::string>& agents) {
-  if (!agents.empty() && !takes_agent(names)) {
-    return Error(ErrorCode::kInvalidArgument,
-                 "--agent is not used: --policy doesn't name " + std::string(kAgentPolicy));
-  }
-  auto learned = load_agents(agent_files(names, agents));
-  if (!learned || (names.empty() && !learned->empty())) return learned;
-  Policies policies;
-  const std::vector<std::string> fallback{std::string(kDefaultPolicy)};
-  for (const std::string& name : names.empty() ? fallback : names) {
-    if (name == kAgentPolicy) {
-      if (learned->empty()) {
-        return Error(ErrorCode::kInvalidArgument, "policy agent needs a file: --agent FILE");
-      }
-      policies.insert(policies.end(), learned->begin(), learned->end());
-      continue;
-    }
-    auto policy = policy_by_name(name);
-    if (!policy) return policy.error();
-    policies.push_back(*std::move(policy));
-  }
-  return policies;
+PolicyNames policy_names(const DecoderFlags& flags) {
+  return {.names = listed(flags.policy), .agents = listed(flags.agent), .places = model_places()};
 }
 
-Result<DecodingOptions> decoding_options(const DecoderOptions& options) {
-  const auto decoder = parse_decoder(options.decoder);
-  if (!decoder) return decoder.error();
-  std::optional<Draft> draft;
-  if (!options.draft.empty()) {
-    const auto named = parse_draft(options.draft);
-    if (!named) return named.error();
-    draft = *named;
-  }
-  std::shared_ptr<const RankingPolicy> policy;
-  if (uses_policy(*decoder)) {
-    const auto named = named_policies(listed(options.policy), listed(options.agent));
-    if (!named) return named.error();
-    policy = named->front();
-  } else if (!options.policy.empty() || !options.agent.empty()) {
+void set_policy(const DecoderFlags& flags, EngineOptions& options) {
+  const auto decoder = parse_decoder(flags.decoder);
+  if (decoder && !uses_policy(*decoder)) return;
+  options.policy = flags.policy;
+  options.agent = flags.agent;
+}
+
+void warn_of_unused(const DecoderFlags& flags) {
+  const auto decoder = parse_decoder(flags.decoder);
+  if (!decoder) return;
+  if (!uses_policy(*decoder) && !(flags.policy.empty() && flags.agent.empty())) {
     spdlog::warn("decoder {} orders by no policy; --policy and --agent are not used",
-                 options.decoder);
+                 flags.decoder);
   }
-  const bool has_budget = takes_budget(*decoder);
-  if (options.budget && !has_budget) {
-    spdlog::warn("decoder {} has no budget; --budget is not used", options.decoder);
-  }
-  DecodingOptions decoding{.decoder = *decoder,
-                           .budget = has_budget ? options.budget : std::nullopt,
-                           .draft = draft,
-                           .top_n = options.top_n,
-                           .policy = policy};
-  if (*decoder == DecoderKind::kRsd && !decoding.budget) decoding.budget = kDefaultBudget;
-  return decoding;
+  if (flags.budget && !takes_budget(*decoder))
+    spdlog::warn("decoder {} has no budget; --budget is not used", flags.decoder);
 }
 
 }  // namespace rsd::cli

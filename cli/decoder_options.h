@@ -3,21 +3,20 @@
 
 #include <CLI/App.hpp>
 #include <cstddef>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "rsd/core/result.h"
-#include "rsd/decode/decoding.h"
-#include "rsd/decode/policies.h"
+#include "rsd/ranker/engine_options.h"
+#include "rsd/ranker/named_policies.h"
+#include "rsd/ranker/rank_options.h"
+#include "window_flags.h"
 
 namespace rsd::cli {
 
-inline constexpr std::size_t kDefaultBudget = 3;
-
-struct DecoderOptions {
+struct DecoderFlags {
   std::string decoder = "rsd";
   std::optional<std::size_t> budget;
   std::optional<double> deadline_ms;
@@ -26,19 +25,6 @@ struct DecoderOptions {
   std::string policy;  // empty = the agent, see named_policies
   std::string agent;
 };
-
-using Policies = std::vector<std::shared_ptr<const RankingPolicy>>;
-
-// What --policy and --agent name together, at least one. "agent" stands for the agents of the
-// files, or for the project's own; without a name these are taken, and where there are none
-// kDefaultPolicy. kInvalidArgument: no such policy, "agent" without a file, files that are not
-// used, or two of the same name; else as load_agent.
-Result<Policies> named_policies(const std::vector<std::string>& names,
-                                const std::vector<std::string>& agents);
-
-// The files that these agents come from; none where no agent is used.
-std::vector<std::string> agent_files(const std::vector<std::string>& names,
-                                     const std::vector<std::string>& agents);
 
 // An option that may be given once, as a list of what is given.
 inline std::vector<std::string> listed(const std::string& text) {
@@ -49,9 +35,18 @@ inline constexpr std::string_view kAgentHelp =
     "Learned policy, as rsd train makes it; without it the project's own. Lists of more than 128 "
     "candidates are ordered by blend";
 
-void add_decoder_options(CLI::App& command, DecoderOptions& options);
+void add_decoder_options(CLI::App& command, DecoderFlags& options);
 
-// Names looked up, defaults filled in. kInvalidArgument as in the lookups.
-Result<DecodingOptions> decoding_options(const DecoderOptions& options);
+// The flags as the library takes them. kInvalidArgument: no such decoder, draft or window method, or
+// windows that window_options refuses.
+Result<RankOptions> rank_options(const DecoderFlags& decoder, const WindowFlags& windows);
+
+// What --policy and --agent name.
+PolicyNames policy_names(const DecoderFlags& flags);
+// The same for the engine's options; nothing where the decoder orders by no policy.
+void set_policy(const DecoderFlags& flags, EngineOptions& options);
+
+// Logs which flags the decoder has no use for.
+void warn_of_unused(const DecoderFlags& flags);
 
 }  // namespace rsd::cli

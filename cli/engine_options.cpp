@@ -6,7 +6,6 @@
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
-#include <filesystem>
 #include <iostream>
 #include <limits>
 #include <system_error>
@@ -16,9 +15,7 @@
 #include "model_places.h"
 #include "option_checks.h"
 #include "rsd/core/check.h"
-#include "rsd/llm/load_tokenizer.h"
 #include "rsd/llm/rpc_server.h"
-#include "rsd/models/default_model.h"
 
 namespace rsd::cli {
 namespace {
@@ -40,40 +37,24 @@ Result<LoraFile> parse_lora(const std::string& text) {
   return LoraFile{.path = text};
 }
 
-// The default model has the project's adapter in it: a user's own takes its place.
-Result<std::string> model_path(const EngineOptions& options) {
-  if (!options.model.empty()) return checked_model(options.model);
-  return options.loras.empty() ? default_model(model_places()) : base_model(model_places());
-}
-
-Result<PromptTemplates> load_templates(const std::vector<std::string>& files) {
-  PromptTemplates templates;
-  for (const auto& file : files) {
-    auto loaded = PromptTemplate::load(file);
-    if (!loaded) return loaded.error();
-    templates.set(*std::move(loaded));
-  }
-  return templates;
-}
-
 // Requests at a time, where a remote engine is not told how many: servers make batches of them.
 constexpr std::size_t kRemoteParallel = 16;
 
-Result<void> check_options(const EngineOptions& options) {
-  if (auto sensible = check_remote_options(options.remote); !sensible) return sensible;
-  if (!options.tensor_split.empty() && options.rpc_servers.empty()) {
+// By the names of the flags; the library has the same rules in its own words.
+Result<void> check_flags(const EngineFlags& flags) {
+  const auto refuse = [&](const std::string& option, const std::string& instead) {
+    return Error(ErrorCode::kInvalidArgument,
+                 option + " is for --engine llama; with " + flags.remote.engine + " " + instead);
+  };
+  if (!flags.tensor_split.empty() && flags.rpc_servers.empty()) {
     return Error(ErrorCode::kInvalidArgument,
                  "--tensor-split is for --rpc: shares of the layers of its servers");
   }
-  if (!options.remote.is_remote()) return {};
-  const auto refuse = [&](const std::string& option, const std::string& instead) {
-    return Error(ErrorCode::kInvalidArgument,
-                 option + " is for --engine llama; with " + options.remote.engine + " " + instead);
-  };
-  if (!options.loras.empty())
+  if (!flags.remote.is_remote()) return {};
+  if (!flags.loras.empty())
     return refuse("--lora", "the server applies adapters, under names of --engine-model");
-  if (options.gpu_layers != 0) return refuse("--gpu-layers", "the server has its own settings");
-  if (!options.rpc_servers.empty()) return refuse("--rpc", "the server has its own machines");
+  if (flags.gpu_layers != 0) return refuse("--gpu-layers", "the server has its own settings");
+  if (!flags.rpc_servers.empty()) return refuse("--rpc", "the server has its own machines");
   return {};
 }
 
@@ -110,7 +91,7 @@ Result<std::vector<LoraFile>> parse_loras(const std::vector<std::string>& texts)
   return loras;
 }
 
-void add_engine_options(CLI::App& command, EngineOptions& options) {
+void add_engine_options(CLI::App& command, EngineFlags& options) {
   const std::string group = "Model";
   command.add_option("-m,--model", options.model, "GGUF model; without it the default model")
       ->check(not_empty())
@@ -169,7 +150,7 @@ void add_engine_options(CLI::App& command, EngineOptions& options) {
       ->group(group);
 }
 
-void add_cache_option(CLI::App& command, EngineOptions& options) {
+void add_cache_option(CLI::App& command, EngineFlags& options) {
   constexpr std::size_t kMaxMib = std::size_t{1} << 24U;
   command
       .add_option(
@@ -183,12 +164,12 @@ void add_cache_option(CLI::App& command, EngineOptions& options) {
       ->group("Model");
 }
 
-void settle_cache(const CLI::App& command, EngineOptions& options) {
+void settle_cache(const CLI::App& command, EngineFlags& options) {
   const bool is_named = command.get_option("--cache-ram")->count() > 0;
   if (!options.rpc_servers.empty() && !is_named) options.cache_ram = 0;
 }
 
-void add_parallel_option(CLI::App& command, EngineOptions& options) {
+void add_parallel_option(CLI::App& command, EngineFlags& options) {
   command
       .add_option("--parallel", options.parallel,
                   "Requests that go through the LLM together, as many as fit into --ctx-size; "
@@ -201,105 +182,54 @@ void add_parallel_option(CLI::App& command, EngineOptions& options) {
       ->group("Model");
 }
 
-void settle_parallel(const CLI::App& command, EngineOptions& options) {
+void settle_parallel(const CLI::App& command, EngineFlags& options) {
   const bool is_named = command.get_option("--parallel")->count() > 0;
   if (options.remote.is_remote() && !is_named) options.parallel = kRemoteParallel;
 }
 
-Result<EngineOptions> with_served_model(EngineOptions options) {
-  if (auto sensible = check_options(options); !sensible) return sensible.error();
-  if (!options.remote.is_remote()) return options;
-  auto served = RemoteEngine::served_model(remote_options(options.remote));
-  if (!served) return served.error();
-  options.remote.served = *std::move(served);
+Result<EngineOptions> engine_options(const EngineFlags& flags, const CommonOptions& common) {
+  if (auto sensible = check_remote_options(flags.remote); !sensible) return sensible.error();
+  if (auto sensible = check_flags(flags); !sensible) return sensible.error();
+  auto loras = parse_loras(flags.loras);
+  if (!loras) return loras.error();
+  EngineOptions options{.model = flags.model,
+                        .loras = *std::move(loras),
+                        .prompt_templates = flags.prompt_templates,
+                        .context_size = flags.context_size,
+                        .parallel = flags.parallel,
+                        .prompt_cache_bytes = flags.cache_ram << 20U,
+                        .reuse = flags.reuse,
+                        .threads = common.threads,
+                        .gpu_layers = flags.gpu_layers,
+                        .rpc_servers = flags.rpc_servers,
+                        .tensor_split = flags.tensor_split,
+                        .places = model_places(),
+                        .log = llama_log_sink()};
+  if (flags.remote.is_remote()) options.remote = remote_options(flags.remote);
   return options;
 }
 
 Result<Conditions> engine_conditions(const EngineOptions& options) {
-  const auto model = model_path(options);
+  const auto model = model_file(options);
   if (!model) return model.error();
-  const auto loras = parse_loras(options.loras);
-  if (!loras) return loras.error();
-  Conditions told{{"rsd", RSD_VERSION},
-                  {"ctx-size", std::to_string(options.context_size)},
-                  {"model", identity_of(*model)}};
-  for (const auto& lora : *loras) {
-    told["lora"] += identity_of(lora.path) + " x " + std::to_string(lora.scale) + "; ";
-  }
-  for (const auto& file : options.prompt_templates) {
-    told["prompt-template"] += identity_of(file) + "; ";
-  }
-  if (!options.remote.is_remote()) return told;
-  RSD_CHECK(options.remote.served.has_value(), "a remote engine that was not asked");
-  told["engine"] = options.remote.engine;
-  told["engine-model"] = options.remote.served->name;
-  return told;
+  Conditions conditions{{"rsd", RSD_VERSION},
+                        {"ctx-size", std::to_string(options.context_size)},
+                        {"model", identity_of(*model)}};
+  for (const auto& lora : options.loras)
+    conditions["lora"] += identity_of(lora.path) + " x " + std::to_string(lora.scale) + "; ";
+  for (const auto& file : options.prompt_templates)
+    conditions["prompt-template"] += identity_of(file) + "; ";
+  if (!options.remote) return conditions;
+  RSD_CHECK(options.remote->served.has_value(), "a remote engine that was not asked");
+  conditions["engine"] = options.remote->server == RemoteServer::kSglang ? "sglang" : "vllm";
+  conditions["engine-model"] = options.remote->served->name;
+  return conditions;
 }
 
-Result<Engine> Engine::load(const EngineOptions& options, const CommonOptions& common) {
-  if (auto sensible = check_options(options); !sensible) return sensible.error();
-  const auto templates = load_templates(options.prompt_templates);
-  if (!templates) return templates.error();
-  return options.remote.is_remote() ? connect(options, *templates)
-                                    : load_local(options, common, *templates);
-}
-
-Result<Engine> Engine::load_local(const EngineOptions& options, const CommonOptions& common,
-                                  const PromptTemplates& templates) {
-  auto model = model_path(options);
-  if (!model) return model.error();
-  auto loras = parse_loras(options.loras);
-  if (!loras) return loras.error();
-  const LlamaOptions llama{.model_path = *std::move(model),
-                           .loras = *std::move(loras),
-                           .context_size = options.context_size,
-                           .prompt_cache_bytes = options.cache_ram << 20U,
-                           .reuse = options.reuse,
-                           .parallel = options.parallel,
-                           .threads = common.threads,
-                           .gpu_layers = options.gpu_layers,
-                           .rpc_servers = options.rpc_servers,
-                           .tensor_split = options.tensor_split,
-                           .log = llama_log_sink()};
-  if (!options.rpc_servers.empty()) {
-    rpc_servers_in_use() = options.rpc_servers;
-    on_ggml_abort(&exit_with_message);
-  }
-  auto llm = LlamaEngine::load(llama);
-  if (!llm) return llm.error();
-  PromptBuilder prompts((*llm)->tokenizer(), templates);
-  LlamaEngine* const local = llm->get();
-  return Engine(*std::move(llm), local, std::move(prompts));
-}
-
-Result<Engine> Engine::connect(const EngineOptions& options, const PromptTemplates& templates) {
-  const auto model = model_path(options);
-  if (!model) return model.error();
-  auto tokenizer = load_tokenizer(*model, llama_log_sink());
-  if (!tokenizer) return tokenizer.error();
-  RemoteOptions remote = remote_options(options.remote);
-  remote.tokenizer = *std::move(tokenizer);
-  remote.context_size = options.context_size;
-  remote.parallel = options.parallel;
-  auto llm = RemoteEngine::connect(std::move(remote));
-  if (!llm) return llm.error();
-  PromptBuilder prompts((*llm)->tokenizer(), templates);
-  return Engine(*std::move(llm), nullptr, std::move(prompts));
-}
-
-std::string Engine::short_name() const {
-  if (!local_) return llm_->model_name();
-  return std::filesystem::path(llm_->model_name()).stem().string();
-}
-
-Result<Engine::Opened> Engine::open(const Request& request) {
-  auto prompt = prompts_.build(request, llm_->context_size());
-  if (!prompt) return prompt.error();
-  Opened opened{.truncated_candidates = prompt->truncated_candidates};
-  auto scorer = llm_->open(*std::move(prompt));
-  if (!scorer) return scorer.error();
-  opened.scorer = *std::move(scorer);
-  return opened;
+void report_lost_rpc_servers(const std::vector<std::string>& servers) {
+  if (servers.empty()) return;
+  rpc_servers_in_use() = servers;
+  on_ggml_abort(&exit_with_message);
 }
 
 }  // namespace rsd::cli

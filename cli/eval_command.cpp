@@ -15,6 +15,7 @@
 #include "decoder_options.h"
 #include "engine_options.h"
 #include "exit_code.h"
+#include "model_places.h"
 #include "option_checks.h"
 #include "progress.h"
 #include "rsd/data/request_reader.h"
@@ -29,7 +30,7 @@ namespace {
 constexpr std::uint64_t kMaxCount = 1'000'000;
 
 struct EvalOptions {
-  EngineOptions engine;
+  EngineFlags engine;
   std::vector<std::string> requests;
   std::vector<std::string> decoders{"ar", "std", "sd", "exact", "rsd"};
   std::vector<std::size_t> budgets{1, 2, 3, 4};
@@ -56,12 +57,16 @@ Result<std::vector<Value>> look_up(const std::vector<std::string>& names, Lookup
   return values;
 }
 
+PolicyNames policy_names(const EvalOptions& options) {
+  return {.names = options.policies, .agents = options.agents, .places = model_places()};
+}
+
 Result<SettingGrid> grid_of(const EvalOptions& options) {
   SettingGrid grid{.budgets = options.budgets};
   auto decoders = look_up<DecoderKind>(options.decoders, parse_decoder);
   if (!decoders) return decoders.error();
   const bool with_policies = std::ranges::any_of(*decoders, uses_policy);
-  auto policies = with_policies ? named_policies(options.policies, options.agents) : Policies();
+  auto policies = with_policies ? named_policies(policy_names(options)) : Policies();
   if (!policies) return policies.error();
   auto drafts = look_up<Draft>(options.drafts, parse_draft);
   if (!drafts) return drafts.error();
@@ -80,12 +85,17 @@ class EvalRun {
 
   Result<ExitCode> run() {
     if (auto prepared = prepare(); !prepared) return prepared.error();
-    auto engine = Engine::load(engine_options_, selected_.common);
-    if (!engine) return engine.error();
-    Results results = describe(*engine);
+    report_lost_rpc_servers(engine_options_.rpc_servers);
+    auto llm = load_engine(engine_options_);
+    if (!llm) return llm.error();
+    auto templates = load_templates(engine_options_.prompt_templates);
+    if (!templates) return templates.error();
+    llm_ = *std::move(llm);
+    prompts_.emplace(llm_->tokenizer(), *std::move(templates));
+    Results results = describe();
     for (std::size_t i = 0; i < datasets_.size(); ++i) {
       const std::string& path = options_.requests[i];
-      auto evaluation = evaluate_file(i, *engine);
+      auto evaluation = evaluate_file(i);
       if (!evaluation) {
         const Error error = evaluation.error().within(path);
         // One file none of whose requests can be ranked does not void the others' figures.
@@ -120,7 +130,9 @@ class EvalRun {
       if (!qrels) return qrels.error();
       qrels_ = *std::move(qrels);
     }
-    auto served = with_served_model(options_.engine);
+    auto engine = engine_options(options_.engine, selected_.common);
+    if (!engine) return engine.error();
+    auto served = with_served_model(*std::move(engine));
     if (!served) return served.error();
     engine_options_ = *std::move(served);
     auto conditions = engine_conditions(engine_options_);
@@ -129,7 +141,7 @@ class EvalRun {
     conditions_["threads"] = std::to_string(selected_.common.threads);
     conditions_["qrels"] = options_.qrels;
     if (!grid_.policies.empty()) {
-      for (const auto& agent : agent_files(options_.policies, options_.agents))
+      for (const auto& agent : agent_files(policy_names(options_)))
         conditions_["agent"] += identity_of(agent) + "; ";
     }
     for (const auto& path : options_.requests) {
@@ -189,8 +201,8 @@ class EvalRun {
     return path == "-" ? "stdin" : std::filesystem::path(path).stem().string();
   }
 
-  Results describe(const Engine& engine) const {
-    return {.model = engine.llm().model_name(),
+  Results describe() const {
+    return {.model = llm_->model_name(),
             .threads = static_cast<std::size_t>(thread_count(selected_.common)),
             .rsd_version = RSD_VERSION,
             .command_line = selected_.command_line,
@@ -199,19 +211,14 @@ class EvalRun {
             .datasets = {}};
   }
 
-  Result<Evaluation> evaluate_file(std::size_t i, Engine& engine) {
+  Result<Evaluation> evaluate_file(std::size_t i) {
     const std::string name = name_of(options_.requests[i]);
     ProgressBar progress(name, datasets_[i].size());
     const EvaluationOptions evaluation{
         .dataset = name,
         .requests = std::move(datasets_[i]),
         .grid = grid_,
-        .open = [&engine](const Request& request) -> Result<OpenedRequest> {
-          auto opened = engine.open(request);
-          if (!opened) return opened.error();
-          return OpenedRequest{.scorer = std::move(opened->scorer),
-                               .truncated_candidates = opened->truncated_candidates};
-        },
+        .open = [this](const Request& request) { return open_request(*llm_, *prompts_, request); },
         .shuffle_seed = options_.shuffle,
         .order_shuffles = options_.order_shuffles,
         .qrels = qrels_,
@@ -224,7 +231,9 @@ class EvalRun {
 
   const EvalOptions& options_;
   const Selected& selected_;
-  EngineOptions engine_options_;  // with what a remote engine says of its model
+  EngineOptions engine_options_;  // with the model that a remote engine serves
+  std::unique_ptr<LlmEngine> llm_;
+  std::optional<PromptBuilder> prompts_;
   SettingGrid grid_;
   Conditions conditions_;
   std::optional<Qrels> qrels_;

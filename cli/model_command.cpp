@@ -29,10 +29,16 @@ void print_identifiers(const char* task, const Identifiers& identifiers) {
   std::cout << '\n';
 }
 
-int inspect(const EngineOptions& options, const CommonOptions& common) {
-  const auto engine = Engine::load(options, common);
+int inspect(const EngineFlags& options, const CommonOptions& common) {
+  const auto engine = engine_options(options, common);
   if (!engine) return fail(engine.error());
-  const ModelInfo& info = engine->local_llm()->info();
+  report_lost_rpc_servers(engine->rpc_servers);
+  const auto llm = load_local_engine(*engine);
+  if (!llm) return fail(llm.error());
+  auto templates = load_templates(engine->prompt_templates);
+  if (!templates) return fail(templates.error());
+  const PromptBuilder prompts((*llm)->tokenizer(), *std::move(templates));
+  const ModelInfo& info = (*llm)->info();
   std::cout << "path: " << info.path << "\nmodel: " << info.description
             << "\narchitecture: " << info.architecture << "\nparameters: " << info.n_parameters
             << "\nweights: " << info.size_bytes << " bytes\nvocabulary: " << info.n_vocabulary
@@ -42,8 +48,8 @@ int inspect(const EngineOptions& options, const CommonOptions& common) {
             << "\npartial re-encoding: "
             << (info.keeps_partial_cache ? "yes" : "no, every change encodes the prompt again")
             << '\n';
-  print_identifiers("passage", engine->prompts().identifiers(Task::kPassage));
-  print_identifiers("recommendation", engine->prompts().identifiers(Task::kRecommendation));
+  print_identifiers("passage", prompts.identifiers(Task::kPassage));
+  print_identifiers("recommendation", prompts.identifiers(Task::kRecommendation));
   return kSuccess;
 }
 
@@ -61,7 +67,7 @@ void add_model_command(CLI::App& app, Selected& selected) {
   add_verify_command(*model, selected);
   add_prepare_command(*model, selected);
 
-  auto options = std::make_shared<EngineOptions>();
+  auto options = std::make_shared<EngineFlags>();
   CLI::App* inspecting = add_command(*model, selected, "inspect",
                                      "Tell what a model is and which identifiers it offers");
   add_engine_options(*inspecting, *options);

@@ -17,7 +17,7 @@ namespace rsd::cli {
 namespace {
 
 struct RenderOptions {
-  EngineOptions engine;
+  EngineFlags engine;
   std::string requests;
   std::string format = "jsonl";
   std::optional<std::size_t> limit;
@@ -38,15 +38,15 @@ struct Rendered {
   std::optional<WindowOptions> windows;
 };
 
-Result<Rendered> rendered(const Request& whole, const Engine& engine) {
+Result<Rendered> rendered(const Request& whole, const LlmEngine& llm,
+                          const PromptBuilder& prompts) {
   const Request request = without_blank_candidates(whole);
-  const std::size_t context = engine.llm().context_size();
+  const std::size_t context = llm.context_size();
   const auto made = ListRequest::create(
       request, {},
-      {.builder = engine.prompts(),
+      {.builder = prompts,
        .context_tokens = context,
-       .max_items =
-           std::min(engine.llm().max_items(), engine.prompts().identifiers(request.task).size())},
+       .max_items = std::min(llm.max_items(), prompts.identifiers(request.task).size())},
       Clock::now());
   if (!made) return made.error();
   const ListRequest& list = **made;
@@ -55,7 +55,7 @@ Result<Rendered> rendered(const Request& whole, const Engine& engine) {
     result.windows = list.options().windows;
     result.request = presented(list.shown(), list.order().items().first(result.windows->size));
   }
-  auto prompt = engine.prompts().build(result.request, context);
+  auto prompt = prompts.build(result.request, context);
   if (!prompt) return prompt.error();
   result.prompt = *std::move(prompt);
   result.prompt.truncated_candidates += list.truncated_candidates();
@@ -104,13 +104,18 @@ std::string as_text(const Rendered& shown, const Tokenizer& tokenizer) {
 int render(const RenderOptions& options, const CommonOptions& common) {
   const auto requests = read_requests(options.requests, options.limit);
   if (!requests) return fail(requests.error());
-  const auto engine = Engine::load(options.engine, common);
+  const auto engine = engine_options(options.engine, common);
   if (!engine) return fail(engine.error());
+  const auto llm = load_engine(*engine);
+  if (!llm) return fail(llm.error());
+  auto templates = load_templates(engine->prompt_templates);
+  if (!templates) return fail(templates.error());
+  const PromptBuilder prompts((*llm)->tokenizer(), *std::move(templates));
   auto output = OutputFile::open("");
   if (!output) return fail(output.error());
-  const auto tokenizer = engine->llm().tokenizer();
+  const auto tokenizer = (*llm)->tokenizer();
   for (const auto& request : *requests) {
-    const auto shown = rendered(request, *engine);
+    const auto shown = rendered(request, **llm, prompts);
     if (!shown)
       return fail(shown.error().within(options.requests + ": request \"" + request.id + "\""));
     const std::string text =

@@ -17,22 +17,18 @@
 #include "decoder_options.h"
 #include "engine_options.h"
 #include "exit_code.h"
-#include "learn_costs.h"
 #include "option_checks.h"
 #include "output_file.h"
 #include "previous_answers.h"
 #include "progress.h"
 #include "resume.h"
-#include "rsd/core/duration.h"
 #include "rsd/data/answer_writer.h"
 #include "rsd/data/request_reader.h"
-#include "rsd/decode/learn_policy.h"
-#include "rsd/decode/run.h"
+#include "rsd/data/trace.h"
 #include "rsd/rank/presentation.h"
-#include "rsd/train/episode.h"
-#include "rsd/train/hold_out.h"
-#include "rsd/window/list_batch.h"
-#include "rsd/window/list_request.h"
+#include "rsd/ranker/named_policies.h"
+#include "rsd/ranker/ranker.h"
+#include "rsd/ranker/ranking_queue.h"
 #include "trec_options.h"
 #include "window_flags.h"
 
@@ -41,9 +37,9 @@ namespace {
 
 constexpr std::uint64_t kMaxTextTokens = 1'000'000'000;
 
-struct RankOptions {
-  EngineOptions engine;
-  DecoderOptions decoder;
+struct RankFlags {
+  EngineFlags engine;
+  DecoderFlags decoder;
   WindowFlags windows;
   std::string requests;
   TrecFiles trec;  // in their place
@@ -77,20 +73,19 @@ bool same_file(const std::string& a, const std::string& b) {
   return path_of(a) == path_of(b);
 }
 
-// A request that was taken in: what its answer needs besides the outcome.
+// A request in the queue, until its answer is written.
 struct TakenIn {
-  Request request;
+  std::shared_ptr<const PreparedRequest> request;
   std::size_t line = 0;
-  std::shared_ptr<const ListRequest> list;
-  std::optional<ListBatch::Finished> finished;
+  std::optional<Result<Answer>> answer;
 };
 
 // Ranks the requests of one file, as many at a time as --parallel says, and writes the answers in
 // the order of the requests.
 class RankRun {
  public:
-  RankRun(const RankOptions& options, const CommonOptions& common)
-      : options_(options), common_(common) {}
+  RankRun(const RankFlags& flags, const CommonOptions& common)
+      : flags_(flags), common_(common) {}
 
   Result<ExitCode> run() {
     if (auto prepared = prepare(); !prepared) return prepared.error();
@@ -101,10 +96,8 @@ class RankRun {
       progress_->show(n_done());
       take_in();
       if (taken_in_.empty()) break;
-      for (auto& finished : batch_->step()) {
-        const std::size_t ticket = finished.ticket;
-        taken_in_.at(ticket).finished = std::move(finished);
-      }
+      for (auto& finished : queue_->step())
+        taken_in_.at(finished.ticket).answer = std::move(finished.answer);
       if (auto written = write_finished(); !written) return written.error();
     }
     progress_.reset();
@@ -120,9 +113,9 @@ class RankRun {
   // one that takes long.
   void take_in() {
     constexpr std::size_t kWaitingFactor = 4;
-    while (!refusal_ && batch_->has_place() &&
-           taken_in_.size() < kWaitingFactor * options_.engine.parallel) {
-      if (batch_->size() > 0 && reader_->would_wait()) return;
+    while (!refusal_ && queue_->has_place() &&
+           taken_in_.size() < kWaitingFactor * flags_.engine.parallel) {
+      if (queue_->size() > 0 && reader_->would_wait()) return;
       auto request = read_next();
       if (!request) return;
       if (auto started = start(*request); !started)
@@ -136,7 +129,7 @@ class RankRun {
     if (found == kept_.requests.end()) return false;
     if (found->second == content_digest(request)) return true;
     refusal_ = Error(ErrorCode::kInvalidArgument,
-                     options_.output +
+                     flags_.output +
                          " can't be resumed: it has an answer to another request of "
                          "this id, or to other texts; choose another --output")
                    .within(subject(request.id, reader_->line()));
@@ -163,50 +156,26 @@ class RankRun {
   }
 
   Result<void> start(const Request& request) {
-    auto made = ListRequest::create(request, list_settings(request),
-                                    {.builder = engine_->prompts(),
-                                     .context_tokens = engine_->llm().context_size(),
-                                     .max_items = engine_->llm().max_items()},
-                                    Clock::now());
-    if (!made) return made.error();
-    const auto& list = *made;
-    TakenIn taken{
-        .request = request, .line = reader_->line(), .list = list, .finished = std::nullopt};
-    if (list->needs_llm()) {
-      auto run = ListRun::create(list->order(), list->options(), read_at_);
-      if (!run) return run.error();
-      batch_->add(n_tickets_, {.run = *std::move(run),
-                               .prompt = [list](auto items) { return list->prompt(items); },
-                               .arrival = read_at_});
-    } else {
-      taken.finished = {.ticket = n_tickets_, .outcome = list->settled(read_at_, Clock::now())};
-    }
-    taken_in_.emplace(n_tickets_++, std::move(taken));
+    RankOptions options = rank_options_;
+    if (previous_) options.previous = previous_->draft_for(request);
+    auto prepared = ranker_->prepare(request, options, read_at_);
+    if (!prepared) return prepared.error();
+    if (auto added = queue_->add(n_tickets_, *prepared); !added) return added;
+    taken_in_.emplace(n_tickets_++, TakenIn{.request = *std::move(prepared),
+                                            .line = reader_->line(),
+                                            .answer = std::nullopt});
     return {};
-  }
-
-  ListSettings list_settings(const Request& request) const {
-    ListSettings settings{.decoding = decoding_,
-                          .budget = options_.decoder.budget,
-                          .deadline = std::nullopt,
-                          .windows = windows_,
-                          .max_text_tokens = options_.max_text_tokens};
-    if (previous_) settings.draft = previous_->draft_for(request);
-    if (options_.decoder.deadline_ms) {
-      settings.deadline = read_at_ + duration_of_ms(*options_.decoder.deadline_ms);
-    }
-    return settings;
   }
 
   // The answers that are there, up to the first that isn't.
   Result<void> write_finished() {
-    while (!taken_in_.empty() && taken_in_.begin()->second.finished) {
-      TakenIn& done = taken_in_.begin()->second;
-      Result<ListOutcome>& outcome = done.finished->outcome;
-      if (outcome && done.list->needs_llm()) done.list->complete(*outcome);
-      Result<void> written = outcome ? write(done, *outcome) : Result<void>(outcome.error());
+    while (!taken_in_.empty() && taken_in_.begin()->second.answer) {
+      const TakenIn& done = taken_in_.begin()->second;
+      const Result<Answer>& answer = *done.answer;
+      Result<void> written =
+          answer ? write(done.request->request(), *answer) : Result<void>(answer.error());
       if (output_broken_) return written;
-      if (!written) note_failure(written.error().within(subject(done.request.id, done.line)));
+      if (!written) note_failure(written.error().within(subject(done.request->request().id, done.line)));
       n_answered_ += written ? 1 : 0;
       taken_in_.erase(taken_in_.begin());
     }
@@ -214,7 +183,7 @@ class RankRun {
   }
 
   std::string subject(const std::string& id, std::size_t line) const {
-    if (options_.requests.empty()) return options_.trec.run + ": topic \"" + id + "\"";
+    if (flags_.requests.empty()) return flags_.trec.run + ": topic \"" + id + "\"";
     return reader_->source() + ":" + std::to_string(line) + ": request \"" + id + "\"";
   }
 
@@ -226,72 +195,66 @@ class RankRun {
 
   // Everything that can be wrong is found before the model is loaded, the model before any output.
   Result<void> prepare() {
-    auto decoding = decoding_options(options_.decoder);
-    if (!decoding) return decoding.error();
-    decoding_ = *std::move(decoding);
-    if (!options_.trace.empty()) decoding_.n_recent = kEveryRound;
-    auto format = parse_answer_format(options_.format);
+    auto options = rank_options(flags_.decoder, flags_.windows);
+    if (!options) return options.error();
+    rank_options_ = *std::move(options);
+    rank_options_.max_text_tokens = flags_.max_text_tokens;
+    rank_options_.keep_rounds = !flags_.trace.empty();
+    warn_of_unused(flags_.decoder);
+    auto format = parse_answer_format(flags_.format);
     if (!format) return format.error();
     format_ = *format;
-    auto choice = window_choice(options_.windows);
-    if (!choice) return choice.error();
-    windows_ = *choice;
-    if (auto sensible = window_options(windows_, options_.decoder.top_n); !sensible)
-      return sensible.error();
     if (auto sensible = check_outputs(); !sensible) return sensible.error();
     if (auto opened = open_requests(); !opened) return opened.error();
-    if (!options_.previous.empty()) {
-      auto previous = PreviousAnswers::read(options_.previous);
+    if (!flags_.previous.empty()) {
+      auto previous = PreviousAnswers::read(flags_.previous);
       if (!previous) return previous.error();
       previous_ = *std::move(previous);
     }
-    auto served = with_served_model(options_.engine);
+    auto engine = engine_options(flags_.engine, common_);
+    if (!engine) return engine.error();
+    set_policy(flags_.decoder, *engine);
+    auto served = with_served_model(*std::move(engine));
     if (!served) return served.error();
     engine_options_ = *std::move(served);
     auto conditions = conditions_of_run();
     if (!conditions) return conditions.error();
     conditions_ = *std::move(conditions);
-    if (options_.resume) {
-      auto kept = read_kept(options_.output, format_, conditions_);
+    if (flags_.resume) {
+      auto kept = read_kept(flags_.output, format_, conditions_);
       if (!kept) return kept.error();
       kept_ = *std::move(kept);
     }
-    auto engine = Engine::load(engine_options_, common_);
-    if (!engine) return engine.error();
-    engine_.emplace(*std::move(engine));
-    LlmEngine& llm = engine_->llm();
-    batch_.emplace(
-        llm,
-        ScorerOpener{.has_room = [&llm](const Prompt& next) { return llm.has_room(next); },
-                     .open = [&llm](Prompt next) { return llm.open(std::move(next)); },
-                     .parallel = options_.engine.parallel},
-        &costs_);
-    if (options_.decoder.deadline_ms) {
-      if (auto done = learn_costs(*engine_, costs_); !done) return done;
-      if (decoding_.policy) learn_policy(*decoding_.policy, costs_);
+    report_lost_rpc_servers(engine_options_.rpc_servers);
+    auto ranker = Ranker::load(engine_options_);
+    if (!ranker) return ranker.error();
+    ranker_.emplace(*std::move(ranker));
+    if (rank_options_.deadline) {
+      if (auto done = ranker_->calibrate(); !done) return done;
     }
+    queue_.emplace(*ranker_);
     return open_outputs();
   }
 
   Result<void> open_requests() {
-    if (auto usable = check(options_.trec); !usable) return usable.error();
-    if (!options_.requests.empty() && !options_.trec.run.empty())
+    if (auto usable = check(flags_.trec); !usable) return usable.error();
+    if (!flags_.requests.empty() && !flags_.trec.run.empty())
       return Error(ErrorCode::kInvalidArgument, "--requests and --run exclude each other");
-    if (options_.requests.empty() && options_.trec.run.empty()) {
+    if (flags_.requests.empty() && flags_.trec.run.empty()) {
       return Error(ErrorCode::kInvalidArgument,
                    "--requests is required, or --run, --topics and --corpus");
     }
-    if (options_.requests.empty()) {
-      auto lines = trec_request_lines(options_.trec);
+    if (flags_.requests.empty()) {
+      auto lines = trec_request_lines(flags_.trec);
       if (!lines) return lines.error();
       n_requests_ = lines->n_requests + lines->failures.size();
       failed_topics_ = std::move(lines->failures);
       reader_.emplace(std::make_unique<std::istringstream>(std::move(lines->text)),
-                      options_.trec.run + " as requests");
+                      flags_.trec.run + " as requests");
       return {};
     }
-    n_requests_ = count_lines(options_.requests);
-    auto reader = RequestReader::open(options_.requests);
+    n_requests_ = count_lines(flags_.requests);
+    auto reader = RequestReader::open(flags_.requests);
     if (!reader) return reader.error();
     reader_.emplace(*std::move(reader));
     return {};
@@ -300,34 +263,44 @@ class RankRun {
   Result<Conditions> conditions_of_run() const {
     auto told = engine_conditions(engine_options_);
     if (!told) return told;
-    const DecoderOptions& decoder = options_.decoder;
+    const DecoderFlags& decoder = flags_.decoder;
     (*told)["decoder"] = decoder.decoder;
     (*told)["draft"] = decoder.draft;
-    (*told)["policy"] = std::string(decoding_.policy ? decoding_.policy->name() : "");
-    if (decoding_.policy) {
-      for (const auto& agent : agent_files(listed(decoder.policy), listed(decoder.agent)))
+    (*told)["policy"] = "";
+    if (uses_policy(rank_options_.decoder)) {
+      const auto policies = named_policies(policy_names(decoder));
+      if (!policies) return policies.error();
+      (*told)["policy"] = std::string(policies->front()->name());
+      for (const auto& agent : agent_files(policy_names(decoder)))
         (*told)["agent"] = identity_of(agent);
     }
-    if (decoding_.budget) (*told)["budget"] = std::to_string(*decoding_.budget);
-    if (!options_.previous.empty()) (*told)["previous"] = identity_of(options_.previous);
+    if (const auto budget = budget_of_prompt()) (*told)["budget"] = std::to_string(*budget);
+    if (!flags_.previous.empty()) (*told)["previous"] = identity_of(flags_.previous);
     (*told)["windows"] = told_windows();
-    (*told)["max-tokens-per-doc"] = std::to_string(options_.max_text_tokens);
+    (*told)["max-tokens-per-doc"] = std::to_string(flags_.max_text_tokens);
     if (decoder.top_n) (*told)["top-n"] = std::to_string(*decoder.top_n);
     if (decoder.deadline_ms) (*told)["deadline-ms"] = std::to_string(*decoder.deadline_ms);
     return told;
   }
 
+  std::optional<std::size_t> budget_of_prompt() const {
+    if (rank_options_.budget && takes_budget(rank_options_.decoder)) return rank_options_.budget;
+    return rank_options_.decoder == DecoderKind::kRsd ? std::optional(kDefaultBudget)
+                                                      : std::nullopt;
+  }
+
   std::string told_windows() const {
-    std::string told = windows_.method ? std::string(to_string(*windows_.method)) : "as needed";
+    const WindowChoice& windows = rank_options_.windows;
+    std::string told = windows.method ? std::string(to_string(*windows.method)) : "as needed";
     const auto tell = [&](const char* name, const std::optional<std::size_t>& value) {
       if (value) told += std::string(", ") + name + " " + std::to_string(*value);
     };
-    tell("size", windows_.size);
-    tell("stride", windows_.stride);
-    tell("passes", windows_.passes);
-    tell("pivot", windows_.pivot);
-    tell("pool", windows_.pool);
-    tell("advance", windows_.advance);
+    tell("size", windows.size);
+    tell("stride", windows.stride);
+    tell("passes", windows.passes);
+    tell("pivot", windows.pivot);
+    tell("pool", windows.pool);
+    tell("advance", windows.advance);
     return told;
   }
 
@@ -336,13 +309,13 @@ class RankRun {
     const auto unusable = [](const std::string& message) {
       return Error(ErrorCode::kInvalidArgument, message);
     };
-    if (options_.resume && options_.output.empty()) return unusable("--resume needs --output");
-    if (options_.resume && !options_.trace.empty()) {
+    if (flags_.resume && flags_.output.empty()) return unusable("--resume needs --output");
+    if (flags_.resume && !flags_.trace.empty()) {
       return unusable("--trace can't be resumed: it would lack what was ranked before");
     }
-    std::vector<std::string> inputs{options_.requests, options_.trec.run, options_.trec.topics};
-    inputs.insert(inputs.end(), options_.trec.corpus.begin(), options_.trec.corpus.end());
-    for (const auto& path : {options_.output, options_.trace}) {
+    std::vector<std::string> inputs{flags_.requests, flags_.trec.run, flags_.trec.topics};
+    inputs.insert(inputs.end(), flags_.trec.corpus.begin(), flags_.trec.corpus.end());
+    for (const auto& path : {flags_.output, flags_.trace}) {
       for (const auto& input : inputs) {
         if (same_file(path, input) ||
             (!path.empty() && same_file(OutputFile::partial_path(path), input))) {
@@ -350,80 +323,43 @@ class RankRun {
         }
       }
     }
-    if (same_file(options_.output, options_.trace)) {
-      return unusable("--output and --trace can't be the same file " + options_.trace);
+    if (same_file(flags_.output, flags_.trace)) {
+      return unusable("--output and --trace can't be the same file " + flags_.trace);
     }
-    const bool has_space = options_.tag.find_first_of(" \t\r\n") != std::string::npos;
-    if (format_ == AnswerFormat::kTrec && (options_.tag.empty() || has_space)) {
-      return unusable("--tag must be a word without white space, not \"" + options_.tag + "\"");
+    const bool has_space = flags_.tag.find_first_of(" \t\r\n") != std::string::npos;
+    if (format_ == AnswerFormat::kTrec && (flags_.tag.empty() || has_space)) {
+      return unusable("--tag must be a word without white space, not \"" + flags_.tag + "\"");
     }
     return {};
   }
 
   Result<void> open_outputs() {
-    auto output = ResumableOutput::open(options_.output, format_, conditions_, kept_);
+    auto output = ResumableOutput::open(flags_.output, format_, conditions_, kept_);
     if (!output) return output.error();
     output_.emplace(*std::move(output));
-    if (options_.trace.empty()) return {};
-    auto trace = OutputFile::open(options_.trace, format_trace_header(engine_->llm().model_name()));
+    if (flags_.trace.empty()) return {};
+    auto trace = OutputFile::open(flags_.trace, format_trace_header(ranker_->llm().model_name()));
     if (!trace) return trace.error();
     trace_.emplace(*std::move(trace));
     return {};
   }
 
-  Answer answer_of(const TakenIn& done, const ListOutcome& list) const {
-    const Outcome& outcome = list.outcome;
-    Answer answer{.ranking = outcome.ranking,
-                  .decoder = options_.decoder.decoder,
-                  .budget = list.budget,
-                  .encodings = outcome.encodings,
-                  .verified_prefix = outcome.verified_prefix,
-                  .tokens_encoded = outcome.tokens_encoded,
-                  .truncated_candidates =
-                      done.list->truncated_candidates() + done.finished->truncated_candidates,
-                  .truncated_query = done.list->truncated_query(),
-                  .deadline_hit = outcome.deadline_hit,
-                  .prefill_ms = outcome.timing.prefill_ms,
-                  .decode_ms = outcome.timing.decode_ms,
-                  .agent_ms = outcome.timing.agent_ms,
-                  .total_ms = outcome.timing.total_ms,
-                  .windows = std::nullopt};
-    if (!done.list->in_windows()) return answer;
-    const WindowOptions& windows = done.list->options().windows;
-    answer.windows = {.count = list.n_windows,
-                      .confirmed_prefix = list.confirmed_prefix,
-                      .size = windows.size,
-                      .method = std::string(to_string(windows.method))};
-    return answer;
-  }
-
-  // A line a window; those of a list that was ranked in windows are told apart by their numbers,
-  // which are those of the plan, whichever ended first.
-  std::string traces_of(const TakenIn& done) const {
-    std::map<std::size_t, std::string> lines;
-    for (const ListBatch::Decoded& window : done.finished->windows) {
-      Trace trace = trace_of(presented(done.list->shown(), window.items), options_.decoder.decoder,
-                             window.decoding.history(), window.outcome.ranking);
-      if (done.list->in_windows()) trace.window = window.number + 1;
-      trace.split_key = split_key(done.request);  // of the whole query, also where it was cut
-      lines.emplace(window.number, format_trace(trace));
-    }
+  // A line a window; their numbers are the plan's, whichever ended first.
+  std::string traces_of(const Request& request, const Answer& answer) const {
     std::string text;
-    for (const auto& [number, line] : lines)
-      text += line;
+    for (const RankedPart& part : answer.rounds)
+      text += format_trace(trace_of(request, answer.decoder, part));
     return text;
   }
 
-  Result<void> write(const TakenIn& done, const ListOutcome& list) {
-    const Request& request = done.request;
-    const Answer answer = answer_of(done, list);
-    const auto text = format_answer(format_, request, answer, options_.tag);
+  Result<void> write(const Request& request, const Answer& answer) {
+    const auto text = format_answer(format_, request, answer, flags_.tag);
     if (!text) return text.error();
     // Answers and the bar share a terminal: the bar comes back below them.
     if (output_->to_standard_output() && ::isatty(STDOUT_FILENO)) progress_->clear();
     auto written = output_->write(request, *text);
     if (written && trace_) {
-      written = trace_->write(traces_of(done));
+      written = trace_->write(traces_of(request, answer));
     }
     output_broken_ = !written;
     return written;
@@ -449,29 +385,27 @@ class RankRun {
   }
 
   void tell_prompt_reuse() const {
-    const PromptReuse reuse = engine_->llm().prompt_reuse();
+    const PromptReuse reuse = ranker_->prompt_reuse();
     if (reuse.n_hits == 0) return;
     spdlog::info("{} of {} prompts began like an earlier one: {} of all {} tokens were known",
                  reuse.n_hits, reuse.n_prompts, reuse.tokens_reused,
                  reuse.tokens_reused + reuse.tokens_encoded);
   }
 
-  const RankOptions& options_;
+  const RankFlags& flags_;
   const CommonOptions& common_;
-  EngineOptions engine_options_;  // with what a remote engine says of its model
-  DecodingOptions decoding_;
+  EngineOptions engine_options_;  // with the model that a remote engine serves
+  RankOptions rank_options_;
   Conditions conditions_;
   AnswerFormat format_ = AnswerFormat::kJsonl;
   std::optional<PreviousAnswers> previous_;
   std::optional<RequestReader> reader_;
   std::optional<std::size_t> n_requests_;  // nullopt: not known yet
   std::vector<Error> failed_topics_;       // of the TREC run
-  std::optional<Engine> engine_;
+  std::optional<Ranker> ranker_;
+  std::optional<RankingQueue> queue_;
   std::optional<ResumableOutput> output_;
   std::optional<OutputFile> trace_;
-  CostModel costs_;
-  WindowChoice windows_;
-  std::optional<ListBatch> batch_;
   Clock::time_point read_at_;
   std::size_t n_tickets_ = 0;
   std::map<std::size_t, TakenIn> taken_in_;  // by ticket: answers that aren't written
@@ -484,7 +418,7 @@ class RankRun {
   std::optional<Error> refusal_;  // of all that is left
 };
 
-void add_output_options(CLI::App& command, RankOptions& options) {
+void add_output_options(CLI::App& command, RankFlags& options) {
   const std::string group = "Output";
   command.add_option("--format", options.format, "jsonl, trec or table")
       ->capture_default_str()
@@ -511,7 +445,7 @@ void add_output_options(CLI::App& command, RankOptions& options) {
 }  // namespace
 
 void add_rank_command(CLI::App& app, Selected& selected) {
-  auto options = std::make_shared<RankOptions>();
+  auto options = std::make_shared<RankFlags>();
   CLI::App* command = add_command(app, selected, "rank", "Rank the candidates of each request");
   command->add_option("--requests", options->requests, "Requests, a JSON object a line; - = stdin")
       ->check(not_empty())

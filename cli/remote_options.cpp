@@ -14,7 +14,7 @@ constexpr const char* kKeyVariable = "RSD_ENGINE_API_KEY";
 
 }  // namespace
 
-void add_remote_options(CLI::App& command, RemoteEngineOptions& options) {
+void add_remote_options(CLI::App& command, RemoteFlags& options) {
   const std::string group = "Remote engine";
   command
       .add_option(
@@ -55,7 +55,7 @@ void add_remote_options(CLI::App& command, RemoteEngineOptions& options) {
       ->group(group);
 }
 
-Result<void> check_remote_options(const RemoteEngineOptions& options) {
+Result<void> check_remote_options(const RemoteFlags& options) {
   const auto refuse = [](const std::string& message) {
     return Error(ErrorCode::kInvalidArgument, message);
   };
@@ -72,7 +72,7 @@ Result<void> check_remote_options(const RemoteEngineOptions& options) {
   return {};
 }
 
-RemoteOptions remote_options(const RemoteEngineOptions& options) {
+RemoteOptions remote_options(const RemoteFlags& options) {
   RemoteOptions remote;
   remote.server = options.engine == "sglang" ? RemoteServer::kSglang : RemoteServer::kVllm;
   remote.urls = options.urls;

@@ -14,7 +14,7 @@ namespace rsd::cli {
 
 inline constexpr const char* kLocalEngine = "llama";
 
-struct RemoteEngineOptions {
+struct RemoteFlags {
   std::string engine = kLocalEngine;
   std::vector<std::string> urls;
   std::string model;  // empty = what the server says
@@ -26,12 +26,12 @@ struct RemoteEngineOptions {
 };
 
 // --engine, --engine-url, --engine-model, --engine-key-over-http, --engine-timeout-ms.
-void add_remote_options(CLI::App& command, RemoteEngineOptions& options);
+void add_remote_options(CLI::App& command, RemoteFlags& options);
 
 // kInvalidArgument: options that contradict each other.
-Result<void> check_remote_options(const RemoteEngineOptions& options);
+Result<void> check_remote_options(const RemoteFlags& options);
 
 // What the library is told, but for the tokenizer. The key is RSD_ENGINE_API_KEY's.
-RemoteOptions remote_options(const RemoteEngineOptions& options);
+RemoteOptions remote_options(const RemoteFlags& options);
 
 }  // namespace rsd::cli

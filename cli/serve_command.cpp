@@ -19,12 +19,11 @@
 #include "decoder_options.h"
 #include "engine_options.h"
 #include "exit_code.h"
-#include "learn_costs.h"
-#include "llm_ranking_engine.h"
 #include "option_checks.h"
 #include "rsd/core/duration.h"
 #include "rsd/core/file.h"
-#include "rsd/decode/learn_policy.h"
+#include "rsd/ranker/named_policies.h"
+#include "rsd/ranker/ranker.h"
 #include "server/api_keys.h"
 #include "server/client_address.h"
 #include "server/http_server.h"
@@ -36,8 +35,8 @@ namespace rsd::cli {
 namespace {
 
 struct ServeOptions {
-  EngineOptions engine;
-  DecoderOptions decoder;
+  EngineFlags engine;
+  DecoderFlags decoder;
   WindowFlags windows;
   server::HttpOptions http;
   server::ServiceLimits limits;
@@ -152,20 +151,19 @@ class ServeRun {
       spdlog::warn("everybody who can reach {} may call: there is no API key (--api-key-file)",
                    http.host);
     }
-    auto decoding = decoding_options(options_.decoder);
-    if (!decoding) return decoding.error();
-    decoding->budget = options_.decoder.budget;  // what nobody named is each window's, not a list's
-    auto windows = window_choice(options_.windows);
-    if (!windows) return windows.error();
-    if (auto usable = window_options(*windows, options_.decoder.top_n); !usable)
-      return usable.error();
+    auto defaults = rank_options(options_.decoder, options_.windows);
+    if (!defaults) return defaults.error();
+    warn_of_unused(options_.decoder);
+    auto engine = engine_options(options_.engine, common_);
+    if (!engine) return engine.error();
+    engine_options_ = *std::move(engine);
+    engine_options_.policy = options_.decoder.policy;
+    engine_options_.agent = options_.decoder.agent;
+    if (const auto named = named_policies(policy_names(options_.decoder)); !named)
+      return named.error();
     server::ServiceLimits limits = options_.limits;
-    limits.jobs.parallel = options_.engine.parallel;
     limits.requests_per_key = requests_per_key(keys->size());
-    service_.emplace(limits, server::RankDefaults{.decoding = *std::move(decoding),
-                                                  .budget = kDefaultBudget,
-                                                  .deadline_ms = options_.decoder.deadline_ms,
-                                                  .windows = *windows});
+    service_.emplace(limits, *std::move(defaults));
     http_.emplace(*service_, std::move(http));
     return {};
   }
@@ -211,15 +209,14 @@ class ServeRun {
   }
 
   Result<void> load_engine() try {
-    auto engine = Engine::load(options_.engine, common_);
-    if (!engine) return engine.error();
-    model_name_ = options_.alias.empty() ? engine->short_name() : options_.alias;
-    auto ranking = LlmRankingEngine::create(*std::move(engine), model_name_, options_.decoder);
-    if (!ranking) return ranking.error();
-    CostModel costs;
-    if (auto done = learn_costs((*ranking)->engine(), costs); !done) return done;
-    if (const auto policy = (*ranking)->policy("")) learn_policy(**policy, costs);
-    service_->start(*std::move(ranking), costs);
+    report_lost_rpc_servers(engine_options_.rpc_servers);
+    auto loaded = Ranker::load(engine_options_);
+    if (!loaded) return loaded.error();
+    auto ranker = std::make_unique<Ranker>(*std::move(loaded));
+    if (!options_.alias.empty()) ranker->set_model_name(options_.alias);
+    model_name_ = ranker->model_name();
+    if (auto done = ranker->calibrate(); !done) return done;
+    service_->start(std::move(ranker));
     return {};
   } catch (const std::exception& defect) {
     return Error(ErrorCode::kRuntime, defect.what());
@@ -271,6 +268,7 @@ class ServeRun {
   const CommonOptions& common_;
   const StopSignals& signals_;
   const ServerLog& log_;
+  EngineOptions engine_options_;
   std::optional<server::Service> service_;
   std::optional<server::HttpServer> http_;  // uses the service
   std::string model_name_;                  // set before loaded_

@@ -102,7 +102,9 @@ class TrainRun {
       return sensible.error();
     }
     if (!requests_.empty()) {
-      auto served = with_served_model(options_.engine);
+      auto engine = engine_options(options_.engine, common_);
+      if (!engine) return engine.error();
+      auto served = with_served_model(*std::move(engine));
       if (!served) return served.error();
       engine_options_ = *std::move(served);
     }
@@ -203,7 +205,7 @@ class TrainRun {
   // Of the LLM that is used, or that the traces are of.
   std::string name_of_model() const {
     if (requests_.empty()) return model_of_traces_;
-    if (engine_ && !engine_->local_llm()) return engine_->llm().model_name();
+    if (llm_ && engine_options_.remote) return llm_->model_name();
     return options_.engine.model.empty()
                ? "the default model"
                : std::filesystem::path(options_.engine.model).filename().string();
@@ -217,19 +219,22 @@ class TrainRun {
   }
 
   // The LLM, loaded when it is first needed: a training from traces can do without.
-  Result<Engine*> engine() {
-    if (!engine_) {
-      auto loaded = Engine::load(engine_options_, common_);
-      if (!loaded) return loaded.error();
-      engine_.emplace(*std::move(loaded));
-    }
-    return &*engine_;
+  Result<LlmEngine*> llm() {
+    if (llm_) return llm_.get();
+    auto templates = load_templates(engine_options_.prompt_templates);
+    if (!templates) return templates.error();
+    report_lost_rpc_servers(engine_options_.rpc_servers);
+    auto loaded = load_engine(engine_options_);
+    if (!loaded) return loaded.error();
+    llm_ = *std::move(loaded);
+    prompts_.emplace(llm_->tokenizer(), *std::move(templates));
+    return llm_.get();
   }
 
   Result<std::unique_ptr<PositionScorer>> open(const Request& request) {
-    auto llm = engine();
+    auto llm = this->llm();
     if (!llm) return llm.error();
-    auto opened = (*llm)->open(request);
+    auto opened = open_request(**llm, *prompts_, request);
     if (!opened) return opened.error().within("request \"" + request.id + "\"");
     return std::move(opened->scorer);
   }
@@ -326,9 +331,9 @@ class TrainRun {
     std::set<std::string> kept_ids;
     auto kept = kept_traces(kept_ids);
     if (!kept) return kept.error();
-    auto llm = engine();
+    auto llm = this->llm();
     if (!llm) return llm.error();
-    if (kept->empty()) *kept = format_trace_header((*llm)->llm().model_name());
+    if (kept->empty()) *kept = format_trace_header((*llm)->model_name());
     auto output = OutputFile::open(folder_->traces_path(), *kept);
     if (!output) return output.error();
     const CollectOptions collecting{
@@ -512,13 +517,14 @@ class TrainRun {
   const TrainOptions& options_;
   const CommonOptions& common_;
   int threads_;
-  EngineOptions engine_options_;  // with what a remote engine says of its model
+  EngineOptions engine_options_;  // with the model that a remote engine serves
   std::vector<Request> requests_;
   std::vector<Episode> episodes_;
   std::optional<RelevanceNetwork> network_;  // what the training starts from
   std::optional<TrainingFolder> folder_;
   Checkpoint checkpoint_;
-  std::optional<Engine> engine_;
+  std::unique_ptr<LlmEngine> llm_;
+  std::optional<PromptBuilder> prompts_;
   AgentNotes notes_of_init_;
   std::string model_of_traces_;  // as their first file names it
   bool some_failed_ = false;

@@ -12,7 +12,7 @@
 namespace rsd::cli {
 
 struct TrainOptions {
-  EngineOptions engine;
+  EngineFlags engine;
   std::vector<std::string> requests;
   std::optional<std::size_t> limit;
   std::vector<std::string> traces;

@@ -19,7 +19,7 @@ function(rsd_set_warnings target)
 endfunction()
 
 function(rsd_add_module name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;HEADERS;LINKS;THIRD_PARTY;TESTS;TEST_LINKS" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "SOURCES;HEADERS;LINKS;THIRD_PARTY;TESTS;TEST_LINKS;TEST_LABELS" ${ARGN})
   set(target rsd_${name})
   add_library(${target} STATIC ${ARG_SOURCES})
   add_library(rsd::${name} ALIAS ${target})
@@ -37,19 +37,24 @@ function(rsd_add_module name)
   rsd_set_warnings(${target})
   set_property(GLOBAL APPEND PROPERTY RSD_MODULES ${target})
   if(RSD_BUILD_TESTS AND ARG_TESTS)
-    rsd_add_test(${target}_test SOURCES ${ARG_TESTS} LINKS ${target} ${ARG_THIRD_PARTY} ${ARG_TEST_LINKS})
+    rsd_add_test(${target}_test SOURCES ${ARG_TESTS} LABELS ${ARG_TEST_LABELS}
+                 LINKS ${target} ${ARG_THIRD_PARTY} ${ARG_TEST_LINKS})
   endif()
 endfunction()
 
-# rsd_add_test(<executable> SOURCES … LINKS …): every TEST becomes a test of ctest.
+# rsd_add_test(<executable> SOURCES … LINKS … [LABELS …]): every TEST becomes a test of ctest. Labels:
+# unit (the default; pure, all of them in seconds), model (needs a model file), program, page, slow.
 # They run in the source folder, so that paths in failures and fixtures are relative to it.
 function(rsd_add_test executable)
-  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS;LABELS" ${ARGN})
+  if(NOT ARG_LABELS)
+    set(ARG_LABELS unit)
+  endif()
   add_executable(${executable} ${ARG_SOURCES})
   target_include_directories(${executable} PRIVATE "${PROJECT_SOURCE_DIR}/src"
                                                    "${PROJECT_SOURCE_DIR}/tests")
   target_link_libraries(${executable} PRIVATE ${ARG_LINKS} GTest::gmock GTest::gtest_main)
   rsd_set_warnings(${executable})
   gtest_discover_tests(${executable} WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}"
-                       DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 600)
+                       DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 600 LABELS "${ARG_LABELS}")
 endfunction()

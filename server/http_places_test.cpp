@@ -144,7 +144,7 @@ TEST_F(HttpPlaces, SilentClientsMakeRoomForOthersByTheirNumber) {
 
 class HttpKeys : public HttpPlaces {
  protected:
-  HttpKeys() : HttpPlaces({.jobs = {.queue = 4, .parallel = 1}, .requests_per_key = 2}) {}
+  HttpKeys() : HttpPlaces({.jobs = {.queue = 4}, .requests_per_key = 2}) {}
 };
 
 TEST_F(HttpKeys, OneKeyHasItsShareOfTheQueueAndNoMore) {

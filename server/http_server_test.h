@@ -80,11 +80,8 @@ inline std::string post(const std::string& path, const std::string& body,
 
 class HttpServerTest : public testing::Test {
  protected:
-  explicit HttpServerTest(const ServiceLimits& limits = {.jobs = {.queue = 4, .parallel = 1}})
-      : service_(limits, {.decoding = {.decoder = DecoderKind::kExact, .policy = blend_policy()},
-                          .budget = 3,
-                          .deadline_ms = std::nullopt,
-                          .windows = {}}) {}
+  explicit HttpServerTest(const ServiceLimits& limits = {.jobs = {.queue = 4}})
+      : service_(limits, {.decoder = DecoderKind::kExact}) {}
   void start(HttpOptions options = {}) {
     options.port = 0;
     options.log = [this](const AccessRecord& record) {
@@ -93,7 +90,7 @@ class HttpServerTest : public testing::Test {
     };
     auto engine = std::make_unique<SyntheticEngine>(gate_);
     engine_ = engine.get();
-    service_.start(std::move(engine), CostModel());
+    service_.start(synthetic_ranker(std::move(engine), /*parallel=*/1));
     http_ = std::make_unique<HttpServer>(service_, std::move(options));
     port_ = http_->bind().value();
     thread_ = std::thread([this] { EXPECT_TRUE(http_->serve()); });

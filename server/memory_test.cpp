@@ -182,7 +182,7 @@ TEST_F(HttpMemory, APassWithoutMemoryIsToldSoAndOthersGoOn) {
 
 class HttpRounds : public HttpMemory {
  protected:
-  HttpRounds() : HttpMemory({.jobs = {.queue = 4, .parallel = 1}, .max_round_logits = 100}) {}
+  HttpRounds() : HttpMemory({.jobs = {.queue = 4}, .max_round_logits = 100}) {}
 };
 
 // A blank candidate is not ranked, but has a place in each row.

@@ -112,20 +112,20 @@ void Metrics::observe_queue(double ms) {
   families_->queue_seconds.Observe(ms / 1000);
 }
 
-void Metrics::observe_answer(const Outcome& outcome) {
+void Metrics::observe_answer(const Answer& answer) {
   Families& to = *families_;
   to.answers.Increment();
-  if (outcome.deadline_hit) to.deadline_hits.Increment();
-  to.prefill_seconds.Observe(outcome.timing.prefill_ms / 1000);
-  to.decode_seconds.Observe(outcome.timing.decode_ms / 1000);
-  to.agent_seconds.Observe(outcome.timing.agent_ms / 1000);
-  to.total_seconds.Observe(outcome.timing.total_ms / 1000);
-  to.encodings.Observe(static_cast<double>(outcome.encodings));
-  if (const std::size_t n = outcome.ranking.size(); n > 0) {
-    to.verified_share.Observe(static_cast<double>(outcome.verified_prefix) /
+  if (answer.deadline_hit) to.deadline_hits.Increment();
+  to.prefill_seconds.Observe(answer.prefill_ms / 1000);
+  to.decode_seconds.Observe(answer.decode_ms / 1000);
+  to.agent_seconds.Observe(answer.agent_ms / 1000);
+  to.total_seconds.Observe(answer.total_ms / 1000);
+  to.encodings.Observe(static_cast<double>(answer.encodings));
+  if (const std::size_t n = answer.ranking.size(); n > 0) {
+    to.verified_share.Observe(static_cast<double>(answer.verified_prefix) /
                               static_cast<double>(n));
   }
-  to.tokens_encoded.Increment(static_cast<double>(outcome.tokens_encoded));
+  to.tokens_encoded.Increment(static_cast<double>(answer.tokens_encoded));
 }
 
 std::string Metrics::text(const State& state) {

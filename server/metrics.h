@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 
-#include "ranking_engine.h"
-#include "rsd/decode/run.h"
+#include "rsd/data/answer.h"
+#include "rsd/decode/llm_engine.h"
 
 namespace rsd::server {
 
@@ -29,14 +29,14 @@ class Metrics {
   // How long a request waited until it was taken in.
   void observe_queue(double ms);
   // A request that was ranked.
-  void observe_answer(const Outcome& outcome);
+  void observe_answer(const Answer& answer);
 
   // What stands now.
   struct State {
     std::size_t n_queued = 0;
     std::size_t n_in_flight = 0;
     bool ready = false;
-    PromptFigures prompts;
+    PromptReuse prompts;
   };
   // Prometheus' text format.
   std::string text(const State& state);

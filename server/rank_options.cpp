@@ -33,22 +33,44 @@ std::string printable(std::string text) {
   return text;
 }
 
+// A name that `parse` knows; any other is a fault of its field.
+template <class Parse>
+auto named(Fields& fields, const char* field, Parse parse)
+    -> std::optional<typename decltype(parse(std::string_view()))::value_type> {
+  const auto name = fields.optional_text(field);
+  if (!name) return std::nullopt;
+  auto value = parse(*name);
+  if (value) return *std::move(value);
+  fields.fail(value.error());
+  return std::nullopt;
+}
+
+template <class T, class U>
+void take(const std::optional<T>& told, U& option) {
+  if (told) option = *told;
+}
+
+void read_deadline(Fields& fields, const char* field, RankOptions& options) {
+  if (const auto ms = fields.positive_number(field, kMaxDeadlineMs)) options.deadline.emplace(*ms);
+}
+
 }  // namespace
 
 void read_common_options(Fields& fields, RankOptions& options) {
-  options.decoder = fields.optional_text("decoder");
-  options.budget = fields.whole_number("budget", kMaxCount);
-  options.deadline_ms = fields.positive_number("deadline_ms", kMaxDeadlineMs);
-  options.window = fields.whole_number("window", kMaxCount);
-  options.stride = fields.whole_number("stride", kMaxCount);
-  options.window_method = fields.optional_text("window_method");
+  take(named(fields, "decoder", parse_decoder), options.decoder);
+  take(fields.whole_number("budget", kMaxCount), options.budget);
+  read_deadline(fields, "deadline_ms", options);
+  const WindowChoice own{.method = named(fields, "window_method", parse_window_method),
+                         .size = fields.whole_number("window", kMaxCount),
+                         .stride = fields.whole_number("stride", kMaxCount)};
+  options.windows = own.over(options.windows);
 }
 
 void read_all_options(Fields& fields, RankOptions& options) {
   read_common_options(fields, options);
-  options.top_n = fields.whole_number("top_n", kMaxCount);
-  options.draft = fields.optional_text("draft");
-  options.policy = fields.optional_text("policy");
+  take(fields.whole_number("top_n", kMaxCount), options.top_n);
+  take(named(fields, "draft", parse_draft), options.draft);
+  take(fields.optional_text("policy"), options.policy);
 }
 
 Result<void> read_option_headers(const HeaderOf& header_of, RankOptions& options) {
@@ -58,71 +80,10 @@ Result<void> read_option_headers(const HeaderOf& header_of, RankOptions& options
     if (const auto text = header_of(name)) told[name] = number_of(printable(*text));
   }
   Fields headers(told);
-  const auto decoder = headers.optional_text("X-RSD-Decoder");
-  const auto budget = headers.whole_number("X-RSD-Budget", kMaxCount);
-  const auto deadline_ms = headers.positive_number("X-RSD-Deadline-Ms", kMaxDeadlineMs);
-  if (auto read = headers.finish(); !read) return read;
-  if (!options.decoder) options.decoder = decoder;
-  if (!options.budget) options.budget = budget;
-  if (!options.deadline_ms) options.deadline_ms = deadline_ms;
-  return {};
-}
-
-namespace {
-
-Result<DecodingOptions> decoding_options(const RankOptions& options, const RankDefaults& defaults,
-                                         const RankingEngine& engine) {
-  DecodingOptions decoding = defaults.decoding;
-  if (options.decoder) {
-    const auto decoder = parse_decoder(*options.decoder);
-    if (!decoder) return decoder.error();
-    decoding.decoder = *decoder;
-  }
-  if (options.draft) {
-    const auto draft = parse_draft(*options.draft);
-    if (!draft) return draft.error();
-    decoding.draft = *draft;
-  }
-  if (options.top_n) decoding.top_n = options.top_n;
-  if (options.tell_rounds) decoding.n_recent = kEveryRound;
-  if (options.budget) decoding.budget = options.budget;
-  if (!takes_budget(decoding.decoder)) decoding.budget.reset();
-  if (decoding.decoder == DecoderKind::kRsd && !decoding.budget) decoding.budget = defaults.budget;
-  if (!uses_policy(decoding.decoder)) {
-    decoding.policy.reset();
-  } else if (options.policy || !decoding.policy) {
-    const auto policy = engine.policy(options.policy.value_or(""));
-    if (!policy) return policy.error();
-    decoding.policy = *policy;
-  }
-  return decoding;
-}
-
-}  // namespace
-
-Result<ListSettings> list_settings(const RankOptions& options, const RankDefaults& defaults,
-                                   const RankingEngine& engine) {
-  auto decoding = decoding_options(options, defaults, engine);
-  if (!decoding) return decoding.error();
-  WindowChoice own{.size = options.window, .stride = options.stride};
-  if (options.window_method) {
-    const auto method = parse_window_method(*options.window_method);
-    if (!method) return method.error();
-    own.method = *method;
-  }
-  const WindowChoice choice = own.over(defaults.windows);
-  if (const auto sensible = window_options(choice, decoding->top_n); !sensible)
-    return sensible.error();
-  // A budget that somebody named is the whole list's, the default one each window's.
-  const auto named = options.budget ? options.budget : defaults.decoding.budget;
-  return ListSettings{
-      .decoding = *std::move(decoding),
-      .budget = named,
-      .deadline = std::nullopt,
-      .windows = choice,
-      .max_text_tokens = options.max_text_tokens.value_or(kDefaultTextTokens),
-      .long_texts = options.refuse_cut ? LongTexts::kRefuse : LongTexts::kCut,
-  };
+  take(named(headers, "X-RSD-Decoder", parse_decoder), options.decoder);
+  take(headers.whole_number("X-RSD-Budget", kMaxCount), options.budget);
+  read_deadline(headers, "X-RSD-Deadline-Ms", options);
+  return headers.finish();
 }
 
 }  // namespace rsd::server

@@ -5,7 +5,7 @@
 
 #include <map>
 
-#include "synthetic_engine_test.h"
+#include "rerank_shape.h"
 
 namespace rsd::server {
 namespace {
@@ -20,85 +20,87 @@ HeaderOf headers(std::map<std::string, std::string> values) {
 
 class RankOptionsTest : public testing::Test {
  protected:
-  DecodingOptions chosen(const RankOptions& options) const {
-    return list_settings(options, defaults_, engine_)->decoding;
+  RankOptions chosen(const Json& body) const {
+    RankOptions options = defaults_;
+    Fields fields(body);
+    read_all_options(fields, options);
+    const auto read = fields.finish();
+    EXPECT_TRUE(read) << (read ? "" : read.error().message());
+    return options;
+  }
+  std::string fault(const Json& body) const {
+    RankOptions options = defaults_;
+    Fields fields(body);
+    read_all_options(fields, options);
+    const auto read = fields.finish();
+    return read ? "" : read.error().message();
+  }
+  RankOptions reranked(Json body) const {
+    body["query"] = "q";
+    body["documents"] = {"a", "b"};
+    return parse_rerank(body, RerankRoute::kV1, {.defaults = defaults_}).call.value().options;
   }
 
-  Gate gate_;
-  SyntheticEngine engine_{gate_};
-  RankDefaults defaults_{
-      .decoding = {.decoder = DecoderKind::kRsd, .budget = 2, .policy = blend_policy()},
-      .budget = 3,
-      .deadline_ms = std::nullopt,
-      .windows = {}};
+  RankOptions defaults_{.budget = 2, .deadline = std::chrono::milliseconds(70), .policy = "blend"};
 };
 
-TEST_F(RankOptionsTest, WhatIsNotChosenIsTheServersDefault) {
-  const DecodingOptions options = chosen({});
+TEST_F(RankOptionsTest, WhatACallDoesNotChooseIsTheServersDefault) {
+  const RankOptions options = chosen(Json::object());
   EXPECT_EQ(options.decoder, DecoderKind::kRsd);
   EXPECT_EQ(options.budget, 2U);
-  EXPECT_EQ(options.policy, defaults_.decoding.policy);
+  EXPECT_EQ(options.deadline->count(), 70);
+  EXPECT_EQ(options.policy, "blend");
 }
 
-TEST_F(RankOptionsTest, AnotherDecoderTakesOnlyWhatItUses) {
-  EXPECT_EQ(chosen({.decoder = "ar", .budget = 5}).budget, std::nullopt);
-  EXPECT_EQ(chosen({.decoder = "ar"}).policy, nullptr);
-  EXPECT_EQ(chosen({.decoder = "sd", .budget = 5}).budget, 5U);
-  defaults_.decoding = {.decoder = DecoderKind::kAr};
-  EXPECT_EQ(chosen({.decoder = "rsd"}).budget, 3U);
-  EXPECT_NE(chosen({.decoder = "exact"}).policy, nullptr);
+TEST_F(RankOptionsTest, FieldsTakeTheDefaultsPlace) {
+  const RankOptions options = chosen({{"decoder", "sd"},
+                                      {"budget", 5},
+                                      {"deadline_ms", 12.5},
+                                      {"top_n", 3},
+                                      {"draft", "input"},
+                                      {"policy", "agent"}});
+  EXPECT_EQ(options.decoder, DecoderKind::kSd);
+  EXPECT_EQ(options.budget, 5U);
+  EXPECT_EQ(options.deadline->count(), 12.5);
+  EXPECT_EQ(options.top_n, 3U);
+  EXPECT_EQ(options.draft, Draft::kInput);
+  EXPECT_EQ(options.policy, "agent");
 }
 
 TEST_F(RankOptionsTest, UnknownNamesAreErrors) {
-  for (const RankOptions& bad :
-       {RankOptions{.decoder = "best"}, RankOptions{.draft = "x"}, RankOptions{.policy = "x"},
-        RankOptions{.window_method = "x"}, RankOptions{.window = 20, .stride = 20}}) {
-    EXPECT_EQ(list_settings(bad, defaults_, engine_).error().code(), ErrorCode::kInvalidArgument);
-  }
-}
-
-TEST_F(RankOptionsTest, ABudgetThatIsNamedIsTheWholeLists) {
-  defaults_.decoding.budget.reset();
-  EXPECT_EQ(list_settings({}, defaults_, engine_)->budget, std::nullopt);
-  EXPECT_EQ(list_settings({.budget = 12}, defaults_, engine_)->budget, 12U);
-  defaults_.decoding.budget = 9;
-  EXPECT_EQ(list_settings({}, defaults_, engine_)->budget, 9U);
+  for (const char* field : {"decoder", "draft", "window_method"})
+    EXPECT_THAT(fault({{field, "best"}}), testing::HasSubstr("best")) << field;
+  EXPECT_EQ(check(chosen({{"window", 20}, {"stride", 20}})).error().code(),
+            ErrorCode::kInvalidArgument);
 }
 
 TEST_F(RankOptionsTest, WindowsAreTheServersWhereACallChoosesNone) {
   defaults_.windows = {.size = 30, .stride = 10};
-  const ListSettings settings = *list_settings({}, defaults_, engine_);
-  EXPECT_EQ(settings.windows.size, 30U);
-  EXPECT_EQ(settings.windows.stride, 10U);
-  const ListSettings own =
-      *list_settings({.window = 10, .window_method = "top-down"}, defaults_, engine_);
-  EXPECT_EQ(own.windows.size, 10U);
-  EXPECT_EQ(own.windows.method, WindowMethod::kTopDown);
-  EXPECT_EQ(own.windows.stride, std::nullopt) << "sliding's";
-  defaults_.windows = {};
-  EXPECT_EQ(list_settings({}, defaults_, engine_)->windows.size, std::nullopt);
-  EXPECT_EQ(list_settings({}, defaults_, engine_)->windows.method, std::nullopt);
+  EXPECT_EQ(chosen(Json::object()).windows.size, 30U);
+  EXPECT_EQ(chosen(Json::object()).windows.stride, 10U);
+  const WindowChoice own = chosen({{"window", 10}, {"window_method", "top-down"}}).windows;
+  EXPECT_EQ(own.size, 10U);
+  EXPECT_EQ(own.method, WindowMethod::kTopDown);
+  EXPECT_EQ(own.stride, std::nullopt) << "sliding's";
 }
 
 TEST_F(RankOptionsTest, TextsAreReadAsFarAsACallSays) {
-  const ListSettings settings = *list_settings({}, defaults_, engine_);
-  EXPECT_EQ(settings.max_text_tokens, kDefaultTextTokens);
-  EXPECT_EQ(settings.long_texts, LongTexts::kCut);
-  const ListSettings own =
-      *list_settings({.max_text_tokens = 7, .refuse_cut = true}, defaults_, engine_);
-  EXPECT_EQ(own.max_text_tokens, 7U);
-  EXPECT_EQ(own.long_texts, LongTexts::kRefuse);
+  EXPECT_EQ(reranked(Json::object()).max_text_tokens, kDefaultTextTokens);
+  EXPECT_EQ(reranked(Json::object()).long_texts, LongTexts::kCut);
+  EXPECT_EQ(reranked({{"max_tokens_per_doc", 7}}).max_text_tokens, 7U);
+  EXPECT_EQ(reranked({{"max_tokens_per_doc", 7}, {"max_doc_length", 9}}).max_text_tokens, 7U);
+  EXPECT_EQ(reranked({{"max_doc_length", 9}}).max_text_tokens, 9U);
+  EXPECT_EQ(reranked({{"truncate", false}}).long_texts, LongTexts::kRefuse);
 }
 
-TEST_F(RankOptionsTest, HeadersFillInWhatNoFieldTells) {
-  RankOptions options{.budget = 7};
-  const auto read = read_option_headers(
-      headers({{"X-RSD-Decoder", "sd"}, {"X-RSD-Budget", "2"}, {"X-RSD-Deadline-Ms", "12.5"}}),
-      options);
-  ASSERT_TRUE(read);
-  EXPECT_EQ(options.decoder, "sd");
+TEST_F(RankOptionsTest, FieldsCountMoreThanHeaders) {
+  ASSERT_TRUE(read_option_headers(
+      headers({{"X-RSD-Decoder", "sd"}, {"X-RSD-Budget", "4"}, {"X-RSD-Deadline-Ms", "12.5"}}),
+      defaults_));
+  const RankOptions options = chosen({{"budget", 7}});
+  EXPECT_EQ(options.decoder, DecoderKind::kSd);
   EXPECT_EQ(options.budget, 7U);
-  EXPECT_EQ(options.deadline_ms, 12.5);
+  EXPECT_EQ(options.deadline->count(), 12.5);
 }
 
 TEST_F(RankOptionsTest, BadHeadersAreNamed) {

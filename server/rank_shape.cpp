@@ -61,19 +61,19 @@ RankItem parse_list_item(const Json& item, const std::string& fallback_id,
   return parsed;
 }
 
-std::optional<Failure> read_list(const Json& list, const RankLimits& limits, RankCall& call) {
+std::optional<Failure> read_list(const Json& list, const RankRules& rules, RankCall& call) {
   if (!list.is_array()) return invalid(wrong_value("requests", list, "an array").message());
   if (list.empty()) return invalid("requests is empty");
-  if (list.size() > limits.max_requests) {
+  if (list.size() > rules.max_requests) {
     return Failure{.status = 413,
                    .message = "requests has " + std::to_string(list.size()) +
                               " entries; this server takes at most " +
-                              std::to_string(limits.max_requests) + " at a time"};
+                              std::to_string(rules.max_requests) + " at a time"};
   }
   call.items.reserve(list.size());
   std::set<std::string> ids;
   for (const Json& item : list) {
-    auto parsed = parse_list_item(item, std::to_string(call.items.size()), limits.max_candidates);
+    auto parsed = parse_list_item(item, std::to_string(call.items.size()), rules.max_candidates);
     if (!ids.insert(parsed.id).second)
       parsed.request = invalid("the id " + shown_id(parsed.id) + " is repeated");
     call.items.push_back(std::move(parsed));
@@ -81,56 +81,43 @@ std::optional<Failure> read_list(const Json& list, const RankLimits& limits, Ran
   return std::nullopt;
 }
 
-Answer answer_of(const Ranked& ranked) {
-  const Outcome& outcome = ranked.outcome;
-  return {.ranking = outcome.ranking,
-          .decoder = ranked.decoder,
-          .budget = ranked.budget,
-          .encodings = outcome.encodings,
-          .verified_prefix = outcome.verified_prefix,
-          .tokens_encoded = outcome.tokens_encoded,
-          .truncated_candidates = ranked.truncated_candidates,
-          .truncated_query = ranked.truncated_query,
-          .deadline_hit = outcome.deadline_hit,
-          .prefill_ms = outcome.timing.prefill_ms,
-          .decode_ms = outcome.timing.decode_ms,
-          .agent_ms = outcome.timing.agent_ms,
-          .total_ms = outcome.timing.total_ms,
-          .windows = ranked.windows};
+// The decoding of a list in one prompt; nullptr where nothing was kept.
+const RankedPart* only_part(const Answer& answer) {
+  return answer.windows || answer.rounds.empty() ? nullptr : &answer.rounds.front();
 }
 
-// Rounds are about the candidates that were ranked; they are told by their places in the request.
-OutJson indices(std::span<const ItemId> items, const Ranked& ranked) {
+// Rounds are about the candidates that the LLM saw; clients know them by their places in the request.
+OutJson indices(std::span<const ItemId> items, const RankedPart& part) {
   OutJson list = OutJson::array();
   for (const ItemId item : items)
-    list.push_back(ranked.items[item.slot()].value());
+    list.push_back(part.items[item.slot()].value());
   return list;
 }
 
 // A blank candidate has no logit.
-OutJson logits_of(std::span<const float> row, const Ranked& ranked) {
-  OutJson list(ranked.request.candidates.size(), OutJson());
+OutJson logits_of(std::span<const float> row, const RankedPart& part, std::size_t n_candidates) {
+  OutJson list(n_candidates, OutJson());
   for (std::size_t i = 0; i < row.size(); ++i)
-    list[ranked.items[i].slot()] = row[i];
+    list[part.items[i].slot()] = row[i];
   return list;
 }
 
 // As docs/formats/trace.md names them.
-OutJson rounds_of(const Ranked& ranked) {
+OutJson rounds_of(const Answer& answer) {
   OutJson list = OutJson::array();
-  if (!ranked.decoding) return list;
-  const History& history = ranked.decoding->history();
-  for (const Round& round : history.rounds()) {
+  const RankedPart* part = only_part(answer);
+  if (part == nullptr) return list;
+  for (const Round& round : part->history.rounds()) {
     OutJson logits = OutJson::array();
     for (std::size_t j = 0; j < round.logits.n_rows(); ++j)
-      logits.push_back(logits_of(round.logits.row(j), ranked));
-    OutJson told{{"proposal", indices(round.proposal, ranked)},
-                 {"accepted", round.accepted},
-                 {"known", indices(history.known().first(round.known), ranked)},
-                 {"logits", std::move(logits)}};
-    if (const std::size_t number = list.size(); number < ranked.outcome.round_ms.size())
-      told["ms"] = ranked.outcome.round_ms[number];
-    list.push_back(std::move(told));
+      logits.push_back(logits_of(round.logits.row(j), *part, answer.ranking.size()));
+    OutJson shown{{"proposal", indices(round.proposal, *part)},
+                  {"accepted", round.accepted},
+                  {"known", indices(part->history.known().first(round.known), *part)},
+                  {"logits", std::move(logits)}};
+    if (const std::size_t number = list.size(); number < part->round_ms.size())
+      shown["ms"] = part->round_ms[number];
+    list.push_back(std::move(shown));
   }
   return list;
 }
@@ -138,40 +125,40 @@ OutJson rounds_of(const Ranked& ranked) {
 }  // namespace
 
 std::variant<RankCall, Failure> parse_rank(const Json& body, const std::string& fallback_id,
-                                           const RankLimits& limits) {
-  RankCall call;
+                                           const RankRules& rules) {
+  RankCall call{.options = rules.defaults};
   Fields fields(body);
   read_all_options(fields, call.options);
-  call.rounds = fields.flag("rounds").value_or(false);
-  call.options.tell_rounds = call.rounds;
+  call.options.keep_rounds = fields.flag("rounds").value_or(false);
   fields.ignore({"model"});
   const Json* list = fields.any("requests");
   call.is_list = list != nullptr;
   if (!call.is_list) fields.ignore(kRequestFields);
   if (const auto done = fields.finish(); !done) return failure_of(done.error());
   if (call.is_list) {
-    if (auto failure = read_list(*list, limits, call)) return *std::move(failure);
+    if (auto failure = read_list(*list, rules, call)) return *std::move(failure);
     return call;
   }
-  auto parsed = parse_item(body, fallback_id, limits.max_candidates);
+  auto parsed = parse_item(body, fallback_id, rules.max_candidates);
   if (auto* failure = std::get_if<Failure>(&parsed.request)) return std::move(*failure);
   call.items.push_back(std::move(parsed));
   return call;
 }
 
 std::size_t n_round_logits(const Ranked& ranked) {
-  if (!ranked.decoding) return 0;
+  const RankedPart* part = only_part(ranked.answer);
+  if (part == nullptr) return 0;
   std::size_t n_rows = 0;
-  for (const Round& round : ranked.decoding->history().rounds())
+  for (const Round& round : part->history.rounds())
     n_rows += round.logits.n_rows();
-  return n_rows * ranked.request.candidates.size();
+  return n_rows * ranked.answer.ranking.size();
 }
 
-OutJson rank_answer(const Ranked& ranked, bool rounds) {
-  const auto line = format_answer(AnswerFormat::kJsonl, ranked.request, answer_of(ranked), "rsd");
+OutJson rank_answer(const Ranked& ranked, Rounds rounds) {
+  const auto line = format_answer(AnswerFormat::kJsonl, ranked.request(), ranked.answer, "rsd");
   OutJson answer = OutJson::parse(line.value());  // both are valid UTF-8 since they were read
-  answer["relevance_scores"] = ranked.scores.relevance;
-  if (rounds) answer["rounds"] = rounds_of(ranked);
+  answer["relevance_scores"] = ranked.answer.relevance;
+  if (rounds == Rounds::kShown) answer["rounds"] = rounds_of(ranked.answer);
   return answer;
 }
 

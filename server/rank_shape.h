@@ -7,10 +7,10 @@
 #include <variant>
 #include <vector>
 
+#include "broker.h"
 #include "failure.h"
 #include "json_body.h"
 #include "rank_options.h"
-#include "ranked.h"
 
 namespace rsd::server {
 
@@ -20,25 +20,27 @@ struct RankItem {
 };
 
 struct RankCall {
-  std::vector<RankItem> items;  // one where the body is a request itself
+  std::vector<RankItem> items{};  // one where the body is a request itself
   bool is_list = false;         // the body has `requests`: an item that fails takes no other along
-  RankOptions options;
-  bool rounds = false;
+  RankOptions options;  // keep_rounds: rounds are wanted
 };
 
-struct RankLimits {
+struct RankRules {
   std::size_t max_requests = 64;
   std::size_t max_candidates = 1000;
+  RankOptions defaults{};  // of what the body doesn't choose
 };
 
 // `fallback_id` names a request without an id; in a list, its place does. A Failure of 400 or 413.
 std::variant<RankCall, Failure> parse_rank(const Json& body, const std::string& fallback_id,
-                                           const RankLimits& limits);
+                                           const RankRules& rules);
 
 // How many logits its rounds tell, blank candidates' included.
 std::size_t n_round_logits(const Ranked& ranked);
 
-// The fields of an answer line of `rsd rank`, relevance_scores, and rounds where they are wanted.
-OutJson rank_answer(const Ranked& ranked, bool rounds);
+// The fields of an answer line of `rsd rank`, relevance_scores, and with Rounds::kShown what each
+// encoding proposed and saw.
+enum class Rounds { kHidden, kShown };
+OutJson rank_answer(const Ranked& ranked, Rounds rounds);
 
 }  // namespace rsd::server

@@ -107,7 +107,7 @@ Result<void> read_query(Json& body) {
 }
 
 void read_truncation(Fields& fields, RerankCall& call) {
-  call.options.refuse_cut = !fields.flag("truncate").value_or(true);
+  if (!fields.flag("truncate").value_or(true)) call.options.long_texts = LongTexts::kRefuse;
   const auto direction = fields.optional_text("truncation_direction").value_or("Right");
   if (direction != "Right" && direction != "right") {
     fields.fail(wrong_value("truncation_direction", Json(direction),
@@ -124,14 +124,12 @@ bool returns_documents(RerankRoute route, bool is_tei) {
 void read_options(Fields& fields, RerankCall& call) {
   read_common_options(fields, call.options);
   // What vLLM's clients send for all.
-  if (const auto top_n = fields.whole_number("top_n", kMaxCount, 0); top_n != 0)
-    call.options.top_n = top_n;
-  if (const auto limit = fields.whole_number("max_tokens_per_doc", kMaxTextTokens, 0); limit != 0)
-    call.options.max_text_tokens = limit;
-  if (const auto limit = fields.whole_number("max_doc_length", kMaxTextTokens);
-      limit && !call.options.max_text_tokens) {
-    call.options.max_text_tokens = limit;
-  }
+  if (const auto top_n = fields.whole_number("top_n", kMaxCount, 0); top_n.value_or(0) != 0)
+    call.options.top_n = call.n_results = top_n;
+  const auto cohere_limit = fields.whole_number("max_tokens_per_doc", kMaxTextTokens, 0);
+  const auto jina_limit = fields.whole_number("max_doc_length", kMaxTextTokens);
+  if (jina_limit) call.options.max_text_tokens = *jina_limit;
+  if (cohere_limit.value_or(0) != 0) call.options.max_text_tokens = *cohere_limit;
   call.raw_scores = fields.flag("raw_scores").value_or(false);
   const bool text = fields.flag("return_text").value_or(call.return_documents);
   call.return_documents = fields.flag("return_documents").value_or(text);
@@ -143,23 +141,23 @@ std::string api_version(RerankRoute route) {
 }
 
 OutJson usage_of(const Ranked& ranked) {
-  return {{"prompt_tokens", ranked.outcome.prompt_tokens},
+  return {{"prompt_tokens", ranked.answer.prompt_tokens},
           {"total_tokens", ranked.total_tokens()},
-          {"encodings", ranked.outcome.encodings},
-          {"verified_prefix", ranked.outcome.verified_prefix}};
+          {"encodings", ranked.answer.encodings},
+          {"verified_prefix", ranked.answer.verified_prefix}};
 }
 
 std::size_t n_results(const RerankAnswer& answer) {
-  const std::size_t n_items = answer.ranked.outcome.ranking.size();
-  return std::min(n_items, answer.call.options.top_n.value_or(n_items));
+  const std::size_t n_items = answer.ranked.answer.ranking.size();
+  return std::min(n_items, answer.call.n_results.value_or(n_items));
 }
 
 OutJson tei_results(const RerankAnswer& answer) {
   const auto& scores =
-      answer.call.raw_scores ? answer.ranked.scores.raw : answer.ranked.scores.relevance;
+      answer.call.raw_scores ? answer.ranked.answer.raw_relevance : answer.ranked.answer.relevance;
   OutJson results = OutJson::array();
   for (std::size_t p = 0; p < n_results(answer); ++p) {
-    const std::size_t item = answer.ranked.outcome.ranking.at(Position(p)).slot();
+    const std::size_t item = answer.ranked.answer.ranking.at(Position(p)).slot();
     OutJson result{{"index", item}, {"score", scores[p]}};
     if (answer.call.return_documents) result["text"] = answer.call.texts[item];
     results.push_back(std::move(result));
@@ -170,9 +168,9 @@ OutJson tei_results(const RerankAnswer& answer) {
 OutJson results_of(const RerankAnswer& answer) {
   OutJson results = OutJson::array();
   for (std::size_t p = 0; p < n_results(answer); ++p) {
-    const std::size_t item = answer.ranked.outcome.ranking.at(Position(p)).slot();
-    OutJson result{{"index", item}, {"relevance_score", answer.ranked.scores.relevance[p]}};
-    if (answer.call.raw_scores) result["raw_score"] = answer.ranked.scores.raw[p];
+    const std::size_t item = answer.ranked.answer.ranking.at(Position(p)).slot();
+    OutJson result{{"index", item}, {"relevance_score", answer.ranked.answer.relevance[p]}};
+    if (answer.call.raw_scores) result["raw_score"] = answer.ranked.answer.raw_relevance[p];
     if (answer.call.return_documents) {
       const std::string& text = answer.call.texts[item];
       result["document"] =
@@ -188,14 +186,14 @@ OutJson results_of(const RerankAnswer& answer) {
 // What became of the texts, in Cohere's place for it; all of it is in headers, too.
 OutJson warnings_of(const Ranked& ranked) {
   OutJson warnings = OutJson::array();
-  if (ranked.truncated_query) warnings.push_back("the query was cut");
-  if (const std::size_t n = ranked.truncated_candidates; n > 0)
+  if (ranked.answer.truncated_query) warnings.push_back("the query was cut");
+  if (const std::size_t n = ranked.answer.truncated_candidates; n > 0)
     warnings.push_back(std::to_string(n) + (n == 1 ? " document was cut" : " documents were cut"));
-  if (ranked.windows && ranked.windows->count > 0) {
-    const std::size_t n = ranked.windows->count;
+  if (ranked.answer.windows && ranked.answer.windows->count > 0) {
+    const std::size_t n = ranked.answer.windows->count;
     warnings.push_back("ranked in " + std::to_string(n) + (n == 1 ? " window" : " windows") +
-                       " of up to " + std::to_string(ranked.windows->size) + " documents (" +
-                       ranked.windows->method + ")");
+                       " of up to " + std::to_string(ranked.answer.windows->size) + " documents (" +
+                       ranked.answer.windows->method + ")");
   }
   return warnings;
 }
@@ -249,7 +247,7 @@ Result<void> read_call(Json& body, const TextList& list, RerankCall& call) {
 
 ParsedRerank parse_rerank(Json& body, RerankRoute route, const RerankRules& rules) {
   ParsedRerank parsed;
-  RerankCall call;
+  RerankCall call{.options = rules.defaults};
   const Json* documents = Fields(body).any("documents");
   const Json* texts = Fields(body).any("texts");
   call.is_tei = texts != nullptr && documents == nullptr && takes_tei(route);
@@ -286,12 +284,12 @@ OutJson rerank_body(const RerankAnswer& answer) {
   const Ranked& ranked = answer.ranked;
   OutJson meta{{"api_version", {{"version", api_version(answer.route)}}},
                {"billed_units", {{"search_units", 1}}},
-               {"tokens", {{"input_tokens", ranked.outcome.prompt_tokens}, {"output_tokens", 0}}},
-               {"encodings", ranked.outcome.encodings},
-               {"verified_prefix", ranked.outcome.verified_prefix}};
+               {"tokens", {{"input_tokens", ranked.answer.prompt_tokens}, {"output_tokens", 0}}},
+               {"encodings", ranked.answer.encodings},
+               {"verified_prefix", ranked.answer.verified_prefix}};
   if (auto warnings = warnings_of(ranked); !warnings.empty())
     meta["warnings"] = std::move(warnings);
-  return {{"id", ranked.request.id},
+  return {{"id", ranked.request().id},
           {"object", answer.route == RerankRoute::kInfinity ? "rerank" : "list"},
           {"created", static_cast<std::int64_t>(std::time(nullptr))},
           {"model", answer.model},

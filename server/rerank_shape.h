@@ -7,17 +7,18 @@
 #include <string>
 #include <vector>
 
+#include "broker.h"
 #include "failure.h"
 #include "json_body.h"
 #include "rank_options.h"
-#include "ranked.h"
 
 namespace rsd::server {
 
 struct RerankCall {
-  std::string query;
-  std::vector<std::string> texts;
+  std::string query{};
+  std::vector<std::string> texts{};
   RankOptions options;
+  std::optional<std::size_t> n_results{};  // that are returned, its top_n; nullopt = all
   bool is_tei = false;  // the reply is a bare array
   bool return_documents = false;
   bool raw_scores = false;
@@ -35,6 +36,7 @@ enum class UnknownFields { kIgnored, kRefused };
 struct RerankRules {
   std::size_t max_documents = 1000;
   UnknownFields unknown = UnknownFields::kIgnored;
+  RankOptions defaults{};  // of what the body doesn't choose
 };
 
 // Types are taken as clients write them (foreign_body.h), which changes the body. A Failure of 400:

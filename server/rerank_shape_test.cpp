@@ -126,7 +126,7 @@ TEST(RerankShape, NumbersMayBeWords) {
           "max_tokens_per_doc":"64.0"})");
   EXPECT_EQ(call.options.top_n, 3U);
   EXPECT_EQ(call.options.budget, 2U);
-  EXPECT_EQ(call.options.deadline_ms, 250.5);
+  EXPECT_EQ(call.options.deadline->count(), 250.5);
   EXPECT_EQ(call.options.max_text_tokens, 64U);
   for (const char* word : {R"("")", R"("three")", R"("3 4")", R"("-1")", R"("2.5")", R"("nan")",
                            R"("1e999")", "true"}) {
@@ -197,7 +197,7 @@ TEST(RerankShape, DocumentsWithoutTheRankFieldsAreBlankAndNumbersAreText) {
 
 TEST(RerankShape, ALimitOfNoTokensIsNone) {
   const RerankCall call = read(R"({"query":"q","documents":["a"],"max_tokens_per_doc":0})");
-  EXPECT_EQ(call.options.max_text_tokens, std::nullopt);
+  EXPECT_EQ(call.options.max_text_tokens, kDefaultTextTokens);
 }
 
 TEST(RerankShape, NothingButBlankTextsIsAnError) {

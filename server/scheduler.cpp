@@ -18,20 +18,18 @@ constexpr std::chrono::milliseconds kLookInterval{20};
 struct Scheduler::Job {
   enum class State { kQueued, kInFlight, kDone };
 
-  JobRequest request;
-  Clock::time_point arrival;
+  std::shared_ptr<const PreparedRequest> request;
   Clock::time_point due;
   Clock::time_point admitted;
   State state = State::kQueued;
-  std::optional<ListOutcome> left_out;  // of the pass that is running: its answer so far
+  std::optional<Answer> left_out;  // of the pass that is running: its answer so far
   std::optional<JobEnd> end;
   std::condition_variable changed;
 };
 
-Scheduler::Scheduler(RankingEngine& engine, const CostModel& costs, const Limits& limits,
-                     Metrics& metrics)
-    : engine_(engine), limits_(limits), metrics_(metrics), costs_(costs) {
-  make_batch();
+Scheduler::Scheduler(Ranker& ranker, const Limits& limits, Metrics& metrics)
+    : ranker_(ranker), limits_(limits), metrics_(metrics) {
+  make_queue();
   thread_ = std::thread([this] { work(); });
 }
 
@@ -51,14 +49,9 @@ bool Scheduler::stop(Clock::time_point until) {
   return idle_.wait_until(lock, until, [this] { return stopped_; });
 }
 
-void Scheduler::make_batch() {
-  batch_ = std::make_unique<ListBatch>(
-      engine_.llm(),
-      ScorerOpener{.has_room = [this](const Prompt& prompt) { return engine_.has_room(prompt); },
-                   .open = [this](Prompt prompt) { return engine_.open(std::move(prompt)); },
-                   .parallel = limits_.parallel},
-      &costs_);
-  batch_->on_left_out([this](std::size_t ticket, const ListOutcome& so_far) {
+void Scheduler::make_queue() {
+  ranking_ = std::make_unique<RankingQueue>(ranker_);
+  ranking_->on_left_out([this](std::size_t ticket, const Answer& so_far) {
     const Lock lock(mutex_);
     Job& job = *in_flight_.at(ticket);
     job.left_out = so_far;
@@ -80,14 +73,13 @@ std::optional<Refusal> Scheduler::refusal_under_lock(std::size_t n_jobs) const {
 }
 
 std::variant<std::vector<Scheduler::JobHandle>, Refusal> Scheduler::submit(
-    std::vector<JobRequest> requests) {
+    std::vector<std::shared_ptr<const PreparedRequest>> requests) {
   std::vector<JobHandle> jobs;
   jobs.reserve(requests.size());
   const auto now = Clock::now();
-  for (JobRequest& request : requests) {
+  for (auto& request : requests) {
     auto job = std::make_shared<Job>();
-    job->arrival = request.times.arrival.value_or(now);
-    job->due = request.times.due(now);
+    job->due = Timeliness{.deadline = request->deadline(), .arrival = request->arrival()}.due(now);
     job->request = std::move(request);
     jobs.push_back(std::move(job));
   }
@@ -101,7 +93,7 @@ std::variant<std::vector<Scheduler::JobHandle>, Refusal> Scheduler::submit(
 }
 
 JobEnd Scheduler::wait(const JobHandle& job, const std::function<bool()>& hung_up) {
-  const auto& deadline = job->request.times.deadline;
+  const auto deadline = job->request->deadline();
   Lock lock(mutex_);
   while (!job->end) {
     const auto now = Clock::now();
@@ -126,25 +118,22 @@ JobEnd Scheduler::wait(const JobHandle& job, const std::function<bool()>& hung_u
 
 // Needs the lock. Nothing where the engine is about to answer.
 std::optional<JobEnd> Scheduler::answer_at_deadline(const JobHandle& job) {
-  JobAnswer answer;
+  JobAnswer job_answer;
   const auto now = Clock::now();
+  const auto arrival = job->request->arrival();
   if (job->state == Job::State::kQueued) {
-    const JobRequest& request = job->request;
-    answer.list.outcome.ranking = Ranking::identity(request.n_items);
-    answer.list.budget = budget_of(request.list, request.n_items, /*n_windows=*/0);
-    answer.queue_ms = ms_between(job->arrival, now);
+    job_answer = {.answer = job->request->answer_without_llm(now),
+                  .queue_ms = ms_between(arrival, now)};
   } else if (job->left_out) {
-    answer.list = *job->left_out;
-    answer.queue_ms = ms_between(job->arrival, job->admitted);
+    job_answer = {.answer = *job->left_out, .queue_ms = ms_between(arrival, job->admitted)};
   } else {
     return std::nullopt;
   }
-  Outcome& outcome = answer.list.outcome;
-  outcome.deadline_hit = true;
-  outcome.timing.total_ms = ms_between(job->arrival, now);
+  job_answer.answer.deadline_hit = true;
+  job_answer.answer.total_ms = ms_between(arrival, now);
   abandon(job);
-  metrics_.observe_answer(outcome);
-  return answer;
+  metrics_.observe_answer(job_answer.answer);
+  return job_answer;
 }
 
 void Scheduler::cancel(const JobHandle& job) {
@@ -178,9 +167,9 @@ std::size_t Scheduler::n_in_flight() const {
   return in_flight_.size();
 }
 
-PromptFigures Scheduler::prompt_figures() const {
+PromptReuse Scheduler::prompt_reuse() const {
   const Lock lock(mutex_);
-  return prompt_figures_;
+  return prompt_reuse_;
 }
 
 bool Scheduler::drain(Clock::time_point until) {
@@ -194,7 +183,7 @@ bool Scheduler::drain(Clock::time_point until) {
 void Scheduler::work() {
   while (wait_for_work())
     if (const auto fault = go_on()) fail_all(*fault);
-  batch_.reset();
+  ranking_.reset();
   const Lock lock(mutex_);
   stopped_ = true;
   idle_.notify_all();
@@ -206,7 +195,7 @@ std::optional<JobEnd> Scheduler::go_on() try {
   try {
     drop_cancelled();
     admit();
-    if (batch_->size() > 0) step();
+    if (ranking_->size() > 0) step();
     return std::nullopt;
   } catch (const std::bad_alloc&) {
     return NoMemory{};
@@ -227,14 +216,14 @@ void Scheduler::drop_cancelled() {
   const Lock lock(mutex_);
   std::erase_if(in_flight_, [this](const auto& entry) {
     if (entry.second->state == Job::State::kInFlight) return false;
-    batch_->cancel(entry.first);
+    ranking_->cancel(entry.first);
     return true;
   });
   if (queue_.empty() && in_flight_.empty()) idle_.notify_all();
 }
 
 void Scheduler::admit() {
-  while (batch_->has_place()) {
+  while (ranking_->has_place()) {
     JobHandle job;
     {
       const Lock lock(mutex_);
@@ -252,29 +241,21 @@ void Scheduler::admit() {
 }
 
 void Scheduler::take_in(const JobHandle& job) {
-  metrics_.observe_queue(ms_between(job->arrival, job->admitted));
-  JobRequest& request = job->request;
-  request.list.deadline = request.times.deadline;
-  auto run =
-      ListRun::create(Ranking::identity(request.n_items), std::move(request.list), job->admitted);
-  if (run) {
-    batch_->add(
-        next_ticket_,
-        {.run = *std::move(run), .prompt = std::move(request.prompt), .arrival = job->arrival});
-    return;
-  }
+  metrics_.observe_queue(ms_between(job->request->arrival(), job->admitted));
+  const auto added = ranking_->add(next_ticket_, job->request);
+  if (added) return;
   const Lock lock(mutex_);
-  end(*job, run.error());
+  end(*job, added.error());
   in_flight_.erase(next_ticket_);
   if (queue_.empty() && in_flight_.empty()) idle_.notify_all();
 }
 
 void Scheduler::step() {
   const auto start = Clock::now();
-  auto finished = batch_->step();
+  auto finished = ranking_->step();
   const Lock lock(mutex_);
   busy_ms_ += ms_between(start, Clock::now());
-  prompt_figures_ = engine_.prompt_figures();
+  prompt_reuse_ = ranker_.prompt_reuse();
   for (const auto& [ticket, job] : in_flight_)
     job->left_out.reset();
   if (!finished.empty()) {
@@ -289,25 +270,24 @@ void Scheduler::step() {
 }
 
 // Needs the lock.
-void Scheduler::finish(ListBatch::Finished finished) {
+void Scheduler::finish(RankingQueue::Finished finished) {
   const auto found = in_flight_.find(finished.ticket);
   const JobHandle job = found->second;
   in_flight_.erase(found);
   if (job->state == Job::State::kDone) return;  // nobody waits for it any more
-  if (!finished.outcome) return end(*job, finished.outcome.error());
-  JobAnswer answer{.list = *std::move(finished.outcome),
-                   .windows = std::move(finished.windows),
-                   .truncated_candidates = finished.truncated_candidates,
-                   .queue_ms = ms_between(job->arrival, job->admitted)};
-  answer.list.outcome.timing.total_ms = ms_between(job->arrival, Clock::now());
-  metrics_.observe_answer(answer.list.outcome);
+  if (!finished.answer) return end(*job, finished.answer.error());
+  const auto arrival = job->request->arrival();
+  JobAnswer answer{.answer = *std::move(finished.answer),
+                   .queue_ms = ms_between(arrival, job->admitted)};
+  answer.answer.total_ms = ms_between(arrival, Clock::now());
+  metrics_.observe_answer(answer.answer);
   end(*job, std::move(answer));
 }
 
-// Without memory of its own, but for the new batch, which waits until there is some: what ended
+// Without memory of its own, but for the new queue, which waits until there is some: what ended
 // gives back its own.
 void Scheduler::fail_all(const JobEnd& how) {
-  batch_.reset();  // frees the engine's places before they are taken again
+  ranking_.reset();  // frees the engine's places before they are taken again
   {
     const Lock lock(mutex_);
     for (const auto& [ticket, job] : in_flight_)
@@ -315,9 +295,9 @@ void Scheduler::fail_all(const JobEnd& how) {
     in_flight_.clear();
     if (queue_.empty()) idle_.notify_all();
   }
-  while (batch_ == nullptr) {
+  while (ranking_ == nullptr) {
     try {
-      make_batch();
+      make_queue();
     } catch (const std::bad_alloc&) {
       std::this_thread::sleep_for(kLookInterval);
     }

@@ -1,4 +1,4 @@
-// A bounded queue in front of one engine, and the thread that drives it.
+// A bounded queue in front of one ranker, and the thread that drives it.
 #pragma once
 
 #include <chrono>
@@ -15,26 +15,14 @@
 #include <vector>
 
 #include "metrics.h"
-#include "ranking_engine.h"
-#include "rsd/decode/cost_model.h"
-#include "rsd/window/list_batch.h"
+#include "rsd/data/answer.h"
+#include "rsd/ranker/ranker.h"
+#include "rsd/ranker/ranking_queue.h"
 
 namespace rsd::server {
 
-// A list that is ready to be ranked.
-struct JobRequest {
-  std::size_t n_items = 0;
-  ListOptions list;  // the deadline stands in `times`
-  // As ListBatch::List has it; called from the engine's thread.
-  std::function<Result<Prompt>(std::span<const ItemId> items)> prompt;
-  Timeliness times;
-};
-
 struct JobAnswer {
-  ListOutcome list;
-  // What was seen; none where the deadline came before the answer.
-  std::vector<ListBatch::Decoded> windows;
-  std::size_t truncated_candidates = 0;
+  Answer answer;
   double queue_ms = 0;  // from its arrival until it was taken in
 };
 
@@ -46,19 +34,18 @@ using JobEnd = std::variant<JobAnswer, Error, HungUp, ShutDown, NoMemory>;
 enum class Refusal { kFull, kDraining };
 
 // Requests of all clients go through the engine together, a pass of the LLM at a time. Who is due
-// first (Timeliness) is taken in first, as many as `parallel` and the engine have room for.
+// first (Timeliness) is taken in first, as many as the ranker has places and room for.
 // Thread-safe, but for the constructor and the destructor.
 class Scheduler {
  public:
   struct Limits {
-    std::size_t queue = 64;    // jobs that wait
-    std::size_t parallel = 4;  // jobs, and windows of theirs, that are under way
+    std::size_t queue = 64;  // jobs that wait
   };
   struct Job;
   using JobHandle = std::shared_ptr<Job>;
 
-  // `costs`: what is known of the engine's already. Engine and metrics outlive it.
-  Scheduler(RankingEngine& engine, const CostModel& costs, const Limits& limits, Metrics& metrics);
+  // Ranker and metrics outlive it.
+  Scheduler(Ranker& ranker, const Limits& limits, Metrics& metrics);
   ~Scheduler();
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
@@ -67,7 +54,7 @@ class Scheduler {
   std::optional<Refusal> refusal_of(std::size_t n_jobs) const;
 
   // All of them or none. Each must be waited for or cancelled.
-  std::variant<std::vector<JobHandle>, Refusal> submit(std::vector<JobRequest> requests);
+  std::variant<std::vector<JobHandle>, Refusal> submit(std::vector<std::shared_ptr<const PreparedRequest>> requests);
 
   // Until the job has ended. At its deadline the answer is there at the latest: where the job is
   // still waiting, or the pass that is running is not its own, it is the input order or the
@@ -80,7 +67,7 @@ class Scheduler {
   std::chrono::seconds retry_after() const;
   std::size_t n_queued() const;
   std::size_t n_in_flight() const;
-  PromptFigures prompt_figures() const;
+  PromptReuse prompt_reuse() const;
 
   // Takes no jobs from now on, and waits for those it has. False: some are left at `until`.
   bool drain(Clock::time_point until);
@@ -98,21 +85,20 @@ class Scheduler {
   void admit();
   void take_in(const JobHandle& job);
   void step();
-  void finish(ListBatch::Finished finished);
+  void finish(RankingQueue::Finished finished);
   std::optional<JobEnd> go_on();
   void fail_all(const JobEnd& how);
-  void make_batch();
+  void make_queue();
   void end(Job& job, JobEnd how);
   void end_without_memory(Job& job, const JobEnd& how);
   void abandon(const JobHandle& job);
   std::optional<JobEnd> answer_at_deadline(const JobHandle& job);
 
-  RankingEngine& engine_;
+  Ranker& ranker_;
   const Limits limits_;
   Metrics& metrics_;
-  CostModel costs_;                   // the engine thread's
-  std::unique_ptr<ListBatch> batch_;  // the engine thread's
-  std::size_t next_ticket_ = 0;       // the engine thread's
+  std::unique_ptr<RankingQueue> ranking_;  // the engine thread's
+  std::size_t next_ticket_ = 0;            // the engine thread's
 
   mutable std::mutex mutex_;  // of all below
   std::condition_variable work_;
@@ -124,7 +110,7 @@ class Scheduler {
   bool stopped_ = false;   // the engine's thread is at its end
   double busy_ms_ = 0;     // since the last job ended
   double ms_per_job_ = 0;  // a moving average; 0 = none has ended yet
-  PromptFigures prompt_figures_;
+  PromptReuse prompt_reuse_;
 
   std::thread thread_;  // last: it uses what stands above
 };

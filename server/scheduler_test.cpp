@@ -20,28 +20,28 @@ bool stays() {
 class SchedulerTest : public testing::Test {
  protected:
   void start(std::size_t queue, std::size_t parallel) {
-    scheduler_ = std::make_unique<Scheduler>(
-        engine_, CostModel(), Scheduler::Limits{.queue = queue, .parallel = parallel}, metrics_);
+    auto engine = std::make_unique<SyntheticEngine>(gate_);
+    engine_ = engine.get();
+    ranker_ = synthetic_ranker(std::move(engine), parallel);
+    scheduler_ = std::make_unique<Scheduler>(*ranker_, Scheduler::Limits{.queue = queue}, metrics_);
   }
   void TearDown() override { gate_.open(); }
 
-  JobRequest request(const std::string& query, Timeliness times = {}) const {
+  using Job = std::shared_ptr<const PreparedRequest>;
+  // Arrives now, if `times` don't say when.
+  Job request(const std::string& query, Timeliness times = {}) const {
     Request asked{.query = query};
-    asked.candidates.resize(kItems, {.id = "", .text = "text", .first_stage_score = std::nullopt});
-    const Prompt prompt = *engine_.prompts().build(asked, SyntheticEngine::kContext);
-    return {.n_items = kItems,
-            .list = {.windows = {},
-                     .decoding = {.decoder = DecoderKind::kExact, .policy = blend_policy()},
-                     .budget = std::nullopt,
-                     .deadline = std::nullopt},
-            .prompt = [prompt](std::span<const ItemId>) { return prompt; },
-            .times = times};
+    asked.candidates.resize(kItems, {.text = "text"});
+    RankOptions options{.decoder = DecoderKind::kExact};
+    const auto arrival = times.arrival.value_or(Clock::now());
+    if (times.deadline) options.deadline = *times.deadline - arrival;
+    return ranker_->prepare(std::move(asked), options, arrival).value();
   }
-  std::vector<Scheduler::JobHandle> submit(std::vector<JobRequest> requests) {
+  std::vector<Scheduler::JobHandle> submit(std::vector<Job> requests) {
     return std::get<std::vector<Scheduler::JobHandle>>(scheduler_->submit(std::move(requests)));
   }
   Scheduler::JobHandle submit(const std::string& query, Timeliness times = {}) {
-    return submit({request(query, times)}).front();
+    return submit(std::vector{request(query, times)}).front();
   }
   JobAnswer answer(const Scheduler::JobHandle& job) {
     return std::get<JobAnswer>(scheduler_->wait(job, stays));
@@ -62,22 +62,23 @@ class SchedulerTest : public testing::Test {
   }
 
   Gate gate_;
-  SyntheticEngine engine_{gate_};
+  SyntheticEngine* engine_ = nullptr;  // the ranker's
   Metrics metrics_;
+  std::unique_ptr<Ranker> ranker_;
   std::unique_ptr<Scheduler> scheduler_;
 };
 
 TEST_F(SchedulerTest, EachJobGetsItsOwnAnswer) {
   start(100, 4);
-  std::vector<JobRequest> requests;
+  std::vector<Job> requests;
   for (int i = 0; i < 20; ++i)
     requests.push_back(request("q" + std::to_string(i)));
   const auto jobs = submit(std::move(requests));
   for (int i = 0; i < 20; ++i) {
     const JobAnswer answered = answer(jobs[static_cast<std::size_t>(i)]);
-    EXPECT_EQ(answered.list.outcome.ranking, target("q" + std::to_string(i))) << i;
-    EXPECT_EQ(answered.list.outcome.verified_prefix, kItems);
-    EXPECT_EQ(answered.windows.size(), 1U);
+    EXPECT_EQ(answered.answer.ranking, target("q" + std::to_string(i))) << i;
+    EXPECT_EQ(answered.answer.verified_prefix, kItems);
+    EXPECT_EQ(answered.answer.windows, std::nullopt);
   }
 }
 
@@ -91,9 +92,9 @@ TEST_F(SchedulerTest, AFullQueueRefusesAllOrNothing) {
   EXPECT_EQ(std::get<Refusal>(scheduler_->submit({request("c")})), Refusal::kFull);
   EXPECT_GE(scheduler_->retry_after(), 1s);
   gate_.open();
-  EXPECT_EQ(answer(last).list.outcome.ranking, target("last"));
-  EXPECT_EQ(answer(held).list.outcome.ranking, target("held"));
-  EXPECT_EQ(answer(waiting).list.outcome.ranking, target("waiting"));
+  EXPECT_EQ(answer(last).answer.ranking, target("last"));
+  EXPECT_EQ(answer(held).answer.ranking, target("held"));
+  EXPECT_EQ(answer(waiting).answer.ranking, target("waiting"));
 }
 
 TEST_F(SchedulerTest, ADeadlineThatComesInTheQueueIsKept) {
@@ -103,20 +104,20 @@ TEST_F(SchedulerTest, ADeadlineThatComesInTheQueueIsKept) {
   const auto job = submit("late", {.deadline = deadline});
   const JobAnswer late = answer(job);
   EXPECT_GE(Clock::now(), deadline);
-  EXPECT_EQ(late.list.outcome.ranking, Ranking::identity(kItems));
-  EXPECT_EQ(late.list.outcome.encodings, 0U);
-  EXPECT_TRUE(late.list.outcome.deadline_hit);
+  EXPECT_EQ(late.answer.ranking, Ranking::identity(kItems));
+  EXPECT_EQ(late.answer.encodings, 0U);
+  EXPECT_TRUE(late.answer.deadline_hit);
   EXPECT_EQ(scheduler_->n_queued(), 0U);
   gate_.open();
-  EXPECT_EQ(answer(held).list.outcome.ranking, target("held"));
+  EXPECT_EQ(answer(held).answer.ranking, target("held"));
 }
 
 TEST_F(SchedulerTest, ADeadlineThatComesWithinItsOwnPassIsKept) {
   start(10, 1);
   gate_.shut();
   const JobAnswer late = answer(submit("late", due_in(30ms)));
-  EXPECT_TRUE(late.list.outcome.deadline_hit);
-  EXPECT_EQ(late.list.outcome.ranking, Ranking::identity(kItems));
+  EXPECT_TRUE(late.answer.deadline_hit);
+  EXPECT_EQ(late.answer.ranking, Ranking::identity(kItems));
 }
 
 TEST_F(SchedulerTest, WhoIsDueFirstGoesFirstAndNobodyStarves) {
@@ -159,7 +160,7 @@ TEST_F(SchedulerTest, AClientThatHangsUpFreesItsPlaceInTheQueue) {
   EXPECT_EQ(scheduler_->n_queued(), 0U);
   const auto next = submit("next");
   gate_.open();
-  EXPECT_EQ(answer(next).list.outcome.ranking, target("next"));
+  EXPECT_EQ(answer(next).answer.ranking, target("next"));
   answer(held);
 }
 
@@ -170,17 +171,17 @@ TEST_F(SchedulerTest, AClientThatHangsUpFreesItsSlotWithinOneEncoding) {
   const auto next = submit("next");
   const std::size_t n_passes = gate_.n_passes();
   gate_.open();
-  const Outcome outcome = answer(next).list.outcome;
+  const Answer outcome = answer(next).answer;
   EXPECT_EQ(outcome.ranking, target("next"));
   EXPECT_LE(gate_.n_passes() - n_passes, outcome.encodings + 1);  // none of them the other's
 }
 
 TEST_F(SchedulerTest, AJobThatFailsTakesNoOtherWithIt) {
   start(10, 1);
-  engine_.failing_encoding = 0;
+  engine_->failing_encoding = 0;
   EXPECT_TRUE(std::holds_alternative<Error>(scheduler_->wait(submit("bad"), stays)));
-  engine_.failing_encoding.reset();
-  EXPECT_EQ(answer(submit("good")).list.outcome.ranking, target("good"));
+  engine_->failing_encoding.reset();
+  EXPECT_EQ(answer(submit("good")).answer.ranking, target("good"));
 }
 
 TEST_F(SchedulerTest, DrainingFinishesWhatIsThereAndTakesNoMore) {
@@ -191,8 +192,8 @@ TEST_F(SchedulerTest, DrainingFinishesWhatIsThereAndTakesNoMore) {
   EXPECT_EQ(std::get<Refusal>(scheduler_->submit({request("x")})), Refusal::kDraining);
   gate_.open();
   EXPECT_TRUE(scheduler_->drain(Clock::now() + 60s));
-  EXPECT_EQ(answer(held).list.outcome.ranking, target("held"));
-  EXPECT_EQ(answer(waiting).list.outcome.ranking, target("waiting"));
+  EXPECT_EQ(answer(held).answer.ranking, target("held"));
+  EXPECT_EQ(answer(waiting).answer.ranking, target("waiting"));
 }
 
 TEST_F(SchedulerTest, StoppingEndsWhatIsLeftThoughAPassIsRunning) {

@@ -14,11 +14,11 @@ namespace {
 
 void note(const Ranked& ranked, CallNotes& notes) {
   ++notes.n_requests;
-  notes.n_candidates += ranked.request.candidates.size();
-  notes.encodings += ranked.outcome.encodings;
-  notes.tokens_encoded += ranked.outcome.tokens_encoded;
+  notes.n_candidates += ranked.request().candidates.size();
+  notes.encodings += ranked.answer.encodings;
+  notes.tokens_encoded += ranked.answer.tokens_encoded;
   notes.queue_ms = std::max(notes.queue_ms, ranked.queue_ms);
-  notes.deadline_hit = notes.deadline_hit || ranked.outcome.deadline_hit;
+  notes.deadline_hit = notes.deadline_hit || ranked.answer.deadline_hit;
 }
 
 // Nothing where there is enough, which it takes.
@@ -33,15 +33,15 @@ Reply json_reply(OutJson body) {
 }
 
 void tell_in_headers(const Ranked& ranked, Reply& reply) {
-  const Outcome& outcome = ranked.outcome;
-  reply.headers.emplace_back("X-RSD-Decoder", ranked.decoder);
-  reply.headers.emplace_back("X-RSD-Encodings", std::to_string(outcome.encodings));
-  reply.headers.emplace_back("X-RSD-Verified-Prefix", std::to_string(outcome.verified_prefix));
-  reply.headers.emplace_back("X-RSD-Deadline-Hit", outcome.deadline_hit ? "true" : "false");
-  reply.headers.emplace_back("X-RSD-Truncated", std::to_string(ranked.truncated_candidates));
-  if (ranked.truncated_query) reply.headers.emplace_back("X-RSD-Query-Truncated", "true");
-  if (ranked.windows)
-    reply.headers.emplace_back("X-RSD-Windows", std::to_string(ranked.windows->count));
+  const Answer& answer = ranked.answer;
+  reply.headers.emplace_back("X-RSD-Decoder", answer.decoder);
+  reply.headers.emplace_back("X-RSD-Encodings", std::to_string(answer.encodings));
+  reply.headers.emplace_back("X-RSD-Verified-Prefix", std::to_string(answer.verified_prefix));
+  reply.headers.emplace_back("X-RSD-Deadline-Hit", answer.deadline_hit ? "true" : "false");
+  reply.headers.emplace_back("X-RSD-Truncated", std::to_string(answer.truncated_candidates));
+  if (answer.truncated_query) reply.headers.emplace_back("X-RSD-Query-Truncated", "true");
+  if (answer.windows)
+    reply.headers.emplace_back("X-RSD-Windows", std::to_string(answer.windows->count));
 }
 
 // In place of an item's answer.
@@ -55,6 +55,7 @@ Reply rank_reply(RankCall& call, std::vector<RankEnd> ends, const std::string& m
   OutJson answers = OutJson::array();
   std::size_t prompt_tokens = 0;
   std::size_t total_tokens = 0;
+  const Rounds rounds = call.options.keep_rounds ? Rounds::kShown : Rounds::kHidden;
   auto next = ends.begin();
   for (RankItem& item : call.items) {
     auto* unread = std::get_if<Failure>(&item.request);
@@ -67,9 +68,9 @@ Reply rank_reply(RankCall& call, std::vector<RankEnd> ends, const std::string& m
     }
     const auto& ranked = std::get<Ranked>(end);
     note(ranked, reply.notes);
-    prompt_tokens += ranked.outcome.prompt_tokens;
+    prompt_tokens += ranked.answer.prompt_tokens;
     total_tokens += ranked.total_tokens();
-    answers.push_back(rank_answer(ranked, call.rounds));
+    answers.push_back(rank_answer(ranked, rounds));
     if (!call.is_list) tell_in_headers(ranked, reply);
   }
   reply.body = json_reply({{"model", model},
@@ -84,27 +85,26 @@ Reply rank_reply(RankCall& call, std::vector<RankEnd> ends, const std::string& m
 
 }  // namespace
 
-Service::Service(const ServiceLimits& limits, RankDefaults defaults)
+Service::Service(const ServiceLimits& limits, RankOptions defaults)
     : limits_(limits), defaults_(std::move(defaults)) {}
 
 Service::~Service() = default;
 
-void Service::start(std::unique_ptr<RankingEngine> engine, const CostModel& costs) {
-  auto scheduler = std::make_unique<Scheduler>(*engine, costs, limits_.jobs, metrics_);
-  ranker_ = std::make_unique<Ranker>(
-      std::move(engine), std::move(scheduler),
-      Ranker::Rules{.defaults = defaults_, .requests_per_key = limits_.requests_per_key}, metrics_);
+void Service::start(std::unique_ptr<Ranker> ranker) {
+  auto scheduler = std::make_unique<Scheduler>(*ranker, limits_.jobs, metrics_);
+  broker_ = std::make_unique<Broker>(std::move(ranker), std::move(scheduler),
+                                     limits_.requests_per_key, metrics_);
   started_ = true;
 }
 
 bool Service::drain(Clock::time_point until) {
   draining_ = true;
-  return !started_ || ranker_->scheduler().drain(until);
+  return !started_ || broker_->scheduler().drain(until);
 }
 
 bool Service::stop(Clock::time_point until) {
   draining_ = true;
-  return !started_ || ranker_->scheduler().stop(until);
+  return !started_ || broker_->scheduler().stop(until);
 }
 
 std::optional<Failure> Service::unavailable(Phase phase) {
@@ -134,7 +134,7 @@ std::optional<Failure> Service::refuse_ranking() {
 std::optional<Failure> Service::fault_of_rounds(const RankCall& wanted,
                                                 const std::vector<RankEnd>& ends,
                                                 const Call& call) const {
-  if (!wanted.rounds) return std::nullopt;
+  if (!wanted.options.keep_rounds) return std::nullopt;
   std::size_t n_logits = 0;
   for (const RankEnd& end : ends)
     if (const auto* ranked = std::get_if<Ranked>(&end)) n_logits += n_round_logits(*ranked);
@@ -156,8 +156,13 @@ Reply Service::rerank(const Call& call, RerankRoute route) {
   auto body = parse_body(call.body, limits_.max_depth);
   if (!body) return error_reply(failure_of(body.error()), unread);
   const TakenApart taken_apart(*body);
-  ParsedRerank parsed = parse_rerank(
-      *body, route, {.max_documents = limits_.max_candidates, .unknown = limits_.unknown_fields});
+  RankOptions defaults = defaults_;
+  const auto headers = read_option_headers(call.header_of, defaults);
+  ParsedRerank parsed = parse_rerank(*body, route,
+                                     {.max_documents = limits_.max_candidates,
+                                      .unknown = limits_.unknown_fields,
+                                      .defaults = std::move(defaults)});
+  if (!parsed.failure && !headers) parsed.failure = failure_of(headers.error());
   Reply reply = rerank_parsed(parsed, call, route);
   if (!parsed.ignored.empty()) reply.headers.emplace_back("X-RSD-Ignored-Fields", parsed.ignored);
   reply.notes.ignored_fields = parsed.ignored;
@@ -172,15 +177,13 @@ Reply Service::rerank_parsed(ParsedRerank& parsed, const Call& call, RerankRoute
   };
   if (parsed.failure) return refuse(*parsed.failure);
   RerankCall& wanted = *parsed.call;
-  if (auto read = read_option_headers(call.header_of, wanted.options); !read)
-    return refuse(failure_of(read.error()));
-  auto ranked = ranker_->rank({request_of(wanted, call.request_id)}, wanted.options, call);
+  auto ranked = broker_->rank({request_of(wanted, call.request_id)}, wanted.options, call);
   if (const auto* failure = std::get_if<Failure>(&ranked)) return refuse(*failure);
   const RankEnd& end = std::get<std::vector<RankEnd>>(ranked).front();
   if (const auto* failure = std::get_if<Failure>(&end)) return refuse(*failure);
   const auto& answer = std::get<Ranked>(end);
   Reply reply = json_reply(rerank_body(
-      {.call = wanted, .ranked = answer, .model = ranker_->engine().model_name(), .route = route}));
+      {.call = wanted, .ranked = answer, .model = broker_->ranker().model_name(), .route = route}));
   tell_in_headers(answer, reply);
   note(answer, reply.notes);
   return reply;
@@ -196,24 +199,26 @@ Reply Service::rank(const Call& call) {
   const std::size_t max_requests = call.key.empty()
                                        ? limits_.jobs.queue
                                        : std::min(limits_.jobs.queue, limits_.requests_per_key);
-  auto parsed =
-      parse_rank(*body, call.request_id,
-                 {.max_requests = max_requests, .max_candidates = limits_.max_candidates});
+  RankOptions defaults = defaults_;
+  const auto headers = read_option_headers(call.header_of, defaults);
+  auto parsed = parse_rank(*body, call.request_id,
+                           {.max_requests = max_requests,
+                            .max_candidates = limits_.max_candidates,
+                            .defaults = std::move(defaults)});
   if (const auto* failure = std::get_if<Failure>(&parsed)) return refuse(*failure);
   auto& wanted = std::get<RankCall>(parsed);
-  if (auto read = read_option_headers(call.header_of, wanted.options); !read)
-    return refuse(failure_of(read.error()));
+  if (!headers) return refuse(failure_of(headers.error()));
   std::vector<Request> requests;
   requests.reserve(wanted.items.size());
   for (RankItem& item : wanted.items) {
     if (auto* request = std::get_if<Request>(&item.request))
       requests.push_back(std::move(*request));
   }
-  auto ranked = ranker_->rank(std::move(requests), wanted.options, call);
+  auto ranked = broker_->rank(std::move(requests), wanted.options, call);
   if (const auto* failure = std::get_if<Failure>(&ranked)) return refuse(*failure);
   auto& ends = std::get<std::vector<RankEnd>>(ranked);
   if (const auto failure = fault_of_rounds(wanted, ends, call)) return refuse(*failure);
-  return rank_reply(wanted, std::move(ends), ranker_->engine().model_name());
+  return rank_reply(wanted, std::move(ends), broker_->ranker().model_name());
 }
 
 Reply Service::health() const {
@@ -226,19 +231,19 @@ Reply Service::ready() const {
 }
 
 OutJson Service::model_entry() const {
-  const RankingEngine& engine = ranker_->engine();
+  const Ranker& ranker = broker_->ranker();
   const std::size_t max_candidates =
-      std::min(engine.max_candidates(Task::kPassage), limits_.max_candidates);
-  return {{"id", engine.model_name()},
+      std::min(ranker.max_candidates(Task::kPassage), limits_.max_candidates);
+  return {{"id", ranker.model_name()},
           {"object", "model"},
           {"created", 0},
           {"owned_by", "rsd"},
-          {"model_name", engine.model_name()},  // Xinference's clients look for these two
+          {"model_name", ranker.model_name()},  // Xinference's clients look for these two
           {"model_type", "rerank"},
           {"meta",
-           {{"context_size", engine.context_size()},
+           {{"context_size", ranker.context_size()},
             {"max_candidates", max_candidates},
-            {"decoder", to_string(defaults_.decoding.decoder)}}}};
+            {"decoder", to_string(defaults_.decoder)}}}};
 }
 
 Reply Service::models() const {
@@ -253,17 +258,17 @@ Reply Service::model() const {
 
 Reply Service::info() const {
   if (const auto failure = unavailable(phase())) return error_reply(*failure, Dialect::kTei);
-  const RankingEngine& engine = ranker_->engine();
+  const Ranker& ranker = broker_->ranker();
   const OutJson labels{{"id2label", {{"0", "LABEL_0"}}}, {"label2id", {{"LABEL_0", 0}}}};
-  return json_reply({{"model_id", engine.model_name()},
+  return json_reply({{"model_id", ranker.model_name()},
                      {"model_sha", nullptr},
                      {"model_dtype", "unknown"},
-                     {"served_model_name", engine.model_name()},
+                     {"served_model_name", ranker.model_name()},
                      {"model_type", {{"reranker", labels}}},
-                     {"max_concurrent_requests", limits_.jobs.queue + limits_.jobs.parallel},
-                     {"max_input_length", engine.context_size()},
-                     {"max_batch_tokens", engine.context_size()},
-                     {"max_batch_requests", limits_.jobs.parallel},
+                     {"max_concurrent_requests", limits_.jobs.queue + ranker.parallel()},
+                     {"max_input_length", ranker.context_size()},
+                     {"max_batch_tokens", ranker.context_size()},
+                     {"max_batch_requests", ranker.parallel()},
                      {"max_client_batch_size", limits_.max_candidates},
                      {"auto_truncate", true},
                      {"tokenization_workers", 1},
@@ -275,10 +280,10 @@ Reply Service::info() const {
 Reply Service::metrics_text() {
   Metrics::State state{.ready = is_ready()};
   if (started_) {
-    const Scheduler& scheduler = ranker_->scheduler();
+    const Scheduler& scheduler = broker_->scheduler();
     state.n_queued = scheduler.n_queued();
     state.n_in_flight = scheduler.n_in_flight();
-    state.prompts = scheduler.prompt_figures();
+    state.prompts = scheduler.prompt_reuse();
   }
   return {.body = metrics_.text(state), .content_type = "text/plain; version=0.0.4; charset=utf-8"};
 }

@@ -7,14 +7,13 @@
 #include <optional>
 #include <vector>
 
+#include "broker.h"
 #include "failure.h"
 #include "json/read_json.h"
 #include "metrics.h"
 #include "quota.h"
 #include "rank_options.h"
 #include "rank_shape.h"
-#include "ranker.h"
-#include "ranking_engine.h"
 #include "reply.h"
 #include "rerank_shape.h"
 #include "scheduler.h"
@@ -34,11 +33,12 @@ struct ServiceLimits {
 // Thread-safe.
 class Service {
  public:
-  Service(const ServiceLimits& limits, RankDefaults defaults);
+  // `defaults`: of what a call doesn't choose.
+  Service(const ServiceLimits& limits, RankOptions defaults);
   ~Service();
 
   // Ranking calls are refused with 503 before this. To be called once.
-  void start(std::unique_ptr<RankingEngine> engine, const CostModel& costs);
+  void start(std::unique_ptr<Ranker> ranker);
   // Takes no ranking calls from now on, and waits for those it has; false when some are left at
   // `until`.
   bool drain(Clock::time_point until);
@@ -73,9 +73,9 @@ class Service {
   Reply rerank_parsed(ParsedRerank& parsed, const Call& call, RerankRoute route);
 
   const ServiceLimits limits_;
-  const RankDefaults defaults_;
+  const RankOptions defaults_;
   Metrics metrics_;
-  std::unique_ptr<Ranker> ranker_;  // set before started_, then for good
+  std::unique_ptr<Broker> broker_;  // set before started_, then for good
   std::atomic<bool> started_{false};
   std::atomic<bool> draining_{false};
 };

@@ -21,7 +21,7 @@ class ServiceTest : public testing::Test {
   ServiceTest() {
     auto engine = std::make_unique<SyntheticEngine>(gate_);
     engine_ = engine.get();
-    service_.start(std::move(engine), CostModel());
+    service_.start(synthetic_ranker(std::move(engine), /*parallel=*/1));
   }
   void TearDown() override { gate_.open(); }
 
@@ -89,11 +89,7 @@ class ServiceTest : public testing::Test {
   SyntheticEngine* engine_ = nullptr;  // the service's
   std::map<std::string, std::string> headers_;
   std::atomic<bool> hung_up_{false};
-  Service service_{{.max_candidates = 50, .jobs = {.queue = 3, .parallel = 1}},
-                   {.decoding = {.decoder = DecoderKind::kExact, .policy = blend_policy()},
-                    .budget = 3,
-                    .deadline_ms = std::nullopt,
-                    .windows = {}}};
+  Service service_{{.max_candidates = 50, .jobs = {.queue = 3}}, {.decoder = DecoderKind::kExact}};
 };
 
 // ---- rerank -----------------------------------------------------------------------------------
@@ -181,9 +177,8 @@ TEST_F(ServiceTest, UnknownFieldsOfARerankAreNamedInAHeaderAndForTheLog) {
 
 TEST(Service, RefusesUnknownFieldsOfARerankWhereItIsStrict) {
   Gate gate;
-  Service service({.unknown_fields = UnknownFields::kRefused},
-                  {.decoding = {.decoder = DecoderKind::kAr}});
-  service.start(std::make_unique<SyntheticEngine>(gate), CostModel());
+  Service service({.unknown_fields = UnknownFields::kRefused}, {.decoder = DecoderKind::kAr});
+  service.start(synthetic_ranker(std::make_unique<SyntheticEngine>(gate), 1));
   const auto reply_to = [&](const char* body, RerankRoute route) {
     const Call call{.body = body,
                     .header_of = [](const char*) { return std::nullopt; },
@@ -393,10 +388,10 @@ TEST_F(ServiceTest, TeisErrorsAreItsOwn) {
 
 TEST(Service, TellsOfAFailedLlmAsTheShapesOwnServerDoes) {
   Gate gate;
-  Service service({}, {.decoding = {.decoder = DecoderKind::kAr}});
+  Service service({}, {.decoder = DecoderKind::kAr});
   auto engine = std::make_unique<SyntheticEngine>(gate);
   engine->failing_encoding = 0;
-  service.start(std::move(engine), CostModel());
+  service.start(synthetic_ranker(std::move(engine), 1));
   const auto status_of = [&](const char* body) {
     const Call call{.body = body,
                     .header_of = [](const char*) { return std::nullopt; },

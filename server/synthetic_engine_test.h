@@ -13,8 +13,8 @@
 #include <utility>
 #include <vector>
 
-#include "ranking_engine.h"
 #include "rsd/decode/policies.h"
+#include "rsd/ranker/ranker.h"
 #include "support/fake_tokenizer.h"
 #include "support/synthetic_scorer.h"
 
@@ -59,7 +59,7 @@ class Gate {
   std::size_t n_passes_ = 0;
 };
 
-class SyntheticEngine final : public RankingEngine, public BatchScorer {
+class SyntheticEngine final : public LlmEngine {
  public:
   static constexpr std::size_t kMaxCandidates = 40;
   static constexpr std::size_t kContext = 4000;
@@ -74,22 +74,19 @@ class SyntheticEngine final : public RankingEngine, public BatchScorer {
   }
 
   std::string model_name() const override { return "synthetic"; }
-  std::size_t context_size() const override { return kContext; }
-  std::size_t max_candidates(Task /*task*/) const override { return kMaxCandidates; }
-  const PromptBuilder& prompts() const override { return prompts_; }
+  std::size_t context_size() const noexcept override { return kContext; }
+  std::shared_ptr<const Tokenizer> tokenizer() const noexcept override { return tokenizer_; }
+  PromptReuse prompt_reuse() const noexcept override { return {.n_prompts = 7}; }
+  std::size_t max_items() const noexcept override { return kMaxCandidates; }
   std::size_t n_tokenised() const { return tokenizer_->n_calls; }
-  Result<std::shared_ptr<const RankingPolicy>> policy(const std::string& name) const override {
-    return policy_by_name(name.empty() ? kDefaultPolicy : name);
-  }
+  PromptBuilder prompts() const { return prompts_; }
 
-  bool has_room(const Prompt& /*prompt*/) const override { return true; }
+  bool has_room(const Prompt& /*prompt*/) const noexcept override { return true; }
   Result<std::unique_ptr<PositionScorer>> open(Prompt prompt) override {
     SyntheticOptions made_up = options(query_of(prompt), prompt.identifiers.size());
     made_up.failing_encoding = failing_encoding;
     return std::unique_ptr<PositionScorer>(std::make_unique<SyntheticScorer>(made_up));
   }
-  BatchScorer& llm() override { return *this; }
-  PromptFigures prompt_figures() const override { return {.n_prompts = 7}; }
 
   Result<std::vector<PartResult>> encode_parts(
       std::span<const PassPart> parts, std::optional<Clock::time_point> give_up_at) override {
@@ -152,5 +149,13 @@ class SyntheticEngine final : public RankingEngine, public BatchScorer {
   std::shared_ptr<CountingTokenizer> tokenizer_ = std::make_shared<CountingTokenizer>();
   PromptBuilder prompts_{tokenizer_, PromptTemplates(), kMaxCandidates};
 };
+
+// A ranker on it. The engine is the ranker's.
+inline std::unique_ptr<Ranker> synthetic_ranker(std::unique_ptr<SyntheticEngine> engine,
+                                                std::size_t parallel) {
+  PromptBuilder prompts = engine->prompts();
+  return std::make_unique<Ranker>(
+      Ranker::Parts{.llm = std::move(engine), .prompts = std::move(prompts), .parallel = parallel});
+}
 
 }  // namespace rsd::server

@@ -39,12 +39,31 @@ if(NOT output STREQUAL expected)
 endif()
 
 # The weights of the tiny model are random, so any order will do.
-run_example(embed_llm "${RSD_SOURCE_DIR}/tests/models/tiny-bpe.gguf")
-if(NOT output MATCHES "^ranking: ([^\n]*)\nencodings: 2\n$")
-  message(FATAL_ERROR "embed_llm printed\n${output}")
+set(model "${RSD_SOURCE_DIR}/tests/models/tiny-bpe.gguf")
+run_example(rank_texts "${model}")
+if(NOT output MATCHES "^([^\n]+\n[^\n]+\n[^\n]+\n[^\n]+\n)2 encodings\n$")
+  message(FATAL_ERROR "rank_texts printed\n${output}")
 endif()
-string(REPLACE " " ";" ranking "${CMAKE_MATCH_1}")
+string(REGEX MATCHALL "[^\n]+" ranking "${CMAKE_MATCH_1}")
 list(SORT ranking)
-if(NOT ranking STREQUAL "bitter;coffee;harvest;two-minutes")
-  message(FATAL_ERROR "embed_llm did not rank each candidate once:\n${output}")
+list(JOIN ranking "|" ranking)
+if(NOT ranking STREQUAL "Coffee is ground before it is brewed.|Green tea is harvested in spring.|\
+Steep green tea for two minutes.|Tea that steeps for too long is bitter.")
+  message(FATAL_ERROR "rank_texts did not rank each candidate once:\n${ranking}")
 endif()
+
+# The programs of the documentation, each in a folder with a model.
+set(docs "${WORK_DIR}/docs")
+run_step("reading the documentation" "${PYTHON}" "${RSD_SOURCE_DIR}/tests/docs_programs.py" "${docs}"
+         "${RSD_SOURCE_DIR}/README.md" "${RSD_SOURCE_DIR}/docs/library.md")
+string(REGEX MATCHALL "[^\n]+" programs "${output}")
+run_step("configuring the programs of the documentation" "${CMAKE_COMMAND}" -G "${GENERATOR}"
+         -S "${docs}" -B "${docs}/build" -D "CMAKE_PREFIX_PATH=${prefix}"
+         -D "CMAKE_BUILD_TYPE=${BUILD_TYPE}" -D "CMAKE_CXX_COMPILER=${CXX_COMPILER}"
+         -D "CMAKE_CXX_FLAGS=${CXX_FLAGS}")
+run_step("building the programs of the documentation" "${CMAKE_COMMAND}" --build "${docs}/build"
+         --parallel 2)
+file(COPY_FILE "${model}" "${docs}/model.gguf")
+foreach(program IN LISTS programs)
+  run_step("${program}" "${CMAKE_COMMAND}" -E chdir "${docs}" "${docs}/build/${program}")
+endforeach()

@@ -3,6 +3,8 @@
 #include <nlohmann/json.hpp>
 #include <span>
 
+#include "rsd/rank/split_key.h"
+
 namespace rsd {
 namespace {
 
@@ -29,6 +31,29 @@ Json matrix(const TraceRound& round, std::size_t n_items) {
 }
 
 }  // namespace
+
+Trace trace_of(const Request& request, const std::string& decoder, const RankedPart& part) {
+  const History& history = part.history;
+  Trace trace{.id = request.id,
+              .window = part.window > 0 ? std::optional(part.window) : std::nullopt,
+              .split_key = split_key(request),  // of the whole query, also where prompts cut it
+              .task = request.task,
+              .decoder = decoder,
+              .n_items = history.n_items(),
+              .rounds = {},
+              .ranking = {part.ranking.items().begin(), part.ranking.items().end()},
+              .target = std::nullopt};
+  for (const Round& round : history.rounds()) {
+    const auto known = history.known().first(round.known);
+    const LogitMatrix logits = round.logits;
+    trace.rounds.push_back({.proposal = round.proposal,
+                            .accepted = round.accepted,
+                            .known = {known.begin(), known.end()},
+                            .n_rows = round.logits.n_rows(),
+                            .logits = {logits.values().begin(), logits.values().end()}});
+  }
+  return trace;
+}
 
 std::string format_trace_header(std::string_view model) {
   const Json header{{"format", kTraceFormat}, {"version", kTraceVersion}, {"model", model}};

@@ -72,28 +72,6 @@ Result<Episode> episode_of(const Trace& trace) {
                  .rounds = history.rounds()};
 }
 
-Trace trace_of(const Request& request, const std::string& decoder, const History& history,
-               const Ranking& answer) {
-  Trace trace{.id = request.id,
-              .split_key = split_key(request),
-              .task = request.task,
-              .decoder = decoder,
-              .n_items = history.n_items(),
-              .rounds = {},
-              .ranking = {answer.items().begin(), answer.items().end()},
-              .target = std::nullopt};
-  for (const Round& round : history.rounds()) {
-    const auto known = history.known().first(round.known);
-    const LogitMatrix logits = round.logits;
-    trace.rounds.push_back({.proposal = round.proposal,
-                            .accepted = round.accepted,
-                            .known = {known.begin(), known.end()},
-                            .n_rows = round.logits.n_rows(),
-                            .logits = {logits.values().begin(), logits.values().end()}});
-  }
-  return trace;
-}
-
 std::vector<std::size_t> open_order(const History& history, const Ranking& target) {
   std::vector<std::size_t> number(history.n_items());  // of each open item
   std::size_t next = 0;

@@ -1,41 +1,14 @@
 // Writing rankings: JSON lines, TREC runs and tables for people.
 #pragma once
 
-#include <cstddef>
-#include <optional>
 #include <string>
 #include <string_view>
 
 #include "rsd/core/result.h"
-#include "rsd/rank/ranking.h"
+#include "rsd/data/answer.h"
 #include "rsd/rank/request.h"
 
 namespace rsd {
-
-// What is told about one ranked request (the contract of `rsd rank`).
-struct Answer {
-  Ranking ranking;
-  std::string decoder;
-  std::optional<std::size_t> budget;
-  std::size_t encodings = 0;
-  std::size_t verified_prefix = 0;
-  std::size_t tokens_encoded = 0;
-  std::size_t truncated_candidates = 0;  // texts that were cut to fit
-  bool truncated_query = false;          // the query was, or the history
-  bool deadline_hit = false;
-  double prefill_ms = 0;
-  double decode_ms = 0;
-  double agent_ms = 0;
-  double total_ms = 0;
-  // Of a list that was ranked in windows; see rsd/window/list_run.h.
-  struct Windows {
-    std::size_t count = 0;
-    std::size_t confirmed_prefix = 0;
-    std::size_t size = 0;  // candidates of a window, at most
-    std::string method;    // WindowMethod's name
-  };
-  std::optional<Windows> windows;
-};
 
 enum class AnswerFormat { kJsonl, kTrec, kTable };
 

@@ -12,6 +12,7 @@
 
 #include "rsd/core/index.h"
 #include "rsd/core/result.h"
+#include "rsd/data/answer.h"
 #include "rsd/rank/request.h"
 
 namespace rsd {
@@ -31,7 +32,7 @@ struct Trace {
   std::string id;  // of the request
   // Of a list that was ranked in windows: its number in the plan, from 1.
   std::optional<std::size_t> window;
-  // Of what is asked (train/hold_out.h), so that a training can hold requests out by it. Empty in
+  // Of what is asked (rank/split_key.h), so that a training can hold requests out by it. Empty in
   // traces of older versions.
   std::string split_key;
   Task task = Task::kPassage;
@@ -42,6 +43,9 @@ struct Trace {
   // The target ranking where more is known of it than the rounds tell.
   std::optional<std::vector<ItemId>> target;
 };
+
+// What `part` of the request's answer went through. Its indices are of the part's items.
+Trace trace_of(const Request& request, const std::string& decoder, const RankedPart& part);
 
 // One line each, ending in a newline. Logits are written with the digits that give back the same
 // float.

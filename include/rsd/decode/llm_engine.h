@@ -7,6 +7,7 @@
 #include <string>
 
 #include "rsd/core/result.h"
+#include "rsd/decode/cost_model.h"
 #include "rsd/decode/position_scorer.h"
 #include "rsd/prompt/prompt_builder.h"
 #include "rsd/prompt/tokenizer.h"
@@ -48,6 +49,21 @@ class LlmEngine : public BatchScorer {
   virtual Result<std::unique_ptr<PositionScorer>> open(Prompt prompt) = 0;
   // May it be opened beside those that are?
   virtual bool has_room(const Prompt& prompt) const noexcept = 0;
+
+  // Measures what passes cost, by a few short ones, so that the first request with a deadline knows
+  // what it has time for. No scorer may be open. kRuntime when the LLM fails. Engines that have no
+  // cost worth learning do nothing.
+  virtual Result<void> calibrate(CostModel& /*costs*/) { return {}; }
 };
+
+struct OpenedRequest {
+  std::unique_ptr<PositionScorer> scorer;  // not null, of as many items as the request
+  std::size_t truncated_candidates = 0;    // texts that were cut to fit the context
+};
+
+// Renders the request as one prompt and opens a scorer for it, for programs that decode themselves.
+// `prompts` are for the LLM's tokenizer. Errors of PromptBuilder::build and LlmEngine::open.
+Result<OpenedRequest> open_request(LlmEngine& llm, const PromptBuilder& prompts,
+                                   const Request& request);
 
 }  // namespace rsd

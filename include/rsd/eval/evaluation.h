@@ -12,17 +12,12 @@
 
 #include "rsd/core/result.h"
 #include "rsd/data/qrels.h"
-#include "rsd/decode/position_scorer.h"
+#include "rsd/decode/llm_engine.h"
 #include "rsd/eval/record.h"
 #include "rsd/eval/setting.h"
 #include "rsd/rank/request.h"
 
 namespace rsd {
-
-struct OpenedRequest {
-  std::unique_ptr<PositionScorer> scorer;  // not null, of as many items as the request
-  std::size_t truncated_candidates = 0;    // texts that were cut to fit the context
-};
 
 enum class ExistingRecords { kReplace, kResume };
 

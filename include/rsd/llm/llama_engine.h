@@ -115,6 +115,7 @@ class LlamaEngine final : public LlmEngine {
   // errors of LlmEngine kRuntime, when prompt and ranking exceed what the others leave of it.
   Result<std::unique_ptr<PositionScorer>> open(Prompt prompt) override;
   bool has_room(const Prompt& prompt) const noexcept override;
+  Result<void> calibrate(CostModel& costs) override;
 
   Result<std::vector<PartResult>> encode_parts(
       std::span<const PassPart> parts, std::optional<Clock::time_point> give_up_at) override;

@@ -27,10 +27,6 @@ struct Episode {
 // decoding that knew all positions in the end).
 Result<Episode> episode_of(const Trace& trace);
 
-// The other way round. `answer` is what the decoding returned.
-Trace trace_of(const Request& request, const std::string& decoder, const History& history,
-               const Ranking& answer);
-
 // The items of `history` that are not known, in AgentInput's numbering, best first by `target`.
 std::vector<std::size_t> open_order(const History& history, const Ranking& target);
 

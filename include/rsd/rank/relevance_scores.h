@@ -6,7 +6,7 @@
 
 #include "rsd/rank/ranking.h"
 
-namespace rsd::server {
+namespace rsd {
 
 // One of each a position of the ranking, best first, strictly decreasing.
 struct RelevanceScores {
@@ -22,4 +22,4 @@ struct RelevanceScores {
 // was encoded, the scores are ranks, (K - position) / K, and their logarithms. O(K^2).
 RelevanceScores relevance_scores(const Ranking& ranking, std::span<const float> first_row);
 
-}  // namespace rsd::server
+}  // namespace rsd

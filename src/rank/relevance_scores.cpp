@@ -1,4 +1,4 @@
-#include "relevance_scores.h"
+#include "rsd/rank/relevance_scores.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,7 +6,7 @@
 
 #include "rsd/core/check.h"
 
-namespace rsd::server {
+namespace rsd {
 namespace {
 
 // What keeps neighbours apart, also as 32-bit floats: a share of the scores that are ranks.
@@ -90,4 +90,4 @@ RelevanceScores relevance_scores(const Ranking& ranking, std::span<const float> 
   return scores;
 }
 
-}  // namespace rsd::server
+}  // namespace rsd

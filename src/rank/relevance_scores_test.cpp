@@ -1,11 +1,11 @@
-#include "relevance_scores.h"
+#include "rsd/rank/relevance_scores.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-namespace rsd::server {
+namespace rsd {
 namespace {
 
 using testing::DoubleNear;
@@ -56,4 +56,4 @@ TEST(RelevanceScores, AreRanksWhereNothingWasEncoded) {
 }
 
 }  // namespace
-}  // namespace rsd::server
+}  // namespace rsd

@@ -1,0 +1,67 @@
+// Which LLM ranks, where it runs, and the agent that proposes rankings to it.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "rsd/core/log.h"
+#include "rsd/core/result.h"
+#include "rsd/decode/llm_engine.h"
+#include "rsd/llm/llama_engine.h"
+#include "rsd/models/default_model.h"
+#include "rsd/prompt/prompt_template.h"
+#include "rsd/remote/remote_engine.h"
+
+namespace rsd {
+
+struct EngineOptions {
+  // A GGUF file; beside `remote` the GGUF or tokenizer.json of the model that the server runs.
+  // Empty: the default model, which must have been fetched (`rsd model fetch`).
+  std::string model{};
+  std::vector<LoraFile> loras{};  // without `model`, in place of the default model's own adapter
+  std::vector<std::string> prompt_templates{};  // YAML files, in place of the built-in ones
+
+  std::size_t context_size = 0;  // LlamaOptions::context_size
+  std::size_t parallel = 1;      // prompts that go through the LLM together, 1 to kMaxParallel
+  std::size_t prompt_cache_bytes = std::size_t{16} << 20U;  // LlamaOptions::prompt_cache_bytes
+  PromptReuseMode reuse = PromptReuseMode::kBeginnings;
+  int threads = 0;                         // 0 = one per core
+  int gpu_layers = 0;                      // LlamaOptions::gpu_layers
+  std::vector<std::string> rpc_servers{};  // LlamaOptions::rpc_servers
+  std::vector<double> tensor_split{};      // LlamaOptions::tensor_split
+  std::optional<RemoteOptions> remote{};   // the LLM runs on servers; without tokenizer and sizes,
+                                           // which are taken from this
+
+  // The learned policy's file; empty: the project's own agent, where it is found.
+  std::string agent{};
+  // The policy of requests that name none; empty: the agent, or kDefaultPolicy where there is none.
+  std::string policy{};
+
+  ModelPlaces places{};  // of the default model and the agent
+  LogSink log{};         // LlamaOptions::log
+};
+
+// kInvalidArgument: options that contradict each other, such as adapters for a remote LLM.
+Result<void> check(const EngineOptions& options);
+
+// The file that `model` and `loras` stand for. The default model is prepared if only its parts are
+// there. kNotFound: it is missing, and how to get it; kInvalidInput: it is damaged.
+Result<std::string> model_file(const EngineOptions& options);
+
+// Asks a remote LLM's servers for their model and keeps the answer in remote->served, so that it
+// can be recorded before anything is loaded. No change where the LLM is local. Errors of check()
+// and RemoteEngine::served_model.
+Result<EngineOptions> with_served_model(EngineOptions options);
+
+// The built-in templates, and in their place those of the files. kNotFound, kInvalidInput.
+Result<PromptTemplates> load_templates(const std::vector<std::string>& files);
+
+// An LLM that is ready. Errors of check(), model_file(), and LlamaEngine::load, or load_tokenizer
+// and RemoteEngine::connect.
+Result<std::unique_ptr<LlmEngine>> load_engine(const EngineOptions& options);
+// The same for one that must run here. kInvalidArgument where `remote` is set.
+Result<std::unique_ptr<LlamaEngine>> load_local_engine(const EngineOptions& options);
+
+}  // namespace rsd

@@ -1,0 +1,64 @@
+// Requests on their way through a ranker, side by side.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "rsd/core/result.h"
+#include "rsd/data/answer.h"
+#include "rsd/ranker/ranker.h"
+#include "rsd/window/list_batch.h"
+
+namespace rsd {
+
+// Each step is one LLM pass over all requests that are under way. Those that are due first
+// (Timeliness) begin first. Not thread-safe; the ranker outlives it and serves no other queue at
+// the same time.
+class RankingQueue {
+ public:
+  explicit RankingQueue(Ranker& ranker);
+  RankingQueue(const RankingQueue&) = delete;
+  RankingQueue& operator=(const RankingQueue&) = delete;
+
+  // `ticket` is the caller's name for it, used by no other request in the queue. kInvalidArgument
+  // where options are out of range.
+  Result<void> add(std::size_t ticket, std::shared_ptr<const PreparedRequest> request);
+  // Ranker::prepare and add in one. Errors of both.
+  Result<void> add(std::size_t ticket, Request request, const RankOptions& options = {},
+                   Clock::time_point arrival = Clock::now());
+  // Its places are free at once. False when the ticket isn't in the queue.
+  bool cancel(std::size_t ticket);
+
+  std::size_t size() const noexcept { return waiting_.size(); }
+  // May one more request begin, beside those that are under way? More may be added; they wait.
+  bool has_place() const { return batch_.has_place(); }
+
+  struct Finished {
+    std::size_t ticket = 0;
+    Result<Answer> answer;  // kRuntime where the LLM failed, or an error of a prompt
+  };
+  // Makes one pass, if any request waits for one, and returns those that have finished. Requests
+  // that need no LLM, and those whose prompts fail, are returned first, without a pass.
+  std::vector<Finished> step();
+
+  // Called before a pass, for each request with a deadline that the pass leaves out: its answer so
+  // far. The deadline may come while the pass runs.
+  using OnLeftOut = std::function<void(std::size_t ticket, const Answer& so_far)>;
+  void on_left_out(OnLeftOut callback);
+
+ private:
+  using Waiting = std::map<std::size_t, std::shared_ptr<const PreparedRequest>>;
+
+  std::vector<Finished> take_settled();
+  Finished finished(ListBatch::Finished list);
+
+  Ranker& ranker_;
+  Waiting waiting_;                   // by ticket
+  std::vector<std::size_t> settled_;  // tickets of those that need no LLM
+  ListBatch batch_;
+};
+
+}  // namespace rsd

@@ -1,0 +1,69 @@
+// Between calls and the scheduler: who may rank how much, and what becomes of each request.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "failure.h"
+#include "metrics.h"
+#include "quota.h"
+#include "reply.h"
+#include "rsd/data/answer.h"
+#include "rsd/rank/request.h"
+#include "rsd/ranker/ranker.h"
+#include "scheduler.h"
+
+namespace rsd::server {
+
+// A request that was ranked, before it takes a shape.
+struct Ranked {
+  std::shared_ptr<const PreparedRequest> prepared;
+  Answer answer;
+  double queue_ms = 0;  // from its arrival until it was taken in
+
+  const Request& request() const { return prepared->request(); }
+
+  // Tokens of the prompts and the proposals, those known from an earlier prompt included.
+  std::size_t total_tokens() const { return answer.tokens_encoded + answer.tokens_reused; }
+};
+
+using RankEnd = std::variant<Ranked, Failure>;
+
+// Thread-safe.
+class Broker {
+ public:
+  // `metrics` outlive it.
+  Broker(std::unique_ptr<Ranker> ranker, std::unique_ptr<Scheduler> scheduler,
+         std::size_t requests_per_key, Metrics& metrics);
+  ~Broker();
+
+  // One end a request, in order. They go to the scheduler together, so that all of them are refused
+  // where it has no room (Failure), before their prompts are built if that is known already, or
+  // where the call's key has too many. A single candidate needs no LLM.
+  std::variant<std::vector<RankEnd>, Failure> rank(std::vector<Request> requests,
+                                                   const RankOptions& options, const Call& call);
+
+  const Ranker& ranker() const noexcept { return *ranker_; }
+  Scheduler& scheduler() noexcept { return *scheduler_; }
+
+ private:
+  struct Order;
+
+  Order prepare(Request request, const RankOptions& options, Clock::time_point arrival) const;
+  std::optional<Failure> submit(std::vector<Order>& orders);
+  void cancel(const std::vector<Order>& orders);
+  RankEnd await(const Order& order, const Call& call);
+  Failure refused(Refusal why);
+  Failure key_has_enough();
+  std::optional<Quota::Share> share_of(const std::string& key, std::size_t n_jobs);
+
+  std::unique_ptr<Ranker> ranker_;
+  std::unique_ptr<Scheduler> scheduler_;  // uses the ranker
+  Quota keys_;
+  Metrics& metrics_;
+};
+
+}  // namespace rsd::server

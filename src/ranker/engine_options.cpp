@@ -1,0 +1,104 @@
+#include "rsd/ranker/engine_options.h"
+
+#include <utility>
+
+#include "rsd/llm/load_tokenizer.h"
+#include "rsd/models/default_model.h"
+
+namespace rsd {
+namespace {
+
+Error invalid(const std::string& message) {
+  return {ErrorCode::kInvalidArgument, message};
+}
+
+Error for_local_only(const std::string& option, const std::string& instead) {
+  return invalid(option + " is for local LLMs; with a remote one " + instead);
+}
+
+LlamaOptions llama_options(const EngineOptions& options, std::string model) {
+  return {.model_path = std::move(model),
+          .loras = options.loras,
+          .context_size = options.context_size,
+          .prompt_cache_bytes = options.prompt_cache_bytes,
+          .reuse = options.reuse,
+          .parallel = options.parallel,
+          .threads = options.threads,
+          .gpu_layers = options.gpu_layers,
+          .rpc_servers = options.rpc_servers,
+          .tensor_split = options.tensor_split,
+          .log = options.log};
+}
+
+Result<std::unique_ptr<LlmEngine>> connect(const EngineOptions& options) {
+  const auto model = model_file(options);
+  if (!model) return model.error();
+  auto tokenizer = load_tokenizer(*model, options.log);
+  if (!tokenizer) return tokenizer.error();
+  RemoteOptions remote = *options.remote;
+  remote.tokenizer = *std::move(tokenizer);
+  remote.context_size = options.context_size;
+  remote.parallel = options.parallel;
+  if (!remote.log) remote.log = options.log;
+  auto llm = RemoteEngine::connect(std::move(remote));
+  if (!llm) return llm.error();
+  return std::unique_ptr<LlmEngine>(*std::move(llm));
+}
+
+}  // namespace
+
+Result<void> check(const EngineOptions& options) {
+  if (!options.tensor_split.empty() && options.rpc_servers.empty())
+    return invalid("tensor-split is for RPC servers: shares of the layers of each");
+  if (!options.remote) return {};
+  if (!options.loras.empty())
+    return for_local_only("a LoRA adapter", "the server applies adapters, under names of models");
+  if (options.gpu_layers != 0)
+    return for_local_only("gpu-layers", "the server has its own settings");
+  if (!options.rpc_servers.empty())
+    return for_local_only("an RPC server", "the server has its own machines");
+  return {};
+}
+
+Result<std::string> model_file(const EngineOptions& options) {
+  if (!options.model.empty()) return checked_model(options.model);
+  // The default model has the project's adapter in it: a caller's own takes its place.
+  return options.loras.empty() ? default_model(options.places) : base_model(options.places);
+}
+
+Result<EngineOptions> with_served_model(EngineOptions options) {
+  if (auto sensible = check(options); !sensible) return sensible.error();
+  if (!options.remote) return options;
+  auto served = RemoteEngine::served_model(*options.remote);
+  if (!served) return served.error();
+  options.remote->served = *std::move(served);
+  return options;
+}
+
+Result<PromptTemplates> load_templates(const std::vector<std::string>& files) {
+  PromptTemplates templates;
+  for (const auto& file : files) {
+    auto loaded = PromptTemplate::load(file);
+    if (!loaded) return loaded.error();
+    templates.set(*std::move(loaded));
+  }
+  return templates;
+}
+
+Result<std::unique_ptr<LlamaEngine>> load_local_engine(const EngineOptions& options) {
+  if (auto sensible = check(options); !sensible) return sensible.error();
+  if (options.remote) return invalid("this needs a local LLM");
+  auto model = model_file(options);
+  if (!model) return model.error();
+  return LlamaEngine::load(llama_options(options, *std::move(model)));
+}
+
+Result<std::unique_ptr<LlmEngine>> load_engine(const EngineOptions& options) {
+  if (auto sensible = check(options); !sensible) return sensible.error();
+  if (options.remote) return connect(options);
+  auto llm = load_local_engine(options);
+  if (!llm) return llm.error();
+  return std::unique_ptr<LlmEngine>(*std::move(llm));
+}
+
+}  // namespace rsd

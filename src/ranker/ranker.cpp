@@ -1,0 +1,214 @@
+#include "rsd/ranker/ranker.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+#include "ranker/ranker_state.h"
+#include "rsd/agent/agent_policy.h"
+#include "rsd/core/check.h"
+#include "rsd/core/duration.h"
+#include "rsd/decode/learn_policy.h"
+#include "rsd/decode/policies.h"
+#include "rsd/ranker/named_policies.h"
+#include "rsd/ranker/ranking_queue.h"
+
+namespace rsd {
+namespace {
+
+std::vector<std::string> listed(const std::string& text) {
+  return text.empty() ? std::vector<std::string>() : std::vector{text};
+}
+
+// A file is named without its folder and ending; other names stay.
+std::string short_name(const EngineOptions& options, const LlmEngine& llm) {
+  const std::string name = llm.model_name();
+  return options.remote ? name : std::filesystem::path(name).stem().string();
+}
+
+struct LoadedPolicies {
+  std::shared_ptr<const RankingPolicy> own;
+  std::shared_ptr<const RankingPolicy> agent;
+  std::optional<Error> agent_fault;
+};
+
+// The agent is read even where requests use another policy by default, since they may name it; then
+// only those that do meet its faults.
+Result<LoadedPolicies> load_policies(const EngineOptions& options) {
+  const auto own = named_policies(
+      {.names = listed(options.policy), .agents = listed(options.agent), .places = options.places});
+  if (!own) return own.error();
+  LoadedPolicies loaded{.own = own->front(), .agent = nullptr, .agent_fault = std::nullopt};
+  const PolicyNames agent_only{.names = {std::string(kAgentPolicy)},
+                               .agents = listed(options.agent),
+                               .places = options.places};
+  if (agent_files(agent_only).empty()) return loaded;
+  const auto agent = named_policies(agent_only);
+  if (agent) loaded.agent = agent->front();
+  if (!agent) loaded.agent_fault = agent.error();
+  return loaded;
+}
+
+}  // namespace
+
+Result<Ranker> Ranker::load(const EngineOptions& options) {
+  auto policies = load_policies(options);
+  if (!policies) return policies.error();
+  auto templates = load_templates(options.prompt_templates);
+  if (!templates) return templates.error();
+  auto llm = load_engine(options);
+  if (!llm) return llm.error();
+  PromptBuilder prompts((*llm)->tokenizer(), *std::move(templates));
+  std::string name = short_name(options, **llm);
+  Ranker ranker(Parts{.llm = *std::move(llm),
+                      .prompts = std::move(prompts),
+                      .policy = std::move(policies->own),
+                      .agent = std::move(policies->agent),
+                      .parallel = options.parallel,
+                      .model_name = std::move(name)});
+  ranker.state_->agent_fault = std::move(policies->agent_fault);
+  return ranker;
+}
+
+Ranker::Ranker(Parts parts)
+    : state_(new State{.parts = std::move(parts), .agent_fault = std::nullopt, .costs = {}}) {
+  RSD_CHECK(state_->parts.llm && state_->parts.policy && state_->parts.parallel > 0,
+            "the parts of a ranker");
+  if (state_->parts.model_name.empty()) state_->parts.model_name = state_->parts.llm->model_name();
+}
+
+Ranker::Ranker(Ranker&&) noexcept = default;
+Ranker& Ranker::operator=(Ranker&&) noexcept = default;
+Ranker::~Ranker() = default;
+
+Result<Answer> Ranker::rank(const Request& request, const RankOptions& options) {
+  return std::move(rank(std::span(&request, 1), options).front());
+}
+
+std::vector<Result<Answer>> Ranker::rank(std::span<const Request> requests,
+                                         const RankOptions& options) {
+  std::vector<std::optional<Result<Answer>>> answers(requests.size());
+  if (options.deadline) {
+    if (const auto done = calibrate(); !done)
+      return {requests.size(), Result<Answer>(done.error())};
+  }
+  RankingQueue queue(*this);
+  std::size_t next = 0;
+  while (next < requests.size() || queue.size() > 0) {
+    for (; next < requests.size() && queue.has_place(); ++next) {
+      const auto added = queue.add(next, requests[next], options);
+      if (!added) answers[next] = added.error();
+    }
+    for (auto& finished : queue.step())
+      answers[finished.ticket] = std::move(finished.answer);
+  }
+  std::vector<Result<Answer>> ordered;
+  ordered.reserve(answers.size());
+  for (auto& answer : answers)
+    ordered.push_back(*std::move(answer));
+  return ordered;
+}
+
+Result<std::shared_ptr<const PreparedRequest>> Ranker::prepare(Request request,
+                                                               const RankOptions& options,
+                                                               Clock::time_point arrival) const {
+  auto completed = complete(std::move(request));
+  if (!completed) return completed.error();
+  const auto settings = settings_of(options, arrival);
+  if (!settings) return settings.error();
+  if (options.previous && options.previous->size() != completed->candidates.size()) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "previous ranks " + std::to_string(options.previous->size()) + " candidates of " +
+                     std::to_string(completed->candidates.size()));
+  }
+  auto list = ListRequest::create(*completed, *settings,
+                                  {.builder = state_->parts.prompts,
+                                   .context_tokens = context_size(),
+                                   .max_items = max_candidates(completed->task)},
+                                  Clock::now());
+  if (!list) return list.error();
+  std::shared_ptr<PreparedRequest> prepared(new PreparedRequest());
+  prepared->request_ = *std::move(completed);
+  prepared->list_ = *std::move(list);
+  prepared->decoder_ = to_string(options.decoder);
+  prepared->arrival_ = arrival;
+  prepared->keep_rounds_ = options.keep_rounds;
+  return std::shared_ptr<const PreparedRequest>(std::move(prepared));
+}
+
+// The one rule for budgets: a named one is the whole list's, the default one each prompt's.
+Result<ListSettings> Ranker::settings_of(const RankOptions& options,
+                                         Clock::time_point arrival) const {
+  if (auto sensible = check(options); !sensible) return sensible.error();
+  DecodingOptions decoding{.decoder = options.decoder,
+                           .budget = takes_budget(options.decoder) ? options.budget : std::nullopt,
+                           .draft = options.draft,
+                           .top_n = options.top_n};
+  if (options.decoder == DecoderKind::kRsd && !decoding.budget) decoding.budget = kDefaultBudget;
+  if (options.keep_rounds) decoding.n_recent = kEveryRound;
+  if (uses_policy(options.decoder)) {
+    auto named = policy(options.policy);
+    if (!named) return named.error();
+    decoding.policy = *std::move(named);
+  }
+  ListSettings settings{.decoding = std::move(decoding),
+                        .budget = options.budget,
+                        .deadline = std::nullopt,
+                        .windows = options.windows,
+                        .max_text_tokens = options.max_text_tokens,
+                        .long_texts = options.long_texts,
+                        .draft = options.previous};
+  if (options.deadline) settings.deadline = arrival + duration_of_ms(options.deadline->count());
+  return settings;
+}
+
+Result<void> Ranker::calibrate() {
+  State& state = *state_;
+  if (state.is_calibrated) return {};
+  if (auto done = state.parts.llm->calibrate(state.costs); !done) return done;
+  learn_policy(*state.parts.policy, state.costs);
+  state.is_calibrated = true;
+  return {};
+}
+
+const std::string& Ranker::model_name() const noexcept {
+  return state_->parts.model_name;
+}
+
+std::size_t Ranker::context_size() const noexcept {
+  return state_->parts.llm->context_size();
+}
+
+std::size_t Ranker::parallel() const noexcept {
+  return state_->parts.parallel;
+}
+
+std::size_t Ranker::max_candidates(Task task) const {
+  return std::min(state_->parts.prompts.identifiers(task).size(), state_->parts.llm->max_items());
+}
+
+const PromptBuilder& Ranker::prompts() const noexcept {
+  return state_->parts.prompts;
+}
+
+Result<std::shared_ptr<const RankingPolicy>> Ranker::policy(const std::string& name) const {
+  if (name.empty()) return state_->parts.policy;
+  if (name != kAgentPolicy) return policy_by_name(name);
+  if (state_->parts.agent) return state_->parts.agent;
+  if (state_->agent_fault) return *state_->agent_fault;
+  return Error(ErrorCode::kInvalidArgument, "policy agent: there is no agent here");
+}
+
+void Ranker::set_model_name(std::string name) {
+  state_->parts.model_name = std::move(name);
+}
+
+LlmEngine& Ranker::llm() noexcept {
+  return *state_->parts.llm;
+}
+
+PromptReuse Ranker::prompt_reuse() const noexcept {
+  return state_->parts.llm->prompt_reuse();
+}
+
+}  // namespace rsd
