@@ -1,4 +1,4 @@
-// What is ranked: a query or a history, and the candidates.
+// A ranking request: a query or a history, and the candidates.
 #pragma once
 
 #include <map>
@@ -15,10 +15,10 @@ enum class Task { kPassage, kRecommendation };
 struct Candidate {
   std::string id;                           // unique within the request
   std::string text;                         // UTF-8; blank ones are ranked last
-  std::optional<double> first_stage_score;  // of the retriever, where the request tells it
+  std::optional<double> first_stage_score;  // the retriever's, if the request has it
 };
 
-// One ranking problem. A plain value, checked where it enters (data/request_reader.h).
+// One ranking problem. A plain value, validated by the reader (data/request_reader.h).
 struct Request {
   std::string id;
   Task task = Task::kPassage;
