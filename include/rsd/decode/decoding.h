@@ -1,11 +1,12 @@
 // The five decoders as one loop: propose, encode, extend the known prefix.
 //
-//   decoder | proposes | budget | order of the pending items
-//   --------+--------------------------------+---------------+--------------------------------- ar
-//   | the known prefix | none | by the row at the prefix's end std | nothing: the prompt alone | 1
-//   | by the first row sd | known prefix, then first row | optional | by the first row rsd | known
-//   prefix, then the policy | T | by the policy exact | known prefix, then the policy | none |
-//   (none is pending at the end)
+//   decoder | proposes                       | budget        | order of the pending items
+//   --------+--------------------------------+---------------+---------------------------------
+//   ar      | the known prefix               | none          | by the row at the prefix's end
+//   std     | nothing: the prompt alone      | 1             | by the first row
+//   sd      | known prefix, then first row   | optional      | by the first row
+//   rsd     | known prefix, then the policy  | T             | by the policy
+//   exact   | known prefix, then the policy  | none          | (none is pending at the end)
 //
 // `Decoding` does no I/O: it returns the next encoding that it needs and takes in the logits, so
 // one scorer can serve it (decode/run.h), or one batch can serve many (decode/batch_run.h).
