@@ -15,7 +15,7 @@ constexpr bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
-// Single spaces, small letters: what is typed otherwise and asks the same.
+// Normalises spaces and ASCII case, so that differently typed queries compare equal.
 std::string plain(std::string_view text) {
   std::string result;
   for (const char c : text) {
@@ -30,7 +30,7 @@ std::string plain(std::string_view text) {
   return result;
 }
 
-// The same on every machine.
+// A hash that is the same on every machine.
 std::uint64_t draw(std::string_view text) {
   return request_generator(/*seed=*/0, text)();
 }
