@@ -32,8 +32,8 @@ ValueAndGradient expected_inversions(std::span<const double> scores,
                                      std::span<const std::size_t> ranking);
 
 // sum_j KL(P(stage j | scores) || P(stage j | reference)) along `ranking`, at least 0: each stage's
-// categorical divergence is exact, the full one over n! rankings is intractable. Its gradient is
-// with respect to `scores`. O(n^2).
+// categorical divergence is exact; the full divergence over n! rankings is intractable. The
+// gradient is with respect to `scores`. O(n^2).
 ValueAndGradient stagewise_kl(std::span<const double> scores, std::span<const double> reference,
                               std::span<const std::size_t> ranking);
 

@@ -2,7 +2,7 @@
 // order of the whole list that results.
 //
 //   method     | windows of W items                               | orders
-//   -----------+--------------------------------------------------+---------------------------------
+//   -----------+--------------------------------------------------+--------------------------------
 //   sliding    | from the end to the front, a stride apart; what  | the whole list
 //              | was ranked highest moves up (RankGPT,            |
 //              | arXiv 2304.09542)                                |
