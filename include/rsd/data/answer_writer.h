@@ -1,4 +1,4 @@
-// Writing rankings: JSON lines, TREC runs and tables for people.
+// Writes answers: JSON lines, TREC runs and tables for people.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +12,7 @@
 
 namespace rsd {
 
-// What is told about one ranked request (the contract of `rsd rank`).
+// The answer to one request (the contract of `rsd rank`).
 struct Answer {
   Ranking ranking;
   std::string decoder;
@@ -21,17 +21,17 @@ struct Answer {
   std::size_t verified_prefix = 0;
   std::size_t tokens_encoded = 0;
   std::size_t truncated_candidates = 0;  // texts that were cut to fit
-  bool truncated_query = false;          // the query was, or the history
+  bool truncated_query = false;          // the query was cut, or the history
   bool deadline_hit = false;
   double prefill_ms = 0;
   double decode_ms = 0;
   double agent_ms = 0;
   double total_ms = 0;
-  // Of a list that was ranked in windows; see rsd/window/list_run.h.
+  // Present if the list was ranked in windows; see rsd/window/list_run.h.
   struct Windows {
     std::size_t count = 0;
     std::size_t confirmed_prefix = 0;
-    std::size_t size = 0;  // candidates of a window, at most
+    std::size_t size = 0;  // the most candidates of a window
     std::string method;    // WindowMethod's name
   };
   std::optional<Windows> windows;
@@ -43,8 +43,8 @@ std::string_view to_string(AnswerFormat format) noexcept;
 // kInvalidArgument for other names than jsonl, trec, table.
 Result<AnswerFormat> parse_answer_format(std::string_view name);
 
-// The answer in the format, ending in a newline. Scores are (K - position) / K: strictly decreasing
-// from 1, also as printed, so that tools which sort by score keep the order; they are ranks, not
+// Formats the answer, ending in a newline. Scores are (K - position) / K: strictly decreasing from
+// 1, also as printed, so that tools which sort by score keep the order; they encode ranks, not
 // probabilities.
 //   kJsonl  one object: id, ranking, scores, decoder, budget, encodings, verified_prefix,
 //           tokens_encoded, timing_ms {prefill, decode, agent, total}, truncated_candidates,
