@@ -33,7 +33,8 @@ std::vector<float> standardised(const std::vector<double>& values) {
   return result;
 }
 
-// Of item `i` of the input among all of them, at the first disagreement of the round.
+// The log-probability of the input's item `i` among all items, at the first disagreement of the
+// round.
 double first_log_prob(const Round& round, const AgentInput& input, std::size_t i) {
   const auto row = round.logits.row(round.accepted);
   double sum = 0;
@@ -267,8 +268,8 @@ TEST(AgentInput, BaseWithoutListwiseKnowledgeIsTheFirstDisagreementsRow) {
   EXPECT_THAT(input.base, Pointwise(FloatNear(1e-5F), standardised(expected)));
 }
 
-// As `exact` has them: the last round verified a few positions only, and the rows behind these are
-// of the round before it, here with the LLM's logits turned round there or not.
+// Rounds as in `exact`: the last one verified only a few positions, so the rows after these are of
+// the round before it, here optionally with reversed logits.
 History after_a_short_round(bool turned) {
   const SyntheticScorer scorer = noisy_scorer(9, 21);
   History history(9);

@@ -96,7 +96,7 @@ TEST(Doubt, ThatATryConfirmsScalesTheWholeEstimate) {
   EXPECT_NEAR(*costs.encoding_ms(4), 18, 0.5);
 }
 
-// Sizes that no longer differ tell no slope: the one that is remembered is scaled with the rest.
+// Equal sizes determine no slope: the remembered slope is scaled with the other sums.
 TEST(Doubt, ThatATryConfirmsScalesARememberedSlope) {
   CostModel costs;
   for (const std::size_t n : {100U, 200U})

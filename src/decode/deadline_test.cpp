@@ -1,4 +1,4 @@
-// What a deadline counts beside the LLM: the policy's time.
+// Deadlines also count the policy's time.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -145,7 +145,7 @@ TEST_F(EvaluationTest, OneScorerServesAllSettingsAndForgetsBetweenThem) {
   const int n_settings = static_cast<int>(evaluation->settings.size());
   EXPECT_EQ(calls_.opened, 6);
   EXPECT_EQ(calls_.forgets, 6 * n_settings);
-  EXPECT_EQ(calls_.prefills, 6 * n_settings);  // told the figures of the first
+  EXPECT_EQ(calls_.prefills, 6 * n_settings);  // reuses the figures of the first
 }
 
 TEST_F(EvaluationTest, ShuffleDependsOnSeedAndRequestOnly) {

@@ -26,7 +26,7 @@ RemoteOptions options_for(const std::string& url) {
   return options;
 }
 
-// Nobody listens there.
+// No server listens there.
 constexpr const char* kDeadProxy = "http://127.0.0.1:1";
 
 class KeyTransport : public ::testing::Test {

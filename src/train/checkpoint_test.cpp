@@ -49,7 +49,7 @@ std::string told(const std::string& content) {
   return read ? "no error" : read.error().message();
 }
 
-// Bytes that a disk can leave behind, and sizes that no file has.
+// Bytes that a damaged disk can produce, and impossible sizes.
 TEST(Checkpoint, DamageIsAnErrorAndNoException) {
   EXPECT_THAT(told("\x9b\x65\x65\x65\x65\x65\x65\x65\x65"), HasSubstr("damaged"));
   EXPECT_THAT(told("\xbb\x65\x65\x65\x65\x65\x65\x65\x65"), HasSubstr("damaged"));

@@ -46,7 +46,7 @@ class Reversed final : public RankingPolicy {
   double scale_, shift_;
 };
 
-// What stands behind the prefix that the round before made known is in descending order.
+// The items after the known prefix of the previous round are in descending order.
 bool is_reversed(const Trace& trace, std::size_t round) {
   const auto& proposal = trace.rounds[round].proposal;
   const auto begin =

@@ -86,7 +86,7 @@ Trajectory greedy(const RelevanceNetwork& agent, PositionScorer& scorer,
   return roll_out({&actor, 1}, scorer, options).value().front();
 }
 
-// Of the greedy agent, on requests that were not trained on.
+// The return of the greedy agent on requests that were not trained on.
 double mean_return(const RelevanceNetwork& agent) {
   constexpr std::size_t kRequests = 100;
   double sum = 0;
@@ -104,7 +104,7 @@ double mean_return(const RelevanceNetwork& agent) {
   return sum / kRequests;
 }
 
-// Of traces of the same LLM, until it gains no more on requests that are held out.
+// Trained on traces of the same LLM until it gains no more on held-out requests.
 RelevanceNetwork supervised_agent() {
   std::vector<Episode> episodes;
   for (std::size_t n = 0; n < 80; ++n) {

@@ -15,8 +15,8 @@ namespace {
 
 using testing::HasSubstr;
 
-// Lists on a synthetic LLM. A prompt's identifiers are the items' numbers, which tell the scorer
-// whose relevance is asked for: item 0 is the best.
+// Lists on a synthetic LLM. A prompt's identifiers are the items' numbers, by which the scorer
+// finds their relevance: item 0 is the best.
 class Lists {
  public:
   explicit Lists(std::size_t parallel, double pair_noise = 0, CostModel* costs = nullptr)
@@ -181,7 +181,7 @@ TEST(ListBatch, IndependentWindowsGoThroughTheLlmTogether) {
   std::vector<std::size_t> together;
   for (const auto& pass : lists.llm().passes())
     together.push_back(pass.size());
-  // The list stands backwards: all that are behind the first window beat its pivot.
+  // The list is reversed: all items after the first window beat its pivot.
   EXPECT_EQ(together.front(), 1U);
   EXPECT_EQ(together[1], 5U);
 }

@@ -243,7 +243,7 @@ TEST(ListRun, WhereThePromptHasNoPassOfItsOwnTheFirstRoundTellsWhatItTakes) {
     outcome.round_ms = {200};
     run.absorb(task->number, outcome, now);
   }
-  // Nothing is known before the first: behind it there is time for three.
+  // No costs are known before the first window; after it there is time for three.
   EXPECT_THAT(fronts, testing::ElementsAre(ItemId(80), ItemId(20), ItemId(10), ItemId(0)));
 }
 
@@ -477,7 +477,7 @@ TEST(ListRun, AnEvenShareOfATimeThatIsFarAwayIsNoOverflow) {
   const auto first = *run.next(kStart);
   run.absorb(first.number, outcome_of(first, 3), kStart);
   auto last = kStart;
-  while (auto task = run.next(kStart)) {  // 52 side by side
+  while (auto task = run.next(kStart)) {  // 52 concurrent ones
     EXPECT_GT(*task->deadline, last);
     last = *task->deadline;
   }
