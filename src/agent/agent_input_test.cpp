@@ -96,7 +96,7 @@ TEST(AgentInput, TellsHowMuchIsKnownAndHowSureTheLlmIs) {
   EXPECT_LT(feature(input, 1, 0, "mean entropy"), 1);
 }
 
-// Where each of the open items stands in `order`, and what follows from it: -1 best, 1 worst.
+// The place of each pending item in `order`, scaled: -1 best, 1 worst.
 std::vector<float> ranks(const std::vector<ItemId>& order, const AgentInput& input) {
   std::vector<ItemId> open;
   for (const ItemId item : order)

@@ -44,7 +44,7 @@ TEST(PolicyCosts, FollowAMachineThatSlowsDown) {
   EXPECT_NEAR(*costs.policy_ms("agent", 100, 1), 30, 2);
 }
 
-// What a list of many windows, or a client that asks for the impossible, says again and again.
+// Repeated refusals, as of a list of many windows, or of a client with impossible deadlines.
 TEST(Doubt, LeavesTheEstimateAsItIs) {
   CostModel costs;
   costs.observe_prefill(100, 1000);

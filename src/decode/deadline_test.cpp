@@ -135,7 +135,7 @@ TEST_F(SlowPolicies, LeaveTheLastProposalsOrderWhereThereIsNoTimeForAnother) {
 
 TEST_F(SlowPolicies, ProposalThatCouldNotBeEncodedIsTheAnswer) {
   costs_.observe_prefill(100, 100);
-  const Outcome outcome = run_within(160);  // nothing is known of encodings: one is given up
+  const Outcome outcome = run_within(160);  // no encoding was observed yet: one is aborted
   EXPECT_EQ(outcome.encodings, 1U);
   EXPECT_EQ(outcome.timing.total_ms, 160);
   ASSERT_EQ(policy_->calls().size(), 1U) << "it has said all that it knows";

@@ -1,4 +1,4 @@
-// Where the key of a remote engine may go.
+// The connections over which a remote engine's key may be sent.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

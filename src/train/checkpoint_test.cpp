@@ -66,7 +66,7 @@ TEST(Checkpoint, DamageIsAnErrorAndNoException) {
 TEST(Checkpoint, VersionThatIsNoTextIsTold) {
   std::string odd = serialised({});
   const std::size_t at = odd.find("version") + 7;
-  odd.replace(at, 1, "\x61\xff");  // a text of one byte, which is no UTF-8
+  odd.replace(at, 1, "\x61\xff");  // a text of one byte that is not UTF-8
   EXPECT_THAT(told(odd), HasSubstr("this rsd reads version 2"));
 }
 

@@ -130,7 +130,7 @@ TEST(Collect, NoiseDependsOnSeedAndIdAlone) {
   EXPECT_NE(noisy(collected(1)), noisy(collected(1, "other")));
 }
 
-// Those of one heuristic, temperature and draft.
+// The traces of one heuristic, temperature and draft.
 TEST(Collect, EveryDecodingHasNoiseOfItsOwn) {
   const auto traces =
       collected({.n_decodings = 16, .budget = kBudget, .seed = 1, .agent = nullptr});

@@ -41,7 +41,7 @@ RelevanceNetwork untrained() {
   return RelevanceNetwork::untrained(kShape, 1).value();
 }
 
-// Whose weights all matter.
+// A network in which every weight has an influence.
 RelevanceNetwork random_agent(std::uint64_t seed) {
   RelevanceNetwork agent = untrained();
   std::mt19937_64 random(seed);
@@ -50,7 +50,7 @@ RelevanceNetwork random_agent(std::uint64_t seed) {
   return agent;
 }
 
-// What an LLM was asked for, its targets not counted: they are found before.
+// The encodings of the LLM, without those for its target rankings, which are made before.
 struct Tally {
   std::size_t encodings = 0;
   std::vector<std::size_t> sizes_of_first_proposals;

@@ -27,7 +27,7 @@ ListRun list_of(std::size_t n_items, ListOptions options) {
   return *ListRun::create(Ranking::identity(n_items), std::move(options), kStart);
 }
 
-// What a window of these items cost.
+// The outcome of a window with these items and costs.
 Outcome outcome_of(const ListRun::Task& task, std::size_t encodings, double prefill_ms = 100) {
   return {.ranking = Ranking::identity(task.items.size()),
           .encodings = encodings,

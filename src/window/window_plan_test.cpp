@@ -358,8 +358,8 @@ TEST(WindowPlan, WhereFewBeatThePivotTheFirstWindowMakesThePoolUp) {
   const Played played = play(*plan);
   ASSERT_EQ(played.windows.size(), 7U);
   EXPECT_EQ(played.windows.front().wanted, 12U) << "any of which may be in the pool";
-  // Those above the pivot, among them what came up from the end; then the pivot, 4, and those
-  // below.
+  // The items above the pivot, including those that came up from the end; then the pivot, 4, and
+  // the items below.
   std::vector<int> items;
   for (const ItemId item : played.windows.back().items)
     items.push_back(item.value());

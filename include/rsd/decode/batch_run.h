@@ -26,7 +26,8 @@ struct Timeliness {
   std::optional<Clock::time_point> deadline;
   std::optional<Clock::time_point> arrival;  // nullopt = the time of add()
 
-  // The time by which the request is served first; `now` replaces a missing arrival.
+  // When the request is due: at its deadline, or kPatience after its arrival, whichever comes
+  // first. `now` replaces a missing arrival.
   Clock::time_point due(Clock::time_point now) const {
     const auto patience_ends = arrival.value_or(now) + kPatience;
     return deadline ? std::min(*deadline, patience_ends) : patience_ends;

@@ -87,7 +87,7 @@ class Decoding {
   };
 
   // kInvalidArgument: no items, a budget or top_n of 0, rsd without budget, rsd or exact without
-  // policy, a first proposal of another number of items, an `until_placed` that is no item.
+  // policy, a first proposal of another number of items, an `until_placed` that is not an item.
   static Result<Decoding> create(std::size_t n_items, DecodingOptions options);
 
   // The next encoding, or nullopt when the answer is final: all wanted positions (all, top_n,

@@ -48,9 +48,9 @@ struct RunOptions {
 };
 
 // Fails only if no answer is possible: the LLM failed, a logit is not finite, or the policy is
-// unusable. A deadline is no failure: the best ranking so far is returned, the input order if there
-// is none. `scorer` must have as many items as `decoding` (LogicError). The prefill is billed in
-// full even if the scorer made it for an earlier decoding.
+// unusable. A missed deadline is not a failure: the best ranking so far is returned, the input
+// order if there is none. `scorer` must have as many items as `decoding` (LogicError). The prefill
+// is billed in full even if the scorer made it for an earlier decoding.
 Result<Outcome> run(Decoding& decoding, PositionScorer& scorer, const RunOptions& options = {});
 
 }  // namespace rsd

@@ -34,7 +34,8 @@ class SharedRows {
   void replace_front(const SharedRows& other);
 
   // Copies the values; LogicError if rows were forgotten.
-  operator LogitMatrix() const;  // NOLINT(google-explicit-constructor): it is one, but for storage
+  operator LogitMatrix() const;  // NOLINT(google-explicit-constructor): the same matrix in other
+                                 // storage
 
  private:
   std::size_t n_rows_ = 0;

@@ -28,7 +28,7 @@ Result<void> serve_rpc(const RpcServerOptions& options);
 // ggml aborts the process when the connection to a server in use breaks. `handler` is called right
 // before that, on any thread, with ggml's message; it may end the process in another way. This
 // requires that the process ignores SIGPIPE. A server that stays connected but does not answer is
-// waited for without limit.
+// waited for.
 void on_ggml_abort(void (*handler)(const char* message));
 
 // Returns those of `servers`, "HOST:PORT", that accept no connection within five seconds each: for

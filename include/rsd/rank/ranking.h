@@ -28,7 +28,7 @@ class Ranking {
   // LogicError.
   static Ranking by_score(std::span<const double> scores);
 
-  // `prefix` first, then every other item by descending score (one score an item, all of them);
+  // `prefix` first, then every other item by descending score (`scores` has one score per item);
   // ties keep the input order. Throws LogicError when `prefix` repeats an item or holds one without
   // a score, or a score, the prefix's included, is NaN. O(K log K).
   static Ranking with_prefix(std::span<const ItemId> prefix, std::span<const double> scores);
