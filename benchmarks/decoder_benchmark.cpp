@@ -1,6 +1,6 @@
-// Our own cost of decoding a request, without an LLM: a made-up scorer answers at once, so what is
-// left is the decoder's and the policy's work. The counter `encodings` tells how often it
-// was asked; its logits ignore the prefix, so a real LLM is asked more often.
+// Our own cost of decoding a request, without an LLM: a synthetic scorer answers at once, so only
+// the decoder's and the policy's work remain. The counter `encodings` counts its calls; its logits
+// ignore the prefix, so a real LLM needs more encodings.
 #include <benchmark/benchmark.h>
 
 #include <cstdlib>
@@ -16,8 +16,8 @@ namespace {
 
 using namespace rsd;
 
-// Answers from a table that was computed beforehand, so that the made-up LLM itself costs nothing
-// but a copy: its logits depend on item and position only.
+// Answers from a precomputed table, so that the synthetic LLM itself costs only a copy: its logits
+// depend on item and position only.
 class TableScorer final : public PositionScorer {
  public:
   explicit TableScorer(std::size_t n_items) : table_(n_items, n_items) {

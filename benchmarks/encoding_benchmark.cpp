@@ -84,7 +84,7 @@ void verify(PositionScorer& scorer) {
   if (!(difference < 1.0F)) stop("suffix re-encoding gives other logits");
 }
 
-// `positions` tokens behind the prompt, a row of logits for each.
+// `positions` tokens after the prompt, a row of logits for each.
 void encode_positions(benchmark::State& state, PositionScorer& scorer) {
   const auto n = static_cast<std::size_t>(state.range(0));
   const auto proposal = order(0);

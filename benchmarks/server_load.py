@@ -5,10 +5,11 @@ Usage: server_load.py RSD [--model GGUF] [--requests FILE.jsonl] [--seconds N] [
 1. One client after the other: the share of a request that is not the LLM's (HTTP, JSON, prompt, queue).
 2. Four clients on the server, and `rsd rank --parallel 4` on the file, in turn: requests a second of both, from when the
    first four were through.
-3. Mixed load at twice that rate: requests with a deadline and without one, clients that hang up, malformed
-   bodies, slow writers and slow readers. Every answer must be a permutation of its own candidates and, where it
-   had no deadline, agree with `rsd rank`; every refused request must be told so; the 99th percentile of the
-   accepted ones must be within the deadline and 10 %; the server's memory must stay flat within 2 %.
+3. Mixed load at twice that rate: requests with a deadline and without one, clients that hang up,
+   malformed bodies, slow writers and slow readers. Every answer must be a permutation of its own
+   candidates and, where it had no deadline, agree with `rsd rank`; every refused request must get
+   an answer that says so; the 99th percentile of the accepted ones must be within the deadline and
+   10 %; the server's memory must stay flat within 2 %.
 
 Exit code 1 where one of these does not hold. --no-times leaves the promises about times and memory out, for
 machines that do other things at the same time; what they were is printed all the same.
@@ -235,7 +236,7 @@ def mixed_load(load, rate, seconds):
 
 
 def memory_growth(memory):
-    """From behind the first third, when all is warm, to the end."""
+    """From the end of the first third, when everything is warm, to the end."""
     third, tenth = len(memory) // 3, max(1, len(memory) // 10)
     return statistics.median(memory[-tenth:]) / statistics.median(memory[third:third + tenth]) - 1
 
@@ -249,7 +250,7 @@ def measure(arguments):
                 "--connections", 512, "--request-timeout", 10) as server:
         closed_loop(server, requests)  # warm
         request_ms, overhead_ms = overhead(server, requests)
-        rates = []  # of the server and of `rsd rank`, in turn, while the other one rests
+        rates = []  # of the server and of `rsd rank`, in turn, while the other one is idle
         for _ in range(arguments.rounds):
             server_rate = closed_loop(server, requests)
             expected, rank_rate = run_rank(arguments.rsd, requests, [*engine, "--parallel", CLIENTS])

@@ -22,7 +22,7 @@
 set(RSD_CPU_FEATURES "host" CACHE STRING
     "Instruction sets to compile ggml for: 'host', a list such as avx2;fma;f16c;bmi2, or 'user'")
 
-# What was written is kept beside it: a value that differs is somebody's wish.
+# The written value is stored as well: a different value was set by the user.
 function(rsd_set_cpu_option option value)
   if(DEFINED CACHE{${option}} AND NOT "$CACHE{${option}}" STREQUAL "$CACHE{RSD_WROTE_${option}}"
      AND NOT "$CACHE{${option}}" STREQUAL value)

@@ -1,5 +1,6 @@
-# llama.cpp: an installed one where the user has it, else the pinned source that `./dev setup` unpacked.
-# Nothing is downloaded here. Provides the target `llama`, RSD_GGML (ggml's target), and RSD_LLAMA_VENDORED.
+# llama.cpp: an installed one if there is one, else the pinned source that `./dev setup` unpacked.
+# Nothing is downloaded here. Provides the target `llama`, RSD_GGML (ggml's target), and
+# RSD_LLAMA_VENDORED.
 
 set(RSD_LLAMA_VERSION "0.3.36" CACHE INTERNAL "the llama-cpp-python sdist that holds the source")
 if("$ENV{XDG_CACHE_HOME}" MATCHES "^/")  # relative values are to be ignored (XDG specification)

@@ -1,4 +1,4 @@
-"""Tests of tools/check_layers.py on trees of a few made-up files."""
+"""Tests of tools/check_layers.py on small synthetic source trees."""
 
 import pathlib
 import subprocess

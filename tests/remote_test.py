@@ -1,4 +1,4 @@
-"""Remote engines at the command line, on a made-up server and a tiny model's tokenizer.
+"""Remote engines on the command line, with a fake server and a tiny model's tokenizer.
 
 Usage: remote_test.py RSD FAKE_ENGINE [unittest's arguments]
 """
@@ -42,7 +42,7 @@ def rankings(done):
 
 
 def request_of(n_candidates):
-    """Of the shape of EXAMPLES' lines, with as many candidates as it takes."""
+    """A request in the shape of EXAMPLES' lines, with `n_candidates` candidates."""
     request = json.loads(EXAMPLES_TEXT.splitlines()[0])
     candidates = request["candidates"]
     request["candidates"] = [
@@ -268,7 +268,7 @@ class RemoteServe(unittest.TestCase):
             with Server(RSD, "-m", MODEL, *engine, "--log-level", "info", env=environment) as server:
                 reply = server.call("POST", "/v1/rank", EXAMPLES_TEXT.splitlines()[0].encode())
                 models = server.call("GET", "/v1/models").body.decode()
-                server.stop()  # it tells that it is ready a moment after it is
+                server.stop()  # it reports that it is ready a moment later
                 log = server.log()
         self.assertEqual(reply.status, 200, reply.body)
         self.assertEqual(reply.json()["answers"][0]["ranking"], rankings(ranked)[0])

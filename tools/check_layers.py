@@ -7,12 +7,12 @@ Prints `file:line: what is wrong` for each offence and exits with 1 if there is 
 the tables below; they hold for tests too. What they say:
 
 - A module includes its own headers and those of the modules below it (MODULES), private ones too.
-- What stands beside the modules (ROOTS: programs, tests, examples) includes their public headers
-  only, and the files of its own folder. tests/support is there for all tests and the benchmarks.
-  Private headers of SHARED_MODULES are there for the programs that are named with them.
-  One arrow leads from root to root (WIRED): cli includes the server's headers, never the reverse.
-- A library of others is included only where USERS allows it. A public header neither includes one
-  nor names what is in it (NAMES), so that whoever embeds rsd needs no header but ours.
+- Folders outside of the modules (ROOTS: programs, tests, examples) may include the modules' public
+  headers, and the files of their own folder. All tests and benchmarks may use tests/support. The
+  programs named in SHARED_MODULES may include these modules' private headers. One arrow leads from
+  root to root (WIRED): cli includes the server's headers, never the reverse.
+- A third-party library may be included only where USERS allows it. A public header neither includes
+  one nor uses its names (NAMES), so that embedders of rsd need no other headers.
 - A public header includes only public headers: private ones are not installed.
 - src/CMakeLists.txt links what is included and nothing above: the LINKS of a module are modules
   below it, and they lead to every module that its files include. Its tests may rely on more.
@@ -45,10 +45,10 @@ MODULES = {
     "front": ["ranker"],
 }
 
-# The folders at the root: programs that wire the modules together, and what stands beside them.
-# They may include every module's public headers and their own files, and nothing includes them, but
-# for SHARED_HELPERS, which the tests of a module and the benchmarks may use, and the server, which
-# the program `rsd` wires to an LLM (WIRED).
+# The folders at the root: programs that connect the modules, and other folders outside of the
+# modules. They may include every module's public headers and their own files, and nothing includes
+# them, except for SHARED_HELPERS, which the tests of a module and the benchmarks may use, and the
+# server, which the program `rsd` wires to an LLM (WIRED).
 ROOTS = ["cli", "server", "bindings", "tests", "benchmarks", "examples"]
 WIRED = {"cli": ["server"]}
 SHARED_HELPERS = ("tests", "support")

@@ -110,7 +110,7 @@ def write_spm(writer):
     tokens = [("<unk>", TokenType.UNKNOWN), ("<s>", TokenType.CONTROL), ("</s>", TokenType.CONTROL)]
     tokens += [(f"<0x{byte:02X}>", TokenType.BYTE) for byte in range(256)]
     pieces = ["▁", *("▁" + letter for letter in string.ascii_uppercase[:12])]
-    # A colon takes the letter behind it along, so that "Ranking:A" has no token for A alone.
+    # A colon is merged with the letter after it, so that "Ranking:A" has no token for A alone.
     pieces += [":", *(":" + letter for letter in string.ascii_letters)]
     pieces += ["an", "in", "ing", "he", "the", "▁the", "er", "ex", "tex", "text", "▁text"]
     pieces += ["</", "</s"]  # a text "</s>" can be merged into the control token

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""rsd beside what people rank with today, on the same requests, LLM and threads, one right behind the other.
+"""Compares rsd with other programs in use, on the same requests, LLM and threads, one directly
+after the other.
 
     python3 -m venv peers && peers/bin/pip install -r benchmarks/peers/requirements.txt
     peers/bin/python benchmarks/peers/peers.py --data DIR --out out
@@ -28,7 +29,7 @@ from contenders import Contender, Peer, Request, Rsd, prompts  # noqa: E402
 from report import page  # noqa: E402
 
 SEED = 1
-WORDS = 12  # of each candidate where their number grows: 100 fit into a small context
+WORDS = 12  # of each candidate for growing numbers of them: 100 fit into a small context
 CACHE = Path.home() / ".cache/rsd/models"
 
 
@@ -148,7 +149,8 @@ class Comparison:
         return parts, kept
 
     def throughput(self) -> tuple[list[page.Table | page.Plot], dict[str, Any]]:
-        """Of a file: rsd with N requests under way, and one generated list behind the other."""
+        """For one file: rsd with N requests in progress, and generated lists one after the
+        other."""
         requests = read(self.options.data / "quora-test.jsonl", self.options.limit)
         settings = [(f"rsd T=2, {n} at once", ["--decoder", "rsd", "--budget", "2", "--parallel", str(n)]) for n in (1, 2, 3, 4)]
         seconds: dict[str, list[float]] = {}

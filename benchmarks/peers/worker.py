@@ -150,7 +150,7 @@ def main() -> None:
     for line in sys.stdin:
         try:
             print(json.dumps(peer.rank(json.loads(line))), flush=True)
-        except Exception as failure:  # told, and the next request is served
+        except Exception as failure:  # reported, and the next request is served
             print(json.dumps({"error": f"{type(failure).__name__}: {failure}"}), flush=True)
 
 

@@ -18,8 +18,8 @@ class Exchange:
 class CountingProxy:
     """`with CountingProxy(port) as proxy:`; clients take `proxy.port` for the server's.
 
-    A question is told by the method at the beginning of what comes in at one time: clients wait for
-    an answer before they send the next question on a connection.
+    A question is recognised by the method at the beginning of received data: clients wait for an
+    answer before they send the next question on a connection.
     """
 
     def __init__(self, server_port):

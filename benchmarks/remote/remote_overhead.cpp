@@ -1,7 +1,7 @@
-// What a round with a remote engine costs beside the exchange itself, on loopback, against a
-// made-up server: each round's body is sent by RemoteEngine to one server and posted by a plain
-// client to another like it. Prints the medians of both, what lies between them, and bytes a round.
-// Verifies the rows first. Takes no arguments that matter: ./dev bench gives all the same.
+// The cost of a round with a remote engine in addition to the exchange itself, on loopback, with
+// fake servers: each round's body is sent by RemoteEngine to one server and by a plain client to
+// another. Prints the medians of both, their difference, and the bytes per round. Verifies the rows
+// first. Ignores its arguments: ./dev bench passes the same ones to all benchmarks.
 
 #include <algorithm>
 #include <cstdio>

@@ -1,17 +1,18 @@
 #!/usr/bin/env python3
-"""Does one model over two RPC servers on this machine rank as it does in one process, and at what cost?
+"""Compares one model over two RPC servers on this machine with the same model in one process:
+rankings and costs.
 
 usage: rpc.py [--requests FILE...] [--limit N] [--decoder exact,rsd] [--model MODEL.gguf]
               [--rsd PROGRAM] [--threads N] [--servers N] [--tensor-split SHARE,…] [--at-least TAU]
               [-- OPTION...]
 
-Starts `rsd rpc-server`s on free ports of 127.0.0.1 and ranks the requests, one after the other, in one
-process, then through --rpc, then once more through --rpc with proxies between that count bytes: the
-times are those of the run without them. A made-up request goes first in each run and is not counted.
-For each request it prints whether the rankings agree, Kendall's tau, both times and the bytes of an
-encoding; then the means as a table. The servers are stopped at the end. Exits with 1 where a mean tau
-is below --at-least. Prompts aren't kept, on either side; what stands behind -- goes to `rsd rank` in each run,
-such as --cache-ram 16.
+Starts `rsd rpc-server`s on free ports of 127.0.0.1 and ranks the requests, one after the other, in
+one process, then through --rpc, then once more through --rpc and proxies that count bytes: the
+times are those of the run without them. A synthetic request goes first in each run and is not
+counted. For each request it prints whether the rankings agree, Kendall's tau, both times and the
+bytes of an encoding; then the means as a table. The servers are stopped at the end. Exits with 1 if
+a mean tau is below --at-least. Prompts aren't kept on either side; arguments after -- are passed to
+`rsd rank` in each run, such as --cache-ram 16.
 """
 
 import argparse
@@ -87,7 +88,7 @@ def bytes_at_the_start(options, servers):
 
 
 def compare(here, there, counted):
-    """A line for each request: what it says, and the figures behind it."""
+    """For each request, a line of text and its figures."""
     told, figures = [], []
     for local, remote, (asked, (out, back)) in zip(here, there, counted):
         tau = agreement(remote["ranking"], local["ranking"])["kt"]

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Do a local LLM and a server that runs the same model rank alike?
+"""Compares the rankings of a local LLM and a server that runs the same model.
 
 usage: same_rankings.py --model MODEL.gguf --engine vllm|sglang --engine-url URL [--requests FILE]
                         [--rsd PROGRAM] [--engine-model NAME] [--decoder NAME] [--at-least TAU]
@@ -30,7 +30,7 @@ def first_lines(file, limit=None):
 
 
 def line(cells):
-    """Of a table in Markdown."""
+    """A row of a Markdown table."""
     return "| " + " | ".join(cells) + " |"
 
 

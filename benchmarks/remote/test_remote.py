@@ -1,4 +1,4 @@
-"""The counting proxy, and how a server is started and stopped, with made-up servers."""
+"""The counting proxy, and starting and stopping a server, with fake servers."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ class Server(unittest.TestCase):
 
 
 def gone(pid, seconds=30):
-    """Whether the process ends; one that nobody has waited for is no longer running."""
+    """True if the process ends; a zombie counts as ended."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Does vLLM on this machine's CPU rank as the local LLM does, and what do time and bytes come to?
+"""Compares vLLM on this machine's CPU with the local LLM: rankings, times and bytes.
 
 usage: vllm_cpu.py --vllm PYTHON [--path completions|generate] [--model MODEL.gguf] [--requests FILE...]
                    [--limit N] [--decoder exact,rsd] [--rsd PROGRAM] [--work FOLDER] [--at-least TAU]

@@ -117,7 +117,7 @@ def write(path: Path, title: str, facts: list[str], sections: list[str]) -> None
 
 
 def replace(path: Path, text: str) -> None:
-    """All or nothing: written beside `path`, then renamed."""
+    """Atomic: written next to `path`, then renamed."""
     partial = path.with_suffix(".partial")
     partial.write_text(text, encoding="utf-8")
     partial.replace(path)

@@ -25,7 +25,8 @@ def agreement(ranking: list[int], target: list[int]) -> dict[str, float]:
 
 
 def ndcg_at(k: int, ranking: list[str], relevance: Mapping[str, float]) -> float | None:
-    """Linear gains, as include/rsd/rank/relevance_metrics.h has it; none where nothing is relevant."""
+    """With linear gains, as in include/rsd/rank/relevance_metrics.h; None if nothing is
+    relevant."""
 
     def gained(grades: list[float]) -> float:
         return sum(grade / math.log2(place + 2) for place, grade in enumerate(grades[:k]))

@@ -3,11 +3,12 @@
 
     python3 benchmarks/scaling/counts.py                # the table of docs/scaling.md
 
-Ranks made-up requests with `rsd rank --engine vllm` on the made-up server of the tests, with a proxy between that
-counts. The prompts are made of the model's tokens, as many as with a real server; the logits are made up, so what
-depends on what the LLM prefers (how many of a list beat the pivot of top-down) is not that of a real one. Beside
-each count stands what the formulas of docs/scaling.md say, with the prompt's tokens as they were counted. Seeds are
-fixed. No times: the server's are none.
+Ranks synthetic requests with `rsd rank --engine vllm` on the fake server of the tests, through a
+proxy that counts. The prompts consist of the model's tokens, as many as with a real server; the
+logits are synthetic, so figures that depend on the LLM's preferences (how many items of a list beat
+the pivot of top-down) differ from a real one's. Next to each count is the result of the formulas of
+docs/scaling.md, with the counted tokens of the prompt. Seeds are fixed. No times, since the fake
+server's are meaningless.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ SLIDING = 1 + math.ceil((LONG - WINDOW) / STRIDE)
 TOP_DOWN = 2 + math.ceil((LONG - WINDOW) / (WINDOW - 1))
 CALIBRATED = TOP_DOWN - 1  # no window at the end
 
-# Method, its options, the number of candidates, and what the formulas say of encodings and, for a prompt of P
-# tokens and K candidates, of tokens.
+# The method, its options, the number of candidates, and the formulas for encodings and, with a
+# prompt of P tokens and K candidates, for tokens.
 METHODS = [
     ("`ar`", ["--decoder", "ar"], WINDOW, WINDOW - 1, lambda p, k: p + k - 2),
     ("`std`", ["--decoder", "std"], WINDOW, 1, lambda p, k: p),
@@ -82,7 +83,7 @@ def counted(options, arguments, n_candidates):
 
 
 def row(name, n_candidates, encodings, tokens, means):
-    """A method's; `tokens` is what the formula says, none where it says nothing."""
+    """The row of a method; `tokens` is the formula's result, None if there is no formula."""
     n_encodings, n_questions, n_tokens, out, back = means
     return [name, str(n_candidates), f"{n_encodings:.1f}", str(encodings), f"{n_questions:.1f}", f"{n_tokens:,.0f}",
             "" if tokens is None else f"{tokens:,.0f}", f"{out / 1000:,.1f}", f"{back / 1000:,.1f}"]

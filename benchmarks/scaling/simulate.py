@@ -28,7 +28,8 @@ from dataclasses import dataclass, field
 class Fleet:
     replicas: int = 8
     prefill_rate: float = 60_000  # tokens a second, in full passes
-    pass_ms: float = 12.0  # of a pass beside its tokens: reading the weights once, launching kernels
+    pass_ms: float = 12.0  # of a pass in addition to its tokens: reading the weights once,
+                           # launching kernels
     pass_tokens: int = 8192  # at most
     cache_tokens: int = 400_000
     round_trip_ms: float = 1.0  # network and our own overhead a round
@@ -48,7 +49,7 @@ class Load:
     seed: int = 1
 
     def tokens_of(self, number: int) -> int:
-        """Behind the prompt, in a round: the first one is the prompt alone."""
+        """Tokens after the prompt in a round; the first round is the prompt alone."""
         return 0 if number == 0 else (self.items if self.whole else 1)
 
 

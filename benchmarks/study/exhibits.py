@@ -80,7 +80,7 @@ def methods_table(name: str, settings: dict[str, Measured], budgets: list[int]) 
 
 
 def mean_gain(settings: dict[str, Measured], budget: int) -> dict[str, float | None]:
-    """Of rsd with the agent over the better one of std and sd cut off at T."""
+    """The gain of rsd with the agent over the better one of std and sd cut off at T."""
     gains = {}
     for metric in METRICS:
         base = better(settings["std"].mean(metric), settings[f"sd T={budget}"].mean(metric), metric)
@@ -179,7 +179,7 @@ def policy_of(agent: Agent) -> str:
 
 
 def agreement_table(measured: Comparison, variants: dict[str, list[Agent]]) -> Table:
-    """Agents side by side; several of one kind are seeds."""
+    """Compares agents; several of one kind are seeds."""
     columns = [(dataset, t) for dataset in DATASETS for t in VARIANT_BUDGETS]
     table = Table("KT with ar", ["agent", "seeds", *[f"{d}, T = {t}" for d, t in columns], "mean"])
 

@@ -29,7 +29,7 @@ SIZE = ("data", "traces", "model", "agent", "requests", "train_requests", "super
 
 @dataclass(frozen=True)
 class Agent:
-    """How an agent is made: the options of `rsd train` beside where requests come from."""
+    """The options of `rsd train` that make an agent, except the sources of requests."""
 
     name: str
     options: tuple[str, ...]
@@ -43,7 +43,7 @@ class Runs:
         self.out: Path = options.out
         self.printing = threading.Lock()
         for dataset in DATASETS if options.traces else ():
-            self.traces(dataset)  # or it ends here, not behind hours of training
+            self.traces(dataset)  # fail here, not after hours of training
         (self.out / "agents").mkdir(parents=True, exist_ok=True)
         self.check_size()
 
@@ -96,7 +96,7 @@ class Runs:
         return Agent(f"{name}-s{seed}", ("--seed", str(seed), *options), start, start.datasets)
 
     def train(self, agents: Iterable[Agent]) -> None:
-        """Those that aren't there yet; `--jobs` of them at a time. An interrupted training goes on."""
+        """Trains the missing agents, `--jobs` at a time. An interrupted training continues."""
         wanted = {agent.name: agent for agent in agents}
         inits = {agent.init.name: agent.init for agent in wanted.values() if agent.init}
         learners = [agent for agent in {**inits, **wanted}.values() if not agent.init]
@@ -167,7 +167,7 @@ class Runs:
         return {dataset: read_records(folder / "records" / f"{dataset}-test.jsonl") for dataset in DATASETS}
 
     def variants(self, agents: Iterable[Agent]) -> dict[str, dict[str, Measured]]:
-        """Several agents side by side. One comparison serves all exhibits that ask for the same agents."""
+        """Compares several agents. One comparison serves all exhibits with the same agents."""
         names = sorted({agent.name for agent in agents})
         name = "variants-" + hashlib.sha256(" ".join(names).encode()).hexdigest()[:8]
         return self.evaluate(name, [self.path(n) for n in names], ["agent", "replay"], "ar,std,sd,rsd", VARIANT_BUDGETS)

@@ -3,8 +3,9 @@
 
     python3 benchmarks/study/study.py methods ablations curves sensitivity transfer --data DIR --out study
 
-DIR holds {quora,msmarco-dl-bm25,games,ml1m}-{train,test}.jsonl. What was run is kept under --out and not
-run again; an interrupted study goes on. Needs a built rsd, and gnuplot for the plots. No Python packages.
+DIR holds {quora,msmarco-dl-bm25,games,ml1m}-{train,test}.jsonl. Finished runs are kept under --out
+and not repeated; an interrupted study continues. Needs a built rsd, and gnuplot for the plots. No
+Python packages.
 """
 
 from __future__ import annotations

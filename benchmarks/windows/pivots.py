@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""How an item that all windows show makes their scores comparable: the choice behind `--window-method calibrated`.
+"""Shows how an item that all windows share makes their scores comparable: the measurements for
+`--window-method calibrated`.
 
     python3 benchmarks/windows/pivots.py --requests msmarco-dl-bm25-train.jsonl --limit 16 --out pivots
 

@@ -3,10 +3,11 @@
 
     python3 benchmarks/windows/windows.py --requests lists.jsonl --limit 20 --out windows
 
-ranks the same lists by every method with `ar` and with `rsd`, and as one prompt whose texts are cut to fit, and
-writes OUT/report.html and OUT/table.md: nDCG@10, Kendall's tau to `ar` over the same windows, encodings, tokens,
-time. `--pooled 1000` fills each list up with other queries' candidates; they don't fit one prompt. Answers stay under
---out: what is there is not run again, and an interrupted run goes on. Seeds are fixed. No Python packages.
+ranks the same lists by every method with `ar` and with `rsd`, and as one prompt whose texts are cut
+to fit, and writes OUT/report.html and OUT/table.md: nDCG@10, Kendall's tau to `ar` over the same
+windows, encodings, tokens, time. `--pooled 1000` fills each list up with other queries' candidates;
+they don't fit one prompt. Answers are kept under --out and not repeated; an interrupted run
+continues. Seeds are fixed. No Python packages.
 """
 
 from __future__ import annotations
@@ -74,7 +75,8 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def lists_of(options: argparse.Namespace) -> list[dict]:
-    """The first lists of the file; pooled, with others' candidates behind their own, drawn once and for all."""
+    """The first lists of the file; if pooled, with other lists' candidates, drawn once for all,
+    after their own."""
     with options.requests.open(encoding="utf-8") as lines:
         requests = [json.loads(line) for line in lines]
     chosen = requests[: options.limit]
@@ -151,7 +153,7 @@ def figures(answers: list[dict], target: list[dict] | None, requests: dict[str, 
 
 
 def ndcg_of(answers: list[dict], requests: dict[str, dict]) -> list[float]:
-    """Of the lists that have something relevant, in the order of their ids."""
+    """For the lists with relevant items, in the order of their ids."""
     values = [ndcg_at(10, a["ranking"], requests[a["id"]]["relevance"]) for a in sorted(answers, key=lambda a: a["id"])]
     return [value for value in values if value is not None]
 

@@ -17,13 +17,13 @@ namespace {
 constexpr std::size_t kItems = 4;
 constexpr std::array<const char*, kItems> kNames = {"coffee", "tea", "water", "juice"};
 
-// Logits of the items: for the first position, and behind each of the items.
+// Logits of the items: for the first position, and after each of the items.
 constexpr std::array<float, kItems> kFirst = {3, 1, 2, 0};
 constexpr std::array<std::array<float, kItems>, kItems> kBehind = {{
-    {0, 4, 3, 0},  // behind coffee
-    {0, 0, 3, 1},  // behind tea
-    {1, 3, 0, 0},  // behind water
-    {0, 1, 2, 0},  // behind juice
+    {0, 4, 3, 0},  // after coffee
+    {0, 0, 3, 1},  // after tea
+    {1, 3, 0, 0},  // after water
+    {0, 1, 2, 0},  // after juice
 }};
 
 class TableScorer final : public rsd::PositionScorer {

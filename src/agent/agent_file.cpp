@@ -58,15 +58,15 @@ void describe(gguf_context* file, const NetworkShape& shape, const AgentNotes& n
   for (const Features& features : kFeatures) {
     std::vector<const char*> names;
     for (const std::string_view name : features.names())
-      names.push_back(name.data());  // literals, which end in a zero
+      names.push_back(name.data());  // string literals, so null-terminated
     gguf_set_arr_str(file, features.key, names.data(), names.size());
   }
   for (const auto& [name, text] : notes)
     gguf_set_val_str(file, (std::string(kNotes) + name).c_str(), text.c_str());
 }
 
-// Reads typed values out of the metadata; the first that is missing or of another type is the
-// error.
+// Reads typed values from the metadata. The first value that is missing or of another type becomes
+// the error.
 class Reader {
  public:
   Reader(const gguf_context* file, std::string subject)
@@ -235,7 +235,7 @@ Result<AgentFile> load_agent(const std::string& path) {
   Reader reader(file.get(), subject);
   const auto shape = reader.shape();
   if (!shape) return shape.error();
-  // Before memory is taken for what a damaged file claims.
+  // Checked before allocating the sizes that a damaged file claims.
   if (shape->d_model * (shape->d_model + shape->d_feed_forward) > content->size()) {
     return reader.invalid("is damaged: it is too small for the shape that it tells");
   }

@@ -18,44 +18,47 @@ namespace {
 constexpr std::size_t kBands = 6;  // overlapping parts of the rows, first to last
 
 constexpr auto kFeatureNames = std::to_array<std::string_view>({
-    // Of the item.
+    // Features of the item.
     "first row",            // log-probability at the first disagreement
     "first row, rank",      // its rank among the items, -1 best to 1 worst; likewise below
     "mean",                 // log-probability, mean over the rows
     "mean, rank",           //
-    "choice",               // log-probability among what is left, mean over the rows
-    "choice, late",         // the same, the rows before its own weighing most
-    "own row",              // log-probability among what is left, where it was proposed
+    "choice",               // log-probability among the unplaced items, mean over the rows
+    "choice, late",         // the same, weighted towards the rows just before its own
+    "own row",              // log-probability among the unplaced items, at the row where it was
+                            // proposed
     "own row, margin",      // its logit less the strongest rival's there
-    "row before",           // its logit less that of the item proposed one place before, there
+    "row before",           // its logit less that of the item proposed one place before it, at that
+                            // item's row
     "two rows before",      // the same, two places before
-    "next item",            // logit of the item proposed behind it less its own, at its own row
-    "preferred",            // mean preference to the others
+    "next item",            // logit of the item proposed after it less its own, at its own row
+    "preferred",            // mean preference over the others
     "preferred, rank",      //
-    "preferred, all rows",  // the same, with rows that weigh alike
+    "preferred, all rows",  // the same, with equal weights for the rows
     "preferred, soft",      // the same, with a higher temperature
-    "argmax, rank",         // taking the best item that is left, row by row
+    "argmax, rank",         // placing the best unplaced item, row by row
     "proposed, rank",       //
     "all rows 1", "all rows 2", "all rows 3", "all rows 4", "all rows 5", "all rows 6",
     "rows left 1", "rows left 2", "rows left 3", "rows left 4", "rows left 5", "rows left 6",
     "row is left 1", "row is left 2", "row is left 3", "row is left 4", "row is left 5",
     "row is left 6",
-    // Of the item, from replays of `ar` over all rounds: the same in each of them.
+    // Features of the item from replays of `ar` over all rounds; the same in each round.
     "replay, rank",        //
-    "replay, broad rank",  // with rows that weigh more alike; likewise below
-    "replay, sharp rank",  // with the nearest rows only, nearly
-    "replay, choice",      // log-probability among what is left, where it is placed
+    "replay, broad rank",  // with more equal weights for the rows; likewise below
+    "replay, sharp rank",  // with almost only the nearest rows
+    "replay, choice",      // log-probability among the unplaced items, at the row where it is
+                           // placed
     "replay, lead",        // its logit less the strongest rival's there
-    "replay, behind",      // its logit less that of the one placed before it, there
-    "replay, likeness",    // of the nearest prefix that was encoded, there
-    // Of the round.
+    "replay, behind",      // its logit less that of the item placed before it, at that item's row
+    "replay, likeness",    // of the nearest encoded prefix, at the row where it is placed
+    // Features of the round.
     "rounds ago",        //
     "last round",        // 0 or 1; likewise below
     "without proposal",  //
-    "entropy",           // of the first row, as a share of its maximum
+    "entropy",           // of the first row, relative to its maximum
     "mean entropy",      //
-    "items",             // how many are not known: log2 / 4
-    "share known",       // of all
+    "items",             // number of pending items: log2 / 4
+    "share known",       // known share of all items
     "encodings left",    //
     "no budget",         //
     "answer",            // the order is the answer and is not encoded any more
@@ -64,7 +67,7 @@ constexpr auto kFeatureNames = std::to_array<std::string_view>({
 float clamp_to(double value, double limit) {
   return static_cast<float>(std::clamp(value, -limit, limit));
 }
-// Log-probabilities and differences of logits, to the network's range.
+// Scales log-probabilities and differences of logits to the network's range.
 float scaled(double nats) {
   return clamp_to(nats / 3, 4);
 }
@@ -81,7 +84,7 @@ std::vector<float> ranks(const std::vector<double>& scores) {
   return result;
 }
 
-// Mean 0, variance 1; all 0 where there is no variance.
+// Standardises to mean 0 and variance 1; all 0 if there is no variance.
 std::vector<float> standardised(const std::vector<double>& values) {
   const auto count = static_cast<double>(values.size());
   const double mean = std::accumulate(values.begin(), values.end(), 0.0) / count;
@@ -134,7 +137,7 @@ class RoundTokens {
       add(i, static_cast<float>(mean_preference(i, recent_, 4 * kTemperature)));
     }
     add_all(ranks(argmax_scores()));
-    // Without a proposal the places are those of the input: not for the agent to see.
+    // Without a proposal the places are the input order, which the agent must not see.
     add_all(view_.has_proposal() ? ranks(proposed) : std::vector<float>(n(), 0.0F));
     for (std::size_t i = 0; i < n(); ++i)
       add_bands(i);
@@ -175,10 +178,10 @@ class RoundTokens {
     return result;
   }
 
-  // Over rows that weigh alike.
+  // With equal weights for the rows.
   const Margins& margins() const { return even_; }
 
-  // Of the distribution over all items, as a share of its maximum.
+  // The entropy of the distribution over all items, relative to its maximum.
   float entropy(std::size_t row) const {
     if (n() < 2) return 0;
     double sum = 0;
@@ -194,7 +197,7 @@ class RoundTokens {
   }
 
  private:
-  // As the heuristic `pairwise` has them (decode/policies.h).
+  // The constants of the heuristic `pairwise` (decode/policies.cpp).
   static constexpr double kRecency = 0.4;
   static constexpr double kTemperature = 0.5;
 
@@ -233,7 +236,7 @@ class RoundTokens {
     return weights > 0 ? sum / weights : 0;
   }
 
-  // At its own place, and beside its neighbours in the proposal.
+  // Features at the item's own place in the proposal, and relative to its neighbours there.
   void add_own_row(std::size_t item) {
     const std::size_t own = view_.own_row(item);
     const bool is_left = view_.is_left(own, item);
@@ -266,13 +269,13 @@ class RoundTokens {
            static_cast<double>(std::max<std::size_t>(n(), 2) - 1);
   }
 
-  // As the heuristic `argmax`, but from the first disagreement's own row on, whose item is known:
-  // the row at which the item is the best one that is left.
+  // Like the heuristic `argmax`, but starting with the row of the first disagreement, whose item is
+  // known: an item's score is given by the row at which it is the best unplaced one.
   std::vector<double> argmax_scores() const {
     std::vector<bool> placed(n(), false);
     std::vector<double> scores(n());
     const std::size_t last = view_.n_rows() - 1;
-    for (std::size_t i = 0; i < n(); ++i)  // below every one that gets a row
+    for (std::size_t i = 0; i < n(); ++i)  // below all items that get a row
       scores[i] = view_.log_prob(last, i) - 1e6;
     for (std::size_t j = 0; j < std::min(view_.n_rows(), n()); ++j) {
       std::size_t best = n();
@@ -284,7 +287,7 @@ class RoundTokens {
     return scores;
   }
 
-  // Means over bands of the rows: weights fall off with the distance from the band's middle.
+  // Means over bands of rows: weights fall with the distance from the middle of the band.
   void add_bands(std::size_t item) {
     std::array<double, kBands> all{}, left{}, weight_all{}, weight_left{};
     const auto rows = static_cast<double>(view_.n_rows());
@@ -315,7 +318,7 @@ class RoundTokens {
   std::vector<std::size_t> next_;
 };
 
-// The rows that the replays go by.
+// The rows that the replays use.
 std::vector<PrefixRow> replay_rows(std::span<const Round> rounds, bool listwise) {
   if (listwise) return distinct_rows(rounds);
   const Round& last = rounds.back();
@@ -323,7 +326,7 @@ std::vector<PrefixRow> replay_rows(std::span<const Round> rounds, bool listwise)
   return {{.prefix = std::span(last.proposal).first(row), .logits = last.logits.row(row)}};
 }
 
-// What a decoding would know whose only encoding was the last one.
+// The history of a decoding whose only encoding was the last one.
 History last_round_of(const History& history) {
   const Round& last = history.rounds().back();
   History alone(history.n_items());
@@ -332,14 +335,15 @@ History last_round_of(const History& history) {
   return alone;
 }
 
-// The places that the replay and the parts of `blend` give an item, added up; without the rows
-// behind the first disagreement there is nothing but that row.
+// The sum of an item's places under the replay and under the parts of `blend`. Without `listwise`,
+// the order of the first disagreement's row.
 std::vector<float> base_order(const History& history, const ReplayView& replayed,
                               std::span<const ItemId> open, bool listwise) {
   const auto heuristic = listwise ? blend_policy() : first_disagreement_policy();
   const auto scores = heuristic->score(history, std::nullopt);
   RSD_CHECK(scores.ok(), "a heuristic can't fail");
-  constexpr double kReplayed = 3.4;  // about as much as the three parts; not whole: few ties
+  constexpr double kReplayed = 3.4;  // weighs about as much as the three parts of `blend`; not an
+                                     // integer, so that ties are rare
   std::vector<double> of_open(open.size());
   for (std::size_t i = 0; i < open.size(); ++i) {
     of_open[i] = (*scores)[open[i].slot()];

@@ -33,7 +33,8 @@ std::vector<float> standardised(const std::vector<double>& values) {
   return result;
 }
 
-// Of item `i` of the input among all of them, at the first disagreement of the round.
+// The log-probability of the input's item `i` among all items, at the first disagreement of the
+// round.
 double first_log_prob(const Round& round, const AgentInput& input, std::size_t i) {
   const auto row = round.logits.row(round.accepted);
   double sum = 0;
@@ -95,7 +96,7 @@ TEST(AgentInput, TellsHowMuchIsKnownAndHowSureTheLlmIs) {
   EXPECT_LT(feature(input, 1, 0, "mean entropy"), 1);
 }
 
-// Where each of the open items stands in `order`, and what follows from it: -1 best, 1 worst.
+// The place of each pending item in `order`, scaled: -1 best, 1 worst.
 std::vector<float> ranks(const std::vector<ItemId>& order, const AgentInput& input) {
   std::vector<ItemId> open;
   for (const ItemId item : order)
@@ -267,8 +268,8 @@ TEST(AgentInput, BaseWithoutListwiseKnowledgeIsTheFirstDisagreementsRow) {
   EXPECT_THAT(input.base, Pointwise(FloatNear(1e-5F), standardised(expected)));
 }
 
-// As `exact` has them: the last round verified a few positions only, and the rows behind these are
-// of the round before it, here with the LLM's logits turned round there or not.
+// Rounds as in `exact`: the last one verified only a few positions, so the rows after these are of
+// the round before it, here optionally with reversed logits.
 History after_a_short_round(bool turned) {
   const SyntheticScorer scorer = noisy_scorer(9, 21);
   History history(9);

@@ -77,7 +77,7 @@ class Builder {
       ggml_tensor* weight = ggml_new_tensor_2d(context, GGML_TYPE_F32, signed_size(tensor.columns),
                                                signed_size(tensor.rows));
       ggml_set_param(weight);
-      ggml_set_input(weight);  // else its memory is used for what is computed before it is needed
+      ggml_set_input(weight);  // otherwise ggml would reuse its memory for earlier nodes
       graph_.weights.push_back(weight);
     }
     const int64_t n_batched = rounds() * inputs();
@@ -134,7 +134,7 @@ class Builder {
     return ggml_cont(context_, ggml_permute(context_, x, 0, 2, 1, 3));
   }
 
-  // m attentions over n tokens each.
+  // m independent attentions over n tokens each.
   struct Attention {
     int64_t n = 0;
     int64_t m = 0;
@@ -186,8 +186,8 @@ class Builder {
     return linear(ggml_mul(context_, gate, linear(x)));
   }
 
-  // [N, B]: for each item the mean over the others, added up over the rounds. What is missing has
-  // the same features on both sides, and gives nothing.
+  // [N, B]: for each item the mean over the others, summed over the rounds. Padding has equal
+  // features on both sides and contributes 0.
   ggml_tensor* duels_won() {
     ggml_tensor* y = linear(graph_.pairs);
     y = ggml_add(context_, y, next_weight());

@@ -1,4 +1,4 @@
-// The network's formulas as a ggml graph.
+// Builds the network as a ggml graph.
 #pragma once
 
 #include <ggml.h>
@@ -11,9 +11,9 @@
 
 namespace rsd {
 
-// Inputs side by side, padded to the largest: missing items and rounds are zeros that no other
-// token attends to. Rounds are padded in front, so the last one is always at the same place.
-// Dimensions as ggml has them, innermost first.
+// A batch of inputs, padded to the largest: missing items and rounds are zeros that no other token
+// attends to. Rounds are padded at the front, so the last one is always at the same index.
+// Dimensions in ggml's order, innermost first.
 struct PaddedBatch {
   explicit PaddedBatch(std::span<const AgentInput> inputs);
 
@@ -33,7 +33,7 @@ struct PaddedBatch {
 };
 
 struct NetworkGraph {
-  // The leaves, to be filled in after allocation.
+  // The leaves, to be filled after allocation.
   std::vector<ggml_tensor*> weights;  // in the order of RelevanceNetwork::tensors()
   ggml_tensor* features = nullptr;
   ggml_tensor* pairs = nullptr;
@@ -44,7 +44,7 @@ struct NetworkGraph {
   ggml_tensor* scores = nullptr;  // [items, inputs]
 };
 
-// Adds the network's nodes to `context`, which allocates nothing.
+// Adds the network's nodes to `context`, which must be one that allocates no tensor data.
 NetworkGraph build_network(ggml_context* context, const RelevanceNetwork& network,
                            const PaddedBatch& batch);
 

@@ -11,30 +11,32 @@ namespace rsd {
 namespace {
 
 constexpr auto kNames = std::to_array<std::string_view>({
-    // Differences of logits, a's less b's, squashed; rows are shared as long as both are left.
+    // Squashed logit differences, a's less b's. Shared rows are those at which both are unplaced.
     "last shared row",      //
     "one row before",       //
     "two rows before",      //
     "mean of shared rows",  //
     "first row",            //
-    "best row",             // where the higher of the two stands best among what is left
-    "last row",             // whether they are left or not
-    "preference",           // as the heuristic `pairwise` has it
+    "best row",             // the row at which the higher of the two has its best rank among the
+                            // unplaced items
+    "last row",             // whether or not they are unplaced
+    "preference",           // the preference of the heuristic `pairwise`
     "place",                // b's place in the proposal less a's, as a share of the items
-    "replay",               // where the first of the two is placed
+    "replay",               // at the row where the first of the two is placed
     "replay, broad",        // likewise
     "replay, sharp",        //
-    // Alike for (a, b) and (b, a), or nearly: when the ones above are to be trusted.
-    "rank",              // a's among what is left, at the last shared row; 0 is the best
+    // Equal or almost equal for (a, b) and (b, a): they show how reliable the ones above are.
+    "rank",              // a's among the unplaced items, at the last shared row; 0 is the best
     "other's rank",      //
     "best row's place",  //
     "shared rows",       // as a share of the rows
-    "replay, likeness",  // of the nearest prefix that was encoded, where the first one is placed
+    "replay, likeness",  // of the nearest encoded prefix, at the row where the first of the two is
+                         // placed
     "single row",        // 0 or 1; likewise below
     "proposed",          //
     "rounds ago",        //
     "last round",        //
-    "share open",        // of all items, those that are not known
+    "share open",        // pending share of all items
 });
 
 float squashed(double difference) {
@@ -73,7 +75,7 @@ class PairFeatures {
   std::size_t n() const { return view_.n_items(); }
   float rank(std::size_t row, std::size_t item) const { return ranks_[row * n() + item]; }
 
-  // From 0, the best that is left, to 1, the worst.
+  // Ranks the unplaced items of a row from 0, the best, to 1, the worst.
   void rank_row(std::size_t row) {
     std::vector<std::size_t> left;
     for (std::size_t i = 0; i < n(); ++i)
@@ -85,7 +87,7 @@ class PairFeatures {
     }
   }
 
-  // Of the rows up to this one, that at which each item stands best.
+  // For each item, the row up to this one at which it has its best rank.
   void find_best(std::size_t row) {
     for (std::size_t i = 0; i < n(); ++i) {
       const std::size_t before = row > 0 ? best_rows_[(row - 1) * n() + i] : 0;
@@ -93,7 +95,7 @@ class PairFeatures {
     }
   }
 
-  // Of the first `shared` rows, that at which the higher of the two stands best; the first of them.
+  // The first of the `shared` rows at which the higher of the two has its best rank.
   std::size_t best_row(std::size_t shared, std::size_t a, std::size_t b) const {
     const std::size_t of_a = best_rows_[(shared - 1) * n() + a];
     const std::size_t of_b = best_rows_[(shared - 1) * n() + b];

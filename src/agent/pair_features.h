@@ -1,4 +1,4 @@
-// What one round tells of two items side by side.
+// Features of a pair of items in one round.
 #pragma once
 
 #include <vector>
@@ -8,22 +8,22 @@
 
 namespace rsd {
 
-// How a round stands among the others.
+// A round's place among the others.
 struct RoundPlace {
-  float rounds_ago = 0;  // over 4
-  float share_open = 0;  // of all items, those that are not known
+  float rounds_ago = 0;  // divided by 4
+  float share_open = 0;  // pending share of all items
 };
 
-// Where the two are compared.
+// The sources of the comparisons.
 struct PairSources {
   const RoundView& round;
-  const Margins& margins;                 // over rows that weigh alike
-  const std::vector<float>& preferences;  // [n, n], as the heuristic `pairwise` has them
+  const Margins& margins;                 // with equal weights for the rows
+  const std::vector<float>& preferences;  // [n, n], those of the heuristic `pairwise`
   const Replays& replays;
 };
 
-// [n, n, pair features]: of a (outer) against b, all within [-1, 1] or [0, 2].
-// O(n^2 + m n log n) for m rows.
+// [n, n, pair features]: a (outer) compared with b, all within [-1, 1] or [0, 2]. O(n^2 + m n log
+// n) for m rows.
 std::vector<float> pair_features(const PairSources& sources, const RoundPlace& place);
 
 }  // namespace rsd

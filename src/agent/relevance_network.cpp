@@ -47,13 +47,13 @@ struct Free {
 };
 
 void fill(ggml_tensor* tensor, std::span<const float> values) {
-  // A leaf that nothing needs has no memory.
+  // A leaf that no node uses has no memory.
   if (!tensor->data) return;
   RSD_CHECK(values.size() == static_cast<std::size_t>(ggml_nelements(tensor)), "values of a leaf");
   std::memcpy(tensor->data, values.data(), values.size_bytes());
 }
 
-// The network over one batch, ready to be computed.
+// The network's graph for one batch, ready to compute.
 class Pass {
  public:
   Pass(const RelevanceNetwork& network, const PaddedBatch& batch)
@@ -76,7 +76,7 @@ class Pass {
             batch_.n_items * batch_.n_inputs};
   }
 
-  // Of sum(score * slope); `slopes` is [items, inputs].
+  // The gradient of sum(score * slope); `slopes` is [items, inputs].
   std::vector<float> gradient(std::span<const float> slopes, int threads) {
     ggml_context* context = context_.get();
     ggml_tensor* slope = ggml_dup_tensor(context, network_graph_.scores);
@@ -135,7 +135,8 @@ class Pass {
   NetworkGraph network_graph_;
 };
 
-// Standard normal from 53 random bits each: std's distributions differ by library.
+// Standard normal from 53 random bits each, since the distributions of <random> differ between
+// standard libraries.
 double normal(std::mt19937_64& random) {
   constexpr double kScale = 1.0 / 9007199254740992.0;  // 2^-53
   const double radius =
@@ -145,7 +146,7 @@ double normal(std::mt19937_64& random) {
 
 }  // namespace
 
-// In the order in which network_graph.cpp uses them.
+// The tensors are in the order in which network_graph.cpp uses them.
 RelevanceNetwork::RelevanceNetwork(const NetworkShape& shape) : shape_(shape) {
   std::size_t offset = 0;
   const auto add = [&](const std::string& name, std::size_t columns, std::size_t rows = 1) {
@@ -194,7 +195,7 @@ Result<RelevanceNetwork> RelevanceNetwork::untrained(const NetworkShape& shape,
       const double spread = 1 / std::sqrt(static_cast<double>(tensor.columns));
       for (float& value : values)
         value = static_cast<float>(spread * normal(random));
-    }  // else a bias or an output: 0
+    }  // biases and outputs stay 0
   }
   return network;
 }

@@ -112,7 +112,7 @@ TEST(RelevanceNetwork, EveryWeightMatters) {
   }
 }
 
-// Of a sum of the scores with random slopes.
+// The gradient of a sum of the scores with random slopes.
 TEST(RelevanceNetwork, GradientsAreThoseOfFiniteDifferences) {
   RelevanceNetwork network = random_network(kSmall);
   const std::vector<AgentInput> inputs{input_of(10, 3, 5), input_of(7, 1, 9)};
@@ -285,7 +285,7 @@ TEST(AgentInput, AblationsLookAtLess) {
   EXPECT_EQ(agent_input(history, 1, {}).n_rounds, 3U);
   EXPECT_EQ(agent_input(history, 1, {.round_history = false}).n_rounds, 1U);
   EXPECT_EQ(agent_input(history, 1, {.listwise = false}).n_rounds, 1U);
-  // Without listwise knowledge the rows behind the first disagreement may say anything.
+  // Without listwise knowledge the rows after the first disagreement have no influence.
   History changed(10);
   const Round& first = history.rounds().front();
   LogitMatrix logits = first.logits;

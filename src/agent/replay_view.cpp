@@ -21,7 +21,8 @@ ReplayView::ReplayView(const Replay& replay, std::span<const ItemId> open)
   for (std::size_t row = 0; row < n; ++row)
     for (std::size_t i = 0; i < n; ++i)
       logits_[row * n + i] = replay.rows.row(row)[open[i].slot()];
-  constexpr double kFar = 4;  // two neighbours exchanged are about that far apart
+  constexpr double kFar = 4;  // about the distance of two prefixes that differ by one exchange of
+                              // neighbours
   for (const double distance : replay.distances)
     likeness_.push_back(std::exp(-distance / kFar));
 }

@@ -1,5 +1,4 @@
-// What a replay of `ar` over estimated rows (decode/replay.h) tells of the items that are not
-// known.
+// A replay of `ar` over estimated rows (decode/replay.h), seen from the pending items.
 #pragma once
 
 #include <cstddef>
@@ -10,26 +9,26 @@
 
 namespace rsd {
 
-// Items are numbered 0..n-1 by their place in `open`, which are all that the replay has put behind
-// the known ones; rows 0..n-1 are its positions there.
+// Items are numbered 0..n-1 by their index in `open`, which holds all pending items; rows 0..n-1
+// are the replay's positions after the known prefix.
 class ReplayView {
  public:
   ReplayView(const Replay& replay, std::span<const ItemId> open);
 
   std::size_t n_items() const noexcept { return place_.size(); }
-  // Where the replay has put the item: 0 is the best.
+  // The item's position in the replay, 0 is the best.
   std::size_t place(std::size_t item) const { return place_[item]; }
   float logit(std::size_t row, std::size_t item) const { return logits_[row * n_items() + item]; }
 
-  // At the item's own row, among those that are left there.
+  // Log-probability of the item among the unplaced ones, at its own row.
   double choice_log_prob(std::size_t item) const;
-  // Its logit there less the strongest rival's, 0 or more; 0 for the last one.
+  // Its logit less the strongest rival's, at its own row; 0 or more, 0 for the last item.
   double lead(std::size_t item) const;
-  // Its logit less that of the item placed before it, at that one's row: 0 or less.
+  // Its logit less that of the item placed before it, at that item's row; 0 or less.
   double behind(std::size_t item) const;
-  // a's logit less b's, where the first of the two is placed.
+  // a's logit less b's, at the row where the first of the two is placed.
   double margin(std::size_t a, std::size_t b) const;
-  // From 1, the row is that of an encoded prefix, down to 0: the nearest one is far away.
+  // The similarity of the nearest encoded prefix to the row's: 1 = equal, towards 0 = far away.
   double likeness(std::size_t row) const { return likeness_[row]; }
 
  private:
@@ -39,7 +38,7 @@ class ReplayView {
   std::vector<double> likeness_;      // [n]
 };
 
-// One replay as the policy `replay` has it, and two that weigh the rows otherwise.
+// The replay of the policy `replay`, and two with other weights for the rows.
 struct Replays {
   Replays(std::span<const PrefixRow> rows, std::span<const ItemId> known,
           std::span<const ItemId> open);

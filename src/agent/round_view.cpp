@@ -10,7 +10,7 @@
 namespace rsd {
 namespace {
 
-// log sum exp over the items that `counts`; -infinity where there is none.
+// log sum exp over the items for which `counts` is true; -infinity if there is none.
 template <class Counts>
 float log_sum_exp(std::span<const float> row, Counts counts) {
   float highest = -std::numeric_limits<float>::infinity();

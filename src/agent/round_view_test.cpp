@@ -10,7 +10,7 @@
 namespace rsd {
 namespace {
 
-// Six items; 5 is known and was accepted, 3 was proposed behind it, where 4 belonged.
+// Six items; 5 is known and was accepted, 3 was proposed after it, where 4 belonged.
 Round round_of(std::size_t n_rows) {
   Round round{.proposal = items({5, 3, 0, 4, 2, 1}), .accepted = 1, .known = 2};
   std::vector<std::vector<float>> rows;

@@ -1,4 +1,4 @@
-// Well-formed UTF-8, one code point at a time.
+// Decodes UTF-8 one code point at a time.
 #pragma once
 
 #include <cstddef>
@@ -14,8 +14,8 @@ std::size_t sequence_length(std::string_view text) noexcept;
 char32_t decode(std::string_view sequence) noexcept;
 
 // Unicode's White_Space property and the control characters (general category Cc: C0, DEL, C1).
-// Zero-width and bidirectional format characters are none: they break no line, and scripts and
-// emoji need them.
+// Zero-width and bidirectional format characters are not included: they break no line, and scripts
+// and emoji need them.
 bool is_space_or_control(char32_t c) noexcept;
 
 }  // namespace rsd

@@ -44,10 +44,10 @@ class FileDescriptor {
   int value_;
 };
 
-// A new file that is removed again unless it was renamed to its target.
+// A new file that is removed again unless it is renamed to its target.
 class TemporaryFile {
  public:
-  // The name is short and no part of the target's, which may be as long as a name can be.
+  // The name is short and not derived from the target's, which may have the maximal length.
   static Result<TemporaryFile> create_beside(const fs::path& target) {
     static std::atomic<unsigned> next_number = 0;
     for (int tries = 0; tries < kMaxNameTries; ++tries) {
@@ -67,7 +67,8 @@ class TemporaryFile {
     if (!path_.empty()) ::unlink(path_.c_str());
   }
 
-  // False: errno says why, as below.
+  // Writes all of `content` and flushes it to the disk. Like the functions below, returns false and
+  // sets errno on failure.
   bool write(std::string_view content) {
     while (!content.empty()) {
       const ssize_t written = ::write(file_.get(), content.data(), content.size());
@@ -116,7 +117,7 @@ Result<void> write_file_atomically(const std::string& path, std::string_view con
   struct stat old = {};
   if (::stat(path.c_str(), &old) == 0) {
     if (S_ISDIR(old.st_mode)) return not_written(path, EISDIR);
-    // A rename would put a plain file in the place of a device such as /dev/stdout.
+    // A rename would replace a device such as /dev/stdout by a plain file.
     if (!S_ISREG(old.st_mode)) {
       return Error(ErrorCode::kRuntime, path + ": can't be written: Not a regular file");
     }

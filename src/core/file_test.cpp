@@ -17,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 
-// An empty folder for each test, removed behind it.
+// An empty folder for each test, removed after it.
 class AtomicFile : public testing::Test {
  protected:
   void SetUp() override {

@@ -1,4 +1,4 @@
-// Enumerations and their names, in one table.
+// A table of an enumeration's names.
 #pragma once
 
 #include <array>

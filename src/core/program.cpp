@@ -32,7 +32,7 @@ bool is_current_folder(const std::string& folder) {
   return fs::equivalent(folder, ".", failure);
 }
 
-// The folders of PATH that are searched, in their order.
+// The searched folders of PATH, in their order.
 std::vector<std::string> trusted_folders() {
   std::vector<std::string> folders;
   const char* path = std::getenv("PATH");
@@ -46,7 +46,7 @@ std::vector<std::string> trusted_folders() {
   return folders;
 }
 
-// Ours, with the child's own working folder and the folders that may be searched.
+// This process's environment, with PWD and PATH replaced for the child.
 std::vector<std::string> child_environment(const std::string& folder) {
   std::string path;
   for (const auto& searched : trusted_folders())
@@ -61,7 +61,7 @@ std::vector<std::string> child_environment(const std::string& folder) {
   return variables;
 }
 
-// As C wants them; they refer to `texts`.
+// A null-terminated array of C strings that refer to `texts`.
 std::vector<char*> pointers_to(std::vector<std::string>& texts) {
   std::vector<char*> pointers;
   pointers.reserve(texts.size() + 1);

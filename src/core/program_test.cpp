@@ -41,7 +41,7 @@ class Program : public ::testing::Test {
     fs::permissions(folder_ / name, fs::perms::owner_all);
   }
 
-  // What a shell with these words writes to its standard output.
+  // The standard output of a shell with these words.
   std::string output_of(const std::string& script, const std::string& working_folder = "/") {
     const fs::path file = folder_ / "output";
     const int output = ::open(file.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);

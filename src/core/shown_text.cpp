@@ -8,17 +8,17 @@ namespace {
 
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
 
-// Embeddings, overrides and isolates: what stands behind them may be shown in another order.
+// Embeddings, overrides and isolates: characters after them may be shown in another order.
 bool turns_direction(char32_t c) {
   return (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
 }
 
-// A line that grows up to a limit.
+// A line with a limited number of characters.
 class Line {
  public:
   explicit Line(std::size_t max_chars) : max_chars_(max_chars) {}
 
-  // False: there was no room, and the line ends in the mark of a cut text.
+  // Returns false if there was no room; the line then ends in "…".
   bool append(std::string_view character) {
     if (n_chars_ == max_chars_) {
       text_.resize(last_);
@@ -36,7 +36,7 @@ class Line {
  private:
   std::size_t max_chars_;
   std::size_t n_chars_ = 0;
-  std::size_t last_ = 0;  // where the last character starts, which gives way to the mark
+  std::size_t last_ = 0;  // start of the last character, which "…" may replace
   std::string text_;
 };
 

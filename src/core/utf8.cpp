@@ -10,10 +10,9 @@
 namespace rsd {
 namespace {
 
-// One row of the Unicode Standard's table 3-7, "Well-Formed UTF-8 Byte Sequences": the bytes that
-// may lead, and those that may follow at once. All later bytes are 80..BF. The narrowed second
-// bytes are what rules out overlong forms (E0, F0), surrogates (ED) and code points above U+10FFFF
-// (F4).
+// One row of the Unicode Standard's table 3-7, "Well-Formed UTF-8 Byte Sequences": the range of the
+// first byte and of the second. All later bytes are 80..BF. The narrowed second bytes exclude
+// overlong forms (E0, F0), surrogates (ED) and code points above U+10FFFF (F4).
 struct SequenceForm {
   std::uint8_t lead_first, lead_last;
   std::uint8_t second_first, second_last;
@@ -54,7 +53,7 @@ std::size_t sequence_length(std::string_view text) noexcept {
 
 char32_t decode(std::string_view sequence) noexcept {
   if (sequence.size() == 1) return byte_at(sequence, 0);
-  // The lead byte of n bytes spends n + 1 bits on saying so, every later byte two.
+  // The first of n bytes uses n + 1 bits for the length, every later byte two bits.
   char32_t code_point = byte_at(sequence, 0) & (0x7FU >> sequence.size());
   for (std::size_t i = 1; i < sequence.size(); ++i) {
     code_point = (code_point << 6) | (byte_at(sequence, i) & 0x3FU);

@@ -85,7 +85,7 @@ TEST(FindInvalidUtf8, EveryTruncatedSequenceIsInvalidAtTheEndAndBeforeOtherText)
     const std::string whole = encode(c);
     for (std::size_t kept = 1; kept < whole.size(); ++kept) {
       EXPECT_EQ(find_invalid_utf8("a" + whole.substr(0, kept)), 1U);
-      // The rest lies in memory right behind the view, and must not be read.
+      // The remaining bytes follow the view in memory and must not be read.
       EXPECT_EQ(find_invalid_utf8(std::string_view(whole).substr(0, kept)), 0U);
       EXPECT_EQ(find_invalid_utf8("a" + whole.substr(0, kept) + "b"), 1U);
       EXPECT_EQ(find_invalid_utf8("a" + whole.substr(0, kept) + whole), 1U);

@@ -23,7 +23,8 @@ std::string right(const std::string& text, std::size_t columns) {
   return std::string(columns - std::min(columns, count_chars(text)), ' ') + text;
 }
 
-// As many of the last items as fit behind the mark of those left out; the newest always does.
+// As many of the last items as fit, after "…" if some are left out; at least the newest, cut if
+// necessary.
 std::string last_items(const std::vector<std::string>& history, std::size_t columns) {
   if (history.empty()) return {};
   const std::string separator = " | ";

@@ -1,4 +1,4 @@
-// An answer as a table for people.
+// Formats an answer as a table for people.
 #pragma once
 
 #include <string>
@@ -7,9 +7,9 @@
 
 namespace rsd {
 
-// A line that names the request, one line a rank, one that sums up, a blank line.
-// About 100 columns wide. Texts of the request are printed as one line each, without control
-// characters, so they can't reach into the terminal.
+// A heading with the request, one line per rank, a summary line, a blank line. About 100 columns
+// wide. Texts of the request are printed as one line each, without control characters, so that they
+// can't control the terminal.
 std::string format_answer_table(const Request& request, const Answer& answer);
 
 }  // namespace rsd

@@ -20,7 +20,7 @@ constexpr NameTable<AnswerFormat, 3> kFormats = {{{{AnswerFormat::kJsonl, "jsonl
                                                    {AnswerFormat::kTrec, "trec"},
                                                    {AnswerFormat::kTable, "table"}}}};
 
-// Readers of runs split at Unicode's white space too (Python's str.split does).
+// Readers of runs may also split at Unicode's white space (Python's str.split does).
 constexpr std::array<std::string_view, 19> kWideWhiteSpace = {
     "\u0085", "\u00a0", "\u1680", "\u2000", "\u2001", "\u2002", "\u2003",
     "\u2004", "\u2005", "\u2006", "\u2007", "\u2008", "\u2009", "\u200a",
@@ -86,7 +86,7 @@ Result<std::string> format_trec(const Request& request, const Answer& answer,
   if (!fits_one_column(request.id)) {
     return not_one_column(ErrorCode::kInvalidInput, "the request id", request.id);
   }
-  // Enough decimals that neighbours, which are 1/K apart, differ.
+  // Enough decimals to distinguish neighbouring scores, which differ by 1/K.
   const std::size_t n_items = answer.ranking.size();
   const int decimals = std::max(6, static_cast<int>(std::to_string(n_items).size()) + 1);
   std::string lines;
@@ -102,7 +102,7 @@ Result<std::string> format_trec(const Request& request, const Answer& answer,
   return lines;
 }
 
-// Requests that a reader checked are valid; one that a program built may not be.
+// The readers check UTF-8, but a program may have built the request itself.
 Result<void> check_utf8(const Request& request, const Answer& answer, std::string_view tag) {
   const auto bad = [](std::string_view text) { return find_invalid_utf8(text).has_value(); };
   const bool any = bad(request.id) || bad(request.query) ||

@@ -1,4 +1,4 @@
-// What the lines of files tell under an id, and which of them are of no use.
+// Values by id from the lines of files, with the errors of bad lines.
 #pragma once
 
 #include <cstddef>
@@ -12,23 +12,23 @@
 
 namespace rsd {
 
-// A bad line costs whoever asks for what it tells, and nobody else.
+// Values by id. A bad line is reported only when its value is requested.
 template <class T>
 class ById {
  public:
-  // `what` they are and `where` they should be, for errors: "topic", "topics.tsv".
+  // `what` names the kind of value and `where` its source in errors: "topic", "topics.tsv".
   ById(std::string what, std::string where) : what_(std::move(what)), where_(std::move(where)) {}
 
-  // The same again is no fault; something else under the same id makes it unusable.
+  // Adds a value. Repeating an equal value is accepted; a different value makes the id unusable.
   void put(const std::string& id, const T& value, const std::string& place) {
     const auto [found, is_new] = values_.try_emplace(id, value);
     if (is_new || !found->second || *found->second == value) return;
     found->second = Error(ErrorCode::kInvalidInput,
                           place + ": " + what_ + " " + in_quotes(id) + " stands twice");
   }
-  // A line that tells something of no use.
+  // Adds a line whose id is known but whose value is invalid.
   void put_fault(const std::string& id, const Error& error) { values_.try_emplace(id, error); }
-  // One that doesn't even tell an id.
+  // Adds a line without a readable id.
   void note(const Error& error) {
     if (n_bad_++ == 0) first_bad_ = error.message();
   }
@@ -36,7 +36,7 @@ class ById {
   std::size_t size() const noexcept { return values_.size(); }
   std::size_t n_bad() const noexcept { return n_bad_; }
 
-  // kInvalidInput: why there is none.
+  // kInvalidInput with the reason if there is no valid value.
   Result<T> get(const std::string& id) const {
     const auto found = values_.find(id);
     if (found != values_.end()) return found->second;

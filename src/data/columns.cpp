@@ -9,7 +9,7 @@ namespace {
 constexpr std::array<std::string_view, 12> kIdNames = {"id",       "_id",   "qid",    "query_id",
                                                        "query-id", "docid", "doc_id", "docno",
                                                        "pid",      "topic", "number", "passage_id"};
-// The first that is there is the text; a title is one where nothing else is.
+// The first column found is the text, so a title is the text only if there is no other.
 constexpr std::array<std::string_view, 9> kTextNames = {
     "text", "segment", "contents", "content", "body", "passage", "query", "question", "title"};
 

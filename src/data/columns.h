@@ -1,4 +1,4 @@
-// Tables of ids and texts, with tabs between their columns.
+// The columns of tab-separated tables of ids and texts.
 #pragma once
 
 #include <cstddef>
@@ -13,17 +13,18 @@ namespace rsd {
 
 std::vector<std::string_view> split_tabs(std::string_view line);
 
-// Which column is what, from 0.
+// The roles of the columns, numbered from 0.
 struct Columns {
   std::size_t id = 0;
   std::size_t text = 1;
   std::optional<std::size_t> title;
   std::size_t count = 2;
 
-  // Those of a table whose first line has their names; nullopt where it is no line of names.
+  // The columns of a table with a header line; nullopt if `header` is not one.
   static std::optional<Columns> named(std::string_view header);
-  // Those of documents in tables without names: id, text (MS MARCO's passages); id, text, title
-  // (DPR, ColBERT); id, address, title, text (MS MARCO's documents). nullopt for other counts.
+  // The columns of document tables without a header: id, text (MS MARCO's passages); id, text,
+  // title (DPR, ColBERT); id, address, title, text (MS MARCO's documents). nullopt for other
+  // counts.
   static std::optional<Columns> of_documents(std::size_t count);
 };
 

@@ -1,4 +1,4 @@
-// A document as collections have it: a text under one of several names, and a title.
+// A document of a collection: a text under one of several names, and a title.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -15,16 +15,16 @@ struct Document {
   bool operator==(const Document&) const = default;
 };
 
-// Its text is the first of text, segment, contents, content, body, passage that isn't blank; what
-// is blank or null is empty here. Numbers stand for their digits: a title may be 1984.
-// kInvalidInput where it has none of these fields, nor a title, or one is of another type; `field`
-// is the name of the document in errors, empty for one that is a line.
+// The text is the first field of text, segment, contents, content, body, passage that isn't blank.
+// Blank and null fields are read as empty, numbers as their digits: a title may be 1984.
+// kInvalidInput if it has none of these fields and no title, or one of another type. `field` names
+// the document in errors; empty if the document is a whole line.
 Result<Document> read_document(const nlohmann::json& object, const std::string& field);
 
-// Does the object have a field that read_document knows, null included?
+// True if the object has a field that read_document reads, even if it is null.
 bool has_document_fields(const nlohmann::json& object);
 
-// "title. text", or the one that isn't empty.
+// "title. text", or the only one of the two that isn't empty.
 std::string joined(const Document& document);
 
 }  // namespace rsd

@@ -1,4 +1,4 @@
-// Numbers with a fixed count of decimals, whatever the locale.
+// Formats numbers with a fixed count of decimals, independent of the locale.
 #pragma once
 
 #include <array>

@@ -26,7 +26,7 @@ const Json* find(const Json& object, const char* key) {
 }
 
 bool is_blank(std::string_view text) {
-  // Most texts start with a letter: no need to go through all of them.
+  // A fast path: most texts start with a printable character.
   const auto is_printable = [](char c) { return c > ' ' && c < '\x7f'; };
   return std::ranges::none_of(text, is_printable) && single_line(text).empty();
 }

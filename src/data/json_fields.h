@@ -1,4 +1,4 @@
-// Fields of requests, topics and documents that came as JSON.
+// Reads fields of requests, topics and documents from JSON.
 #pragma once
 
 #include <initializer_list>
@@ -16,28 +16,28 @@ namespace rsd {
 Error wrong_value(const std::string& field, const nlohmann::json& value,
                   const std::string& expected);
 
-// The member, or null where it is absent or is JSON's null: exporters write both for "none". A
-// value that is no object has no members.
+// Finds a member; null if it is absent or JSON's null, since exporters use both for "none". Values
+// that are not objects have no members.
 const nlohmann::json* find(const nlohmann::json& object, const char* key);
 
-// Of nothing but white space.
+// True if `text` is empty or only white space.
 bool is_blank(std::string_view text);
 
-// A string that isn't blank, or an integer in decimal.
+// Reads a string that isn't blank, or an integer as decimal digits.
 Result<std::string> read_id(const nlohmann::json& value, const std::string& field);
 
-// Where an id may stand, and its name in errors.
+// A field that may hold an id, and its name in errors.
 struct IdField {
-  const nlohmann::json* value = nullptr;  // null: nothing is there
+  const nlohmann::json* value = nullptr;  // null: absent
   std::string name;
 };
-// The fields that people give a query's id: id, _id, qid, query_id, topic_id; `prefix` goes before
-// the names.
+// The fields in use for a query's id: id, _id, qid, query_id, topic_id; `prefix` is put before the
+// names in errors.
 std::vector<IdField> query_id_fields(const nlohmann::json& object, const std::string& prefix = "");
-// The id that they tell; nullopt where none does. kInvalidInput where two tell different ones.
+// The id in these fields; nullopt if all are absent. kInvalidInput if two differ.
 Result<std::optional<std::string>> agreed_id(const std::vector<IdField>& fields);
 
-// The first of the keys that is there; null where none is.
+// The first of the keys that is present; a null value if none is.
 IdField first_id(const nlohmann::json& object, std::initializer_list<const char*> keys);
 
 }  // namespace rsd

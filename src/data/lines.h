@@ -1,4 +1,4 @@
-// Files of lines.
+// Reads files line by line.
 #pragma once
 
 #include <cstddef>
@@ -17,27 +17,27 @@ struct TextLine {
   std::size_t number = 0;  // from 1
 };
 
-// What becomes of a line that `take` has no use for; the error names path and line. An error of its
-// own ends the reading.
+// Called for a line that `take` refuses; the error names path and line. Returning an error ends the
+// reading.
 using OnBadLine = std::function<Result<void>(const Error& error)>;
 
 struct LineOptions {
   RecordStream::Arrays arrays = RecordStream::Arrays::kAreLines;
-  OnBadLine on_bad_line;  // empty: the first is the error of the whole
+  OnBadLine on_bad_line;  // empty: the first bad line fails the whole
 };
 
-// Calls `take` for each line that isn't blank, without its end (Windows' too) and without a byte
-// order mark; an error of it is told with "<path>:<line>: " before it, and so is invalid UTF-8. The
-// file is read line by line. kNotFound when it can't be opened, kRuntime when reading breaks off,
-// kInvalidInput when it has no such line, or is compressed.
+// Calls `take` for each line that isn't blank, without its line end (Windows' included) and byte
+// order mark. Errors of `take`, and invalid UTF-8, are reported with the prefix "<path>:<line>: ".
+// Holds one line at a time. kNotFound when the file can't be opened, kRuntime when reading breaks
+// off, kInvalidInput when all lines are blank, or the file is compressed.
 Result<void> for_each_line(const std::string& path,
                            const std::function<Result<void>(const TextLine& line)>& take,
                            const LineOptions& options = {});
 
-// What stands between white space.
+// The parts of `text` between white space.
 std::vector<std::string_view> split_fields(std::string_view line);
 
-// For error messages: in quotes, cut to a width.
+// Quotes `text` for error messages, cut to a width.
 std::string in_quotes(std::string_view text);
 
 }  // namespace rsd

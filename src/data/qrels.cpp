@@ -17,7 +17,7 @@ Error invalid(const std::string& message) {
   return {ErrorCode::kInvalidInput, message};
 }
 
-// An integer, also as programs write it whose grades are floating-point numbers: 1.0.
+// An integer, also in the form of programs with floating-point grades: 1.0.
 Result<int> parse_grade(std::string_view text) {
   using Limits = std::numeric_limits<int>;
   std::string_view digits = text;
@@ -32,7 +32,7 @@ Result<int> parse_grade(std::string_view text) {
   return static_cast<int>(grade);
 }
 
-// The line of names that BEIR and others put first.
+// The header line that BEIR and others write.
 bool is_header(const TextLine& line, const std::vector<std::string_view>& fields) {
   constexpr std::array<std::string_view, 6> kQueryNames = {"query-id", "query_id", "qid",
                                                            "queryid",  "topic",    "query"};

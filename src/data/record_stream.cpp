@@ -24,7 +24,7 @@ bool is_white_space(char c) {
 
 enum class LineEnd { kWhole, kTooLong, kNoLine, kBroken };
 
-// Appends the rest of the line without its end. Of one with more than `max_bytes` nothing is kept.
+// Appends the rest of the line without its end. A line of more than `max_bytes` is skipped.
 LineEnd read_line(std::istream& stream, std::size_t max_bytes, std::string& line) {
   std::array<char, 1 << 16> chunk;
   const bool has_beginning = !line.empty();
@@ -47,10 +47,10 @@ LineEnd read_line(std::istream& stream, std::size_t max_bytes, std::string& line
   }
 }
 
-// Finds where an element of an array ends, byte by byte.
+// Finds the end of an array's element, byte by byte.
 class ElementScan {
  public:
-  // Does the element end in front of `c`, a comma or the array's own bracket?
+  // True if `c` ends the element: a comma, or the array's closing bracket.
   bool ends_at(char c) {
     if (in_string_) {
       if (is_escaped_) {
@@ -99,7 +99,7 @@ RecordStream::RecordStream(std::unique_ptr<std::istream> stream, Options options
 }
 
 Error RecordStream::end(ErrorCode code, const std::string& what) {
-  stream_.reset();  // a caller that goes on behind errors must come to an end
+  stream_.reset();  // so that a caller that continues after errors reaches the end
   return {code, what};
 }
 
@@ -121,7 +121,7 @@ Result<std::optional<std::string>> RecordStream::next() {
   return std::optional<std::string>();
 }
 
-// Can what comes next make a byte order mark, or the mark of another format, of what is there?
+// True if further bytes could make `ahead_` a byte order mark, or the mark of another format.
 bool RecordStream::may_become_mark() {
   constexpr std::size_t kLongestMark = 5;
   constexpr std::string_view kFirstBytes =
@@ -133,7 +133,7 @@ bool RecordStream::may_become_mark() {
   return following != '\n' && following != Traits::eof();
 }
 
-// Takes bytes up to the first that tells what it is.
+// Reads bytes until the kind of input is known: lines, an array, or a foreign format.
 Result<void> RecordStream::look_ahead() {
   if (options_.arrays == Arrays::kAreLines) {
     where_ = Where::kInLines;
@@ -151,7 +151,7 @@ Result<void> RecordStream::look_ahead() {
       line_ = at_line_;
       return end(ErrorCode::kInvalidInput, *fault);
     }
-    // White space goes on as long as there is nothing else.
+    // White space is skipped only before the first other byte.
     const bool was_blank = ahead_.size() == 1 || is_white_space(ahead_[0]);
     if (was_blank && ahead_.back() == '[') {
       where_ = Where::kInArray;
@@ -186,7 +186,7 @@ Result<std::optional<std::string>> RecordStream::next_line() {
     if (line_ == 1) {
       if (const auto fault = foreign_format(line)) return end(ErrorCode::kInvalidInput, *fault);
     }
-    // Files that were joined with `cat` have one further down, too.
+    // Files joined with `cat` have a byte order mark in the middle, too.
     if (line.starts_with(kByteOrderMark)) line.erase(0, kByteOrderMark.size());
     if (line.ends_with('\r')) line.pop_back();
     if (!is_blank(line)) return std::optional(std::move(line));
@@ -195,7 +195,7 @@ Result<std::optional<std::string>> RecordStream::next_line() {
   return std::optional<std::string>();
 }
 
-// nullopt behind the last one.
+// nullopt after the last element.
 Result<std::optional<std::string>> RecordStream::next_element() {
   ElementScan scan;
   std::string element;

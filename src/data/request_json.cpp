@@ -1,4 +1,4 @@
-// parse_request: a line of JSON becomes a checked `Request`.
+// parse_request: converts a line of JSON to a validated `Request`.
 
 #include <algorithm>
 #include <cmath>
@@ -99,12 +99,12 @@ Result<std::vector<std::string>> read_history(const Json& history) {
   return items;
 }
 
-// Its list of candidates, under rank_llm's name of today or that of before.
+// The list of candidates, under rank_llm's current or former name.
 IdField candidate_list(const Json& line) {
   return first_id(line, {"candidates", "hits"});
 }
 
-// rank_llm's lines may go without an id, ours may not.
+// rank_llm's lines need no id; lines of the first shape do.
 bool is_rank_llm(const Json& line) {
   const Json* query = find(line, "query");
   if (query != nullptr && query->is_object()) return true;
@@ -114,7 +114,7 @@ bool is_rank_llm(const Json& line) {
   return first.is_string() || find(first, "docid") != nullptr || find(first, "doc") != nullptr;
 }
 
-// nullopt where none is told.
+// nullopt if there is none.
 Result<std::optional<std::string>> read_request_id(const Json& line) {
   std::vector<IdField> fields = query_id_fields(line);
   if (const Json* query = find(line, "query"); query != nullptr && query->is_object())
@@ -131,7 +131,7 @@ Result<std::optional<std::string>> read_request_id(const Json& line) {
 
 // ---- Candidates and relevance -----------------------------------------------------------------
 
-// Its text may be blank: corpora hold such documents, and retrieval finds them all the same.
+// The text may be blank: corpora contain such documents, and retrieval returns them.
 Result<std::string> read_own_text(const Json& candidate, const std::string& field) {
   const auto text = candidate.find("text");
   if (text == candidate.end()) return missing(field + ".text");
@@ -141,7 +141,7 @@ Result<std::string> read_own_text(const Json& candidate, const std::string& fiel
   return is_blank(said) ? std::string() : said;
 }
 
-// A document's text, behind its title.
+// A document's title and text, joined.
 Result<std::string> read_document_text(const Json& document, const std::string& field) {
   if (document.is_string()) {
     const auto& text = document.get_ref<const std::string&>();
@@ -153,8 +153,8 @@ Result<std::string> read_document_text(const Json& document, const std::string& 
   return joined(*read);
 }
 
-// Of a candidate that is an object, in one of the shapes: {"id", "text"}, {"docid", "doc"}, or a
-// document beside its id.
+// The text of a candidate that is an object, in one of the shapes {"id", "text"}, {"docid", "doc"},
+// or a document's fields with an id.
 Result<std::string> read_candidate_text(const Json& value, const std::string& field) {
   if (const Json* document = find(value, "doc"))
     return read_document_text(*document, field + ".doc");
@@ -165,7 +165,7 @@ Result<std::string> read_candidate_text(const Json& value, const std::string& fi
   return read_document_text(value, field);
 }
 
-// A passage's "docid" is that of the document it stands in where it has a "pid" (MS MARCO v2).
+// A passage with a "pid" has the "docid" of its document (MS MARCO v2).
 Result<std::string> read_candidate_id(const Json& value, const std::string& field) {
   const bool rank_llm = find(value, "doc") != nullptr || find(value, "docid") != nullptr;
   const IdField id = rank_llm ? first_id(value, {"pid", "docid", "doc_id", "docno", "id", "_id"})
@@ -232,7 +232,8 @@ Result<std::map<std::string, int>> read_relevance(const Json& line) {
   if (!grades->is_object()) return wrong_value("relevance", *grades, "an object");
   using Limits = std::numeric_limits<int>;
   for (const auto& [id, value] : grades->items()) {
-    const double grade = value.is_number() ? value.get<double>() : 0.5;  // a double holds every int
+    const double grade = value.is_number() ? value.get<double>() : 0.5;  // a double can hold every
+                                                                         // int
     if (grade != std::trunc(grade) || grade < Limits::min() || grade > Limits::max()) {
       return wrong_value("relevance[\"" + shorten(id, kShownChars) + "\"]", value,
                          "an integer between " + std::to_string(Limits::min()) + " and " +

@@ -31,7 +31,7 @@ Result<RequestReader> RequestReader::open(const std::string& path, RequestLimits
     reader.descriptor_ = STDIN_FILENO;
     return reader;
   }
-  // The standard library opens folders as if they were files.
+  // The standard library can open folders as if they were files.
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored)) return not_opened(path, EISDIR);
   auto file = std::make_unique<std::ifstream>(path, std::ios::binary);
@@ -59,7 +59,7 @@ std::size_t RequestReader::line() const noexcept {
 
 bool RequestReader::would_wait() const {
   if (is_complete_ || records_->ended() || records_->has_buffered()) return false;
-  if (descriptor_ < 0) return true;  // a pipe by name: nobody tells
+  if (descriptor_ < 0) return true;  // a named pipe, which can't be polled here
   pollfd waiting{.fd = descriptor_, .events = POLLIN, .revents = 0};
   return ::poll(&waiting, 1, /*timeout=*/0) == 0;
 }

@@ -26,7 +26,7 @@ RequestReader reader_of(const std::string& content, RequestLimits limits = {}) {
   return {std::make_unique<std::istringstream>(content), "in.jsonl", limits};
 }
 
-// What a reader tells, in order: "<line>:<id>" or the message of the error.
+// The results of a reader, in order: "<line>:<id>" or the error's message.
 std::vector<std::string> read_all(RequestReader reader) {
   std::vector<std::string> told;
   for (;;) {

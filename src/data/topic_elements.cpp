@@ -23,7 +23,7 @@ bool is_letter(char c) {
   return small(c) >= 'a' && small(c) <= 'z';
 }
 
-// Where `wanted`, in small letters, stands in letters of any size.
+// Finds `wanted`, which is lower-case, ignoring the case of `text`.
 std::size_t find_small(std::string_view text, std::string_view wanted, std::size_t from = 0) {
   if (from > text.size()) return kNone;
   const auto found = std::ranges::search(text.substr(from), wanted, {}, small);
@@ -52,7 +52,7 @@ void append_code_point(std::string& text, std::uint32_t code) {
   }
 }
 
-// What "&<name>;" stands for; nullopt: nothing that we know.
+// The text of the entity "&<name>;"; nullopt if it is unknown.
 std::optional<std::string> entity(std::string_view name) {
   constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kNamed = {
       {{"amp", "&"}, {"lt", "<"}, {"gt", ">"}, {"quot", "\""}, {"apos", "'"}, {"nbsp", " "}}};
@@ -87,7 +87,7 @@ std::string without_entities(std::string_view text) {
   return plain;
 }
 
-// The same length: comments and the marks of CDATA sections become blanks.
+// Replaces comments and the marks of CDATA sections by blanks, so that offsets stay the same.
 std::string without_comments(std::string_view text) {
   std::string plain(text);
   const auto blank = [&](std::size_t begin, std::size_t end) {
@@ -113,12 +113,12 @@ std::string without_comments(std::string_view text) {
 // ---- Elements ---------------------------------------------------------------------------------
 
 struct Tag {
-  std::size_t begin = kNone;  // of its '<'
+  std::size_t begin = kNone;  // offset of its '<'
   std::string_view attributes;
-  std::size_t end = kNone;  // behind its '>'
+  std::size_t end = kNone;  // offset after its '>'
 };
 
-// "<name …>" from an offset on, or one whose name only ends in `name` behind a hyphen.
+// Finds "<name …>" from an offset on, also with a name that ends in "-" + `name`.
 Tag find_tag(std::string_view text, std::string_view name, std::size_t from = 0) {
   for (std::size_t at = find_small(text, name, from); at != kNone;
        at = find_small(text, name, at + 1)) {
@@ -139,14 +139,14 @@ Tag find_tag(std::string_view text, std::string_view name, std::size_t from = 0)
   return {};
 }
 
-// Is it where a tag begins, rather than "a < b"?
+// True if a tag begins at `at`, unlike in "a < b".
 bool begins_tag(std::string_view text, std::size_t at) {
   if (text[at] != '<' || at + 1 >= text.size()) return false;
   const char next = text[at + 1];
   return is_letter(next) || next == '/' || next == '!' || next == '?';
 }
 
-// What an element says, up to the next tag, without its label.
+// The text of an element, up to the next tag, without its label.
 std::string element(std::string_view top, std::string_view name,
                     std::initializer_list<std::string_view> labels) {
   const Tag tag = find_tag(top, name);
@@ -178,7 +178,7 @@ std::string attribute(std::string_view attributes, std::string_view name) {
   return "";
 }
 
-// All that stands between the tags.
+// All text between the tags.
 std::string bare_text(std::string_view top) {
   std::string text;
   for (std::size_t i = 0; i < top.size(); ++i) {

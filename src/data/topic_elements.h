@@ -1,4 +1,4 @@
-// Topics in TREC's mark-up and its relatives, which is not quite SGML and not quite XML.
+// Reads topics in TREC's mark-up and its variants, which are neither quite SGML nor quite XML.
 #pragma once
 
 #include <cstddef>
@@ -12,17 +12,17 @@
 namespace rsd {
 
 struct MarkedUpTopic {
-  std::size_t offset = 0;  // where its element begins
-  std::string id;          // empty where none is told
+  std::size_t offset = 0;  // the beginning of its element
+  std::string id;          // empty if it has none
   Result<std::string> text;
 };
 
-// Each <top>, <topic> or, where there is neither, <query> of the text. Its id is an attribute
-// (number, num, id, qid) or an element (num, number, qid, identifier, id), its text the first of
-// title, EN-title and the like, query, question, content, desc, description that says something,
-// else all there is. Letters of tags may be small or capital, elements within need no end, labels
-// such as "Number:" go, entities and CDATA are resolved. An element without an end has an error for
-// a text, and so has one that says nothing.
+// Each <top> or <topic> of the text, or each <query> if there are none. The id is an attribute
+// (number, num, id, qid) or an element (num, number, qid, identifier, id). The text is the first
+// element of title, EN-title and the like, query, question, content, desc, description that isn't
+// empty, else all text. Tags are case-insensitive, inner elements need no end tag, labels such as
+// "Number:" are removed, entities and CDATA are resolved. A topic without an end tag, or without
+// any text, has an error in place of its text.
 std::vector<MarkedUpTopic> marked_up_topics(std::string_view text);
 
 }  // namespace rsd

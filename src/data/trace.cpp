@@ -17,7 +17,7 @@ Json indices(const std::vector<ItemId>& items) {
   return list;
 }
 
-// A model's path, and the ids of a program's own requests, may hold bytes that are no UTF-8.
+// A model's path, and ids of requests that a program built, may contain bytes that are not UTF-8.
 std::string one_line(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }

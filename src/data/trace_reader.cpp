@@ -37,7 +37,7 @@ std::size_t count(const Json& object, const char* key) {
   return value.get<std::size_t>();
 }
 
-// Distinct items.
+// Reads a list of distinct items.
 std::vector<ItemId> items(const Json& object, const char* key, std::size_t n_items) {
   const Json& list = member(object, key);
   require(list.is_array(), std::string(key) + " must be a list");

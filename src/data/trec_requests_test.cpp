@@ -56,7 +56,7 @@ class TrecRequests : public testing::Test {
     EXPECT_EQ(failed.error().code(), ErrorCode::kInvalidInput);
     return failed.error().message();
   }
-  // Of the one topic that has no request beside others that have.
+  // The failure of the only topic without a request.
   static std::string failure(const Result<TrecRequestLines>& lines) {
     if (!lines) {
       ADD_FAILURE() << "all topics failed: " << lines.error().message();
@@ -65,7 +65,7 @@ class TrecRequests : public testing::Test {
     EXPECT_EQ(lines->n_requests, 1U);
     return lines->failures.size() == 1 ? lines->failures[0].message() : "not one failure";
   }
-  // Of a run that retrieves document "a" for topic "q1".
+  // The query of a run that retrieves document "a" for topic "q1".
   std::string query_in(const std::string& topics) const {
     const auto made = lines("q1 Q0 a 1 1 t\n", topics, "a\tA\n");
     return made ? parsed(*made).at(0).query : made.error().message();

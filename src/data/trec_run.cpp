@@ -19,7 +19,8 @@ Error invalid(const std::string& message) {
 template <class Number>
 Result<Number> parse_number(const char* what, std::string_view text) {
   Number number{};
-  const bool has_plus = text.starts_with('+') && !text.starts_with("+-");  // from_chars takes none
+  const bool has_plus = text.starts_with('+') && !text.starts_with("+-");  // from_chars accepts no
+                                                                           // plus sign
   const auto read =
       std::from_chars(text.data() + (has_plus ? 1 : 0), text.data() + text.size(), number);
   if (read.ec != std::errc() || read.ptr != text.data() + text.size() ||
@@ -28,8 +29,8 @@ Result<Number> parse_number(const char* what, std::string_view text) {
   return number;
 }
 
-// Of TREC's six columns, of which the last, the run's name, may be several words; or of
-// MS MARCO's three: qid, docid, rank.
+// Parses TREC's six columns, of which the last, the run's name, may have several words, or MS
+// MARCO's three: qid, docid, rank.
 Result<Retrieved> parse_line(const TextLine& line, const std::vector<std::string_view>& fields) {
   constexpr std::size_t kTrecFields = 6;
   constexpr std::size_t kMsMarcoFields = 3;
@@ -90,7 +91,7 @@ class Run {
   std::string path_;
   std::vector<RetrievedTopic> topics_;
   std::unordered_map<std::string, std::size_t> places_;
-  std::vector<std::unordered_set<std::string>> seen_;  // documents, by the place of their topic
+  std::vector<std::unordered_set<std::string>> seen_;  // documents, by the index of their topic
 };
 
 }  // namespace

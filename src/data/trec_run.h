@@ -1,4 +1,4 @@
-// Runs: which documents were retrieved for each topic.
+// Reads runs: the documents retrieved for each topic.
 #pragma once
 
 #include <cstddef>
@@ -15,16 +15,16 @@ struct Retrieved {
   std::string document;
   std::optional<double> score;
   long rank = 0;
-  std::size_t line = 0;  // of the run
+  std::size_t line = 0;  // the line of the run
 };
 
 struct RetrievedTopic {
   std::string id;
   std::vector<Retrieved> documents;  // best first
-  std::optional<Error> fault;        // the first of its lines that can't be used
+  std::optional<Error> fault;        // the error of its first invalid line
 };
 
-// Topics in the order of the file, with their first `depth` documents. The errors of
+// Returns the topics in the order of the file, with their first `depth` documents. Errors: see
 // trec_request_lines (rsd/data/trec_requests.h).
 Result<std::vector<RetrievedTopic>> read_run(const std::string& path,
                                              std::optional<std::size_t> depth);

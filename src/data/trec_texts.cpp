@@ -54,7 +54,7 @@ class TopicReader {
   }
 
  private:
-  // An error is of a line that doesn't even tell an id.
+  // Fails only for a line without a readable id.
   Result<void> take(const TextLine& line) {
     const bool is_first = std::exchange(is_first_, false);
     const std::string_view text =
@@ -96,7 +96,7 @@ class TopicReader {
     return {};
   }
 
-  // With tabs; or an id and a text with white space between, or a colon, as some tracks have it.
+  // A line with tabs, or an id and a text separated by white space or a colon, as in some tracks.
   Result<void> take_row(const TextLine& line) {
     auto cells = split_tabs(line.text);
     if (cells.size() == 1) {
@@ -148,7 +148,7 @@ class TopicReader {
   const std::string& path_;
   ById<std::string> topics_;
   bool is_first_ = true;
-  std::optional<Columns> columns_;  // where they have names
+  std::optional<Columns> columns_;  // if the file has a header
   bool is_marked_up_ = false;
   std::string markup_;
   std::vector<std::pair<std::size_t, std::size_t>> lines_;  // offset in markup_, number
@@ -184,7 +184,7 @@ class CorpusReader {
   Result<void> take_object(const TextLine& line) {
     const auto object = parse_object(line.text);
     if (!object) return object.error();
-    // MS MARCO's passages (v2) have a "docid", too: that of the document they stand in.
+    // MS MARCO's passages (v2) have a "docid", too, that of their document.
     const IdField field =
         first_id(*object, {"_id", "id", "pid", "docid", "doc_id", "docno", "passage_id"});
     if (field.value == nullptr) {
@@ -215,7 +215,7 @@ class CorpusReader {
     return {};
   }
 
-  // A row that ends too early has lost the tabs in front of what is empty.
+  // A row with missing columns has lost trailing tabs before empty columns.
   static Result<Document> document_of(std::string_view line,
                                       const std::vector<std::string_view>& cells,
                                       const std::optional<Columns>& columns) {
@@ -246,7 +246,7 @@ class CorpusReader {
   const std::unordered_set<std::string>& wanted_;
   ById<Document>& documents_;
   bool is_first_ = true;
-  std::optional<Columns> columns_;  // where they have names
+  std::optional<Columns> columns_;  // if the file has a header
 };
 
 }  // namespace

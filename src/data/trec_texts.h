@@ -1,4 +1,4 @@
-// Topics and documents of the files that people evaluate retrieval with.
+// Reads topics and documents from TREC-style files.
 #pragma once
 
 #include <string>
@@ -11,8 +11,8 @@
 
 namespace rsd {
 
-// Files as rsd/data/trec_requests.h has them. kNotFound, kRuntime, and kInvalidInput for a file
-// that has nothing of use; a line that can't be used is told to whoever asks for it.
+// For the formats see rsd/data/trec_requests.h. kNotFound, kRuntime, and kInvalidInput for a file
+// without any valid line; the error of an invalid line is returned when its id is requested.
 Result<ById<std::string>> read_topics(const std::string& path);
 Result<ById<Document>> read_documents(const std::vector<std::string>& paths,
                                       const std::unordered_set<std::string>& wanted);

@@ -10,7 +10,7 @@ namespace {
 
 using Deadline = std::optional<Clock::time_point>;
 
-// How long is waited for parts that go on side by side before others may come in.
+// The longest wait for concurrent parts before other requests can be added.
 constexpr std::chrono::milliseconds kLookInterval{10};
 
 Deadline earlier(const Deadline& a, const Deadline& b) {
@@ -26,9 +26,9 @@ struct BatchRun::Request {
   Decoding decoding;
   std::unique_ptr<PositionScorer> scorer;
   RequestRun run;
-  std::optional<PassPart> part;             // that it waits for
-  std::optional<PartQueue::Ticket> ticket;  // of the part, while it is under way in a queue
-  PassCosts costs;                          // of that part
+  std::optional<PassPart> part;             // not encoded yet
+  std::optional<PartQueue::Ticket> ticket;  // of the part, while a queue is encoding it
+  PassCosts costs;                          // of the part
   Clock::time_point part_start;
   std::optional<Error> failure;
   bool ended = false;
@@ -41,7 +41,7 @@ struct BatchRun::Request {
         scorer(std::move(opened)),
         run(decoding, *scorer, std::move(options)) {}
 
-  // What came of its part.
+  // The part has ended.
   void note(const Result<void>& done) {
     part.reset();
     if (!done) failure = done.error();
@@ -81,7 +81,7 @@ bool BatchRun::cancel(std::size_t ticket) {
          }) > 0;
 }
 
-// Its part is not waited for any more.
+// Cancels the request's part in the queue.
 void BatchRun::withdraw(Request& request) {
   if (request.ticket) llm_.queue()->cancel(*std::exchange(request.ticket, std::nullopt));
 }
@@ -105,14 +105,14 @@ std::vector<BatchRun::Finished> BatchRun::step() {
   return take_finished();
 }
 
-// A stream of requests that end at once must not keep the others from their pass for ever.
+// A stream of requests that finish without a pass must not delay the others' pass for ever.
 bool BatchRun::owes_pass() const {
   constexpr std::size_t kMostWithoutPass = 8;
   return n_without_pass_ >= kMostWithoutPass;
 }
 
-// Policies take time. Those that are due first don't wait for the others', and whoever has come to
-// its end waits for nobody: those who weren't asked are asked in the next step.
+// Policies take time: no request may miss its deadline for the policy of one that is due later, and
+// finished requests are returned at once. Policies not called here are called in the next step.
 void BatchRun::ask_all() {
   std::optional<Clock::time_point> earliest;
   for (Request* request : by_due()) {
@@ -133,7 +133,7 @@ std::vector<BatchRun::Request*> BatchRun::by_due() const {
   return requests;
 }
 
-// Each part begins as soon as it is known and ends at its own time.
+// Starts each part as soon as it is known; each ends in its own time.
 void BatchRun::go_on_side_by_side(PartQueue& queue) {
   if (requests_.empty()) return;
   auto until = now_() + kLookInterval;
@@ -169,12 +169,14 @@ void BatchRun::withdraw_what_is_late() {
   }
 }
 
-// Those that are due first, and as many more as their deadlines are expected to hold with.
+// The requests of the next pass, in the order in which they are due, as many as are expected to
+// leave all of their deadlines intact.
 std::vector<BatchRun::Request*> BatchRun::choose() {
   std::vector<Request*> waiting = by_due();
   std::erase_if(waiting, [](const Request* request) { return !request->part; });
   const auto now = now_();
-  // Whose patience is over gets passes that nobody's deadline can end.
+  // A request without a deadline that has waited kPatience gets passes without requests that have
+  // one, so that no deadline can abort them.
   if (!waiting.empty() && !waiting.front()->run.deadline() && waiting.front()->due <= now)
     std::erase_if(waiting, [](const Request* request) { return request->run.deadline(); });
   double expected_ms = 0;
@@ -199,7 +201,7 @@ void BatchRun::tell_left_out(const std::vector<Request*>& chosen) {
     if (request->ended || !request->run.deadline() ||
         std::ranges::find(chosen, request.get()) != chosen.end())
       continue;
-    // A policy that fails here fails again when the answer is due, and is told then.
+    // A policy that fails here fails again when the answer is due, and the error is reported then.
     if (const auto so_far = request->run.so_far()) on_left_out_(request->name, *so_far);
   }
 }
@@ -226,7 +228,7 @@ void BatchRun::encode(const std::vector<Request*>& chosen) {
     give_up_what_is_late(chosen);
   } else if (chosen.size() == 1) {
     chosen.front()->note(results.error());
-  } else {  // it may be the fault of one of them
+  } else {  // one of them may have caused the error
     for (Request* request : chosen)
       encode({request});
   }

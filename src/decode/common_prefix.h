@@ -1,4 +1,4 @@
-// How far two rankings agree from their beginning on.
+// The length of the common prefix of two rankings.
 #pragma once
 
 #include <algorithm>

@@ -12,12 +12,12 @@ constexpr double kDoubt = 0.9;
 constexpr double kPolicyDoubt = 0.999;
 constexpr double kTellingVariance = 0.25;
 
-// How a policy's time grows with items and rounds where calls like it are yet to be seen: as the
-// header of each says at most (policies.h), and down to smaller lists rather less than that.
+// Exponents by which a policy's time is expected to grow with items and rounds beyond the observed
+// sizes. They are the upper bounds of policies.h; smaller lists shrink the estimate less.
 constexpr double kGrowthByItems = 3;
 constexpr double kShrinkageByItems = 2;
 constexpr double kGrowthByRounds = 1;
-// By how much calls an octave further away count less.
+// The weight of an observation falls by 2^-kNearness per octave of distance.
 constexpr double kNearness = 8;
 
 int octave(std::size_t n) {
@@ -31,7 +31,7 @@ double grown(double log_ratio_of_items, double log_ratio_of_rounds) {
 
 }  // namespace
 
-// Where it took less than was expected, those who doubted the estimate were right.
+// A cost below the estimate confirms the doubts about it (doubt()), so the line is scaled down.
 void CostModel::Line::observe(double n_tokens, double cost, double trust) {
   if (trust < 1 && weight > 0 && cost < at(n_tokens)) scale(std::max(trust, cost / at(n_tokens)));
   for (double* sum : {&weight, &n, &nn, &ms, &n_ms})
@@ -51,7 +51,7 @@ void CostModel::Line::scale(double factor) {
   if (slope) *slope *= factor;
 }
 
-// Of the sizes.
+// The variance of the observed sizes.
 double CostModel::Line::variance() const {
   const double mean_n = n / weight;
   return nn / weight - mean_n * mean_n;
@@ -61,8 +61,8 @@ double CostModel::Line::at(double n_tokens) const {
   const double mean_n = n / weight;
   const double mean_ms = ms / weight;
   if (slope) return std::max(0.0, mean_ms + *slope * (n_tokens - mean_n));
-  // Observations of one size only tell no slope. Where nothing is typical: proportional above it
-  // and the same below, which errs towards finishing early.
+  // Observations of one size determine no slope. Without a typical base, costs are taken as
+  // proportional above that size and constant below, which errs towards finishing early.
   if (typical_base == 0) return mean_ms * std::max(1.0, n_tokens / mean_n);
   return mean_ms * (typical_base + n_tokens) / (typical_base + mean_n);
 }
@@ -102,7 +102,7 @@ void CostModel::doubt(CostKind kind) {
   trust_of(kind) *= kind == CostKind::kPolicy ? kPolicyDoubt : kDoubt;
 }
 
-// The mean of what the calls seen so far say of it, those most alike counting most.
+// The weighted mean of the extrapolations from all observed calls; similar calls weigh most.
 std::optional<double> CostModel::policy_ms(std::string_view policy, std::size_t n_items,
                                            std::size_t n_rounds) const {
   const auto found = policies_.find(policy);

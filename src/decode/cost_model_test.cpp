@@ -44,7 +44,7 @@ TEST(PolicyCosts, FollowAMachineThatSlowsDown) {
   EXPECT_NEAR(*costs.policy_ms("agent", 100, 1), 30, 2);
 }
 
-// What a list of many windows, or a client that asks for the impossible, says again and again.
+// Repeated refusals, as of a list of many windows, or of a client with impossible deadlines.
 TEST(Doubt, LeavesTheEstimateAsItIs) {
   CostModel costs;
   costs.observe_prefill(100, 1000);
@@ -96,7 +96,7 @@ TEST(Doubt, ThatATryConfirmsScalesTheWholeEstimate) {
   EXPECT_NEAR(*costs.encoding_ms(4), 18, 0.5);
 }
 
-// Sizes that no longer differ tell no slope: the one that is remembered is scaled with the rest.
+// Equal sizes determine no slope: the remembered slope is scaled with the other sums.
 TEST(Doubt, ThatATryConfirmsScalesARememberedSlope) {
   CostModel costs;
   for (const std::size_t n : {100U, 200U})

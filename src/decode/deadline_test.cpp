@@ -1,4 +1,4 @@
-// What a deadline counts beside the LLM: the policy's time.
+// Deadlines also count the policy's time.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -135,7 +135,7 @@ TEST_F(SlowPolicies, LeaveTheLastProposalsOrderWhereThereIsNoTimeForAnother) {
 
 TEST_F(SlowPolicies, ProposalThatCouldNotBeEncodedIsTheAnswer) {
   costs_.observe_prefill(100, 100);
-  const Outcome outcome = run_within(160);  // nothing is known of encodings: one is given up
+  const Outcome outcome = run_within(160);  // no encoding was observed yet: one is aborted
   EXPECT_EQ(outcome.encodings, 1U);
   EXPECT_EQ(outcome.timing.total_ms, 160);
   ASSERT_EQ(policy_->calls().size(), 1U) << "it has said all that it knows";

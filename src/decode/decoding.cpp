@@ -116,8 +116,7 @@ Result<std::optional<Decoding::Step>> Decoding::next(const CostModel* costs) con
   step.rows = history_.missing_rows(step.proposal, std::min(step.proposal.size() + 1, wanted));
   if (costs && verifies_whole_list() && !budget() && encodings > 0)
     step.rows.end = verified_rows_end(history_, step.rows, *costs);
-  // Theorem 1: every round corrects the first disagreement, so there is always something new to
-  // see.
+  // Theorem 1: every round corrects the first disagreement, so there is always a missing row.
   RSD_CHECK(step.rows.size() > 0, "an encoding that would tell nothing new");
   return std::optional(std::move(step));
 }
@@ -136,7 +135,7 @@ Ranking Decoding::ranking_at_once(const std::optional<Step>& pending) const {
   if (rounds.empty()) return Ranking::identity(n_items);
   const bool is_pending = pending && pending->proposal.size() == n_items;
   const auto& proposal = is_pending ? pending->proposal : rounds.back().proposal;
-  // Nobody has thought about the input order.
+  // The input order carries no information from a policy or an earlier answer.
   const bool is_thought_of = is_pending || rounds.size() > 1 || options_.first_proposal;
   std::vector<double> scores(n_items);
   if (is_thought_of && proposal.size() == n_items) {

@@ -1,4 +1,4 @@
-// Properties of the decoders, held over thousands of made-up LLMs.
+// Properties of the decoders, tested on thousands of synthetic LLMs.
 #include "rsd/decode/decoding.h"
 
 #include <gmock/gmock.h>

@@ -45,7 +45,8 @@ History::History(std::size_t n_items, std::size_t n_recent)
 
 RowRange History::missing_rows(std::span<const ItemId> proposal, std::size_t end) const {
   if (rounds_.empty()) return {0, end};
-  // Row j is conditioned on the first j items, so it is known when they stood in the last proposal.
+  // Row j is conditioned on the first j items, so it is unchanged if the last proposal began with
+  // them.
   const Round& last = rounds_.back();
   const std::size_t unchanged =
       std::min(common_prefix(proposal, last.proposal) + 1, last.logits.n_rows());

@@ -151,7 +151,7 @@ TEST(History, StoresRowsInProportionToItsItemsWhateverTheNumberOfRounds) {
 TEST(History, StoresEachRowOnceHoweverManyRoundsHoldIt) {
   constexpr std::size_t kItems = 30;
   const History history = with_rounds(kItems, kItems - 1, kEveryRound);
-  // Each round makes one position more known, and what is behind it is told anew.
+  // Each round makes one more position known, and the rows after it are computed again.
   std::size_t n_told = kItems;
   for (std::size_t t = 1; t + 1 < kItems; ++t)
     n_told += kItems - t;

@@ -9,13 +9,13 @@
 namespace rsd {
 namespace {
 
-// An LLM without a will of its own: it prefers another item at each position.
+// Synthetic logits that prefer another item at each position.
 float logit(std::size_t position, std::size_t item, std::size_t n_items) {
   constexpr std::size_t kStep = 7;
   return static_cast<float>((item + kStep * position) % n_items) / static_cast<float>(n_items);
 }
 
-// A whole list is proposed: the known items, then the others as they come.
+// Proposes a whole list: the known prefix, then the other items in input order.
 void add_round(History& history) {
   const std::size_t n = history.n_items();
   std::vector<ItemId> proposal(history.known().begin(), history.known().end());

@@ -1,4 +1,4 @@
-// What a pass of the LLM tells a CostModel.
+// Records the cost of a pass of the LLM in a CostModel.
 #pragma once
 
 #include <cstddef>
@@ -8,26 +8,27 @@
 
 namespace rsd {
 
-// The parts of a pass, added up before it is made.
+// Sums over the parts of a pass.
 class PassCosts {
  public:
-  // The part that the run's next() named.
+  // Adds the part that the run's next() returned.
   void add(const RequestRun& run) {
     (run.encodes_prompt() ? n_prefilled_ : n_encoded_) += run.n_tokens();
     expected_ms_ += run.expected_ms();
   }
 
-  // It was made in that time.
+  // The pass took `ms`.
   void observe(CostModel& costs, double ms) const {
     const std::size_t n_tokens = n_prefilled_ + n_encoded_;
     if (n_tokens == 0) return;
     if (n_prefilled_ == 0) return costs.observe_encoding(n_encoded_, ms);
-    // Of a pass with both the prompts are the greater part by far, and it tells little of the rest.
+    // In a pass with prompts and proposals, the prompts take most of the time, so nothing is
+    // learned about encodings.
     const double share = static_cast<double>(n_prefilled_) / static_cast<double>(n_tokens);
     costs.observe_prefill(n_prefilled_, ms * share);
   }
-  // It was given up after that time: it would have cost more, nobody knows how much. Without the
-  // addition an estimate just below the truth would have the same pass given up for ever.
+  // The pass was aborted after `ms`: its full cost is larger but unknown. Without the surcharge, an
+  // estimate just below the true cost would have the same pass aborted again and again.
   void observe_given_up(CostModel& costs, double ms) const {
     constexpr double kAssumed = 1.25;
     if (kAssumed * ms > expected_ms_) return observe(costs, kAssumed * ms);

@@ -11,8 +11,8 @@
 namespace rsd {
 namespace {
 
-// For each position the row that was computed last. Those behind what the last round verified come
-// from earlier rounds, whose proposals had used up other items before them.
+// For each position the latest row. Rows after those of the last round come from earlier rounds,
+// whose proposals had placed other items before them.
 class LatestRows {
  public:
   explicit LatestRows(const History& history)
@@ -29,13 +29,13 @@ class LatestRows {
   std::size_t first_row() const { return std::min(first_, n_rows() - 1); }
   std::size_t n_rows() const { return history_.latest_rows().n_rows(); }
   std::span<const float> row(std::size_t j) const { return history_.latest_rows().row(j); }
-  // By item: the first row, of those of row j's round, at which it isn't to be placed any more.
+  // By item: the first row of row j's round at which the item is already placed.
   const std::vector<std::size_t>& used_up_at(std::size_t j) const {
     return used_up_at_[sources_[j]];
   }
 
  private:
-  // By item: the first row at which it stands before.
+  // By item: the first row whose prefix holds the item.
   std::vector<std::size_t> used_up_in(const Round& round) const {
     std::vector<std::size_t> used_up_at(history_.n_items(), history_.n_items());
     for (std::size_t j = 0; j < round.proposal.size(); ++j)
@@ -45,7 +45,7 @@ class LatestRows {
 
   const History& history_;
   std::size_t first_;
-  std::vector<std::vector<std::size_t>> used_up_at_;  // of each round that has told a latest row
+  std::vector<std::vector<std::size_t>> used_up_at_;  // for each round that holds a latest row
   std::vector<std::size_t> sources_;                  // by row
 };
 
@@ -88,7 +88,7 @@ class Argmax final : public RankingPolicy {
     const LatestRows rows(history);
     const std::size_t n = history.n_items();
     std::vector<bool> placed = history.placed();
-    // Items that no row is left for follow in the order of the last row, below every placed one.
+    // Items for which no row is left follow in the order of the last row, below all placed items.
     std::vector<double> scores(n);
     const auto tail = Ranking::by_score(as_scores(rows.row(rows.n_rows() - 1))).positions();
     for (std::size_t i = 0; i < n; ++i)
@@ -119,9 +119,9 @@ class MeanLogProb final : public RankingPolicy {
   }
 };
 
-// By how much items are preferred to each other in the rows at which both were still to be placed.
-// The last of them, where one is about to be, counts most. Of a round's rows these are the first
-// ones, so sums over the first rows of each round give all pairs in O(n^2) for each round.
+// Pairwise preferences: weighted mean logit differences over the rows at which neither item was
+// placed yet. The last of these rows, just before one of them is placed, weighs most. They are the
+// first rows of a round, so prefix sums over each round's rows give all pairs in O(n^2) per round.
 class PairMargins {
  public:
   PairMargins(const LatestRows& rows, std::size_t n_items, double recency) : n_items_(n_items) {
@@ -134,7 +134,7 @@ class PairMargins {
     }
   }
 
-  // a's to b; 0 where there is no such row.
+  // The preference for a over b; 0 if there is no such row.
   double operator()(std::size_t a, std::size_t b) const {
     double sum = 0;
     double weight = 0;
@@ -151,13 +151,13 @@ class PairMargins {
   }
 
  private:
-  // The rows of one round, and what the first m of them come to, for every m.
+  // The rows of one round, and their weighted sums over the first m rows for every m.
   struct Block {
     std::size_t first_row = 0;
     const std::vector<std::size_t>* used_up_at = nullptr;
     std::vector<double> sums;           // [m + 1, n] of the logits
     std::vector<double> weights = {0};  // [m + 1]
-    std::vector<double> decays = {1};   // [m + 1] what they leave of the weights before them
+    std::vector<double> decays = {1};   // [m + 1] the factor that remains of earlier weights
 
     void append(std::span<const float> row, double recency) {
       const std::size_t last = sums.size() - row.size();
@@ -192,12 +192,12 @@ class Pairwise final : public RankingPolicy {
   }
 
  private:
-  // Found on training requests (docs/measurements.md); the order depends on them little.
+  // Tuned on training requests (docs/measurements.md); the order is not sensitive to them.
   static constexpr double kRecency = 0.4;
   static constexpr double kTemperature = 0.5;
 };
 
-// The policies' ranks of the items that are not known, added up (Borda's count).
+// The sum of the policies' ranks of the pending items (Borda's count).
 class Blend final : public RankingPolicy {
  public:
   std::string_view name() const noexcept override { return "blend"; }
@@ -230,7 +230,7 @@ class ReplayPolicy final : public RankingPolicy {
     return scores;
   }
 
-  // Bounds the cost; older prefixes are far away.
+  // Bounds the cost; the prefixes of older rounds are far from the current one.
   std::size_t rounds_read() const noexcept override { return kRecentRounds; }
 };
 

@@ -28,7 +28,7 @@ History one_round() {
   return history;
 }
 
-// The order that a policy gives to the items that are not known: of 0, 2 | 1, 3.
+// The order that a policy gives to the pending items, after the known prefix 0, 2.
 std::vector<ItemId> tail(const RankingPolicy& policy, const History& history) {
   const Ranking ranking = Ranking::with_prefix(history.known(), *policy.score(history, 1));
   const auto rest = ranking.items().subspan(history.known().size());
@@ -126,7 +126,7 @@ TEST(Pairwise, GoesThroughTheLatestRowsOfAllRounds) {
 }
 
 TEST(Blend, AddsUpThePositionsThatItsPartsGive) {
-  // All three parts put item 3 before item 1 behind the known prefix 0, 2.
+  // All three parts put item 3 before item 1, after the known prefix 0, 2.
   EXPECT_THAT(*blend_policy()->score(one_round(), 1), ElementsAre(0, -9, -3, -6));
 }
 
@@ -138,7 +138,7 @@ TEST(ListwisePolicies, KeepTheRowsBehindWhatTheLastRoundVerified) {
   all.row(0)[0] = 9;
   all.row(1)[2] = 9;
   ASSERT_TRUE(history.add(items({0, 1, 2, 3, 4, 5}), {0, 6}, all));
-  LogitMatrix second(1, 6);  // tells position 2 only: item 1
+  LogitMatrix second(1, 6);  // has only the row of position 2: item 1
   std::ranges::copy(std::vector<float>{0, 9, 0, 0, 0, 0}, second.row(0).begin());
   ASSERT_TRUE(history.add(items({0, 2, 5, 4, 3, 1}), {2, 3}, second));
   ASSERT_THAT(history.known(), ElementsAre(ItemId(0), ItemId(2), ItemId(1)));

@@ -12,8 +12,8 @@
 namespace rsd {
 namespace {
 
-// By how much the logit of the item that `row` goes on with drops in `next`, measured against those
-// that both leave to be placed. 0 where nothing is left.
+// The drop of an item's logit once it is placed: of the item that `next` appends to the prefix of
+// `row`, relative to the mean change of the items that both leave unplaced. 0 if none is left.
 double drop(const PrefixRow& row, const PrefixRow& next) {
   std::vector<bool> placed(row.logits.size(), false);
   for (const ItemId item : next.prefix)
@@ -44,7 +44,7 @@ double mean_drop(std::span<const PrefixRow> rows) {
   return count > 0 ? sum / static_cast<double>(count) : 0;
 }
 
-// The prefix as a vector over the items.
+// A prefix as a vector over the items (see ReplayOptions).
 class PrefixVector {
  public:
   PrefixVector(std::span<const ItemId> prefix, std::size_t n_items, const ReplayOptions& options)
@@ -118,7 +118,8 @@ class Replayer {
       logit -= mean;
   }
 
-  // Sets the rows' weights; the distance of the nearest, whose weight is 1.
+  // Sets the rows' weights relative to the nearest row, whose weight is 1, and returns its
+  // distance.
   double weigh() {
     weights_.resize(rows_.size());
     for (std::size_t r = 0; r < rows_.size(); ++r) {
@@ -162,7 +163,7 @@ std::vector<PrefixRow> distinct_rows(std::span<const Round> rounds) {
   std::vector<PrefixRow> rows;
   for (std::size_t t = 0; t < rounds.size(); ++t) {
     const std::span<const ItemId> proposal = rounds[t].proposal;
-    std::size_t begin = 0;  // rows before it have been told by an earlier round
+    std::size_t begin = 0;  // rows before it are shared with an earlier round
     for (const Round& earlier : rounds.first(t)) {
       const std::size_t shared = common_prefix(proposal, earlier.proposal) + 1;
       begin = std::max(begin, std::min(shared, earlier.logits.n_rows()));

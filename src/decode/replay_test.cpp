@@ -27,7 +27,7 @@ TEST(DistinctRows, HoldEachPrefixOnce) {
   EXPECT_THAT(rows[2].logits, ElementsAre(0, 1, 2));
 }
 
-// The second round goes on where the first one's rows ended, with the same proposal.
+// The second round continues after the first one's rows, with the same proposal.
 TEST(DistinctRows, AreNoneTheFewerForRowsThatAnEarlierRoundDidNotEncode) {
   History history(4);
   const auto proposal = items({0, 1, 2, 3});
@@ -52,7 +52,7 @@ TEST(Replay, IsArWhereEveryPrefixOnItsWayWasEncoded) {
 }
 
 TEST(Replay, FollowsTheRowWhosePrefixIsMostAlike) {
-  // Behind item 0 the LLM wants 2, behind item 3 it wants 1.
+  // After item 0 the LLM prefers 2, after item 3 it prefers 1.
   const auto behind_0 = items({0});
   const auto behind_3 = items({3});
   const std::vector<float> wants_2 = {0, 1, 2, 0};
@@ -78,7 +78,7 @@ TEST(Replay, WeighsTheRowsByTheDistanceOfTheirPrefixes) {
 }
 
 TEST(Replay, MakesUpForWhatALogitLosesOnceItsItemIsPlaced) {
-  // Each item's logit falls by 8 behind its place: rows say nothing new otherwise.
+  // Each item's logit falls by 8 after its place; apart from that, all rows are equal.
   const auto wrong = items({2, 1, 0});
   const LogitMatrix logits = matrix({{3, 2, 1}, {3, 2, -7}, {3, -6, -7}});
   std::vector<PrefixRow> rows;
@@ -99,8 +99,8 @@ TEST(Replay, TrustsARowTheLessAboutItsOwnPrefixTheMoreItsLogitsDropThere) {
   for (std::size_t j = 0; j < 3; ++j)
     rows.push_back({.prefix = std::span(proposal).first(j), .logits = logits.row(j)});
   const Replay replayed = replay(rows, {}, {.sharpness = 1e-9});
-  // With 7 made up and each row's mean taken off, they say -1, -1/3 and -4/3 of item 2; the last
-  // two have it in their prefixes.
+  // With a correction of 7 and each row's mean subtracted, item 2 has -1, -1/3 and -4/3 in them;
+  // the last two rows have it in their prefixes.
   const double trust = 1 / (1 + 7.0 * 7.0);
   EXPECT_NEAR(replayed.rows.row(0)[2], (-1 - trust / 3 - trust * 4 / 3) / (1 + 2 * trust), 1e-5);
 }

@@ -24,7 +24,7 @@ RequestRun::RequestRun(Decoding& decoding, PositionScorer& scorer, RunOptions op
   RSD_CHECK(decoding.history().n_items() == scorer.n_items(), "decoding and scorer disagree on K");
 }
 
-// The policy does its work inside `work`, if it is asked.
+// Runs `work` and measures its time as the policy's if `is_asked`.
 template <class Work>
 auto RequestRun::by_policy(bool is_asked, Work work) {
   const std::size_t n_rounds = decoding_.history().rounds().size();
@@ -47,7 +47,7 @@ std::optional<double> RequestRun::policy_ms(std::size_t n_rounds) const {
 double RequestRun::proposal_ms() const {
   if (ended_ || !options_.costs || !uses_policy(decoding_.options().decoder)) return 0;
   const std::size_t n_rounds = decoding_.history().rounds().size();
-  // The prompt's own row is taken in at once, and a proposal asked for behind it.
+  // Row 0 of a prefilled prompt is taken in without a pass, and then the policy is called.
   const bool is_told = step_ && prefilled_ && !needs_pass(step_->rows);
   if (!is_told && (step_ || !decoding_.next_asks_policy())) return 0;
   return policy_ms(n_rounds + (is_told ? 1 : 0)).value_or(0);
@@ -57,7 +57,7 @@ void RequestRun::refuse(CostKind kind) {
   if (!outcome_.refused) outcome_.refused = kind;
 }
 
-// And for the least that can be done with it, an encoding of one position.
+// True if there is time for the policy's proposal and at least one encoding of one position.
 bool RequestRun::has_time_for_proposal() {
   if (!options_.deadline || !decoding_.next_asks_policy()) return true;
   const double left_ms = ms_between(options_.now(), *options_.deadline);
@@ -71,7 +71,7 @@ bool RequestRun::has_time_for_proposal() {
   return false;
 }
 
-// A policy that takes next to nothing of what the request had is asked at any time.
+// A policy that takes a negligible share of the request's time is called even after the deadline.
 bool RequestRun::has_time_for_order() {
   constexpr double kNextToNothing = 0.01;
   if (!options_.deadline || !uses_policy(decoding_.options().decoder)) return true;
@@ -101,7 +101,7 @@ Result<std::optional<PassPart>> RequestRun::next() {
     if (!prefilled_ && scorer_.has_own_prefill()) return next_prefill();
     if (auto filled = prefill_without_pass(); !filled) return filled.error();
     if (needs_pass(step_->rows)) return next_encoding();
-    // What came with the prompt costs no pass.
+    // Row 0 came with the prefill and costs no pass.
     auto known = scorer_.encode({.proposal = step_->proposal, .rows = step_->rows});
     if (!known) return known.error();
     if (auto done = take_in(*known); !done) return done.error();
@@ -124,19 +124,19 @@ bool RequestRun::encodes_prompt() const noexcept {
   return decoding_.history().rounds().empty();
 }
 
-// What came with the prompt's own pass needs none.
+// Row 0 came with the prompt's own pass.
 bool RequestRun::needs_pass(const RowRange& rows) const noexcept {
   return tokens_of(rows) > 0 || !scorer_.has_own_prefill();
 }
 
-// The part would begin now.
+// Takes the current time as the start of the part.
 bool RequestRun::is_before_deadline() {
   part_start_ = options_.now();
   return !options_.deadline || part_start_ < *options_.deadline;
 }
 
-// Is the deadline further away than the part is expected to take? What comes too late whatever it
-// takes says nothing against the estimate.
+// True if the part is expected to end before the deadline. A deadline that is already over counts
+// as no refusal, since no estimate was involved.
 bool RequestRun::expect_in_time(CostKind kind) {
   if (!is_before_deadline()) return false;
   if (!options_.deadline) return true;
@@ -166,8 +166,8 @@ Result<std::optional<PassPart>> RequestRun::next_encoding() {
     const auto ms = with_prompt ? costs->prefill_ms(n_tokens_) : costs->encoding_ms(n_tokens_);
     expected_ms_ = ms.value_or(0);
   }
-  // Without the prompt's encoding there is nothing but the input order, so no estimate keeps it
-  // back: where an encoding brings the prompt, it can be given up at any time.
+  // Without the prompt's encoding the answer is only the input order, so no estimate prevents an
+  // encoding that carries the prompt: it can be aborted at any time.
   if (with_prompt ? is_before_deadline() : expect_in_time(CostKind::kEncoding)) {
     return std::optional(PassPart{
         .scorer = &scorer_,
@@ -178,8 +178,7 @@ Result<std::optional<PassPart>> RequestRun::next_encoding() {
   return std::optional<PassPart>();
 }
 
-// Where it was a draft that had no time, the prompt's own row is there all the same, and costs
-// nothing more.
+// If only the draft had no time, row 0 is available from the prefill at no further cost.
 Result<void> RequestRun::end_without_time() {
   outcome_.deadline_hit = true;
   ended_ = true;
@@ -205,7 +204,7 @@ Result<void> RequestRun::absorb(const PartResult& result) {
 Result<void> RequestRun::take_in(const Encoding& encoding) {
   outcome_.timing.decode_ms += encoding.ms;
   outcome_.tokens_encoded += encoding.n_tokens;
-  if (!scorer_.has_own_prefill())  // it may be remembered, with the time that it took
+  if (!scorer_.has_own_prefill())  // the scorer may have remembered it, with its original time
     unbilled_ms_ += std::max(0.0, encoding.ms - ms_between(part_start_, options_.now()));
   const bool is_first = outcome_.round_ms.empty();
   outcome_.round_ms.push_back(encoding.ms + (is_first ? outcome_.timing.prefill_ms : 0));

@@ -66,7 +66,7 @@ TEST(Run, BillsPrefillDecodeAndTheirSum) {
   const auto outcome = *run(decoding, scorer, {.now = [&scorer] { return scorer.now(); }});
   EXPECT_DOUBLE_EQ(outcome.timing.prefill_ms, 100);
   EXPECT_DOUBLE_EQ(outcome.timing.decode_ms,
-                   14 * 7);  // 14 encodings of one token behind the prompt's
+                   14 * 7);  // 14 encodings of one token after the prompt's
   EXPECT_DOUBLE_EQ(outcome.timing.total_ms, 100 + 14 * 7);
   EXPECT_EQ(outcome.tokens_encoded, 114U);
   EXPECT_FALSE(outcome.deadline_hit);

@@ -5,7 +5,7 @@
 namespace rsd {
 namespace {
 
-// The prior, and how many positions it counts for.
+// The prior, and its weight in positions.
 constexpr double kPriorAcceptance = 0.6;
 constexpr double kPriorWeight = 4;
 
@@ -16,7 +16,7 @@ double acceptance_probability(const History& history) {
   double accepted = kPriorWeight * kPriorAcceptance;
   std::size_t known = 0;
   for (const Round& round : history.rounds()) {
-    // The row behind what was known before tells a position whatever was proposed there.
+    // A round without a proposal has accepted nothing, although its row makes a position known.
     if (!round.proposal.empty() && round.accepted >= known) {
       accepted += static_cast<double>(round.accepted - known);
       tried += static_cast<double>(std::min(round.accepted + 1, round.logits.n_rows()) - known);
@@ -30,10 +30,11 @@ std::size_t verified_rows_end(const History& history, RowRange rows, const CostM
   const double acceptance = acceptance_probability(history);
   const std::size_t known = history.known().size();
   const std::size_t next_end = std::max(known, rows.first) + 1;
-  // Whether single positions pay can't be told from others: one is tried, once.
+  // The cost of a single position can't be extrapolated from longer encodings, so it is measured
+  // once.
   if (costs.encoding_ms(1) && !costs.knows_single()) return std::min(next_end, rows.end);
   double expected = 0;  // positions that become known
-  double next = 1;      // probability that one more does
+  double next = 1;      // probability that one more becomes known
   double best_rate = 0;
   std::size_t best = rows.end;
   for (std::size_t end = next_end; end <= rows.end; ++end) {

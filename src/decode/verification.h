@@ -1,4 +1,4 @@
-// How many positions of a proposal to verify at a time.
+// Chooses the number of positions of a proposal to verify in one encoding.
 #pragma once
 
 #include <cstddef>
@@ -8,17 +8,17 @@
 
 namespace rsd {
 
-// The probability that the LLM accepts the next position of a proposal, as far as the rounds so far
-// tell: their accepted share, together with a prior from the LLM as the default model is
+// The probability that the LLM accepts the next position of a proposal, estimated from the share of
+// positions accepted in earlier rounds and a prior measured on the default model
 // (docs/measurements.md).
 double acceptance_probability(const History& history);
 
-// Where to end the rows of an encoding that may verify `rows` (as History::missing_rows named
-// them): where the positions that are expected to become known are the most per millisecond. One
-// becomes known for certain, the n-th with the probability that the n - 1 before it are accepted.
-// So single positions are verified where an encoding costs so much per token and proposals are
-// poor, whole lists where it costs much the same for any number, as on GPUs; rows.end where nothing
-// is known of the costs yet, one position where none has been seen alone.
+// The end of the rows to verify out of `rows` (from History::missing_rows): it maximises the
+// expected number of positions that become known per millisecond. The first position becomes known
+// for certain, the n-th with the probability that the n - 1 before it are accepted. So single
+// positions are verified where costs grow with the tokens and proposals are poor, and whole lists
+// where an encoding costs much the same for any number of tokens, as on GPUs. Returns rows.end
+// while no costs are known, and a single position if no encoding of one was observed.
 std::size_t verified_rows_end(const History& history, RowRange rows, const CostModel& costs);
 
 }  // namespace rsd

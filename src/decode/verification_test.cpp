@@ -48,7 +48,7 @@ TEST(AcceptanceProbability, BeginsWithThePrior) {
 }
 
 TEST(AcceptanceProbability, FollowsWhatWasAccepted) {
-  // 3 of 4 tried were accepted, beside the prior's 2.4 of 4.
+  // 3 of 4 tried positions were accepted, and the prior's 2.4 of 4.
   EXPECT_DOUBLE_EQ(acceptance_probability(verified(4)), (3 + 2.4) / (4 + 4));
   EXPECT_DOUBLE_EQ(acceptance_probability(verified(1)), 2.4 / (1 + 4));
 }
@@ -59,7 +59,7 @@ TEST(AcceptanceProbability, PromptsOwnRowTriesNothing) {
   EXPECT_DOUBLE_EQ(acceptance_probability(history), 0.6);
 }
 
-// Of a proposal whose first two positions were verified, no third was tried.
+// If only the first two positions of a proposal were verified, the third was not tried.
 TEST(AcceptanceProbability, CountsNoPositionBehindTheRowsThatWereEncoded) {
   History history(10);
   LogitMatrix logits(2, 10);
@@ -84,7 +84,7 @@ TEST(VerifiedRowsEnd, IsAFewPositionsOnceAWholeListAndASingleOneAreKnown) {
 }
 
 TEST(VerifiedRowsEnd, IsOnePositionWhereASecondCostsAsMuchAsAnotherEncoding) {
-  CostModel costs;  // as of kernels that are made for one vector: 20, then 40, 45, 50, …
+  CostModel costs;  // as with kernels for single vectors: 20, then 40, 45, 50, …
   for (const std::size_t n : {1U, 2U, 3U, 4U})
     costs.observe_encoding(n, n == 1 ? 20 : 30 + 5 * static_cast<double>(n));
   EXPECT_EQ(verified_rows_end(verified(1), {3, 10}, costs), 4U);
@@ -121,7 +121,7 @@ struct DecodeTimes {
   double ar = 0, whole = 0, planned = 0;
 };
 
-// Of 20 requests on a machine where an encoding costs 5 ms and this much per token.
+// The cost of 20 requests on a machine where an encoding costs 5 ms and this much per token.
 DecodeTimes decode_times(double ms_per_token) {
   DecodeTimes times;
   CostModel costs;

@@ -53,7 +53,7 @@ std::vector<std::size_t> file_order(const RequestRecord& record) {
   return items;
 }
 
-// Depends on the request only, not on how its candidates were presented.
+// Depends only on the request, not on the presented order.
 RelevanceFigures relevance_of_random_orders(const RequestRecord& record) {
   auto generator = request_generator(kRandomSeed, record.id);
   std::vector<std::size_t> items = file_order(record);
@@ -124,7 +124,7 @@ class Aggregation {
   }
 
  private:
-  // Mean Kendall tau over the pairs of shuffled orders.
+  // The mean Kendall tau over the pairs of shuffled orders.
   double agreement_of_orders(const RequestRecord& record) const {
     std::vector<const Ranking*> rankings;
     if (evaluation_.shuffle_seed) rankings.push_back(&record.measurements[0].ranking);

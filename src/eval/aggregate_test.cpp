@@ -95,7 +95,7 @@ TEST(Aggregate, TargetIsComparedWithInputAndRandomOrder) {
   EXPECT_NEAR(target.random->ndcg_at_10, (1 + 1 / std::log2(3) + 0.5) / 3, 0.06);
   EXPECT_NEAR(target.random->mrr, (1 + 1.0 / 2 + 1.0 / 3) / 3, 0.08);
   EXPECT_NEAR(target.random->recall_at_1, 1.0 / 3, 0.15);
-  // Request a: two of three pairs stand against the order of presentation; request b follows it.
+  // Request a: two of three pairs contradict the presented order; request b follows it.
   EXPECT_DOUBLE_EQ(*target.letter_bias, (-1.0 / 3 + 1) / 2);
 }
 

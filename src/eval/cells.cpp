@@ -22,7 +22,7 @@ std::string counted(std::size_t n, const std::string& singular, const std::strin
 std::string figure(const std::optional<double>& value, int decimals) {
   if (!value) return std::string(kNone);
   std::string text = fixed_decimals(*value, decimals);
-  // No minus before what has been rounded to nothing.
+  // Drops the minus sign of a number that is rounded to 0.
   if (text.starts_with('-') && text.find_first_not_of("-0.") == std::string::npos) text.erase(0, 1);
   return text;
 }

@@ -1,4 +1,4 @@
-// The table of settings, cell by cell, as Markdown and HTML both show it.
+// The cells of the table of settings, shared by Markdown and HTML.
 #pragma once
 
 #include <array>
@@ -36,22 +36,22 @@ inline constexpr std::array<Column, 16> kColumns = {{
     {"total p95 ms", "the whole request, 95th percentile", true},
 }};
 
-// One string a column, plain text; "–" where there is no such figure.
+// One plain-text string per column; "–" for a figure that does not exist.
 std::vector<std::string> cells(const Row& row);
 
 // "0.812"; "–" for nullopt.
 std::string figure(const std::optional<double>& value, int decimals);
 // Three significant digits or so: "7.31", "52.6", "1240".
 std::string milliseconds(double ms);
-// "of 50 requests, 2 failed, 3 candidate texts cut" and the like.
+// A text such as "of 50 requests, 2 failed, 3 candidate texts cut".
 std::string coverage(const DatasetResults& dataset);
-// What kTargetColumns say of the target, of std and of the orders that it is to be compared with;
-// empty without labels.
+// The rows under kTargetColumns: the target, std, and the orders to compare them with; empty
+// without labels.
 inline constexpr std::array<std::string_view, 4> kTargetColumns = {
     "the LLM's ranking, and what it has to beat", "nDCG@10", "MRR", "Recall@1"};
 using TargetCells = std::array<std::string, kTargetColumns.size()>;
 std::vector<TargetCells> target_cells(const TargetFigures& target);
-// Letter bias and order consistency, in a sentence.
+// A sentence about letter bias and order consistency.
 std::string target_sentence(const TargetFigures& target);
 
 }  // namespace rsd

@@ -18,8 +18,8 @@ constexpr double kLeft = 58;
 constexpr double kTop = 44;
 constexpr double kBottom = 66;
 constexpr double kLabelGap = 19;
-constexpr double kCharWidth = 7.5;     // of the labels' font, about
-constexpr std::size_t kMostDots = 30;  // curves of more points are drawn without dots
+constexpr double kCharWidth = 7.5;     // approximate, of the labels' font
+constexpr std::size_t kMostDots = 30;  // curves with more points are drawn without dots
 
 std::string number(double value) {
   return fixed_decimals(value, 6);
@@ -79,7 +79,7 @@ class Script {
     text_ += range("x", chart_.x) + range("y", chart_.y);
     text_ += "set label " + gnuplot_string(chart_.x.label) + " at graph 0.5, screen " +
              number(13 / kHeight) + " center" + ink + "\n";
-    // The upright axis is named above its end: nobody has to turn the head.
+    // The vertical axis is labelled above its end, in horizontal text.
     text_ += "set label " + gnuplot_string(chart_.y.label) + " at screen 0.012, screen " +
              number(1 - 16 / kHeight) + ink + "\n";
   }
@@ -131,7 +131,7 @@ class Script {
   std::string text_;
 };
 
-// One of about that size that people count in.
+// The smallest round step of at least `rough`: 1, 2, 2.5 or 5 times a power of ten.
 double round_step(double rough) {
   const double magnitude = std::pow(10.0, std::floor(std::log10(rough)));
   double step = 10 * magnitude;
@@ -151,7 +151,7 @@ Axis axis_from_zero(std::string label, double highest, double least_to) {
 }
 
 Axis axis_around(std::string label, double lowest, double highest) {
-  // Of values that are all the same; and gnuplot is told no more than six decimals.
+  // The least range if all values are equal; also, gnuplot gets no more than six decimals.
   const double least = std::max(1e-4, 1e-3 * std::abs(highest));
   const double step = round_step(std::max(highest - lowest, least) / 5);
   const double from = std::floor(lowest / step + 1e-9) * step;
@@ -164,7 +164,7 @@ std::vector<double> spread_labels(const std::vector<double>& wishes, double gap)
   std::iota(by_height.begin(), by_height.end(), std::size_t{0});
   std::ranges::stable_sort(by_height, {}, [&](std::size_t i) { return wishes[i]; });
 
-  // Labels that would overlap form a stack around the mean of their wishes.
+  // Labels that would overlap form a stack around the mean of their desired heights.
   struct Stack {
     double wish_sum = 0;
     std::size_t size = 0;

@@ -1,4 +1,4 @@
-// A line chart whose curves carry their names at their ends, as an SVG for an HTML page.
+// Draws line charts, with the curves' names at their ends, as SVG for an HTML page.
 //
 // Colours are roles; the page defines them, for light and for dark, as the CSS variables
 // --plot-ink,
@@ -19,7 +19,7 @@ enum class ColourRole { kKind, kRamp, kMuted };
 
 struct Colour {
   ColourRole role = ColourRole::kKind;
-  std::size_t index = 0;  // taken modulo the number that there are
+  std::size_t index = 0;  // modulo the number of colours
 };
 
 struct Curve {
@@ -38,26 +38,26 @@ struct Axis {
 
 struct Chart {
   std::string id;     // letters and digits, unique on the page
-  std::string title;  // read out where the picture can't be seen
+  std::string title;  // for screen readers
   Axis x;
   Axis y;
   std::vector<Curve> curves;  // at least one
 };
 
-// From 0 or from a round number up to one, with about five marks, around the values. `least_to`
-// keeps the axis from shrinking around values that are almost 0.
+// An axis from 0 to a round number above the values, with about five marks. `least_to` is a lower
+// bound of its upper end, for values that are almost 0.
 Axis axis_from_zero(std::string label, double highest, double least_to);
 
-// From a round number to a round number, around the values; for values that do not come near 0.
+// An axis between round numbers around the values, for values that are far from 0.
 Axis axis_around(std::string label, double lowest, double highest);
 
-// Heights of labels, given where they would be best: in the same order, no two closer than `gap`,
-// each as near to its wish as that allows, and within [0, 1] if they fit.
+// Spreads labels vertically: `wishes` are their ideal heights. The result keeps their order, with
+// no two closer than `gap`, each as near to its wish as possible, and within [0, 1] if they fit.
 std::vector<double> spread_labels(const std::vector<double>& wishes, double gap);
 
 std::string gnuplot_script(const Chart& chart);
 
-// Errors as run_gnuplot's.
+// Errors: see run_gnuplot.
 Result<std::string> draw_svg(const Chart& chart, const std::string& gnuplot);
 
 }  // namespace rsd

@@ -1,4 +1,4 @@
-// Figures on a page.
+// Draws the figures of a page.
 #pragma once
 
 #include <optional>
@@ -10,12 +10,12 @@
 
 namespace rsd {
 
-// Draws until gnuplot turns out to be missing or broken.
+// Draws until gnuplot is found to be missing or broken.
 class Drawing {
  public:
   explicit Drawing(std::string gnuplot) : gnuplot_(std::move(gnuplot)) {}
 
-  // Side by side; empty when there is none, or none can be drawn.
+  // HTML of the figures, side by side; empty if there are none, or none can be drawn.
   std::string figures(const std::vector<Figure>& figures);
 
   const std::optional<std::string>& failure() const { return failure_; }

@@ -45,7 +45,7 @@ Fingerprint fingerprint_of(const EvaluationOptions& options, const std::vector<S
   return fingerprint;
 }
 
-// One dataset's evaluation: what is recorded already, then the rest.
+// Evaluates one dataset: takes the recorded requests, then measures the rest.
 class Evaluator {
  public:
   Evaluator(const EvaluationOptions& options, std::vector<Setting> settings)
@@ -90,7 +90,7 @@ class Evaluator {
     return {};
   }
 
-  // The requests behind the records must be those at hand.
+  // The records must be of the requests of this evaluation.
   Result<void> check_recorded(const std::string& path) const {
     for (const Request& request : options_.requests) {
       const auto found = recorded_.find(request.id);

@@ -145,7 +145,7 @@ TEST_F(EvaluationTest, OneScorerServesAllSettingsAndForgetsBetweenThem) {
   const int n_settings = static_cast<int>(evaluation->settings.size());
   EXPECT_EQ(calls_.opened, 6);
   EXPECT_EQ(calls_.forgets, 6 * n_settings);
-  EXPECT_EQ(calls_.prefills, 6 * n_settings);  // told the figures of the first
+  EXPECT_EQ(calls_.prefills, 6 * n_settings);  // reuses the figures of the first
 }
 
 TEST_F(EvaluationTest, ShuffleDependsOnSeedAndRequestOnly) {
@@ -286,8 +286,7 @@ TEST_F(EvaluationTest, NothingButFailuresIsAnError) {
 TEST_F(EvaluationTest, ResumedAfterBeingKilledGivesTheSameFigures) {
   const std::string uninterrupted = figures(evaluate(options_).value());
   const std::string complete = records();
-  // Killed within the line of the fourth request, at its end but for the newline, and in the
-  // header.
+  // Killed within the line of the fourth request, just before its newline, and in the header.
   std::size_t fourth_end = 0;
   for (int n = 0; n < 5; ++n)
     fourth_end = complete.find('\n', fourth_end) + 1;

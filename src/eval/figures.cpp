@@ -14,8 +14,9 @@ namespace {
 
 using Measure = double Row::*;
 
-constexpr double kFarLevel = 3;         // levels so many times above the curves would flatten them
-constexpr std::size_t kMostRanks = 30;  // points of a curve over the ranks
+constexpr double kFarLevel = 3;         // levels that exceed the curves by this factor are left
+                                        // out, since they would flatten them
+constexpr std::size_t kMostRanks = 30;  // the most points of a curve over the ranks
 
 class Figures {
  public:
@@ -55,7 +56,7 @@ class Figures {
     return drafts_.size() > 1 ? " Dashed: the first encoding carries the input order." : "";
   }
 
-  // Only what tells the curves of this dataset apart.
+  // The name of a setting, with only the fields that distinguish the curves of this dataset.
   std::string name_of(const Setting& setting) const {
     std::string name(to_string(setting.decoder));
     if (policies_.size() > 1 && !setting.policy.empty()) name += " " + setting.policy;
@@ -63,7 +64,7 @@ class Figures {
     return name;
   }
 
-  // The one that agrees best with the target under a budget; empty without rsd.
+  // The policy that agrees best with the target under a budget; empty without rsd.
   std::string best_policy() const {
     const Row* best = nullptr;
     for (const Row& row : rows_) {
@@ -79,7 +80,7 @@ class Figures {
     return {ColourRole::kKind, static_cast<std::size_t>(at) + 1};
   }
 
-  // sd and rsd, each draft and each policy or only the named one: the measure at every budget.
+  // The measure at every budget, for sd and rsd, each draft, and each policy or only the named one.
   std::vector<Curve> curves_over_budget(Measure measure,
                                         std::optional<std::string> only_policy = {}) const {
     std::vector<std::pair<Setting, Curve>> curves;
@@ -105,7 +106,7 @@ class Figures {
     return sorted;
   }
 
-  // The best row of a decoder that has no budget.
+  // The least value of the measure among a decoder's rows without a budget.
   std::optional<double> level_of(DecoderKind decoder, Measure measure) const {
     std::optional<double> level;
     for (const Row& row : rows_) {
@@ -115,7 +116,7 @@ class Figures {
     return level;
   }
 
-  // A line to compare with.
+  // Adds a horizontal line for comparison.
   static void add_level(Chart& chart, const std::string& name, double level) {
     chart.curves.push_back({.name = name,
                             .colour = {ColourRole::kMuted, 0},
@@ -188,7 +189,8 @@ class Figures {
     return {std::move(chart), std::move(caption)};
   }
 
-  // The rows worth a curve: std, sd at the highest budget, and the best rsd at up to four budgets.
+  // The rows that get a curve: std, sd at the highest budget, and the best rsd at up to four
+  // budgets.
   std::vector<const Row*> telling_rows() const {
     std::vector<const Row*> rows;
     std::map<std::size_t, const Row*> best_rsd;
@@ -212,7 +214,7 @@ class Figures {
     return rows;
   }
 
-  // Long lists are drawn as means over neighbouring ranks: a hundred shares are mere noise.
+  // Draws long lists as means over neighbouring ranks, since a hundred single shares are too noisy.
   static std::vector<std::pair<double, double>> points_by_rank(const std::vector<double>& shares,
                                                                std::size_t n_together) {
     std::vector<std::pair<double, double>> points;

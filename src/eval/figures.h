@@ -1,4 +1,4 @@
-// Which charts a dataset's figures make.
+// Selects the charts of a dataset's figures.
 #pragma once
 
 #include <string>
@@ -14,8 +14,8 @@ struct Figure {
   std::string caption;
 };
 
-// Agreement over T, decode time over T, total time over T, and where in the list the disagreements
-// are. Charts without data are left out. `id` goes before the charts' ids.
+// Agreement over T, decode time over T, total time over T, and the disagreement by position. Charts
+// without data are left out. `id` is the prefix of the charts' ids.
 std::vector<Figure> figures_of(const DatasetResults& dataset, const std::string& id);
 
 }  // namespace rsd

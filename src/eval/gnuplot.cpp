@@ -14,7 +14,7 @@ namespace {
 struct CloseFile {
   void operator()(std::FILE* file) const { std::fclose(file); }
 };
-// Nameless temporary files in place of pipes: neither side ever waits for the other.
+// Unnamed temporary files in place of pipes, so that neither side can block the other.
 using TemporaryFile = std::unique_ptr<std::FILE, CloseFile>;
 
 std::string os_reason(int error_number) {
@@ -56,7 +56,7 @@ Result<std::string> run_gnuplot(const std::string& script, const std::string& pr
   const TemporaryFile complaints(std::tmpfile());
   if (!input || !output || !complaints) return failed("no temporary file: " + os_reason(errno));
   if (std::fwrite(script.data(), 1, script.size(), input.get()) != script.size() ||
-      std::fseek(input.get(), 0, SEEK_SET) != 0) {  // which writes out what is buffered
+      std::fseek(input.get(), 0, SEEK_SET) != 0) {  // also flushes the buffer
     return failed("a temporary file can't be written: " + os_reason(errno));
   }
 

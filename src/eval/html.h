@@ -1,4 +1,4 @@
-// Text in HTML.
+// Makes HTML from text.
 #pragma once
 
 #include <string>
@@ -6,7 +6,7 @@
 
 namespace rsd {
 
-// As text or as the value of a quoted attribute: & < > " ' become entities.
+// Escapes text for element content and quoted attribute values: & < > " ' become entities.
 std::string escape_html(std::string_view text);
 
 // <tag attributes>content</tag>; `content` is HTML.
@@ -16,10 +16,10 @@ std::string element(std::string_view tag, std::string_view content,
 std::string text_element(std::string_view tag, std::string_view text,
                          std::string_view attributes = "");
 
-// What has to be seen, in a box.
+// A box for an important message.
 std::string warning(const std::string& html);
 
-// A whole page in the style of our reports, without references to other files.
+// A self-contained page in the style of rsd's reports.
 std::string html_page(std::string_view title, std::string_view main);
 
 }  // namespace rsd

@@ -10,15 +10,15 @@
 namespace rsd {
 namespace {
 
-using Json = nlohmann::ordered_json;  // what is written: members keep their order
+using Json = nlohmann::ordered_json;  // for output, members in the order of insertion
 using ReadJson = nlohmann::json;
 
-// Ids and messages may hold bytes that are no UTF-8 where a program built the request.
+// If a program built the request, ids and messages may contain bytes that are not UTF-8.
 std::string one_line(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-// Thrown for a line whose JSON is well-formed and yet not ours; never leaves this file.
+// Thrown for well-formed JSON that is not a record; never leaves this file.
 struct BadRecord {
   std::string what;
 };
@@ -94,7 +94,7 @@ std::optional<Labels> labels_from(const ReadJson& json, std::size_t n_items) {
   return labels;
 }
 
-// The order of presentation: a permutation, at least one item.
+// The presented order: a permutation of at least one item.
 std::vector<std::size_t> order_from(const ReadJson& json) {
   auto order = json.get<std::vector<std::size_t>>();
   auto sorted = order;

@@ -1,11 +1,11 @@
-// A request's record as one line of JSON, and back.
+// Converts a request's record to one line of JSON, and back.
 //
 //   {"id", "digest", "order": […], "grades": [… | null] | null, "judged": […] | null,
 //    "truncated_candidates", "settings": [{"setting", "ranking": […], "encodings",
 //    "tokens_encoded", "verified_prefix", "timing_ms": {"prefill", "decode", "agent", "total"},
 //    "difference": {"position", "margin"} | null}]}
 //
-// Numbers keep every digit: figures computed from a file equal those computed from memory.
+// Numbers keep all digits, so figures computed from a file equal those computed from memory.
 #pragma once
 
 #include <optional>
@@ -21,11 +21,11 @@ namespace rsd {
 
 std::string record_to_json(const RequestRecord& record, const std::vector<Setting>& settings);
 
-// A request that failed: {"id", "error": {"code", "message"}}.
+// The line of a failed request: {"id", "error": {"code", "message"}}.
 std::string failure_to_json(const FailedRequest& failure);
 
-// nullopt for the line of a failure. kInvalidInput for anything else that the two above don't
-// write.
+// Parses a line; nullopt for the line of a failed request. kInvalidInput for anything that the two
+// functions above don't write.
 Result<std::optional<RequestRecord>> record_from_json(std::string_view line,
                                                       const std::vector<Setting>& settings);
 

@@ -29,7 +29,7 @@ std::string quoted(const Fingerprint& fingerprint, const std::string& key) {
   return found == fingerprint.end() ? "absent" : "\"" + found->second + "\"";
 }
 
-// kInvalidArgument that tells each difference.
+// kInvalidArgument with all differences.
 Result<void> compare(const Fingerprint& recorded, const Fingerprint& wanted) {
   std::set<std::string> keys;
   for (const auto& [key, value] : recorded)
@@ -66,7 +66,7 @@ Result<void> check_header(std::string_view line, const Fingerprint& wanted) {
   }
 }
 
-// The lines that end in a newline.
+// The complete lines: those that end in a newline.
 std::vector<std::string_view> complete_lines(std::string_view content) {
   std::vector<std::string_view> lines;
   for (auto end = content.find('\n'); end != std::string_view::npos; end = content.find('\n')) {

@@ -1,4 +1,4 @@
-// The records of one evaluation on disk: a header line, then one line a request.
+// The records of one evaluation on disk: a header line, then one line per request.
 #pragma once
 
 #include <cstddef>
@@ -13,10 +13,10 @@
 
 namespace rsd {
 
-// Name and value of everything that records must have in common to be reported together.
+// Names and values of everything that records must have in common to be reported together.
 using Fingerprint = std::map<std::string, std::string>;
 
-// What an earlier run has left: its finished requests, and the lines to go on behind.
+// The result of an earlier run: its finished requests, and the file's lines to append to.
 struct EarlierRecords {
   std::vector<RequestRecord> records;
   std::string content;
@@ -25,16 +25,17 @@ struct EarlierRecords {
 // No records, the header alone.
 EarlierRecords no_records(const Fingerprint& fingerprint);
 
-// Drops the half-written last line of a killed run, and the lines of requests that had failed. No
+// Drops the half-written last line of a killed run, and the lines of failed requests. Returns no
 // records when the file is missing or ends within its header. kInvalidArgument when the
-// fingerprints differ: in what is told. kInvalidInput with "<path>:<line>: …" for a damaged line.
+// fingerprints differ, with the differences. kInvalidInput with "<path>:<line>: …" for a damaged
+// line.
 Result<EarlierRecords> read_records(const std::string& path, const Fingerprint& fingerprint,
                                     const std::vector<Setting>& settings);
 
 // Appends lines; each is handed to the operating system before `append` returns. Move-only.
 class RecordsFile {
  public:
-  // Replaces the file by `content`, atomically, and goes on behind it. Makes the folder.
+  // Replaces the file by `content`, atomically, and opens it for appending. Creates the folder.
   static Result<RecordsFile> open(const std::string& path, const std::string& content);
 
   // `line` without its newline.

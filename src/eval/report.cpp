@@ -119,7 +119,7 @@ std::string table(const std::vector<Row>& rows) {
          "\n";
 }
 
-// How far `exact` is from step-by-step `ar`.
+// A paragraph on the differences between `exact` and step-by-step `ar`.
 std::string exactness(const std::vector<Row>& rows) {
   std::string items;
   for (const Row& row : rows) {

@@ -1,4 +1,4 @@
-// The look of report.html: one style sheet, light and dark.
+// The style sheet of report.html, light and dark.
 #pragma once
 
 #include <string_view>

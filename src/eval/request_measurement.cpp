@@ -27,8 +27,8 @@ std::shared_ptr<const RankingPolicy> policy_of(const Setting& setting, const Set
   return found == grid.policies.end() ? nullptr : *found;
 }
 
-// ar's rows were each computed on the target's own prefix, which up to the first difference is
-// exact's prefix too.
+// Each of ar's rows was computed on the target's prefix, which up to the first difference is also
+// exact's prefix.
 std::optional<Difference> first_difference(const Ranking& target, const Ranking& exact,
                                            const LogitMatrix& target_logits) {
   const auto [chosen, other] = std::ranges::mismatch(target.items(), exact.items());
@@ -51,7 +51,7 @@ class RequestMeasurement {
                                              .draft = setting.draft,
                                              .policy = policy_of(setting, options_.grid)});
     if (!decoding) return decoding.error().within(to_string(setting));
-    // What the last setting left in the cache would make this one's first encoding cheaper.
+    // The previous setting's cache would make this setting's first encoding cheaper.
     scorer_.forget_proposals();
     auto outcome = run(*decoding, scorer_, {.now = options_.now});
     if (!outcome) return outcome.error().within(to_string(setting));
@@ -92,8 +92,7 @@ Result<OpenedRequest> open(const Request& shown, const EvaluationOptions& option
   return opened;
 }
 
-// The target ranking when the candidates are presented in the order of `seed`; items as in the
-// record.
+// The target ranking for the candidates shuffled by `seed`; items are numbered as in the record.
 Result<Ranking> reordered_target(const Request& request, const EvaluationOptions& options,
                                  const RequestRecord& record, std::uint64_t seed) {
   const auto order = presentation_order(request, seed);
@@ -101,7 +100,7 @@ Result<Ranking> reordered_target(const Request& request, const EvaluationOptions
   if (!opened) return opened.error();
   RequestMeasurement measurement(options, *opened->scorer);
   if (auto added = measurement.add({.decoder = DecoderKind::kAr}); !added) return added.error();
-  std::vector<std::size_t> place_of(record.order.size());  // by the file's candidate
+  std::vector<std::size_t> place_of(record.order.size());  // by index in the file
   for (std::size_t item = 0; item < record.order.size(); ++item)
     place_of[record.order[item]] = item;
   const auto measured = measurement.take();

@@ -1,4 +1,4 @@
-// All settings on one request.
+// Measures all settings on one request.
 #pragma once
 
 #include <vector>
@@ -11,8 +11,8 @@
 
 namespace rsd {
 
-// `request` in the file's order, with the labels in force. Fails where opening it or one of the
-// decodings does; the setting is told.
+// `request` is in the file's order and has the labels in force. Fails if opening it or one of the
+// decodings fails; the message names the setting.
 Result<RequestRecord> measure(const Request& request, const EvaluationOptions& options,
                               const std::vector<Setting>& settings);
 

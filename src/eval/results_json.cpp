@@ -17,7 +17,7 @@ Json name_or_null(std::string_view name) {
   return name.empty() ? Json(nullptr) : Json(std::string(name));
 }
 
-// Under "ndcg@10<suffix>", "mrr<suffix>" and "recall@1<suffix>".
+// Adds "ndcg@10<suffix>", "mrr<suffix>" and "recall@1<suffix>".
 void add_relevance(Json& json, const std::optional<RelevanceFigures>& figures,
                    const std::string& suffix) {
   json["ndcg@10" + suffix] = figures ? Json(figures->ndcg_at_10) : Json(nullptr);
@@ -101,7 +101,7 @@ std::string to_json(const Results& results) {
                      {"load_average", or_null(machine.load_average)},
                      {"shuffle", or_null(results.shuffle_seed)},
                      {"datasets", std::move(datasets)}};
-  // Ids and paths may hold bytes that are no UTF-8.
+  // Ids and paths may contain bytes that are not UTF-8.
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

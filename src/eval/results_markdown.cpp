@@ -7,7 +7,7 @@
 namespace rsd {
 namespace {
 
-// Text that stands in a table's cell or a heading: a pipe would end the cell, a newline the line.
+// Escapes text for a table's cell or a heading: a pipe would end the cell, a newline the line.
 std::string escaped(std::string_view text) {
   std::string safe;
   for (const char c : text) {
@@ -17,7 +17,7 @@ std::string escaped(std::string_view text) {
   return safe;
 }
 
-// Width as shown: code points.
+// The displayed width in code points.
 std::size_t width(std::string_view text) {
   return static_cast<std::size_t>(
       std::ranges::count_if(text, [](char c) { return (c & 0xc0) != 0x80; }));
@@ -28,7 +28,7 @@ std::string padded(const std::string& text, std::size_t to, bool is_number) {
   return is_number ? space + text : text + space;
 }
 
-// Aligned, so that it reads as well unrendered.
+// An aligned table, readable also as plain text.
 std::string table(const std::vector<Row>& rows) {
   std::vector<std::vector<std::string>> lines(1);
   for (const Column& column : kColumns)

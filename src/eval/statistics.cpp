@@ -16,7 +16,7 @@ double mean(const std::vector<double>& values) {
 
 double percentile(std::vector<double> values, double share) {
   RSD_CHECK(!values.empty() && share > 0 && share <= 1, "a percentile of nothing");
-  // Products such as 0.95 * 20 come out a rounding error above the integer that they mean.
+  // Rounding puts products such as 0.95 * 20 slightly above the exact integer.
   const double rank = std::ceil(share * static_cast<double>(values.size()) - 1e-9);
   const auto nth = values.begin() + static_cast<std::ptrdiff_t>(std::max(rank, 1.0)) - 1;
   std::ranges::nth_element(values, nth);

@@ -11,7 +11,7 @@
 namespace rsd {
 namespace {
 
-// Red and green of all placeholders: near-black that nobody would choose.
+// Red and green of all placeholders: an unlikely near-black.
 constexpr int kRed = 0;
 constexpr int kGreen = 1;
 
@@ -31,7 +31,7 @@ void replace_all(std::string& text, std::string_view what, std::string_view by) 
   }
 }
 
-// gnuplot writes the same colour in three ways.
+// gnuplot writes a colour in three forms.
 void replace_colour(std::string& text, std::size_t index) {
   std::array<char, 40> spaced;
   std::snprintf(spaced.data(), spaced.size(), "rgb(%3d, %3d, %3zu)", kRed, kGreen, index);
@@ -41,7 +41,7 @@ void replace_colour(std::string& text, std::size_t index) {
     replace_all(text, written, variable_of(index));
 }
 
-// Drops `<name>…</name>`, the first one.
+// Removes the first `<name>…</name>`.
 void drop_element(std::string& text, const std::string& name) {
   const auto from = text.find("<" + name + ">");
   const auto to = text.find("</" + name + ">");
@@ -62,7 +62,7 @@ std::string inline_svg(std::string_view document, const std::string& id, const s
   const auto start = document.find("<svg");
   if (start == std::string_view::npos) return "";
   std::string svg(document.substr(start));
-  // The browser would show the first <title> as a hint all over the picture.
+  // Browsers would show the first <title> as a tooltip over the whole picture.
   drop_element(svg, "title");
   drop_element(svg, "desc");
   std::vector<std::size_t> colours = {kInkColour, kMutedColour, kGridColour};

@@ -1,4 +1,4 @@
-// Turning gnuplot's SVG into a part of an HTML page.
+// Turns gnuplot's SVG into a part of an HTML page.
 #pragma once
 
 #include <cstddef>
@@ -7,8 +7,8 @@
 
 namespace rsd {
 
-// gnuplot writes fixed colours. Where the page is to decide, it is given placeholders instead,
-// which inline_svg replaces by CSS variables (chart.h lists them).
+// gnuplot writes fixed colours. Colours that the page should define are placeholders, which
+// inline_svg replaces by CSS variables (chart.h lists them).
 inline constexpr std::size_t kInkColour = 0;
 inline constexpr std::size_t kMutedColour = 1;
 inline constexpr std::size_t kGridColour = 2;
@@ -17,12 +17,12 @@ inline constexpr std::size_t kKindColours = 8;
 inline constexpr std::size_t kFirstRampColour = 32;
 inline constexpr std::size_t kRampColours = 4;
 
-// As "#rrggbb".
+// The placeholder as "#rrggbb".
 std::string placeholder_colour(std::size_t index);
 
-// The <svg> element alone: placeholders replaced, ids and references prefixed by `id`, so that
-// several pictures share a page, the font left to the page, and `title` as the description that is
-// read out.
+// Extracts the <svg> element, replaces placeholders, prefixes ids and references with `id`, so that
+// several pictures can share a page, leaves the font to the page, and sets `title` as the
+// description for screen readers.
 std::string inline_svg(std::string_view document, const std::string& id, const std::string& title);
 
 }  // namespace rsd

@@ -11,7 +11,7 @@
 namespace rsd {
 namespace {
 
-// The least and the largest.
+// The smallest and the largest value.
 struct Extent {
   double low = std::numeric_limits<double>::infinity();
   double high = -std::numeric_limits<double>::infinity();

@@ -14,8 +14,8 @@ Error invalid(const std::string& message) {
   return {ErrorCode::kInvalidInput, message};
 }
 
-// Walks over the items without keeping anything: the library's own reader recurses into whatever
-// nests, strings of unknown length included, and trusts the lengths that it is told.
+// Checks the items before they are parsed: the library's reader recurses into all nested items,
+// strings of unknown length included, and trusts the encoded lengths.
 class CborWalk {
  public:
   explicit CborWalk(std::string_view bytes) : bytes_(bytes) {}
@@ -36,7 +36,7 @@ class CborWalk {
   }
 
  private:
-  // RFC 8949, 3.1: what the upper three bits of an item's first byte say.
+  // RFC 8949, 3.1: the major type, in the upper three bits of an item's first byte.
   enum Major { kUnsigned, kNegative, kBytes, kText, kArray, kMap, kTag, kSimple };
 
   Result<void> take_item() {
@@ -61,7 +61,8 @@ class CborWalk {
     }
   }
 
-  // A length, a number or its bits: in the first byte itself, or in the 1, 2, 4 or 8 behind it.
+  // Reads the argument (a length, a number or its bits) from the first byte itself, or from the
+  // following 1, 2, 4 or 8 bytes.
   Result<std::uint64_t> take_argument(unsigned info) {
     constexpr unsigned kInOneByte = 24;
     constexpr unsigned kInEightBytes = 27;
@@ -89,7 +90,7 @@ class CborWalk {
 
   std::string_view bytes_;
   std::size_t at_ = 0;
-  std::vector<std::uint64_t> left_;  // values that are to come, of all that is open
+  std::vector<std::uint64_t> left_;  // by open array or map: the number of values still to come
 };
 
 }  // namespace
@@ -98,7 +99,7 @@ Result<Json> read_cbor(std::string_view bytes) {
   if (auto sound = CborWalk(bytes).check(); !sound) return sound.error();
   try {
     return Json::from_cbor(bytes);
-  } catch (const Json::exception& problem) {  // a key that is no text, a number out of range
+  } catch (const Json::exception& problem) {  // a key that is not a text, a number out of range
     return invalid(std::string("broken CBOR: ") + problem.what());
   }
 }

@@ -18,7 +18,7 @@ Error invalid(const std::string& message) {
   return {ErrorCode::kInvalidInput, message};
 }
 
-// Offset of the bracket that nests too deep. The parser itself doesn't recurse.
+// The offset of the first bracket that nests too deep. The parser itself doesn't recurse.
 std::optional<std::size_t> find_too_deep(std::string_view json, std::size_t max_depth) {
   std::size_t depth = 0;
   bool in_string = false;
@@ -39,10 +39,11 @@ std::optional<std::size_t> find_too_deep(std::string_view json, std::size_t max_
 
 // ---- NaN and its kin --------------------------------------------------------------------------
 
-// Text in which null stands for what is no number.
+// JSON text in which NaN and infinities are replaced by null.
 struct Cleaned {
   std::string text;
-  std::vector<std::size_t> grown_at;  // offsets in `text` behind which it has a byte more
+  std::vector<std::size_t> grown_at;  // offsets in `text` after which it is one byte longer than
+                                      // the original
 
   std::size_t offset_before(std::size_t offset) const {
     return offset -
@@ -50,7 +51,7 @@ struct Cleaned {
   }
 };
 
-// The length of what is no number at the beginning of the text; 0 = none.
+// The length of NaN or an infinity at the beginning of the text; 0 = none.
 std::size_t length_of_not_number(std::string_view text) {
   for (const std::string_view name : {"NaN", "Infinity", "-Infinity"})
     if (text.starts_with(name)) return name.size();
@@ -81,7 +82,7 @@ Cleaned without_not_numbers(std::string_view json) {
 
 // ---- The value --------------------------------------------------------------------------------
 
-// nlohmann's message without its own prefix and without the token, which may be the whole text.
+// nlohmann's message without its prefix and without the token, which may be the whole text.
 std::string reason_of(const Json::exception& exception) {
   if (dynamic_cast<const Json::out_of_range*>(&exception) != nullptr)
     return "number overflow: it is too large for a double";
@@ -94,8 +95,8 @@ std::string reason_of(const Json::exception& exception) {
   return reason;
 }
 
-// Takes the parser's events and builds the value of them. The library's own parser with a callback
-// can look at keys, too, but goes through all elements of an array at the end of each.
+// Builds the value from the parser's events. The library's parser with a callback could check keys,
+// too, but visits all elements of an array at the end of each.
 class ValueBuilder {
  public:
   explicit ValueBuilder(JsonRules::RepeatedKeys repeated_keys) : repeated_keys_(repeated_keys) {}
@@ -149,7 +150,8 @@ class ValueBuilder {
     return true;
   }
 
-  // Where it stands from now on: an array doesn't grow while an element of it is open.
+  // Adds a value and returns its final address: an array doesn't grow while an element of it is
+  // open.
   Json* put(Json value) {
     if (open_.empty()) {
       root_ = std::move(value);
@@ -166,12 +168,12 @@ class ValueBuilder {
   JsonRules::RepeatedKeys repeated_keys_;
   Json root_;
   std::vector<Json*> open_;  // arrays and objects, the innermost last
-  Json* member_ = nullptr;   // of the innermost object, which waits for its value
+  Json* member_ = nullptr;   // the member of the innermost object that waits for its value
   std::optional<std::string> repeated_key_;
   std::optional<Fault> fault_;
 };
 
-// As JSON writes it, cut where it is long.
+// The key as a JSON string, cut if it is long.
 std::string shown(const std::string& key) {
   constexpr std::size_t kShownBytes = 60;
   std::size_t end = std::min(key.size(), kShownBytes);

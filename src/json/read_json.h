@@ -1,8 +1,9 @@
-// JSON and CBOR as others wrote it, read within limits: the one way in for every reader of rsd.
+// Parses JSON and CBOR from foreign sources, within limits. All of rsd's readers use these
+// functions.
 //
-// Values nest at most kMaxJsonDepth levels, since whoever visits, copies or prints one recurses.
-// Reading takes time in proportion to the input, whatever is in it, and no exception of the library
-// leaves these functions.
+// Values nest at most kMaxJsonDepth levels, since visiting, copying and printing values recurses.
+// Parsing takes time linear in the size of any input, and no exception of the library leaves these
+// functions.
 #pragma once
 
 #include <cstddef>
@@ -13,12 +14,13 @@
 
 namespace rsd {
 
-// Levels of arrays and objects: more than data have, a small part of what a thread's stack holds.
+// The most levels of arrays and objects: more than real data have, and small enough for a thread's
+// stack.
 inline constexpr std::size_t kMaxJsonDepth = 512;
 
 struct JsonRules {
   enum class RepeatedKeys { kLastCounts, kRefused };
-  // NaN, Infinity and -Infinity, which are no JSON, and which Python and R write all the same.
+  // Treatment of NaN, Infinity and -Infinity, which are not valid JSON but written by Python and R.
   enum class NotNumbers { kRefused, kNull };
 
   std::string_view subject = "the text";  // in errors: "broken JSON at byte 3 of the text: …"
@@ -27,12 +29,13 @@ struct JsonRules {
   NotNumbers not_numbers = NotNumbers::kRefused;
 };
 
-// One value, with white space around it. kInvalidInput tells what is wrong, and where: invalid
-// UTF-8, broken JSON, a number that no double holds, nesting, a key that is repeated.
+// Parses one value, with optional white space around it. kInvalidInput names the fault and its
+// place: invalid UTF-8, broken JSON, a number beyond the range of double, too deep nesting, or a
+// repeated key.
 Result<nlohmann::json> read_json(std::string_view text, const JsonRules& rules = {});
 
-// One value of RFC 8949 as nlohmann-json writes it: strings, arrays and maps tell their length, and
-// there are no tags. kInvalidInput for all else.
+// Parses one value of RFC 8949 in the form that nlohmann-json writes: strings, arrays and maps of
+// definite length, and no tags. kInvalidInput for anything else.
 Result<nlohmann::json> read_cbor(std::string_view bytes);
 
 }  // namespace rsd

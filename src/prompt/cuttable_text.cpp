@@ -31,7 +31,7 @@ std::string CuttableText::first(std::size_t n_tokens) const {
 }
 
 bool cut_text(std::string& text, const Tokenizer& tokenizer, std::size_t max_tokens) {
-  if (text.size() <= max_tokens) return false;  // no token is less than a byte
+  if (text.size() <= max_tokens) return false;  // a token has at least one byte
   const std::string_view reached = within_reach(text, max_tokens);
   const CuttableText cuttable(tokenizer, std::string(reached));
   if (cuttable.n_tokens() <= max_tokens && reached.size() == text.size()) return false;

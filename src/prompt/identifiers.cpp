@@ -16,7 +16,7 @@ void append_utf8(std::string& out, char32_t code_point) {
 
 void append_letters(std::vector<std::string>& out, char32_t first, char32_t last) {
   for (char32_t letter = first; letter <= last; ++letter) {
-    if (letter == 0x3A2) continue;  // unassigned, where a capital final sigma would stand
+    if (letter == 0x3A2) continue;  // unassigned: there is no capital final sigma
     append_utf8(out.emplace_back(), letter);
   }
 }
@@ -25,7 +25,7 @@ bool starts_with(const std::vector<TokenId>& tokens, const std::vector<TokenId>&
   return tokens.size() >= start.size() && std::equal(start.begin(), start.end(), tokens.begin());
 }
 
-// The strings "<lead><letters>" that are single tokens behind `answer` and behind each other.
+// The strings "<lead><letters>" that are single tokens after `answer` and after each other.
 Identifiers find_style(const Tokenizer& tokenizer, const std::string& answer,
                        const std::string& lead, std::size_t limit) {
   Identifiers found;

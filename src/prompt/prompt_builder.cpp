@@ -28,7 +28,7 @@ Cut cut_all(const std::vector<CuttableText>& texts, const std::vector<std::strin
   return cut;
 }
 
-// Of the prompt, and of each text.
+// Limits for the prompt and for each text.
 struct TokenLimits {
   std::size_t prompt = 0;
   std::size_t text = 0;
@@ -66,7 +66,7 @@ Result<Prompt> fit_one_prompt(const PromptRenderer& renderer, const Tokenizer& t
   }
   const std::size_t most = std::min({longest, max_prompt_tokens, limits.text});
   if (Prompt prompt = cut_to(most); prompt.tokens.size() <= max_prompt_tokens) return prompt;
-  // The largest limit that fits, by bisection: `low` does, `high` does not.
+  // Bisection for the largest limit that fits: `low` fits, `high` does not.
   std::size_t low = 1;
   std::size_t high = most;
   while (high - low > 1) {
@@ -97,22 +97,22 @@ std::vector<std::string> texts_of(const Request& request) {
   return texts;
 }
 
-// In tokens: what prompt and ranking may take, what belongs to no candidate, and what stands around
-// a candidate's text, its place in the ranking included.
+// Numbers of tokens: the limit for prompt and ranking, the frame (which belongs to no candidate),
+// and the tokens around a candidate's text, its place in the ranking included.
 struct Room {
   std::size_t context = 0;
   std::size_t frame = 0;
   std::size_t item = 0;
 };
 
-// So many of the longest candidates fit one prompt, at least 2 if there are 2.
+// The number of the longest candidates that fit one prompt, at least 2 if there are 2.
 std::size_t largest_window(const PromptRenderer& renderer, const Request& request,
                            const Room& room) {
   const std::size_t n_items = request.candidates.size();
   std::size_t bytes = 0;
   for (const Candidate& candidate : request.candidates)
     bytes += candidate.text.size();
-  // No token is less than a byte: where that fits nothing needs to be tokenised.
+  // A token has at least one byte: if even the bytes fit, nothing needs to be tokenised.
   if (room.frame + n_items * room.item + bytes <= room.context) return n_items;
   std::vector<std::size_t> sizes;
   sizes.reserve(n_items);

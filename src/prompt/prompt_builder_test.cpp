@@ -33,7 +33,7 @@ PromptTemplates templates_of(const std::string& yaml) {
   return templates;
 }
 
-// Short, so that token counts are easy to tell: "q{query}\n" + "{text} = X\n"… + "R:".
+// Short, so that token counts are easy to see: "q{query}\n" + "{text} = X\n"… + "R:".
 PromptTemplates short_templates() {
   return templates_of(
       "task: passage\n"

@@ -1,4 +1,4 @@
-// A request's tokens, by a template and a chat frame.
+// Renders a request to tokens, with a template and a chat frame.
 #pragma once
 
 #include <cstddef>
@@ -12,36 +12,36 @@
 
 namespace rsd {
 
-// What stands around a request's texts, and the tokenizer for all of it. Refers to what it is made
-// of.
+// The parts of a prompt around a request's texts, and the tokenizer. Refers to objects that must
+// outlive it.
 struct PromptSurroundings {
   const Tokenizer& tokenizer;
   const PromptTemplate& wording;
   const ChatFrame& frame;
   const Identifiers& identifiers;
 
-  // In how many places the query or the history stands.
+  // The number of places with the query or the history.
   std::size_t n_subjects() const;
 };
 
 // Renders a request whose query, titles and texts are single lines.
 class PromptRenderer {
  public:
-  // Both outlive it.
+  // Both arguments must outlive the renderer.
   PromptRenderer(const PromptSurroundings& surroundings, const Request& request);
 
-  // The whole prompt, with these candidate texts.
+  // The whole prompt with these candidate texts.
   std::vector<TokenId> tokens(const std::vector<std::string>& texts) const;
   // Tokens of the prompt that belong to no candidate.
   std::size_t n_frame_tokens() const { return tokens({}).size(); }
-  // Tokens of a candidate with this text by itself. Beside others it may come to fewer, where a
-  // tokenizer joins what stands side by side.
+  // Tokens of a candidate with this text on its own. Next to others it may have fewer, since a
+  // tokenizer may join neighbouring texts.
   std::size_t n_item_tokens(const std::string& text) const;
 
  private:
   struct Output {
     std::vector<TokenId> tokens;
-    std::string pending;  // text that is not tokenised yet
+    std::string pending;  // text not tokenised yet
   };
 
   void append_item(std::size_t item, const std::string& text, Output& output) const;

@@ -39,7 +39,7 @@ std::string list_of(const std::set<Kind>& kinds) {
   return list.empty() ? "no placeholder" : list;
 }
 
-// "<source>:<line>"; what has no place (an empty document) is at the first line.
+// "<source>:<line>"; anything without a position (an empty document) is at the first line.
 std::string place(const std::string& source, const YAML::Mark& mark) {
   return source + ":" + std::to_string(std::max(mark.line, 0) + 1);
 }
@@ -188,7 +188,7 @@ class Reader {
     return {};
   }
 
-  // A prompt that never tells what is asked for can't be meant.
+  // A template that shows neither query nor history must be a mistake.
   Result<PromptTemplate> check_subject(Kind subject, PromptTemplate result) const {
     for (const Parts* parts : {&result.prefix, &result.suffix}) {
       if (std::ranges::count(*parts, subject, &TemplatePart::kind) > 0) return result;

@@ -12,14 +12,15 @@
 namespace rsd {
 namespace {
 
-// What all places of the query or the history may take of the context. With the built-in template,
-// which has the query twice, a query of a quarter of the context is read whole.
+// The share of the context for all places of the query or the history. The built-in template has
+// the query twice, so a query of a quarter of the context is not cut.
 constexpr std::size_t kSubjectShare = 2;  // 1 / 2
 
-// A title of fewer tokens tells nothing.
+// Shorter titles carry too little information.
 constexpr std::size_t kLeastTitleTokens = 8;
 
-// The largest limit that keeps the sum of the sizes, each cut to it, within `most`; up to `most`.
+// The largest limit, up to `most`, for which the sum of the sizes, each cut to the limit, is at
+// most `most`.
 std::size_t common_limit(const std::vector<std::size_t>& sizes, std::size_t most) {
   const auto total = [&](std::size_t limit) {
     return std::accumulate(
@@ -52,7 +53,7 @@ void keep_last(std::vector<T>& list, std::size_t n) {
   if (list.size() > n) list.erase(list.begin(), list.end() - static_cast<std::ptrdiff_t>(n));
 }
 
-// Tokens of a title's line without the title.
+// The tokens of a title's line without the title.
 std::size_t n_line_tokens(const PromptSurroundings& around) {
   std::string literals;
   for (const TemplatePart& part : around.wording.history_item)
@@ -60,7 +61,7 @@ std::size_t n_line_tokens(const PromptSurroundings& around) {
   return around.tokenizer.encode_text(literals).size();
 }
 
-// False: nothing had to be cut.
+// Returns false if nothing had to be cut.
 bool cut_history(std::vector<std::string>& titles, const PromptSurroundings& around,
                  std::size_t max_tokens) {
   const std::size_t per_line = n_line_tokens(around);

@@ -1,4 +1,4 @@
-// A request as prompts show it.
+// A request in the form that prompts show.
 #pragma once
 
 #include <cstddef>
@@ -9,11 +9,11 @@
 namespace rsd {
 
 struct ShownRequest {
-  Request request;  // single lines; of a history the titles that the template shows
+  Request request;  // single lines; only the titles of the history that the template shows
   bool truncated_query = false;
 };
 
-// Cuts query or history as PromptBuilder::fit says.
+// Cuts query or history, see PromptBuilder::fit.
 ShownRequest shown(const Request& request, const PromptSurroundings& around,
                    std::size_t context_tokens);
 

@@ -14,7 +14,7 @@ void check_sizes(const Ranking& ranking, const Ranking& target) {
   RSD_CHECK(ranking.size() == target.size(), "rankings of different sizes are compared");
 }
 
-// Element j is the target position of the item at position j: the identity when the two agree.
+// Element j is the target position of the item at position j: the identity if the rankings agree.
 std::vector<std::int64_t> target_positions(const Ranking& ranking, const Ranking& target) {
   check_sizes(ranking, target);
   const std::vector<Position> positions = target.positions();
@@ -35,7 +35,7 @@ std::int64_t squared_displacement(const std::vector<std::int64_t>& order) {
   return sum;
 }
 
-// Its largest value, that of the reversed order: n(n^2-1)/3, a whole number for every n.
+// The largest squared displacement, that of the reversed order: n(n^2-1)/3, an integer for every n.
 double largest_squared_displacement(std::size_t n_items) {
   const auto n = static_cast<double>(n_items);
   return n * (n * n - 1) / 3;

@@ -11,7 +11,7 @@
 namespace rsd {
 namespace {
 
-// FNV-1a of 64 bits. Texts are told apart by their lengths, so that ("ab", "c") isn't ("a", "bc").
+// FNV-1a of 64 bits. Lengths are hashed, too, so that ("ab", "c") differs from ("a", "bc").
 class Digest {
  public:
   void add_bytes(std::string_view bytes) {
@@ -43,7 +43,7 @@ Request without_candidates(const Request& request) {
           .relevance = request.relevance};
 }
 
-// Uniform in [0, limit): what would fall unevenly is drawn again.
+// Uniform in [0, limit): values that would cause a bias are drawn again.
 std::uint64_t below(std::uint64_t limit, std::mt19937_64& generator) {
   const std::uint64_t fair = std::numeric_limits<std::uint64_t>::max() / limit * limit;
   std::uint64_t drawn = generator();

@@ -51,7 +51,7 @@ Ranking Ranking::by_score(std::span<const double> scores) {
 }
 
 Ranking Ranking::with_prefix(std::span<const ItemId> prefix, std::span<const double> scores) {
-  // A NaN would break the strict weak order that sorting relies on.
+  // NaN would break the strict weak order that sorting requires.
   RSD_CHECK(std::ranges::none_of(scores, [](double score) { return std::isnan(score); }),
             "a score is NaN");
   std::vector<bool> in_prefix(scores.size(), false);
@@ -66,7 +66,7 @@ Ranking Ranking::with_prefix(std::span<const ItemId> prefix, std::span<const dou
   for (std::size_t i = 0; i < scores.size(); ++i) {
     if (!in_prefix[i]) items.emplace_back(i);
   }
-  // The items behind the prefix stand in input order, and a stable sort leaves ties that way.
+  // The items after the prefix are in input order, and a stable sort keeps ties in it.
   std::ranges::stable_sort(items.begin() + std::ssize(prefix), items.end(), std::ranges::greater{},
                            [scores](ItemId item) { return scores[item.slot()]; });
   return Ranking(std::move(items));

@@ -14,7 +14,7 @@ bool is_relevant(int grade) {
   return grade >= 1;
 }
 
-// What the user gains from the item: an unjudged or negatively judged one costs nothing.
+// The gain of an item: 0 for unjudged items and negative grades.
 int gain(std::optional<int> grade) {
   return std::max(grade.value_or(0), 0);
 }
@@ -28,8 +28,8 @@ double discounted(int gain, std::size_t position) {
   return gain / std::log2(static_cast<double>(position + 2));
 }
 
-// The gain of the best order of all judged items: those that the first stage missed count against
-// the ranking.
+// The gain of the best order of all judged items. Items that the first stage missed lower the
+// metric.
 double ideal_gain(std::vector<int> judged, int k) {
   const std::size_t depth = cut(judged.size(), k);
   std::ranges::partial_sort(judged, judged.begin() + static_cast<std::ptrdiff_t>(depth),

@@ -1,4 +1,4 @@
-// How long is waited before a question is asked again.
+// The wait before a question is asked again.
 #pragma once
 
 #include <algorithm>
@@ -10,14 +10,14 @@
 
 namespace rsd {
 
-// first, twice that, … at most `longest`, each less up to half of it by chance: those that failed
-// together don't come back together. Not thread-safe.
+// `first`, twice that, … at most `longest`, each shortened at random by up to half, so that
+// questions that failed together don't return together. Not thread-safe.
 class Backoff {
  public:
   Backoff(Clock::duration first, Clock::duration longest, std::uint64_t seed)
       : first_(first), longest_(longest), random_(seed) {}
 
-  // Before try number n_failed + 1, n_failed being 1 or more.
+  // The wait before try number n_failed + 1; n_failed >= 1.
   Clock::duration delay(std::size_t n_failed) {
     Clock::duration whole = first_;
     for (std::size_t n = 1; n < n_failed && whole < longest_; ++n)

@@ -8,8 +8,8 @@
 
 namespace rsd {
 
-// The bytes that `text` stands for. kRuntime: characters of another alphabet, white space, padding
-// that is missing or not at the end.
+// Decodes `text`. kRuntime: characters outside the alphabet, white space, or padding that is
+// missing or not at the end.
 Result<std::string> decode_base64(std::string_view text);
 
 }  // namespace rsd

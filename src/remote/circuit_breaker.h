@@ -1,4 +1,4 @@
-// Whether a replica that keeps failing should be asked.
+// Stops questions to a replica that keeps failing.
 #pragma once
 
 #include <algorithm>
@@ -8,10 +8,10 @@
 
 namespace rsd {
 
-// Closed: questions go out. Open, after some failures in a row or one that is enough: none does,
-// for a while. Then it is looked whether the replica is there, at no question's expense, and if so
-// one question may try: its success closes the circuit. A failure of either opens it for twice as
-// long. Has no clock of its own. Not thread-safe.
+// Closed: questions are allowed. Open, after some failures in a row or one that is enough by
+// itself: none is allowed for a while. Then the replica is checked without a question, and if it
+// answers, one question may try it; its success closes the circuit. If either fails, the circuit
+// opens for twice as long. Takes the time as an argument, so tests need no clock. Not thread-safe.
 class CircuitBreaker {
  public:
   struct Limits {
@@ -27,16 +27,16 @@ class CircuitBreaker {
   bool wants_check(Clock::time_point now) const {
     return state_ == State::kOpen && now >= open_until_;
   }
-  // A check or a question is under way that will tell.
+  // True while a check or a question that decides is in progress.
   bool is_on_trial() const { return state_ == State::kChecking || state_ == State::kTrying; }
-  // When a check may be made; the past, where none is to be waited for.
+  // The time of the next check; in the past if none is pending.
   Clock::time_point next_check() const {
     return state_ == State::kOpen ? open_until_ : Clock::time_point::min();
   }
 
   void note_check_start() { state_ = State::kChecking; }
   void note_check(Clock::time_point now, bool is_there) {
-    if (state_ != State::kChecking) return;  // an older question has told meanwhile
+    if (state_ != State::kChecking) return;  // an older question has decided meanwhile
     if (is_there) {
       state_ = State::kReady;
     } else {
@@ -44,7 +44,7 @@ class CircuitBreaker {
     }
   }
 
-  // A question that was allowed goes out. True: it is the one that tries.
+  // An allowed question is sent. Returns true if it is the one that tries the replica.
   bool note_start() {
     const bool tries = state_ == State::kReady;
     if (tries) state_ = State::kTrying;
@@ -55,17 +55,17 @@ class CircuitBreaker {
     n_failures_ = 0;
     open_time_ = limits_.open_time;
   }
-  // `tried`: as note_start() said of the question. One that went out before the circuit opened and
-  // fails behind that tells nothing new.
+  // `tried` is what note_start() returned for the question. The failure of a question that was sent
+  // before the circuit opened does not extend the pause.
   void note_failure(Clock::time_point now, bool tried) {
     if (tried || ++n_failures_ >= limits_.failures_to_open) trip(now, tried);
   }
-  // The same, of a failure that is enough by itself.
+  // The same for a failure that is enough by itself.
   void trip(Clock::time_point now, bool tried) {
     if (tried) return open_for_longer(now);
     if (state_ == State::kClosed) open(now);
   }
-  // A question was given up: nothing is known of what would have become of it.
+  // A question was cancelled, so its outcome is unknown.
   void note_cancelled(bool tried) {
     if (tried) state_ = State::kReady;
   }

@@ -17,7 +17,7 @@
 namespace rsd {
 namespace {
 
-// Of what is asked at the start, which is little.
+// Timeout for the short queries at the start.
 std::chrono::milliseconds start_timeout(const RemoteOptions& options) {
   constexpr std::chrono::milliseconds kLongest{20'000};
   return std::min(kLongest, options.patience.answer_timeout);
@@ -31,7 +31,7 @@ void tell(const RemoteOptions& options, LogLevel level, const std::string& line)
   if (options.log) options.log(level, line);
 }
 
-// To each of the servers; `call` has the path in place of the URL.
+// One call per server; `call` has the path in place of the URL.
 std::vector<HttpCall> calls_to(const std::vector<std::string>& urls, const HttpCall& call) {
   std::vector<HttpCall> calls(urls.size(), call);
   for (std::size_t n = 0; n < urls.size(); ++n)
@@ -39,15 +39,16 @@ std::vector<HttpCall> calls_to(const std::vector<std::string>& urls, const HttpC
   return calls;
 }
 
-// May another try end otherwise? Where others answer, who isn't there is not waited for.
+// True if another try may succeed. A replica that is unreachable is not waited for if others
+// answer.
 bool may_pass(const HttpReply& reply, bool others_answer) {
   if (others_answer && reply.failure == HttpFailure::kConnect) return false;
   const ReplyKind kind = kind_of(reply);
   return kind == ReplyKind::kTransient || kind == ReplyKind::kBusy;
 }
 
-// Makes all calls at once; those that fail for a reason that may pass are made again, a few times.
-// The replies are in the order of the calls.
+// Makes all calls at once and repeats those with a temporary failure a few times. The replies are
+// in the order of the calls.
 std::vector<HttpReply> ask_all(HttpClient& http, const std::vector<HttpCall>& calls,
                                const RemotePatience& patience) {
   Backoff backoff(patience.backoff, patience.max_backoff, std::random_device{}());
@@ -84,7 +85,8 @@ struct Listing {
   std::optional<std::size_t> context_size;
 };
 
-// As it is sent back, logged and written into results: one line that can be shown as it is.
+// A name is sent back, logged and written into results, so it must be one line that can be shown as
+// it is.
 bool is_model_name(std::string_view name) {
   constexpr std::size_t kMostChars = 512;
   return !name.empty() && shown_text(name, kMostChars) == name;
@@ -106,7 +108,7 @@ std::optional<Listing> parse_listing(const std::string& body) {
   return listing.names.empty() ? std::nullopt : std::optional(std::move(listing));
 }
 
-// SGLang's older way: {"model_path": …}
+// SGLang's older form: {"model_path": …}
 std::optional<Listing> parse_model_info(const std::string& body) {
   const auto json = JsonAnswer::parse(body);
   if (!json) return std::nullopt;
@@ -121,7 +123,8 @@ std::vector<HttpReply> get_all(HttpClient& http, const RemoteOptions& options,
   return ask_all(http, calls_to(options.urls, call), options.patience);
 }
 
-// A replica that isn't there now may be later; one that refuses us won't help.
+// nullopt for a replica that is unreachable now but may be reachable later. A replica that refuses
+// the query is an error.
 Result<std::optional<Listing>> listing_of(const std::string& url, const HttpReply& reply,
                                           const std::optional<Listing>& parsed) {
   const ReplyKind kind = kind_of(reply);
@@ -149,7 +152,7 @@ std::vector<std::pair<HttpReply, std::optional<Listing>>> listings(HttpClient& h
   return found;
 }
 
-// A prompt of a few tokens and two identifiers that stand in it; the rows of both.
+// A prompt of a few tokens with two identifiers, and the rows of both.
 struct ProbeTokens {
   std::vector<TokenId> prompt;
   std::array<IdentifierToken, 2> identifiers;
@@ -169,8 +172,8 @@ Result<ProbeTokens> probe_tokens(const Tokenizer& tokenizer) {
   return probe;
 }
 
-// What the replica reads in the tokens; nullopt where it doesn't tell. vLLM says {"prompt": …},
-// SGLang {"text": …}.
+// The text that the replica decodes from the tokens; nullopt if it doesn't report one. vLLM sends
+// {"prompt": …}, SGLang {"text": …}.
 std::optional<std::string> text_in(const HttpReply& reply) {
   if (kind_of(reply) != ReplyKind::kAnswer) return std::nullopt;
   const auto json = JsonAnswer::parse(reply.body);
@@ -180,7 +183,7 @@ std::optional<std::string> text_in(const HttpReply& reply) {
   return std::nullopt;
 }
 
-// SentencePiece puts a space in front of whatever it reads.
+// SentencePiece puts a space in front of any text.
 std::string_view without_spaces_around(std::string_view text) {
   while (text.starts_with(' '))
     text.remove_prefix(1);
@@ -189,14 +192,14 @@ std::string_view without_spaces_around(std::string_view text) {
   return text;
 }
 
-// What a replica's reply to a question of a protocol says about the protocol.
+// Whether a replica understands a protocol, judged by its reply to a question.
 struct Verdict {
   enum class Kind { kUnderstood, kNotUnderstood, kUntold } kind = Kind::kUntold;
   std::string why_not;
 };
 
-// Only what comes of the question itself speaks against the protocol: a replica that is overloaded,
-// or not there, may understand it all the same.
+// Only a reply to the question itself counts against the protocol: a replica that is overloaded or
+// unreachable may still understand it.
 Verdict verdict_of(const HttpReply& reply, const Protocol& protocol, const RowQuestion& question) {
   if (kind_of(reply) == ReplyKind::kAnswer) {
     const auto parsed = protocol.parse(reply.body, question);
@@ -211,11 +214,11 @@ Verdict verdict_of(const HttpReply& reply, const Protocol& protocol, const RowQu
           .why_not = describe(reply)};
 }
 
-// Of all replicas together.
+// The verdicts of all replicas.
 struct Verdicts {
   bool any_understood = false;
-  std::string objections;  // empty: nobody has any
-  std::string untold;      // whose opinion isn't known, and why
+  std::string objections;  // empty: none
+  std::string untold;      // the replicas without a verdict, and why
 };
 
 Verdicts verdicts_of(const std::vector<HttpReply>& replies, const std::vector<std::string>& urls,
@@ -247,7 +250,7 @@ Result<void> check_times(const RemotePatience& patience) {
   return {};
 }
 
-// Whoever is on the way reads what plain HTTP carries.
+// Anyone on the network path can read plain HTTP.
 Result<void> check_key_transport(const RemoteOptions& options, const std::string& url) {
   const bool is_safe = options.key_transport == KeyTransport::kAnyHttp || options.api_key.empty() ||
                        url.starts_with("https://") || is_loopback_url(url);

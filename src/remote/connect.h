@@ -1,4 +1,4 @@
-// What is asked of the replicas before the first request.
+// The queries to the replicas before the first request.
 #pragma once
 
 #include <memory>
@@ -10,18 +10,18 @@
 
 namespace rsd {
 
-// kInvalidArgument names the option. The URLs become what parse_replica_url makes of them.
+// kInvalidArgument names the option. Replaces the URLs by the results of parse_replica_url.
 Result<void> check_remote_options(RemoteOptions& options);
 
-// Asks all replicas. Errors as of RemoteEngine::connect.
+// Queries all replicas. Errors: see RemoteEngine::connect.
 Result<ServedModel> find_model(HttpClient& http, const RemoteOptions& options);
 
-// Reads a text back from its tokens, where a replica can do that: kInvalidArgument where it reads
-// another, by which the tokenizer isn't the model's.
+// Lets a replica that supports it decode the tokens of a text. kInvalidArgument if the result
+// differs: the tokenizer isn't the model's.
 Result<void> check_vocabulary(HttpClient& http, const RemoteOptions& options,
                               const ServedModel& model);
 
-// The best way of asking that all replicas understand, tried with a short question.
+// The best protocol that all replicas understand, found by a short question.
 Result<std::shared_ptr<const Protocol>> find_protocol(HttpClient& http,
                                                       const RemoteOptions& options,
                                                       const ServedModel& model);

@@ -20,14 +20,14 @@ struct Dispatcher::Job {
   Clock::time_point start;
   CacheUse cache = CacheUse::kRead;
   Clock::time_point not_before;
-  std::vector<bool> tried;           // replicas, since it began anew
-  std::vector<bool> excluded;        // replicas that it won't be taken to again
-  std::vector<std::string> reasons;  // what each replica said last
-  std::size_t n_beginnings = 0;      // that came to nothing
+  std::vector<bool> tried;           // by replica: tried since the job last began anew
+  std::vector<bool> excluded;        // by replica: never to be tried again
+  std::vector<std::string> reasons;  // by replica: its last failure
+  std::size_t n_beginnings = 0;      // rounds over all replicas that failed
   std::size_t n_timeouts = 0;
-  std::optional<std::size_t> replica;  // where it is now
+  std::optional<std::size_t> replica;  // the replica that has the question now
   HttpClient::Ticket ticket = 0;
-  bool on_trial = false;  // its outcome closes or opens the replica's circuit
+  bool on_trial = false;  // the outcome closes or opens the replica's circuit
 
   bool may_go_to(std::size_t n) const { return !tried[n] && !excluded[n]; }
 };
@@ -65,7 +65,7 @@ void Dispatcher::cancel(Id id) {
   jobs_.erase(found);
 }
 
-// It is nowhere then.
+// Afterwards no replica has the question.
 void Dispatcher::withdraw(Job& job) {
   http_->cancel(job.ticket);
   under_way_.erase(job.ticket);
@@ -85,7 +85,7 @@ std::vector<Dispatcher::Answered> Dispatcher::wait(Clock::time_point until) {
   }
 }
 
-// What wasn't due when that was last looked at; it may be by now.
+// The earliest time at which a waiting job becomes due, at most `until`.
 Clock::time_point Dispatcher::next_start(Clock::time_point until) const {
   for (const auto& [id, job] : jobs_)
     if (!job->replica) until = std::min(until, job->not_before);
@@ -103,7 +103,7 @@ void Dispatcher::start_checks(Clock::time_point now) {
   }
 }
 
-// Any answer tells that it is there, but one that says that it isn't well.
+// Any answer means that the replica is up, except a status of 500 or more.
 bool Dispatcher::take_check(const HttpClient::Ended& ended) {
   const auto check = checks_.extract(ended.ticket);
   if (check.empty()) return false;
@@ -123,7 +123,7 @@ void Dispatcher::start_what_is_due(Clock::time_point now) {
       start(id, job, *replica);
       continue;
     }
-    bool waits_for_trial = false;  // which will tell
+    bool waits_for_trial = false;  // a trial in progress will decide
     for (std::size_t n = 0; n < replicas_.size(); ++n)
       waits_for_trial |= may(n) && replicas_[n].breaker.is_on_trial();
     if (waits_for_trial) {
@@ -215,7 +215,8 @@ void Dispatcher::note_failure(Job& job, std::size_t replica, const HttpReply& re
   if (kind == ReplyKind::kTimeout) move_others(replica, now);
 }
 
-// Where one question had no answer in all its time, the others would wait for theirs in vain.
+// After a timeout, the replica's other questions would probably wait in vain: moves them to other
+// replicas.
 void Dispatcher::move_others(std::size_t replica, Clock::time_point now) {
   for (const auto& [id, job] : jobs_) {
     if (job->replica != replica) continue;
@@ -229,7 +230,7 @@ void Dispatcher::move_others(std::size_t replica, Clock::time_point now) {
   }
 }
 
-// None of the replicas is left that it could go to now.
+// No replica is left for the job now: it waits and begins anew, or fails.
 void Dispatcher::begin_anew(Id id, Job& job, Clock::time_point now) {
   auto available = Clock::time_point::max();
   bool all_tried = true;

@@ -1,4 +1,4 @@
-// Takes questions to replicas and brings the answers, whatever it takes in between.
+// Sends questions to replicas and returns the answers, with retries and failover.
 #pragma once
 
 #include <cstddef>
@@ -17,36 +17,34 @@
 
 namespace rsd {
 
-// Each question goes to one replica at a time: the preferred one, else the least loaded. A failure
-// that is the replica's moves it on to the others, one after the other; when none of them is left
-// it waits, and begins anew, as often as RemotePatience says. A replica that leaves a question
-// without an answer loses its other questions, too, as far as others can take them. One that was
-// left alone is looked at by GET /health before a question is risked on it. Not thread-safe;
-// everything happens in wait().
+// Each question is sent to one replica at a time: the preferred one, else the least loaded. After a
+// failure of the replica it is sent to the others in turn; when none is left it waits and begins
+// anew, as often as RemotePatience allows. If a replica leaves a question unanswered, its other
+// questions move to other replicas where possible. A replica whose circuit was open is checked by
+// GET /health before a question is sent to it. Not thread-safe; everything happens in wait().
 class Dispatcher {
  public:
   using Id = std::size_t;
   struct Answered {
     Id id = 0;
-    Result<RowAnswer> answer;            // kRuntime names the replicas and what they said
-    std::optional<std::size_t> replica;  // that gave it
+    Result<RowAnswer> answer;            // kRuntime names the replicas and their errors
+    std::optional<std::size_t> replica;  // the replica that answered
     double ms = 0;                       // since ask()
   };
 
-  // Options as of RemoteEngine::connect, checked.
+  // `options` were checked by check_remote_options (connect.h).
   Dispatcher(const RemoteOptions& options, std::unique_ptr<HttpClient> http,
              std::shared_ptr<const Protocol> protocol, std::string model);
   ~Dispatcher();
 
-  // The tokens that the question refers to must stay where they are until it is answered or
-  // cancelled.
+  // The tokens that the question refers to must live until it is answered or cancelled.
   Id ask(const RowQuestion& question, std::optional<std::size_t> preferred);
   void cancel(Id id);
-  // The answers that came, as soon as there is one; none when `until` comes first or nothing was
-  // asked.
+  // The answers received, as soon as there is one; none if `until` comes first or no question is
+  // open.
   std::vector<Answered> wait(Clock::time_point until);
 
-  // A request's later questions are to meet the same prefix cache.
+  // Counts a request whose later questions should reach the same prefix cache.
   void bind(std::size_t replica) { ++replicas_[replica].n_bound; }
   void unbind(std::size_t replica) { --replicas_[replica].n_bound; }
 
@@ -81,7 +79,7 @@ class Dispatcher {
   Backoff backoff_;
   std::map<Id, std::unique_ptr<Job>> jobs_;
   std::map<HttpClient::Ticket, Id> under_way_;
-  std::map<HttpClient::Ticket, std::size_t> checks_;  // of replicas
+  std::map<HttpClient::Ticket, std::size_t> checks_;  // by ticket: the replica
   std::vector<Answered> answered_;
   RemoteTraffic traffic_;
   Id next_id_ = 1;

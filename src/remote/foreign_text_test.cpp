@@ -1,4 +1,4 @@
-// What a server says is quoted so that it can't be mistaken for ours.
+// Servers' messages are quoted so that they can't be mistaken for rsd's own.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

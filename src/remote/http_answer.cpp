@@ -9,7 +9,7 @@
 namespace rsd {
 namespace {
 
-// FastAPI says {"detail": …}, vLLM {"error": {"message": …}}, SGLang either of them, or "message".
+// FastAPI sends {"detail": …}, vLLM {"error": {"message": …}}, SGLang either of them, or "message".
 std::string message_in(const std::string& body) {
   const auto json = JsonAnswer::parse(body);
   if (!json) return body;

@@ -1,4 +1,4 @@
-// What an HTTP reply means for the question that it belongs to.
+// Classifies HTTP replies to questions.
 #pragma once
 
 #include <string>
@@ -9,15 +9,15 @@ namespace rsd {
 
 enum class ReplyKind {
   kAnswer,     // status 200
-  kTimeout,    // may be tried again, but not often: it costs the server as much each time
-  kTransient,  // another try may end otherwise
-  kBusy,       // the server has too much to do, and is well
-  kRefused,    // the question, by a server that is well: no other replica would take it
-  kUnusable,   // this replica can't be asked so: its certificate, its key, what it serves
+  kTimeout,    // may be repeated, but not often: each time costs the server as much
+  kTransient,  // another try may succeed
+  kBusy,       // the server is healthy but overloaded
+  kRefused,    // a healthy server refuses the question; the other replicas would, too
+  kUnusable,   // this replica can't be used: its certificate, its key, or its model
 };
 
 ReplyKind kind_of(const HttpReply& reply);
-// In a few words; of a status, with what the server says about it.
+// A short description; for an error status, with the server's message.
 std::string describe(const HttpReply& reply);
 
 }  // namespace rsd

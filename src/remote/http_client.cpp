@@ -12,7 +12,7 @@
 namespace rsd {
 namespace {
 
-// Connections that are kept open between calls.
+// Connections kept open between calls.
 constexpr long kMaxKeptConnections = 256;
 
 // CURL and CURLM are both void.
@@ -29,13 +29,13 @@ using Easy = std::unique_ptr<CURL, EasyFree>;
 using Multi = std::unique_ptr<CURLM, MultiFree>;
 using Headers = std::unique_ptr<curl_slist, ListFree>;
 
-// Once for the process; libcurl counts how often it is started, and needs no end.
+// Initialises libcurl once per process. libcurl counts initialisations and needs no clean-up.
 bool start_libcurl() {
   static const bool started = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
   return started;
 }
 
-// One exchange. Its address is known to libcurl.
+// One exchange. libcurl holds its address, so it must not move.
 struct Transfer {
   Easy easy;
   HttpCall call;
@@ -49,7 +49,7 @@ std::size_t take_body(const char* data, std::size_t size, std::size_t count, voi
   auto& transfer = *static_cast<Transfer*>(user);
   const std::size_t n_bytes = size * count;
   transfer.too_long = n_bytes > transfer.max_bytes - transfer.reply.body.size();
-  if (transfer.too_long) return 0;  // libcurl ends the exchange
+  if (transfer.too_long) return 0;  // makes libcurl abort the exchange
   transfer.reply.body.append(data, n_bytes);
   return n_bytes;
 }
@@ -85,10 +85,10 @@ struct HttpClient::State {
   HttpOptions options;
   Headers post_headers;
   Headers get_headers;
-  // The transfers are taken off it before it goes.
+  // Declared before the transfers, which are removed from it first.
   Multi multi;
   std::map<Ticket, std::unique_ptr<Transfer>> transfers;
-  std::vector<std::unique_ptr<Transfer>> idle;  // to be used again
+  std::vector<std::unique_ptr<Transfer>> idle;  // for reuse
   Ticket next_ticket = 1;
 
   Headers headers(bool with_body) const;
@@ -106,7 +106,7 @@ Headers HttpClient::State::headers(bool with_body) const {
   };
   add("Accept: application/json");
   if (with_body) add("Content-Type: application/json");
-  if (with_body) add("Expect:");  // long bodies are sent at once, without asking first
+  if (with_body) add("Expect:");  // send long bodies at once, without "Expect: 100-continue"
   if (!options.api_key.empty()) add("Authorization: Bearer " + options.api_key);
   return Headers(list);
 }
@@ -137,8 +137,8 @@ void HttpClient::State::set_up(Transfer& transfer) const {
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   const bool is_direct =
       options.key_transport == KeyTransport::kProtected && is_loopback_url(transfer.call.url);
-  if (is_direct) curl_easy_setopt(easy, CURLOPT_PROXY, "");  // whatever the environment says
-  // Our headers are for the server, not for the proxy that tunnels to it.
+  if (is_direct) curl_easy_setopt(easy, CURLOPT_PROXY, "");  // ignore the environment's proxies
+  // Send our headers to the server only, not to a proxy that tunnels to it.
   curl_easy_setopt(easy, CURLOPT_HEADEROPT, static_cast<long>(CURLHEADER_SEPARATE));
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, ms(options.connect_timeout));
@@ -179,7 +179,7 @@ std::vector<HttpClient::Ended> HttpClient::State::take_ended() {
       reply.reason = transfer.reason[0] ? &transfer.reason[0] : curl_easy_strerror(code);
     long status = 0;
     curl_off_t seconds = 0;
-    curl_off_t until_ready = 0;  // to send, in microseconds
+    curl_off_t until_ready = 0;  // microseconds until the request could be sent
     curl_easy_getinfo(transfer.easy.get(), CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(transfer.easy.get(), CURLINFO_RETRY_AFTER, &seconds);
     curl_easy_getinfo(transfer.easy.get(), CURLINFO_PRETRANSFER_TIME_T, &until_ready);
@@ -247,7 +247,7 @@ std::vector<HttpClient::Ended> HttpClient::wait(Clock::time_point until) {
     if (!ended.empty() || now >= until) return ended;
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - now);
     const auto ms = static_cast<int>(std::min(left, kLongest).count());
-    // Without exchanges it waits all the same, for a time that others have named.
+    // Waits even without exchanges: the caller's timeout may be for something else.
     curl_multi_poll(state_->multi.get(), nullptr, 0, ms, nullptr);
   }
 }

@@ -1,4 +1,4 @@
-// Many HTTP exchanges at a time in one thread, over connections that are kept.
+// Many concurrent HTTP exchanges in one thread, over persistent connections.
 #pragma once
 
 #include <chrono>
@@ -17,8 +17,8 @@ namespace rsd {
 struct HttpOptions {
   std::chrono::milliseconds connect_timeout{2000};
   std::string api_key;  // sent as a bearer token; empty = none
-  // kProtected: no proxy is asked for loopback addresses. Which URLs are safe the caller has
-  // checked.
+  // kProtected: no proxy is used for loopback addresses. The caller has checked which URLs are
+  // safe.
   KeyTransport key_transport = KeyTransport::kProtected;
   std::size_t max_answer_bytes = std::size_t{16} << 20U;
 };
@@ -30,24 +30,24 @@ struct HttpCall {
 };
 
 enum class HttpFailure {
-  kNone,     // there is an answer, whatever its status
-  kConnect,  // nobody was reached
-  kBroken,   // the connection ended before the answer did
+  kNone,     // there is an answer, of any status
+  kConnect,  // no connection
+  kBroken,   // the connection ended before the answer was complete
   kTimeout,
   kTooLong,  // the answer has more than max_answer_bytes
-  kOther,    // such as a certificate that can't be trusted; another try would end the same
+  kOther,    // such as an untrusted certificate; another try would fail, too
 };
 
 struct HttpReply {
   HttpFailure failure = HttpFailure::kNone;
-  std::string reason;  // of a failure, in libcurl's words
+  std::string reason;  // of a failure: libcurl's message
   int status = 0;
   std::string body;
   std::optional<std::chrono::seconds> retry_after;
 };
 
-// Not thread-safe. Redirects are not followed; certificates are verified. Proxies are taken from
-// the environment, as libcurl does, and never see the key where the server is asked by https.
+// Not thread-safe. Redirects are not followed; certificates are verified. libcurl takes proxies
+// from the environment; with https they never see the key.
 class HttpClient {
  public:
   using Ticket = std::size_t;
@@ -56,17 +56,18 @@ class HttpClient {
     HttpReply reply;
   };
 
-  // kInvalidArgument: a key that can't stand in a header. kRuntime: libcurl can't be started.
+  // kInvalidArgument: a key that is not a valid header value. kRuntime: libcurl can't be
+  // initialised.
   static Result<std::unique_ptr<HttpClient>> create(HttpOptions options);
   HttpClient(const HttpClient&) = delete;
   HttpClient& operator=(const HttpClient&) = delete;
   ~HttpClient();
 
   Ticket start(HttpCall call);
-  // Its connection is closed, by which a server learns that nobody waits any more.
+  // Closes the exchange's connection, so that the server can notice and stop its work.
   void cancel(Ticket ticket);
   std::size_t n_under_way() const noexcept;
-  // Those that ended, as soon as there is one; none when `until` comes first.
+  // The exchanges that ended, as soon as there is one; none if `until` comes first.
   std::vector<Ended> wait(Clock::time_point until);
 
  private:

@@ -10,8 +10,8 @@
 namespace rsd {
 namespace {
 
-// The memory of an answer is used again by the thread's next one: to get fresh pages takes longer
-// than to parse into them. Not that of a giant: a parser takes about 15 bytes for each of the text.
+// Each thread reuses its parser's memory for the next answer, since fresh pages take longer to get
+// than to parse into. Larger parsers are freed: a parser takes about 15 bytes per byte of text.
 constexpr std::size_t kMostKept = std::size_t{1} << 20U;
 thread_local std::unique_ptr<simdjson::dom::parser> t_spare;
 

@@ -1,5 +1,5 @@
-// What a server sent, as JSON: it may be a megabyte of numbers, which simdjson reads in a
-// millisecond.
+// Parses a server's answer as JSON: up to megabytes of numbers, which simdjson reads in
+// milliseconds.
 #pragma once
 
 #include <simdjson.h>
@@ -17,11 +17,11 @@ namespace rsd {
 
 using JsonValue = simdjson::dom::element;
 
-// Owns what its values refer to.
+// A parsed answer. Owns the memory that its values refer to.
 class JsonAnswer {
  public:
-  // kRuntime: "the answer isn't JSON", nor is one with an integer of more than 64 bits, or of more
-  // than kMaxJsonDepth levels (json/read_json.h).
+  // kRuntime: "the answer isn't JSON", also for integers of more than 64 bits and for more than
+  // kMaxJsonDepth levels (json/read_json.h).
   static Result<JsonAnswer> parse(std::string_view text);
 
   JsonAnswer(JsonAnswer&&) noexcept = default;
@@ -38,14 +38,14 @@ class JsonAnswer {
   JsonValue root_;
 };
 
-// Strict looks, the first of a name that repeats: nullopt where the value is absent or of another
-// kind. A member of none is none.
+// Strict access: nullopt if the value is absent or of another kind, or if `object` is nullopt. Of
+// repeated names the first counts.
 std::optional<JsonValue> member(std::optional<JsonValue> object, std::string_view name);
 std::optional<simdjson::dom::object> members(std::optional<JsonValue> value);
 std::optional<simdjson::dom::array> elements(std::optional<JsonValue> value);
 std::optional<std::string_view> text(std::optional<JsonValue> value);
 std::optional<std::size_t> whole_number(std::optional<JsonValue> value);
-// A finite number that a float can hold.
+// A finite number in the range of float.
 std::optional<float> finite_number(std::optional<JsonValue> value);
 
 }  // namespace rsd

@@ -1,4 +1,4 @@
-// Where the key of a remote engine may go.
+// The connections over which a remote engine's key may be sent.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -26,7 +26,7 @@ RemoteOptions options_for(const std::string& url) {
   return options;
 }
 
-// Nobody listens there.
+// No server listens there.
 constexpr const char* kDeadProxy = "http://127.0.0.1:1";
 
 class KeyTransport : public ::testing::Test {

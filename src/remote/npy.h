@@ -1,4 +1,4 @@
-// NumPy's .npy format, as far as float matrices need it.
+// Reads float matrices in NumPy's .npy format.
 #pragma once
 
 #include <cstddef>
@@ -9,8 +9,8 @@
 
 namespace rsd {
 
-// A float32 matrix in C order of exactly that shape, little-endian (format versions 1 to 3).
-// kRuntime names what is different. Source: numpy/lib/format.py.
+// Parses a little-endian float32 matrix in C order of exactly this shape (format versions 1 to 3).
+// kRuntime names the difference. Source: numpy/lib/format.py.
 Result<LogitMatrix> parse_npy(std::string_view file, std::size_t n_rows, std::size_t n_columns);
 
 }  // namespace rsd

@@ -1,4 +1,4 @@
-// What the protocols have in common: numbers into JSON, and looks at what comes back.
+// JSON shared by the protocols: writing numbers, and checks of answers.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +14,7 @@
 
 namespace rsd {
 
-// Written by hand: a body is little else than thousands of these.
+// Written by hand for speed: a body consists mostly of thousands of numbers.
 template <class Kind>
 void append_numbers(std::string& text, std::span<const Index<Kind>> numbers) {
   text += '[';
@@ -27,12 +27,12 @@ void append_numbers(std::string& text, std::span<const Index<Kind>> numbers) {
 
 std::string json_string(std::string_view text);
 
-// kRuntime: "the answer …".
+// A kRuntime error "the answer …".
 Error bad_answer(const std::string& what);
-// A JSON object.
+// Parses an answer that must be a JSON object.
 Result<JsonAnswer> parse_answer(std::string_view answer);
 
-// Items by their identifier's token.
+// Item indices by identifier token.
 using SlotOf = std::unordered_map<std::size_t, std::size_t>;
 SlotOf slots_of(std::span<const IdentifierToken> identifiers);
 

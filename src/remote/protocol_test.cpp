@@ -19,7 +19,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using Json = nlohmann::json;
 
-// A ranking of three items behind two tokens, of which the rows 1 and 2 are wanted.
+// A ranking of three items after two tokens; the rows 1 and 2 are wanted.
 struct Small {
   std::vector<TokenId> prompt{TokenId(7), TokenId(8)};
   std::vector<IdentifierToken> identifiers{IdentifierToken(70), IdentifierToken(71),

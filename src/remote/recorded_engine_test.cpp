@@ -1,5 +1,5 @@
-// The whole engine against a server that replays exchanges: those of a real vLLM where they are
-// there, and always those of the made-up one.
+// The whole engine against a server that replays exchanges: those of a real vLLM if they exist, and
+// always those of the fake server.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -58,10 +58,10 @@ std::unique_ptr<const Protocol> protocol_of(Recordings::Way way) {
   return way == Recordings::Way::kGenerate ? vllm_generate_protocol() : vllm_completions_protocol();
 }
 
-// Asks a made-up server.
+// Asks the fake server.
 Recorded made_up(Recordings::Way way) {
   Recorded recorded;
-  for (int token = 0; token < 45; ++token)  // so that its blocks reach behind the prompt
+  for (int token = 0; token < 45; ++token)  // so that its blocks extend beyond the prompt
     recorded.prompt.tokens.emplace_back(token);
   for (const int item : {3, 0, 5, 1, 4, 2}) {
     recorded.proposal.emplace_back(item);
@@ -171,7 +171,7 @@ TEST_P(Replayed, APromptThatTheServerKnowsGivesTheSameRows) {
   const auto again = ask();
   ASSERT_TRUE(again) << again.error().message();
   expect_recorded_rows(again->rows);
-  // vLLM's generate tells null then, and is asked once more.
+  // vLLM's generate returns null then, and is asked once more.
   const bool is_generate = GetParam().way == Recordings::Way::kGenerate;
   EXPECT_EQ(server_->n_questions(), is_generate ? 2U : 1U);
 }

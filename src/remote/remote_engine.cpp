@@ -18,7 +18,7 @@ Result<std::unique_ptr<HttpClient>> client_for(const RemoteOptions& options) {
                              .max_answer_bytes = options.max_answer_bytes});
 }
 
-// The token that servers write behind the ranking, although nobody wants it, takes a place, too.
+// Servers generate one unwanted token after the ranking, which takes a place in the context, too.
 std::size_t context_of(const RemoteOptions& options, const ServedModel& model) {
   const std::size_t largest =
       model.context_size ? std::max<std::size_t>(*model.context_size, 2) - 1 : kDefaultMaxContext;

@@ -31,7 +31,7 @@ using Json = nlohmann::json;
 
 constexpr int kFirstIdentifier = 1000;
 
-// Prompts differ by their number, of which the made-up logits depend.
+// Prompts differ by their number, on which the fake server's logits depend.
 Prompt prompt(int number, std::size_t n_items) {
   Prompt made;
   for (int token = 0; token < 40; ++token)
@@ -66,7 +66,7 @@ struct WholeList {
   std::vector<ItemId> items;
 };
 
-// Of the right request, row by row.
+// The logits of the right request, row by row.
 void expect_rows_of(const Prompt& of, const WholeList& list, const LogitMatrix& rows) {
   const SyntheticScorer llm = direct(of);
   ASSERT_EQ(rows.n_rows(), list.items.size());
@@ -215,7 +215,7 @@ class Remote : public testing::Test {
 TEST_F(Remote, SaysWhatTheServerSaysOfItsModel) {
   const auto engine = connected(options());
   EXPECT_EQ(engine->model_name(), "made-up");
-  EXPECT_EQ(engine->context_size(), 4095U);  // one is left for the token that nobody wants
+  EXPECT_EQ(engine->context_size(), 4095U);  // one is left for the unwanted token
   EXPECT_EQ(RemoteEngine::served_model(options())->name, "made-up");
 }
 
@@ -242,7 +242,7 @@ TEST_F(Remote, WhatTheServerHasForgottenToTellIsAskedAgainWithoutItsCache) {
   const Prompt asked = prompt(1, 20);
   ASSERT_TRUE(ask(*engine, asked));
   server_.set_faults({});
-  const auto again = ask(*engine, asked);  // now its cache reaches behind the prompt
+  const auto again = ask(*engine, asked);  // now its cache extends beyond the prompt
   ASSERT_TRUE(again) << again.error().message();
   expect_rows_of(asked, WholeList(20), again->rows);
   ASSERT_EQ(server_.n_questions(), 2U);

@@ -8,7 +8,7 @@
 namespace rsd {
 namespace {
 
-// A pass has at most as many questions of one request as it has lanes.
+// A pass has at most one question per lane of a request.
 constexpr std::size_t kMostRemembered = 32;
 
 }  // namespace
@@ -111,7 +111,7 @@ void RemoteEngine::Scorer::bind_to(std::size_t replica) {
   replica_ = replica;
 }
 
-// The first answer tells what was known of the prompt.
+// The request's first answer shows how much of the prompt was cached.
 void RemoteEngine::Scorer::count_reuse(const RowAnswer& answer) {
   if (is_counted_) return;
   is_counted_ = true;

@@ -1,4 +1,4 @@
-// One request's view of a remote LLM.
+// A scorer of a remote LLM.
 #pragma once
 
 #include <cstddef>
@@ -26,21 +26,21 @@ class RemoteEngine::Scorer final : public PositionScorer {
   std::size_t n_prefill_tokens() const override { return prompt_.tokens.size(); }
   bool has_own_prefill() const noexcept override { return false; }
   Result<Prefill> prefill(std::optional<Clock::time_point> give_up_at) override;
-  // The server's cache is its own affair: what it still knows makes the next encoding cheaper.
+  // Can't clear the server's cache: whatever it still holds makes the next encoding cheaper.
   void forget_proposals() override;
   Result<Encoding> encode(const EncodingQuery& query) override;
   Result<std::vector<Encoding>> encode_all(std::span<const EncodingQuery> queries) override;
 
   RowQuestion question(const EncodingQuery& query) const;
   const std::optional<std::size_t>& replica() const noexcept { return replica_; }
-  // What was answered to the same query not long ago.
+  // A remembered answer to the same query, if any.
   std::optional<Encoding> recall(const EncodingQuery& query);
-  // `answered` holds an answer.
+  // `answered.answer` must be a success.
   Encoding note_answer(const EncodingQuery& query, Dispatcher::Answered answered);
 
  private:
   struct Remembered {
-    std::vector<ItemId> prefix;  // that the rows depend on
+    std::vector<ItemId> prefix;  // the items that the rows depend on
     RowRange rows;
     Encoding encoding;
   };
@@ -53,10 +53,10 @@ class RemoteEngine::Scorer final : public PositionScorer {
 
   State& state_;
   Prompt prompt_;
-  std::optional<std::size_t> replica_;   // that has the prompt in its cache
-  bool is_counted_ = false;              // among the engine's prompts
-  bool prompt_is_billed_ = false;        // to an encoding, since proposals were forgotten
-  std::optional<Remembered> first_row_;  // of the prompt alone, for all decodings of the request
+  std::optional<std::size_t> replica_;   // the replica with the prompt in its cache
+  bool is_counted_ = false;              // counted among the engine's prompts
+  bool prompt_is_billed_ = false;        // billed to an encoding since forget_proposals()
+  std::optional<Remembered> first_row_;  // row 0, for all decodings of the request
   std::deque<Remembered> remembered_;    // the latest, at most kMostRemembered
 };
 

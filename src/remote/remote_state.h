@@ -1,4 +1,4 @@
-// What a remote engine and its scorers share.
+// The state shared by a remote engine and its scorers.
 #pragma once
 
 #include <cstddef>
@@ -22,21 +22,21 @@ class RemoteEngine::State final : public PartQueue {
   std::shared_ptr<const Tokenizer> tokenizer;
   std::size_t context_size = 0;
   std::size_t parallel = 1;
-  std::vector<Scorer*> scorers;  // that are open
+  std::vector<Scorer*> scorers;  // open scorers
   PromptReuse reuse;
 
-  // LogicError where it isn't open.
+  // LogicError if it isn't open.
   Scorer& own(PositionScorer* scorer) const;
 
   Ticket start(const PassPart& part) override;
   Ticket start(Scorer& scorer, const EncodingQuery& query);
   void cancel(Ticket ticket) override;
-  // The scorer goes: nobody waits for what it has asked.
+  // Called when a scorer is destroyed: cancels its questions.
   void forget(const Scorer& scorer);
   std::vector<Ended> wait(Clock::time_point until) override;
 
-  // All at once, in order. kDeadlineExceeded when `give_up_at` passes before all are answered; the
-  // first error otherwise.
+  // Asks all questions at once; answers are in order. kDeadlineExceeded when `give_up_at` passes
+  // before all are answered; else the first error.
   struct Asked {
     Scorer* scorer = nullptr;
     const EncodingQuery* query = nullptr;
@@ -58,7 +58,7 @@ class RemoteEngine::State final : public PartQueue {
   std::optional<Result<PartResult>> take(Ticket ticket);
 
   std::map<Dispatcher::Id, Open> open_;
-  std::vector<Ended> ended_;  // that nobody has waited for yet
+  std::vector<Ended> ended_;  // not returned by wait() yet
   Ticket next_ticket_ = 1;
 };
 

@@ -19,7 +19,7 @@ char small(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
 
-// "http://" or "https://", in letters of any size; empty: neither.
+// "http://" or "https://" in any case; empty if it is neither.
 std::string_view scheme_of(std::string_view url) {
   constexpr std::array<std::string_view, 2> kSchemes{"http://", "https://"};
   const auto begins_with = [url](std::string_view scheme) {
@@ -96,7 +96,7 @@ bool is_loopback_url(std::string_view url) {
   host = host.substr(1, host.size() - 2);
   in6_addr six{};
   if (::inet_pton(AF_INET6, host.c_str(), &six) != 1) return false;
-  constexpr std::size_t kMappedBytes = 12;  // in front of the IPv4 address
+  constexpr std::size_t kMappedBytes = 12;  // before the IPv4 address
   return IN6_IS_ADDR_LOOPBACK(&six) ||
          (IN6_IS_ADDR_V4MAPPED(&six) && six.s6_addr[kMappedBytes] == kLoopbackNet);
 }

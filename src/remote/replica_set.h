@@ -1,4 +1,4 @@
-// The servers that run the same model, and which of them to ask.
+// The servers that run the same model, and the choice between them.
 #pragma once
 
 #include <algorithm>
@@ -16,11 +16,11 @@
 namespace rsd {
 
 struct Replica {
-  std::string url;  // without a slash at its end
+  std::string url;  // without a trailing slash
   CircuitBreaker breaker;
-  Clock::time_point busy_until;  // as it said itself
-  std::size_t n_under_way = 0;   // questions
-  std::size_t n_bound = 0;       // requests whose later questions go to it
+  Clock::time_point busy_until;  // from its Retry-After
+  std::size_t n_under_way = 0;   // questions in progress
+  std::size_t n_bound = 0;       // requests bound to it
   std::size_t n_answered = 0;
   std::string last_failure;
 
@@ -29,13 +29,12 @@ struct Replica {
   std::size_t load() const { return n_under_way + n_bound; }
 };
 
-// The URL as it is used: its scheme in small letters, without slashes or "/v1" at its end.
-// kInvalidArgument: it isn't one of a server, or holds what doesn't belong into one: a password, a
-// query.
+// Normalises a replica's URL: lower-case scheme, no trailing slashes or "/v1". kInvalidArgument if
+// it isn't a server's URL, or has parts that are not allowed, such as a password or a query.
 Result<std::string> parse_replica_url(const std::string& text);
 
-// Whether the host of a URL that was parsed is this machine by its very name: localhost, an address
-// of 127.0.0.0/8 in four decimal numbers, or ::1, also as IPv4-mapped IPv6.
+// True if the host of a normalised URL denotes this machine: localhost, an address of 127.0.0.0/8
+// in four decimal numbers, or ::1, also as IPv4-mapped IPv6.
 bool is_loopback_url(std::string_view url);
 
 class ReplicaSet {
@@ -49,8 +48,8 @@ class ReplicaSet {
   Replica& operator[](std::size_t n) { return replicas_.at(n); }
   const Replica& operator[](std::size_t n) const { return replicas_.at(n); }
 
-  // The preferred one of those that `may` be asked and are available, else the least loaded of
-  // them, the first of several. nullopt where there is none.
+  // The preferred replica if `may` allows it and it is available, else the least loaded such
+  // replica (the first of several). nullopt if there is none.
   template <class May>
   std::optional<std::size_t> pick(Clock::time_point now, std::optional<std::size_t> preferred,
                                   May may) const {

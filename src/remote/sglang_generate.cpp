@@ -18,7 +18,8 @@ class SglangGenerate final : public Protocol {
     return std::numeric_limits<std::size_t>::max();
   }
 
-  // Its cache is read only up to logprob_start_len, and a server has one model.
+  // SGLang reads its cache only up to logprob_start_len, so `cache` has no effect; a server has
+  // only one model.
   std::string body(const RowQuestion& question, std::string_view /*model*/,
                    CacheUse /*cache*/) const override {
     const std::vector<TokenId> tokens = question.tokens_with_last_row();

@@ -1,4 +1,5 @@
-// vLLM's POST /v1/completions: a prompt for each row, all in one request. Any model runner has it.
+// vLLM's POST /v1/completions: one prompt per row, all in one request. All of vLLM's model runners
+// support it.
 #include <charconv>
 #include <memory>
 #include <optional>
@@ -14,14 +15,14 @@ namespace {
 
 constexpr std::string_view kTokenName = "token_id:";
 
-// The first token's log-probabilities of a choice, by "token_id:N"; nullopt where there are none.
+// The log-probabilities of a choice's first token, by "token_id:N"; nullopt if there are none.
 std::optional<simdjson::dom::object> first_logprobs(JsonValue choice) {
   const auto top = elements(member(member(choice, "logprobs"), "top_logprobs"));
   if (!top || top->size() != 1) return std::nullopt;
   return members(*top->begin());
 }
 
-// nullopt: "token_id:N" it isn't.
+// nullopt if `name` isn't "token_id:N".
 std::optional<std::size_t> token_of(std::string_view name) {
   if (!name.starts_with(kTokenName)) return std::nullopt;
   name.remove_prefix(kTokenName.size());
@@ -37,7 +38,7 @@ class VllmCompletions final : public Protocol {
   std::string_view path() const noexcept override { return "/v1/completions"; }
   std::size_t max_identifiers() const noexcept override { return 128; }
 
-  // Its cache is read in any case: the rows are what comes behind the prompts.
+  // The cache can always be read: the rows are predictions after the prompts.
   std::string body(const RowQuestion& question, std::string_view model,
                    CacheUse /*cache*/) const override {
     std::string text =
@@ -85,7 +86,7 @@ class VllmCompletions final : public Protocol {
     return check_prompt_tokens(member(answer, "usage"), n_tokens);
   }
 
-  // There may be more tokens than were asked for.
+  // The answer may have more tokens than requested.
   static Result<void> read_row(JsonValue choice, const SlotOf& slot_of, std::span<float> row) {
     const auto logprobs = first_logprobs(choice);
     if (!logprobs) return bad_answer("has no top_logprobs of one token");

@@ -12,7 +12,7 @@ namespace {
 
 constexpr const char* kRows = "prompt_token_id_logprobs";
 
-// `answer` has one choice, and was made of so many tokens.
+// Checks that `answer` has one choice and a prompt of `n_tokens` tokens.
 Result<void> check_frame(JsonValue answer, std::size_t n_tokens) {
   const auto choices = elements(member(answer, "choices"));
   if (!choices || choices->size() != 1 || whole_number(member(*choices->begin(), "index")) != 0) {
@@ -25,7 +25,7 @@ class VllmGenerate final : public Protocol {
  public:
   std::string_view name() const noexcept override { return "vLLM /inference/v1/generate"; }
   std::string_view path() const noexcept override { return "/inference/v1/generate"; }
-  // The server's --max-logprobs tells, when it is exceeded.
+  // No fixed limit: a server whose --max-logprobs is exceeded refuses the question.
   std::size_t max_identifiers() const noexcept override {
     return std::numeric_limits<std::size_t>::max();
   }

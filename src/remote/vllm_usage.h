@@ -1,4 +1,4 @@
-// What vLLM's answers say beside the rows.
+// Checks the usage figures of vLLM's answers.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +9,7 @@
 
 namespace rsd {
 
-// Where the answer tells how many tokens the prompts had, these are they.
+// If the answer reports the number of prompt tokens, it must equal `expected`.
 inline Result<void> check_prompt_tokens(std::optional<JsonValue> usage, std::size_t expected) {
   const auto told = member(usage, "prompt_tokens");
   if (!told || told->is_null() || whole_number(told) == expected) return {};

@@ -15,7 +15,7 @@ using Json = nlohmann::json;
 
 constexpr std::string_view kFormat = "rsd.checkpoint";
 
-// Thrown for what is well-formed and yet not ours; never leaves this file.
+// Thrown for well-formed CBOR that is not a checkpoint; never leaves this file.
 struct BadCheckpoint {
   std::string what;
 };
@@ -49,7 +49,7 @@ std::size_t count_of(const Json& object, const char* key) {
   return value.get<std::size_t>();
 }
 
-// A figure of the best weights; null where there are none yet.
+// A figure of the best weights; null before the first validation.
 std::optional<double> figure_of(const Json& object, const char* key) {
   const Json& value = object.at(key);
   if (value.is_null()) return std::nullopt;

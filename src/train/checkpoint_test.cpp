@@ -49,7 +49,7 @@ std::string told(const std::string& content) {
   return read ? "no error" : read.error().message();
 }
 
-// Bytes that a disk can leave behind, and sizes that no file has.
+// Bytes that a damaged disk can produce, and impossible sizes.
 TEST(Checkpoint, DamageIsAnErrorAndNoException) {
   EXPECT_THAT(told("\x9b\x65\x65\x65\x65\x65\x65\x65\x65"), HasSubstr("damaged"));
   EXPECT_THAT(told("\xbb\x65\x65\x65\x65\x65\x65\x65\x65"), HasSubstr("damaged"));
@@ -66,7 +66,7 @@ TEST(Checkpoint, DamageIsAnErrorAndNoException) {
 TEST(Checkpoint, VersionThatIsNoTextIsTold) {
   std::string odd = serialised({});
   const std::size_t at = odd.find("version") + 7;
-  odd.replace(at, 1, "\x61\xff");  // a text of one byte, which is no UTF-8
+  odd.replace(at, 1, "\x61\xff");  // a text of one byte that is not UTF-8
   EXPECT_THAT(told(odd), HasSubstr("this rsd reads version 2"));
 }
 

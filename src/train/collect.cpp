@@ -16,7 +16,7 @@
 namespace rsd {
 namespace {
 
-// The same on every machine, unlike std::hash.
+// A hash that is the same on every machine, unlike std::hash.
 std::uint64_t mixed(std::uint64_t state, std::uint64_t value) {
   state ^= value + 0x9e3779b97f4a7c15ULL + (state << 6U) + (state >> 2U);
   state *= 0xbf58476d1ce4e5b9ULL;
@@ -58,7 +58,7 @@ class NoisyPolicy final : public RankingPolicy {
   std::uint64_t seed_;
 };
 
-// In turn: who proposes, and how noisily.
+// The policy, its noise and the draft of a decoding, varied by its number.
 DecodingOptions decoding_options(const CollectOptions& options, std::size_t number,
                                  std::uint64_t seed) {
   constexpr std::array kTemperatures{0.0, 0.3, 0.1, 1.0};

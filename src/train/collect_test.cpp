@@ -46,7 +46,7 @@ class Reversed final : public RankingPolicy {
   double scale_, shift_;
 };
 
-// What stands behind the prefix that the round before made known is in descending order.
+// The items after the known prefix of the previous round are in descending order.
 bool is_reversed(const Trace& trace, std::size_t round) {
   const auto& proposal = trace.rounds[round].proposal;
   const auto begin =
@@ -130,7 +130,7 @@ TEST(Collect, NoiseDependsOnSeedAndIdAlone) {
   EXPECT_NE(noisy(collected(1)), noisy(collected(1, "other")));
 }
 
-// Those of one heuristic, temperature and draft.
+// The traces of one heuristic, temperature and draft.
 TEST(Collect, EveryDecodingHasNoiseOfItsOwn) {
   const auto traces =
       collected({.n_decodings = 16, .budget = kBudget, .seed = 1, .agent = nullptr});

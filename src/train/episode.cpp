@@ -12,7 +12,7 @@ Error invalid(std::size_t round, const std::string& what) {
   return {ErrorCode::kInvalidInput, "rounds[" + std::to_string(round) + "] " + what};
 }
 
-// Takes a round into a history that knows nothing of it.
+// Adds a recorded round to a history as if it had just been encoded.
 Result<void> replay(History& history, std::vector<ItemId> proposal, const SharedRows& logits) {
   const RowRange rows = history.missing_rows(proposal, logits.n_rows());
   LogitMatrix missing(rows.size(), history.n_items());
@@ -73,7 +73,7 @@ Result<Episode> episode_of(const Trace& trace) {
 }
 
 std::vector<std::size_t> open_order(const History& history, const Ranking& target) {
-  std::vector<std::size_t> number(history.n_items());  // of each open item
+  std::vector<std::size_t> number(history.n_items());  // number of each pending item
   std::size_t next = 0;
   for (std::size_t i = 0; i < history.n_items(); ++i)
     if (!history.placed()[i]) number[i] = next++;

@@ -8,7 +8,7 @@
 namespace rsd {
 namespace {
 
-// The same on every machine.
+// A hash that is the same on every machine.
 std::uint64_t draw(std::string_view text) {
   return request_generator(/*seed=*/0, text)();
 }

@@ -51,7 +51,7 @@ class Rollout {
   }
 
  private:
-  // All trajectories begin with the same proposal, which no agent has a say in.
+  // All trajectories begin with the same proposal, which does not depend on an agent.
   Result<void> first_encoding() {
     std::vector<ItemId> proposal;
     if (options_.draft == Draft::kInput) {
@@ -69,7 +69,7 @@ class Rollout {
     return {};
   }
 
-  // Of the trajectories in which something is left to know.
+  // Encodes the proposals of the trajectories that are not completely known.
   Result<void> encode_proposals() {
     const auto open = open_trajectories();
     std::vector<std::vector<ItemId>> proposals;
@@ -102,7 +102,7 @@ class Rollout {
     return open;
   }
 
-  // One ranking for each trajectory in which something is left to order.
+  // Adds one action to each trajectory that is not completely known.
   void act(std::size_t encodings_left) {
     const auto open = open_trajectories();
     for (std::size_t begin = 0, end = 0; begin < open.size(); begin = end) {

@@ -42,14 +42,14 @@ Result<void> check_options(const RpoOptions& options) {
   return {};
 }
 
-// All small ones, and fewer and fewer of the large ones, which differ less: 1, 2, 3, 4, 6, 9, 13, …
+// All small budgets, and ever fewer of the large ones, which differ less: 1, 2, 3, 4, 6, 9, 13, …
 std::size_t next_budget(std::size_t budget) {
   return std::max(budget + 1, budget * 3 / 2);
 }
 
 }  // namespace
 
-// The actions of one step, and how their trajectories ended.
+// The actions of one step, and sums of their trajectories' returns.
 struct RpoTraining::Batch {
   std::vector<AgentInput> inputs;
   std::vector<Action> actions;
@@ -107,7 +107,7 @@ Result<const Ranking*> RpoTraining::target_of(std::size_t request, PositionScore
   return &targets_.at(request);
 }
 
-// With as many as there are items but one, all is known.
+// At most n_items - 1, after which all positions are known, and at most max_budget.
 std::size_t RpoTraining::most_encodings(const PositionScorer& scorer) const {
   return std::clamp<std::size_t>(scorer.n_items() - 1, 1, options_.max_budget);
 }
@@ -183,7 +183,7 @@ Result<void> RpoTraining::play(std::size_t request, std::uint64_t seed, Batch& b
   return {};
 }
 
-// One step down the gradient of the mean loss over the trajectories.
+// One descent step on the mean loss over the trajectories.
 Result<void> RpoTraining::update(const Batch& batch, Step& step) {
   auto slopes = network_.scores(batch.inputs, options_.threads);
   const double share = 1 / static_cast<double>(batch.n_trajectories);

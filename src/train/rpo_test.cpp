@@ -41,7 +41,7 @@ RelevanceNetwork untrained() {
   return RelevanceNetwork::untrained(kShape, 1).value();
 }
 
-// Whose weights all matter.
+// A network in which every weight has an influence.
 RelevanceNetwork random_agent(std::uint64_t seed) {
   RelevanceNetwork agent = untrained();
   std::mt19937_64 random(seed);
@@ -50,7 +50,7 @@ RelevanceNetwork random_agent(std::uint64_t seed) {
   return agent;
 }
 
-// What an LLM was asked for, its targets not counted: they are found before.
+// The encodings of the LLM, without those for its target rankings, which are made before.
 struct Tally {
   std::size_t encodings = 0;
   std::vector<std::size_t> sizes_of_first_proposals;
@@ -86,7 +86,7 @@ Trajectory greedy(const RelevanceNetwork& agent, PositionScorer& scorer,
   return roll_out({&actor, 1}, scorer, options).value().front();
 }
 
-// Of the greedy agent, on requests that were not trained on.
+// The return of the greedy agent on requests that were not trained on.
 double mean_return(const RelevanceNetwork& agent) {
   constexpr std::size_t kRequests = 100;
   double sum = 0;
@@ -104,7 +104,7 @@ double mean_return(const RelevanceNetwork& agent) {
   return sum / kRequests;
 }
 
-// Of traces of the same LLM, until it gains no more on requests that are held out.
+// Trained on traces of the same LLM until it gains no more on held-out requests.
 RelevanceNetwork supervised_agent() {
   std::vector<Episode> episodes;
   for (std::size_t n = 0; n < 80; ++n) {

@@ -15,7 +15,7 @@
 namespace rsd {
 namespace {
 
-constexpr double kLeastGain = 1e-4;  // of Kendall's tau: less is not worth training on for
+constexpr double kLeastGain = 1e-4;  // of Kendall's tau: smaller gains do not prolong the training
 
 Error invalid(const std::string& what) {
   return {ErrorCode::kInvalidArgument, what};
@@ -30,7 +30,7 @@ Result<void> check_options(const SupervisedOptions& options) {
   return {};
 }
 
-// Two items whose order is not known after the first round of some episode?
+// True if some episode has at least two pending items after its first round.
 bool leaves_something(const std::vector<Episode>& episodes) {
   return std::ranges::any_of(episodes, [](const Episode& episode) {
     return episode.rounds.front().known + 2 <= episode.target.size();
@@ -43,7 +43,7 @@ struct Example {
   std::size_t n_all = 0;  // items of the request, known ones included
 };
 
-// nullopt where there is nothing left to order.
+// nullopt if nothing is left to order.
 std::optional<Example> example_of(const Episode& episode, std::size_t n_rounds,
                                   std::optional<std::size_t> encodings_left,
                                   const InputOptions& options) {
@@ -54,7 +54,7 @@ std::optional<Example> example_of(const Episode& episode, std::size_t n_rounds,
                  .n_all = history.n_items()};
 }
 
-// Of one example, with its gradient.
+// The loss of one example, with its gradient.
 ValueAndGradient loss_of(std::span<const double> scores, const Example& example,
                          SupervisedLoss kind) {
   const auto n = static_cast<double>(example.n_all);
@@ -68,7 +68,7 @@ ValueAndGradient loss_of(std::span<const double> scores, const Example& example,
   return loss;
 }
 
-// Of the whole ranking: what is known agrees.
+// Kendall's tau of the whole ranking, whose known prefix agrees with the target.
 double tau(std::span<const double> scores, const Example& example) {
   const auto pairs = [](std::size_t n) { return static_cast<double>(n * (n - 1)) / 2; };
   std::vector<ItemId> target(example.order.begin(), example.order.end());
@@ -130,12 +130,12 @@ Result<SupervisedTraining::Step> SupervisedTraining::step() {
   std::mt19937_64 random(options_.seed * 0x9e3779b97f4a7c15ULL + state_.step);
   std::vector<AgentInput> inputs;
   std::vector<Example> examples;
-  // Episodes that are known to the end after one round give nothing; there are others.
+  // Episodes that are completely known after one round give no example; others are drawn instead.
   for (std::size_t tries = 0; inputs.size() < options_.batch && tries < 100 * options_.batch;
        ++tries) {
     const Episode& episode = training_[random() % training_.size()];
     const std::size_t n_rounds = 1 + random() % episode.rounds.size();
-    const std::size_t left = random() % 6;  // 5 stands for no budget
+    const std::size_t left = random() % 6;  // 5 means no budget
     auto example = example_of(episode, n_rounds, left == 5 ? std::nullopt : std::optional(left),
                               network_.shape().input);
     if (!example) continue;

@@ -104,7 +104,7 @@ TEST(SupervisedTraining, KeepsTheBestWeights) {
   EXPECT_EQ(std::vector<float>(network.weights().begin(), network.weights().end()), best);
 }
 
-// Whose weights all matter.
+// A network in which every weight has an influence.
 RelevanceNetwork random_network() {
   RelevanceNetwork network = RelevanceNetwork::untrained(kShape, 1).value();
   std::mt19937 random(20261130);
@@ -113,7 +113,7 @@ RelevanceNetwork random_network() {
   return network;
 }
 
-// Those of `all` that are trained on, and those that are held out.
+// The episodes of `all` that are trained on, and the held-out ones.
 std::pair<std::vector<Episode>, std::vector<Episode>> sides(const std::vector<Episode>& all) {
   std::vector<std::string> keys;
   for (const Episode& episode : all)

@@ -41,7 +41,8 @@ std::optional<Window> CalibratedWindows::next() {
   return give(deal_next());
 }
 
-// In turn: a pivot's logit depends on its company, and so the company is made alike.
+// Deals the items to the windows in turn: a pivot's logit depends on the other items of its window,
+// so the windows should be similar.
 std::vector<ItemId> CalibratedWindows::deal_next() {
   const std::size_t n_windows = n_comparisons_to_come();
   const std::size_t end = std::min(rest_.size(), n_windows * (size_ - 1));
@@ -74,7 +75,8 @@ void CalibratedWindows::score(std::span<const ItemId> items, std::span<const flo
     scores_[items[n].slot()] = logits[n] - pivot;
 }
 
-// There was no time for it, and there may be for another one. The first window is given again.
+// The window had no time. Its items are returned to the items to compare; the first window is
+// returned by next() again.
 void CalibratedWindows::take_back(std::span<const ItemId> items) {
   if (!pivot_) return;
   std::vector<bool> is_left(order_.size(), false);
@@ -100,7 +102,7 @@ std::size_t CalibratedWindows::n_to_come() const {
   return n_first_to_come() + n_comparisons_to_come();
 }
 
-// The last items of the list aren't compared: they stay behind those that are.
+// The last items of the list aren't compared: they stay after the compared ones.
 void CalibratedWindows::limit(std::size_t n_windows) {
   most_windows_ = n_windows;
 }

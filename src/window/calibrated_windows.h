@@ -10,11 +10,12 @@
 
 namespace rsd {
 
-// The first W items, then all others in windows with one of them, the pivot, by which the logits of
-// different windows can be compared. It takes one row of each window, and no window at the end.
+// Ranks the first W items, then all others in windows that each include one of them, the pivot,
+// which makes the logits of different windows comparable. Takes one row of each window, and no
+// final window.
 class CalibratedWindows final : public WindowPlan {
  public:
-  // More items than options.size.
+  // `order` has more items than options.size.
   CalibratedWindows(const Ranking& order, const WindowOptions& options);
 
   std::optional<Window> next() override;
@@ -40,9 +41,9 @@ class CalibratedWindows final : public WindowPlan {
   std::size_t most_windows_ = std::numeric_limits<std::size_t>::max();  // from now on
   std::size_t next_number_ = 0;
   ItemsByWindow under_way_;
-  std::optional<ItemId> pivot_;  // nullopt: the first window has told nothing yet
-  std::vector<ItemId> rest_;     // that are still to be compared, in the list's order
-  std::vector<float> scores_;    // by item: its logit less the pivot's; -inf = not known
+  std::optional<ItemId> pivot_;  // nullopt until the first window is ranked
+  std::vector<ItemId> rest_;     // not compared yet, in the list's order
+  std::vector<float> scores_;    // by item: its logit less the pivot's; -inf = not compared
 };
 
 }  // namespace rsd

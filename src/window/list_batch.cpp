@@ -13,12 +13,12 @@ struct ListBatch::Entry {
   List list;
   Clock::time_point due;
   struct UnderWay {
-    std::size_t number;  // of the task
+    std::size_t number;  // the task's
     std::vector<ItemId> items;
     std::size_t truncated_candidates;
   };
-  std::map<std::size_t, UnderWay> windows;  // by their tickets in the BatchRun
-  // Of a window that there was no room for.
+  std::map<std::size_t, UnderWay> windows;  // by ticket in the BatchRun
+  // A window that waits for room.
   std::optional<ListRun::Task> task;
   std::optional<Prompt> prompt;
   std::optional<Error> failure;
@@ -48,7 +48,7 @@ ListBatch::~ListBatch() = default;
 
 void ListBatch::add(std::size_t ticket, List list) {
   if (costs_ && list.run.deadline() && !list.run.is_single()) {
-    // A prompt that can't be built is told when it is needed.
+    // If the prompt can't be built, the error is reported when the window starts.
     const auto prompt = built_prompt(list, list.run.sample());
     const auto ms = prompt ? costs_->prefill_ms(prompt->tokens.size()) : std::nullopt;
     if (ms) list.run.expect_prefill(*ms);
@@ -60,7 +60,7 @@ void ListBatch::add(std::size_t ticket, List list) {
       std::make_unique<Entry>(Entry{.ticket = ticket, .list = std::move(list), .due = due}));
 }
 
-// The time that it takes is the list's, too.
+// Builds a prompt; the time counts against the list.
 Result<Prompt> ListBatch::built_prompt(List& list, std::span<const ItemId> items) const {
   const auto start = now_();
   auto prompt = list.prompt(items);
@@ -96,7 +96,7 @@ std::vector<ListBatch::Finished> ListBatch::step() {
   return take_finished();
 }
 
-// Nobody overtakes a list whose window has no room: it would wait for ever.
+// No list overtakes one whose window has no room, which might otherwise wait for ever.
 void ListBatch::start_windows() {
   std::vector<Entry*> waiting;
   waiting.reserve(lists_.size());
@@ -110,7 +110,7 @@ void ListBatch::start_windows() {
   }
 }
 
-// False: it has none that could start now.
+// Returns false if the list has no window that could start now.
 bool ListBatch::start_window_of(Entry& entry) {
   if (entry.failure) return false;
   if (!entry.task) {
@@ -151,7 +151,7 @@ void ListBatch::tell_left_out(std::size_t window, const Outcome& so_far) {
   }
 }
 
-// Those whose windows have no place; BatchRun tells of the others.
+// Reports the lists that have no window in progress; BatchRun reports the others.
 void ListBatch::tell_left_out() {
   if (!on_left_out_) return;
   for (const auto& entry : lists_) {
@@ -163,7 +163,7 @@ void ListBatch::tell_left_out() {
 void ListBatch::take(BatchRun::Finished finished) {
   const auto found = std::ranges::find_if(
       lists_, [&](const auto& entry) { return entry->windows.contains(finished.ticket); });
-  if (found == lists_.end()) return;  // of a list that failed meanwhile
+  if (found == lists_.end()) return;  // its list failed meanwhile
   Entry& entry = **found;
   Entry::UnderWay window = std::move(entry.windows.extract(finished.ticket).mapped());
   if (!finished.outcome) return fail(entry, finished.outcome.error());
@@ -171,7 +171,7 @@ void ListBatch::take(BatchRun::Finished finished) {
   const auto& rounds = finished.decoding.history().rounds();
   entry.list.run.absorb(window.number, *finished.outcome, now_(),
                         rounds.empty() ? std::span<const float>{} : rounds.front().logits.row(0));
-  // What was not decoded has nothing to tell, but for what no encoding was needed for.
+  // A window without rounds was not decoded, except a single one that needed no encoding.
   if (rounds.empty() && !entry.list.run.is_single()) return;
   entry.truncated_candidates += window.truncated_candidates;
   entry.decoded.push_back({.number = window.number,
@@ -180,7 +180,7 @@ void ListBatch::take(BatchRun::Finished finished) {
                            .outcome = *std::move(finished.outcome)});
 }
 
-// However many windows a list has, it is one request that there was no time for.
+// A list counts as one refusal, however many of its windows were refused.
 void ListBatch::doubt(Entry& entry, const Outcome& window) {
   if (!costs_ || !window.refused || std::exchange(entry.has_doubted, true)) return;
   costs_->doubt(*window.refused);

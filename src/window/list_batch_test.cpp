@@ -15,8 +15,8 @@ namespace {
 
 using testing::HasSubstr;
 
-// Lists on a synthetic LLM. A prompt's identifiers are the items' numbers, which tell the scorer
-// whose relevance is asked for: item 0 is the best.
+// Lists on a synthetic LLM. A prompt's identifiers are the items' numbers, by which the scorer
+// finds their relevance: item 0 is the best.
 class Lists {
  public:
   explicit Lists(std::size_t parallel, double pair_noise = 0, CostModel* costs = nullptr)
@@ -54,7 +54,7 @@ class Lists {
   std::size_t n_opened() const { return n_opened_; }
   // Building a prompt takes that.
   void set_prompt_ms(double ms) { prompt_ms_ = ms; }
-  // The first prompt, from which a list learns what to expect, has so many tokens; others have 100.
+  // The first prompt, from which a list takes its estimate, has this many tokens; others have 100.
   void set_sample_tokens(std::size_t n_tokens) { sample_tokens_ = n_tokens; }
   SyntheticLlm& llm() { return llm_; }
   void fail_opening_at(std::size_t number) { failing_ = number; }
@@ -181,7 +181,7 @@ TEST(ListBatch, IndependentWindowsGoThroughTheLlmTogether) {
   std::vector<std::size_t> together;
   for (const auto& pass : lists.llm().passes())
     together.push_back(pass.size());
-  // The list stands backwards: all that are behind the first window beat its pivot.
+  // The list is reversed: all items after the first window beat its pivot.
   EXPECT_EQ(together.front(), 1U);
   EXPECT_EQ(together[1], 5U);
 }
@@ -290,7 +290,7 @@ TEST(ListBatch, AListThatThereIsNoTimeForIsRefusedOnceAndHasNoWindows) {
   }
 }
 
-// Nothing is known of its windows beforehand: each asks for more time than the one before.
+// The cost of its windows is unknown: each requests more time than the one before.
 TEST(ListBatch, AListWhoseWindowsAreRefusedOneAfterTheOtherIsOneRefusal) {
   CostModel costs;
   costs.observe_prefill(100, 1000);

@@ -10,8 +10,8 @@
 namespace rsd {
 namespace {
 
-// Who asks for no windows and gets them all the same is given those that take hardly more than one
-// prompt would; but not where the LLM's own order is asked for, which they don't give.
+// If nobody asked for windows but the list needs them, the cheapest method is taken, which costs
+// hardly more than one prompt. It does not give the LLM's own order, so ar and exact slide.
 WindowMethod method_as_needed(DecoderKind decoder) {
   const bool wants_own_order = decoder == DecoderKind::kAr || decoder == DecoderKind::kExact;
   return wants_own_order ? WindowMethod::kSliding : WindowMethod::kCalibrated;
@@ -22,8 +22,8 @@ bool names_windows(const WindowChoice& choice) {
          choice.pool || choice.advance;
 }
 
-// The choice for windows of `size`, fewer than it was made for: what can't be any more is left to
-// the defaults.
+// The choice adapted to a smaller window `size`: values that are out of range now are left to the
+// defaults.
 WindowChoice shrunk(WindowChoice choice, std::size_t size) {
   choice.size = size;
   if (choice.stride && *choice.stride >= size) choice.stride.reset();
@@ -103,7 +103,8 @@ Result<void> ListRequest::choose_windows(const WindowChoice& choice, std::size_t
   return {};
 }
 
-// As far as it ranks what is shown.
+// The draft, without candidates that are not shown, becomes the initial order of the list, or the
+// first proposal if the list is one prompt.
 void ListRequest::begin_with(const Ranking& draft) {
   std::vector<std::optional<ItemId>> shown_as(n_items_);
   for (std::size_t i = 0; i < items_.size(); ++i)

@@ -10,7 +10,7 @@
 namespace rsd {
 namespace {
 
-constexpr double kMargin = 1.25;  // of a window's time that isn't its prefill
+constexpr double kMargin = 1.25;  // factor on the prefill for the rest of a window's time
 
 void add(Outcome& sums, const Outcome& window) {
   sums.encodings += window.encodings;
@@ -24,8 +24,8 @@ void add(Outcome& sums, const Outcome& window) {
   sums.round_ms.insert(sums.round_ms.end(), window.round_ms.begin(), window.round_ms.end());
 }
 
-// What a window's prompt took, with its first encoding where it has no pass of its own; nullopt: it
-// didn't come to its end.
+// The time of a window's prefill, or of its first encoding if that carried the prompt; nullopt if
+// it was not completed.
 std::optional<double> prefill_of(const Outcome& window) {
   if (window.prompt_tokens == 0) return std::nullopt;
   if (window.timing.prefill_ms > 0) return window.timing.prefill_ms;
@@ -65,8 +65,8 @@ ListRun::ListRun(std::unique_ptr<WindowPlan> plan, ListOptions options, Clock::t
       start_(start),
       budget_left_(options_.budget.value_or(0)) {}
 
-// There is no time for another window. One prompt for all of a list is built already, and keeps its
-// deadline itself.
+// True if there is no time for another window. A single window is never late: its prompt is built
+// already, and its decoding keeps the deadline itself.
 bool ListRun::is_late(Clock::time_point now) const {
   if (is_single_ || !options_.deadline) return false;
   return had_all_time_ || now >= *options_.deadline;
@@ -84,7 +84,8 @@ std::vector<ItemId> ListRun::sample() const {
   return {order.items().begin(), order.items().begin() + static_cast<std::ptrdiff_t>(n)};
 }
 
-// Rather fewer encodings a window than fewer windows: a prefill each is the least.
+// The number of windows that there is time for. Under time pressure, each window gets fewer
+// encodings before windows are dropped; every window needs at least its prompt and prefill.
 std::size_t ListRun::n_in_time(Clock::time_point now) const {
   constexpr double kMost = 1e6;
   if (!options_.deadline || window_ms() <= 0) return std::numeric_limits<std::size_t>::max();
@@ -93,11 +94,11 @@ std::size_t ListRun::n_in_time(Clock::time_point now) const {
     return static_cast<std::size_t>(std::clamp(left_ms / ms, 1.0, kMost));
   };
   const std::size_t n_windows = plan_->n_within(n_within(window_ms()), at_once_);
-  // Prompts are built one after the other, whatever goes on side by side.
+  // Prompts are built one after the other, even if windows are encoded concurrently.
   return prompt_ms_ > 0 ? std::min(n_windows, n_within(prompt_ms_)) : n_windows;
 }
 
-// What a window takes at least.
+// The least time of a window.
 double ListRun::window_ms() const {
   return prompt_ms_ + kMargin * prefill_ms_.value_or(0);
 }
@@ -106,7 +107,7 @@ void ListRun::note_prompt(double ms) {
   prompt_ms_ += (ms - prompt_ms_) / static_cast<double>(++n_prompts_);
 }
 
-// To what there are encodings and time for, as far as is known now.
+// Limits the plan to the windows that encodings and time are expected to suffice for.
 void ListRun::limit(Clock::time_point now) {
   if (is_single_ || (!options_.budget && !options_.deadline)) return;
   const std::size_t in_time = n_in_time(now);
@@ -117,7 +118,8 @@ void ListRun::limit(Clock::time_point now) {
   if (after > before && in_time > after) leaves_out_ = false;
 }
 
-// An even share of what is left, but time for a prefill, and no more than leaves that to others.
+// An even share of the time left, but at least the time for a prefill, and no more than leaves the
+// same to another window.
 std::optional<Clock::time_point> ListRun::deadline_of_next(Clock::time_point now,
                                                            std::size_t n_left) const {
   if (!options_.deadline || *options_.deadline <= now) return options_.deadline;
@@ -132,8 +134,8 @@ std::optional<Clock::time_point> ListRun::deadline_of_next(Clock::time_point now
   return ms < left_ms ? now + duration_of_ms(ms) : *options_.deadline;
 }
 
-// A prompt that was refused or given up takes longer than it had: the next one gets twice as much,
-// and where it had all the time there is, there is no next one.
+// A refused or aborted prefill is known to take longer than its deadline allowed: the estimate is
+// doubled. If it had all the time left, no further window is tried.
 void ListRun::learn(const Share& share, const Outcome& outcome) {
   if (const auto ms = prefill_of(outcome)) {
     const double n = static_cast<double>(n_prefills_++);
@@ -144,7 +146,7 @@ void ListRun::learn(const Share& share, const Outcome& outcome) {
   }
 }
 
-// Windows that come to their end early leave more to those behind them.
+// Windows that finish early leave more encodings to later ones.
 std::size_t ListRun::budget_of_next() const {
   return std::max<std::size_t>(1, budget_left_ / std::max<std::size_t>(1, plan_->n_to_come()));
 }
@@ -210,7 +212,9 @@ ListOutcome ListRun::outcome(Clock::time_point now) const {
   list.outcome.timing.total_ms = ms_between(start_, now);
   if (leaves_out_ || (is_late(now) && plan_->n_to_come() > 0)) list.outcome.deadline_hit = true;
   const bool is_whole = list.outcome.verified_prefix == list.outcome.ranking.size();
-  if (!is_single_ && is_whole) list.outcome.deadline_hit = false;  // what was cut short came again
+  if (!is_single_ && is_whole)
+    list.outcome.deadline_hit = false;  // windows that were cut short
+                                        // were ranked again
   return list;
 }
 

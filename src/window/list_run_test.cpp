@@ -27,7 +27,7 @@ ListRun list_of(std::size_t n_items, ListOptions options) {
   return *ListRun::create(Ranking::identity(n_items), std::move(options), kStart);
 }
 
-// What a window of these items cost.
+// The outcome of a window with these items and costs.
 Outcome outcome_of(const ListRun::Task& task, std::size_t encodings, double prefill_ms = 100) {
   return {.ranking = Ranking::identity(task.items.size()),
           .encodings = encodings,
@@ -243,7 +243,7 @@ TEST(ListRun, WhereThePromptHasNoPassOfItsOwnTheFirstRoundTellsWhatItTakes) {
     outcome.round_ms = {200};
     run.absorb(task->number, outcome, now);
   }
-  // Nothing is known before the first: behind it there is time for three.
+  // No costs are known before the first window; after it there is time for three.
   EXPECT_THAT(fronts, testing::ElementsAre(ItemId(80), ItemId(20), ItemId(10), ItemId(0)));
 }
 
@@ -477,7 +477,7 @@ TEST(ListRun, AnEvenShareOfATimeThatIsFarAwayIsNoOverflow) {
   const auto first = *run.next(kStart);
   run.absorb(first.number, outcome_of(first, 3), kStart);
   auto last = kStart;
-  while (auto task = run.next(kStart)) {  // 52 side by side
+  while (auto task = run.next(kStart)) {  // 52 concurrent ones
     EXPECT_GT(*task->deadline, last);
     last = *task->deadline;
   }

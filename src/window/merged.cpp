@@ -9,7 +9,8 @@ namespace rsd {
 
 namespace {
 
-// `key(n, size)` of the item n places down an order of `size`; least first.
+// Sorts by `key(n, size)`, least first, where n is the item's place in its order and `size` that
+// order's length.
 std::vector<ItemId> sorted_by(const ItemsByWindow& orders, const auto& key) {
   std::vector<std::pair<double, ItemId>> placed;
   for (const auto& [window, order] : orders) {

@@ -9,17 +9,19 @@
 
 namespace rsd {
 
-// Items by the number of their window: the order in which windows end changes nothing.
+// Items by the number of their window, so that the order in which windows end does not matter.
 using ItemsByWindow = std::map<std::size_t, std::vector<ItemId>>;
 
-// Orders of disjoint items as one, by how far down in its own order each item is; ties in the order
+// Merges orders of disjoint items by each item's relative place in its own order; ties in the order
 // of the windows.
 std::vector<ItemId> merged(const ItemsByWindow& orders);
 
-// The first of each order, then the second of each, and so on; ties in the order of the windows.
+// Interleaves: the first item of each order, then the second of each, and so on, in the order of
+// the windows.
 std::vector<ItemId> in_turn(const ItemsByWindow& orders);
 
-// Takes a window's items out of those that are under way; it must be one of them.
+// Removes a window from the ones in progress and returns its items. LogicError if it is not one of
+// them.
 std::vector<ItemId> taken(ItemsByWindow& under_way, std::size_t number);
 
 // The items of a window in the order of its ranking.

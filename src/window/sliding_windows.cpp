@@ -24,7 +24,7 @@ std::size_t SlidingWindows::n_per_pass() const {
   return 1 + rounded_up(order_.size() - options_.size, options_.stride);
 }
 
-// The last window is at the front, and as wide as the others.
+// The last window of a pass is at the front of the list and as wide as the others.
 SlidingWindows::Span SlidingWindows::span_of(std::size_t in_pass) const {
   const std::size_t up = in_pass * options_.stride;
   const std::size_t end = std::max(options_.size, order_.size() - std::min(order_.size(), up));
@@ -35,13 +35,14 @@ bool SlidingWindows::is_ready(std::size_t pass) const {
   const Pass& own = passes_[pass];
   if (own.begun == n_per_pass() || own.begun > own.done) return false;
   if (pass == 0) return true;
-  std::size_t needed = n_per_pass();  // of the pass before: up to the last that reaches into it
+  std::size_t needed = n_per_pass();  // windows of the previous pass that share items with this one
   while (needed > 0 && span_of(needed - 1).end <= span_of(own.begun).begin)
     --needed;
   return passes_[pass - 1].done >= needed;
 }
 
-// What the windows in front of it see of it; in passes before the last, all of it is seen again.
+// The leading positions of a window that later windows see again; before the last pass that is all
+// of them.
 std::size_t SlidingWindows::seen_of(std::size_t number) const {
   const std::size_t in_pass = number % n_per_pass();
   const bool is_front = in_pass + 1 == n_per_pass();
@@ -49,7 +50,7 @@ std::size_t SlidingWindows::seen_of(std::size_t number) const {
   return span_of(in_pass + 1).end - span_of(in_pass).begin;
 }
 
-// And what it settles of the list's first places.
+// seen_of(), or the positions of the wanted top_n that the window covers, if those are more.
 std::size_t SlidingWindows::wanted_of(std::size_t number) const {
   const std::size_t begin = span_of(number % n_per_pass()).begin;
   const std::size_t top_n = options_.top_n.value_or(0);
@@ -89,7 +90,7 @@ void SlidingWindows::absorb(std::size_t number, const RankedWindow& window) {
   if (span.begin > 0) {
     confirmed_ = std::min(confirmed_, span.begin);
   } else {
-    confirmed_ = is_last_pass ? end : verified;  // later passes have begun behind it
+    confirmed_ = is_last_pass ? end : verified;  // later passes started after it
   }
 }
 
@@ -100,7 +101,8 @@ std::size_t SlidingWindows::n_to_come() const {
   return n;
 }
 
-// What was left out could change what was ranked since: that is ranked again.
+// Starts the pass again further back if the limit rose. Left-out windows could change the windows
+// ranked since, so these are ranked again.
 void SlidingWindows::begin_further_back(std::size_t n_windows) {
   if (passes_.size() > 1 || passes_.front().begun > passes_.front().done) return;
   const std::size_t begin = n_per_pass() - std::min(n_windows, n_per_pass());
@@ -109,13 +111,13 @@ void SlidingWindows::begin_further_back(std::size_t n_windows) {
   left_out_end_ = begin;
 }
 
-// Whole passes go first, then windows at the end of the list.
+// Leaves out whole passes first, then windows at the end of the list.
 void SlidingWindows::limit(std::size_t n_windows) {
   begin_further_back(n_windows);
   while (passes_.size() > 1 && passes_.back().begun == 0 && n_to_come() > n_windows)
     passes_.pop_back();
   for (auto pass = passes_.rbegin(); pass != passes_.rend() && n_to_come() > n_windows; ++pass) {
-    if (pass->begun > pass->done) continue;  // one is under way: its items are spoken for
+    if (pass->begun > pass->done) continue;  // a window is in progress and holds its items
     const std::size_t n_left_out = std::min(
         n_to_come() - n_windows, n_per_pass() - 1 - std::min(pass->begun, n_per_pass() - 1));
     if (n_left_out == 0) continue;

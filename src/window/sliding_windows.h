@@ -7,11 +7,11 @@
 
 namespace rsd {
 
-// Windows from the end of the list to its front. Each waits for the one behind it, and in a further
-// pass for all of the pass before that it shares items with.
+// Windows from the end of the list to its front. Each waits for the one after it in the list, and
+// in a further pass for all windows of the previous pass that it shares items with.
 class SlidingWindows final : public WindowPlan {
  public:
-  // More items than options.size.
+  // `order` has more items than options.size.
   SlidingWindows(const Ranking& order, const WindowOptions& options);
 
   std::optional<Window> next() override;
@@ -24,9 +24,10 @@ class SlidingWindows final : public WindowPlan {
 
  private:
   struct Pass {
-    std::size_t begun = 0;  // windows that were given, or left out
-    std::size_t done = 0;   // windows whose rankings are there, or that were left out
-    // The position up to which its latest window and those behind it are the LLM's own.
+    std::size_t begun = 0;  // windows returned by next(), or left out
+    std::size_t done = 0;   // windows that were ranked, or left out
+    // The position up to which the pass's latest window and the ones after it in the list are the
+    // LLM's own.
     std::size_t confirmed_end = 0;
   };
   struct Span {
@@ -45,9 +46,9 @@ class SlidingWindows final : public WindowPlan {
   std::vector<ItemId> order_;
   ItemsByWindow under_way_;
   std::vector<Pass> passes_;
-  std::size_t left_out_end_ = 0;  // behind the last window of a pass that was left out
-  bool exact_ = true;             // every window that ended has told what others see of it
-  std::size_t confirmed_ = 0;     // by the window at the front and those behind it
+  std::size_t left_out_end_ = 0;  // after the last window of a pass that was left out
+  bool exact_ = true;             // every ended window is verified as far as other windows see it
+  std::size_t confirmed_ = 0;     // by the front window and the ones after it
 };
 
 }  // namespace rsd

@@ -22,7 +22,7 @@ TopDown::TopDown(const Ranking& order, const WindowOptions& options)
   begin_round({order.items().begin(), order.items().end()});
 }
 
-// A pool of no more than a window is ranked, and that is the end.
+// A pool that fits one window is ranked in it, which ends the plan.
 void TopDown::begin_round(std::vector<ItemId> pool) {
   if (most_windows_ == 0) {
     first_ = std::move(pool);
@@ -69,7 +69,8 @@ std::optional<Window> TopDown::next() {
   return window;
 }
 
-// The pivot and those above it, and what may make up the pool.
+// The first window's wanted positions: the pivot, the items above it, and those that may fill the
+// pool.
 std::size_t TopDown::n_first_wanted() const {
   return std::max(n_above_pivot_ + 1, std::min(pool_.value_or(0), size_));
 }
@@ -107,9 +108,9 @@ void TopDown::absorb_first(std::size_t number, const std::vector<ItemId>& ranked
 
 void TopDown::absorb_comparison(std::size_t number, const std::vector<ItemId>& ranked,
                                 std::size_t verified) {
-  // It is the pivot that others are compared with.
+  // The comparisons are exact only if the pivot's position in the first window is verified.
   exact_ = exact_ && first_verified_ > n_above_pivot_;
-  if (verified == 0) {  // it tells nothing: its items stay behind those of which something is known
+  if (verified == 0) {  // not decoded: its items stay after the compared ones
     exact_ = false;
     untold_.emplace(number, std::vector<ItemId>(ranked.begin() + 1, ranked.end()));
   } else {
@@ -121,7 +122,7 @@ void TopDown::absorb_comparison(std::size_t number, const std::vector<ItemId>& r
   if (rest_.empty() && under_way_.empty()) end_round();
 }
 
-// The pivot, what is below it, and what nothing is known of.
+// Appends the pivot, the items below it, and the items of windows that were not decoded.
 void TopDown::append_from_pivot(std::vector<ItemId>& items) const {
   items.push_back(pivot_);
   append(items, merged(below_));
@@ -129,8 +130,9 @@ void TopDown::append_from_pivot(std::vector<ItemId>& items) const {
     append(items, untold);
 }
 
-// Makes the number up from the pivot on: the first window has ranked these together. No more than a
-// window holds, so that a round is always the last then. How many it took from `behind`.
+// Fills the pool with the pivot and the items below it in the first window, which are ranked
+// relative to each other, at most up to a window's size, so that the next round is the last.
+// Returns the number of items taken from `behind`.
 std::size_t TopDown::fill(std::vector<ItemId>& pool, std::vector<ItemId>& behind) const {
   std::vector<ItemId> own{pivot_};
   append(own, below_.begin()->second);
@@ -143,7 +145,7 @@ std::size_t TopDown::fill(std::vector<ItemId>& pool, std::vector<ItemId>& behind
   return own.size();
 }
 
-// What of `pool` is more than may be ranked again.
+// Removes the items from `pool` that exceed pool_ and returns them.
 std::vector<ItemId> TopDown::cut(std::vector<ItemId>& pool) const {
   const auto end = pool.begin() +
                    static_cast<std::ptrdiff_t>(std::min(pool_.value_or(pool.size()), pool.size()));
@@ -169,8 +171,8 @@ void TopDown::end_round() {
   begin_round(std::move(pool));
 }
 
-// Nobody came to those above the pivot: their order is known, and what makes up the number stands
-// in that order, too.
+// No other item beat the pivot: the items above it keep the first window's order, and so do the
+// items that fill the pool.
 void TopDown::end_with_first(std::vector<ItemId> pool) {
   const std::size_t n_settled = std::max(n_above_pivot_ + 1, pool.size());
   confirmed_ = has_compared() ? std::min(first_verified_, n_settled) : first_verified_;
@@ -186,8 +188,8 @@ bool TopDown::has_compared() const {
   return stage_ == Stage::kCompare && (!under_way_.empty() || above_.size() + untold_.size() > 1);
 }
 
-// Those that there are windows for. What beats the pivot needs a window more, so that one is kept
-// back, but for the first comparison: without it there would be nothing to keep it for.
+// The comparisons that the window limit allows. One window is reserved for ranking the items that
+// beat the pivot, except when it is needed for the first comparison.
 std::size_t TopDown::n_comparisons_to_come() const {
   if (stage_ != Stage::kFirst && stage_ != Stage::kCompare) return 0;
   const std::size_t needed = (rest_.size() + size_ - 2) / (size_ - 1);
@@ -207,14 +209,15 @@ std::size_t TopDown::n_to_come() const {
   return std::min(n_first + n_comparisons + n_last, most_windows_);
 }
 
-// The last items of the list aren't compared: they stay behind those that are.
+// The last items of the list aren't compared: they stay after the compared ones.
 void TopDown::limit(std::size_t n_windows) {
   most_windows_ = n_windows;
   end_round_if_due();
 }
 
 std::size_t TopDown::n_within(std::size_t n_rounds, std::size_t at_once) const {
-  const std::size_t n_alone = stage_ == Stage::kFirst && !given_ ? 2 : 1;  // the first, the last
+  const std::size_t n_alone = stage_ == Stage::kFirst && !given_ ? 2 : 1;  // the first and the last
+                                                                           // window
   if (stage_ == Stage::kLast || n_rounds <= n_alone) return n_rounds;
   return n_alone + (n_rounds - n_alone) * at_once;
 }

@@ -9,11 +9,12 @@
 
 namespace rsd {
 
-// The first W items, then all others against one of them, the pivot, then what is above it; again,
-// while that is more than a window. A pool is ranked in one window more at the end.
+// Ranks the first W items, then compares all others with one of them, the pivot, and then ranks the
+// items above it; repeats while these exceed a window. A pool is ranked in one more window at the
+// end.
 class TopDown final : public WindowPlan {
  public:
-  // More items than options.size.
+  // `order` has more items than options.size.
   TopDown(const Ranking& order, const WindowOptions& options);
 
   std::optional<Window> next() override;
@@ -45,22 +46,22 @@ class TopDown final : public WindowPlan {
 
   std::size_t size_;
   std::size_t n_above_pivot_;        // in the first window
-  std::optional<std::size_t> pool_;  // items that are ranked again
+  std::optional<std::size_t> pool_;  // number of items to rank again
   Stage stage_ = Stage::kFirst;
-  bool given_ = false;  // the window of the first or last stage
+  bool given_ = false;  // the window of the first or last stage was returned by next()
   std::size_t next_number_ = 0;
   std::size_t most_windows_ = std::numeric_limits<std::size_t>::max();  // from now on
   ItemsByWindow under_way_;
-  std::vector<ItemId> first_;  // of this round: the first window, ranked once it is there
-  std::vector<ItemId> rest_;   // not compared, for want of time or windows perhaps never
+  std::vector<ItemId> first_;  // this round's first window, in ranked order once it is known
+  std::vector<ItemId> rest_;   // not compared yet, perhaps never for want of time or windows
   ItemId pivot_;
-  ItemsByWindow above_;  // the pivot: by window
+  ItemsByWindow above_;  // items above the pivot, by window
   ItemsByWindow below_;
-  ItemsByWindow untold_;            // of windows that were not decoded
-  std::vector<ItemId> tail_;        // settled behind this round's items
-  std::size_t first_verified_ = 0;  // of this round's first window
-  bool exact_ = true;               // every window has told what it was to tell
-  std::size_t behind_last_ = 0;  // items whose place behind the last window's is known: the pivot
+  ItemsByWindow untold_;            // items of windows that were not decoded
+  std::vector<ItemId> tail_;        // final order of the items after this round's
+  std::size_t first_verified_ = 0;  // verified positions of this round's first window
+  bool exact_ = true;               // every window is verified as far as its ranking was used
+  std::size_t behind_last_ = 0;     // items known to follow the last window's: the pivot, or none
   std::size_t confirmed_ = 0;
 };
 

@@ -26,18 +26,18 @@ std::size_t Tournament::n_windows_for(std::size_t n_items) const {
   return n;
 }
 
-// From a round of so many; a group's last one never goes on.
+// The number of items that advance from a round of `n_items`; the last item of a group never does.
 std::size_t Tournament::n_advancing_of(std::size_t n_items) const {
   const std::size_t n_groups = (n_items + size_ - 1) / size_;
   return std::min(n_items - n_groups, n_groups * advance_);
 }
 
-// A group's last one never goes on, unless it is the only one.
+// The last item of a group never advances, unless it is the only one.
 std::size_t Tournament::n_advancing(std::size_t group) const {
   return std::min(advance_, std::max<std::size_t>(group, 2) - 1);
 }
 
-// Items are dealt out in turn, so that each group has its share of those that stand in front.
+// Deals the items to the groups in turn, so that each group gets its share of the first ones.
 void Tournament::begin_round() {
   while (pool_.size() > size_ && n_windows_for(pool_.size()) > most_windows_) {
     behind_.insert(behind_.begin(), pool_.back());
@@ -100,13 +100,13 @@ std::size_t Tournament::n_to_come() const {
   return groups_.size() + n_windows_for(pool_.size()) - in_round;
 }
 
-// A round that has begun is played to its end.
+// A round that has begun is completed.
 void Tournament::limit(std::size_t n_windows) {
   most_windows_ = n_windows;
   if (!ended_ && under_way_.empty() && ranked_.empty()) begin_round();
 }
 
-// Each round takes one; what is left goes to the widest.
+// Each round needs at least one window; the remaining rounds are counted at full width.
 std::size_t Tournament::n_within(std::size_t n_rounds, std::size_t at_once) const {
   std::size_t n_needed = 1;
   for (std::size_t n = pool_.size(); n > size_; ++n_needed)

@@ -8,10 +8,11 @@
 
 namespace rsd {
 
-// Groups of a window at most, whose first go on, until one window holds all that are left.
+// Groups of at most a window's size, whose first items advance, until one window holds all that are
+// left.
 class Tournament final : public WindowPlan {
  public:
-  // More items than options.size.
+  // `order` has more items than options.size.
   Tournament(const Ranking& order, const WindowOptions& options);
 
   std::optional<Window> next() override;
@@ -34,11 +35,11 @@ class Tournament final : public WindowPlan {
 
   std::size_t size_;
   std::size_t advance_;
-  Items pool_;                 // of this round, in their order so far
-  std::vector<Items> groups_;  // that are still to be given
+  Items pool_;                 // this round's items, in their current order
+  std::vector<Items> groups_;  // not returned by next() yet
   ItemsByWindow under_way_;
-  ItemsByWindow ranked_;  // of this round
-  Items behind_;          // who didn't go on, those of later rounds first
+  ItemsByWindow ranked_;  // this round's ranked groups
+  Items behind_;          // items that did not advance, those of later rounds first
   std::size_t next_number_ = 0;
   std::size_t most_windows_;
   bool ended_ = false;

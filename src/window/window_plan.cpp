@@ -20,7 +20,7 @@ constexpr NameTable<WindowMethod, 4> kMethods{{{{WindowMethod::kSliding, "slidin
                                                 {WindowMethod::kTournament, "tournament"},
                                                 {WindowMethod::kCalibrated, "calibrated"}}}};
 
-// A list that fits into one window.
+// A list that fits one window.
 class SingleWindow final : public WindowPlan {
  public:
   explicit SingleWindow(Ranking order) : order_(std::move(order)) {}

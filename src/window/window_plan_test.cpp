@@ -49,7 +49,7 @@ std::vector<float> row_of(const Window& window) {
 
 struct Played {
   std::vector<Window> windows;
-  std::size_t rounds = 0;  // of windows that were there together
+  std::size_t rounds = 0;  // groups of concurrent windows
 };
 
 // All that is ready, absorbed from the last to the first, until nothing comes any more.
@@ -180,7 +180,7 @@ TEST(WindowPlan, ASecondSlidingPassBeginsBeforeTheFirstHasEndedAndChangesNothing
   EXPECT_EQ(first(one_by_one, 30), numbers(30));
 }
 
-// Lists whose front window overlaps the one behind it by more than the others do.
+// Lists whose front window overlaps the next one by more than the others do.
 TEST(WindowPlan, PassesThatOverlapGiveWhatOneAfterTheOtherGivesWhateverTheLength) {
   for (const std::size_t n_items : {7U, 8U, 9U, 10U, 13U, 35U, 41U}) {
     SCOPED_TRACE(n_items);
@@ -202,7 +202,7 @@ TEST(WindowPlan, WhatAWindowIsWantedForIsAllThatOthersSeeOfIt) {
   std::vector<std::size_t> wanted;
   for (const Window& window : play(*plan).windows)
     wanted.push_back(window.wanted);
-  // [15, 35), [5, 25), and [0, 20), which sees 15 of the one behind it.
+  // [15, 35), [5, 25), and [0, 20), which sees 15 items of the window before it in the pass.
   EXPECT_THAT(wanted, ElementsAre(10, 15, 20));
   const auto twice = *WindowPlan::create(Ranking::identity(40), {.passes = 2});
   EXPECT_EQ(twice->next()->wanted, 20U) << "the next pass sees all of it";
@@ -313,7 +313,7 @@ TEST(WindowPlan, CalibratedKeepsWhatIsNotComparedBehindTheOthers) {
 TEST(WindowPlan, TopDownComparesAllOthersWithThePivotAtOnce) {
   const auto plan = *WindowPlan::create(Ranking::identity(100), {.method = WindowMethod::kTopDown});
   const Played played = play(*plan);
-  // The first window, and 80 others in windows of 19 beside the pivot; nobody beats it.
+  // The first window, and 80 other items in windows of 19 and the pivot; none beats it.
   ASSERT_EQ(played.windows.size(), 6U);
   EXPECT_EQ(played.rounds, 2U);
   EXPECT_EQ(played.windows.front().wanted, 11U);
@@ -358,8 +358,8 @@ TEST(WindowPlan, WhereFewBeatThePivotTheFirstWindowMakesThePoolUp) {
   const Played played = play(*plan);
   ASSERT_EQ(played.windows.size(), 7U);
   EXPECT_EQ(played.windows.front().wanted, 12U) << "any of which may be in the pool";
-  // Those above the pivot, among them what came up from the end; then the pivot, 4, and those
-  // below.
+  // The items above the pivot, including those that came up from the end; then the pivot, 4, and
+  // the items below.
   std::vector<int> items;
   for (const ItemId item : played.windows.back().items)
     items.push_back(item.value());
@@ -414,7 +414,7 @@ TEST(WindowPlan, WhereNobodyBeatsThePivotTheFirstWindowsOrderIsThePools) {
   EXPECT_EQ(plan->confirmed(), 12U);
 }
 
-// The window of the list's first items tells so many positions, the others all.
+// The window of the list's first items verifies this many positions, the others all.
 std::unique_ptr<WindowPlan> after_doubtful_first(const Ranking& order, std::size_t verified) {
   auto plan = *WindowPlan::create(order, with_pool(3, 12));
   bool is_first = true;

@@ -1,6 +1,6 @@
-// A made-up LLM for which no heuristic is made: at every second position it prefers what is least
-// relevant. Its rankings go best, worst, second best, … so only who looks at the rows one by one,
-// and at where they stand, can foresee them.
+// A synthetic LLM for which no heuristic is designed: at every second position it prefers the least
+// relevant item. Its rankings are best, worst, second best, …, so only a policy that uses single
+// rows and their positions can predict them.
 #pragma once
 
 #include <span>

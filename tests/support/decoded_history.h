@@ -1,4 +1,4 @@
-// Histories for tests: a made-up LLM, and what decodings have learned of it.
+// Histories for tests, from decodings of a synthetic LLM.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,7 @@
 
 namespace rsd {
 
-// Noisy: what it says of an item depends on all that stands before it.
+// Noisy: an item's logit depends on all items before it.
 inline SyntheticScorer noisy_scorer(std::size_t n_items, std::uint64_t seed) {
   SyntheticOptions options;
   options.seed = seed;

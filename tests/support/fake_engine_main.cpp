@@ -1,5 +1,5 @@
-// The made-up server as a program: writes its port to standard output and serves until standard
-// input ends; then it writes how often it was asked for its models.
+// The fake server as a program: writes its port to standard output and serves until standard input
+// ends; then it writes the number of queries for its models.
 //
 // usage: rsd_fake_engine [--no-generate] [--key KEY] [--slow-ms N]
 

@@ -26,7 +26,7 @@ std::uint64_t mixed(std::uint64_t digest, int token) {
   return (digest ^ static_cast<std::uint64_t>(token + 1)) * kPrime;
 }
 
-// The logits of the identifiers behind `tokens`.
+// The logits of the identifiers after `tokens`.
 std::vector<float> logits_behind(std::span<const int> tokens, const Tokens& identifiers) {
   std::vector<ItemId> ranking;
   while (!tokens.empty()) {
@@ -44,7 +44,7 @@ std::vector<float> logits_behind(std::span<const int> tokens, const Tokens& iden
   return logits;
 }
 
-// Does what the fault leaves of the answer say other rows, or another frame around them?
+// True if the fault changes the rows of an answer, or the frame around them.
 bool changes_shape(Kind kind) {
   return kind == Kind::kOneRowLess || kind == Kind::kOneItemLess || kind == Kind::kNan ||
          kind == Kind::kNoRows || kind == Kind::kOtherPrompt;

@@ -1,4 +1,4 @@
-// A server that answers as vLLM and SGLang do, from made-up logits, and misbehaves as it is told.
+// A server that answers like vLLM and SGLang, from synthetic logits, and misbehaves on request.
 #pragma once
 
 #include <cstddef>
@@ -21,8 +21,7 @@ struct FakeEngineOptions {
   std::string detokenized;   // what /detokenize reads in any tokens; empty: there is none
   std::string api_key;       // that is asked for; empty = none
   int port = 0;              // 0 = any that is free
-  // Told again where a question is about their prompt; a proposal that they don't have is then
-  // answered with 400.
+  // Replayed for questions about their prompt; a proposal without a recording is answered with 400.
   Recordings recordings;
 };
 
@@ -39,16 +38,16 @@ struct FakeFault {
     kOneRowLess,
     kOneItemLess,  // of each row
     kNan,          // in the first row
-    kNoRows,       // the field is null, whatever the question says of the cache
-    kOtherPrompt,  // it tells another number of tokens
+    kNoRows,       // the field is null, whether or not the question allows the cache
+    kOtherPrompt,  // it reports another number of tokens
   };
   Kind kind = Kind::kNone;
   int status = 500;
-  int retry_after_s = 0;  // 0 = not told
+  int retry_after_s = 0;  // 0 = not reported
   int slow_ms = 0;
 };
 
-// Of the tokens of a prompt: what the made-up LLM depends on.
+// A hash of a prompt's tokens, on which the synthetic logits depend.
 std::uint64_t fake_seed(std::span<const int> prompt);
 // What the server makes of a prompt with so many identifiers, for comparison.
 SyntheticOptions fake_llm(std::uint64_t seed, std::size_t n_items);

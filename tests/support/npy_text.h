@@ -1,4 +1,4 @@
-// Arrays as vLLM tells them: .npy files in base64.
+// Arrays in vLLM's form: .npy files in base64.
 #pragma once
 
 #include <string>

@@ -1,7 +1,7 @@
 """A stand-in for `rsd serve` that the page's tests can make refuse, wait and hang up.
 
 It serves the files of server/page/ with the server's own security headers and answers /v1/rank by
-decoding against a made-up LLM, whose logits are a function of the texts and of the prefix. `plan`
+decoding against a synthetic LLM, whose logits are a function of the texts and of the prefix. `plan`
 holds what the next requests get instead.
 """
 
@@ -100,7 +100,7 @@ def handler_of(site):
     return Handler
 
 
-# --- the made-up LLM and its decoders -----------------------------------------------------------
+# --- the synthetic LLM and its decoders -----------------------------------------------------------
 
 
 def noise(*parts):
@@ -117,7 +117,7 @@ class MadeUpLlm:
         ]
 
     def row(self, prefix):
-        """The logits behind a prefix: relevance, and how well an item follows the one before."""
+        """The logits after a prefix: relevance, and how well an item follows the one before."""
         before = prefix[-1] if prefix else None
         return [
             round(3 * relevance + 1.5 * noise(before, item, len(prefix)), 4)

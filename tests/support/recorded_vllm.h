@@ -1,5 +1,5 @@
-// Exchanges with a vLLM 0.32 that lie beside the project, not in it: tests that need them skip
-// where they aren't there.
+// Exchanges with a vLLM 0.32, which are not part of the project: tests that need them are skipped
+// if they are missing.
 #pragma once
 
 #include <optional>
@@ -11,7 +11,7 @@
 
 namespace rsd {
 
-// A ranking of all items behind a prompt, asked in both ways.
+// A ranking of all items after a prompt, by both protocols.
 struct RecordedVllm {
   static constexpr const char* kFolder = "../shared/fixtures/vllm/";
 

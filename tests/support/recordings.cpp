@@ -21,7 +21,8 @@ Json without_cache(Json question) {
 
 Recordings::Recording Recordings::of_generate(const Json& question, const Json& answer) {
   auto tokens = question.at("token_ids").get<Tokens>();
-  tokens.pop_back();  // of the last row it doesn't matter which one is there
+  tokens.pop_back();  // the last token only makes room for the last row, so its value doesn't
+                      // matter
   const Json& params = question.at("sampling_params");
   return {.question = {},
           .answer = {},

@@ -1,4 +1,4 @@
-// What a vLLM has answered once, for a server that tells it again.
+// Recorded answers of a vLLM, for a server that replays them.
 #pragma once
 
 #include <map>
@@ -12,13 +12,13 @@
 
 namespace rsd {
 
-// Bodies. A question by /inference/v1/generate or by /v1/completions, told by its shape.
+// Bodies. The shape of a question shows whether it is of /inference/v1/generate or /v1/completions.
 struct RecordedExchange {
   std::string question;
   std::string answer;
 };
 
-// Of each way of asking one exchange at most.
+// At most one exchange per protocol.
 class Recordings {
  public:
   enum class Way { kGenerate, kCompletions };
@@ -27,17 +27,17 @@ class Recordings {
   // Throws std::exception where an exchange has another shape.
   explicit Recordings(const std::vector<RecordedExchange>& exchanges);
 
-  // The answer, as it came, where the question was this one but for what it says of the cache.
+  // The recorded answer if the question equals the recorded one, except for its use of the cache.
   std::optional<std::string> answer(Way way, nlohmann::json question) const;
 
-  // The identifiers' logits behind `tokens`. nullopt: these don't begin with the recorded prompt.
-  // Throws std::out_of_range where they do, and go on otherwise or ask for other identifiers.
+  // The identifiers' logits after `tokens`. nullopt if these don't begin with the recorded prompt.
+  // Throws std::out_of_range if they do but continue differently or ask for other identifiers.
   std::optional<std::vector<float>> row(Way way, std::span<const int> tokens,
                                         const std::vector<int>& identifiers) const;
 
  private:
   struct Recording {
-    nlohmann::json question;  // without what it says of the cache
+    nlohmann::json question;  // without its use of the cache
     std::string answer;
     std::vector<int> tokens;  // the prompt, and all of the proposal that the last row depends on
     std::vector<int> identifiers;

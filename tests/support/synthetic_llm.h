@@ -43,9 +43,9 @@ class SyntheticLlm final : public BatchScorer {
   }
 
   Clock::time_point now() const { return now_; }
-  // Beside the passes: in a policy, or while a prompt is built.
+  // Time spent outside of passes: in a policy, or on building a prompt.
   void pass(double ms) { now_ += duration_of(ms); }
-  // Who was in each pass.
+  // The scorers of each pass.
   const std::vector<std::vector<PositionScorer*>>& passes() const { return passes_; }
 
  private:

@@ -1,4 +1,4 @@
-// A made-up LLM for tests: logits that are a deterministic function of the prefix.
+// A synthetic LLM for tests: its logits are a deterministic function of the prefix.
 //
 //   logit(item | prefix) = relevance(item)
 //                        + pair_noise     * noise(item, last item of the prefix)

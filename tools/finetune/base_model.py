@@ -32,7 +32,7 @@ def add_adapter(model: PreTrainedModel, rank: int, alpha: int) -> PeftModel:
 def identifier_logits(
     model: PeftModel, prompt: list[int], answer: list[int], identifiers: list[int]
 ) -> torch.Tensor:
-    """[len(answer) + 1, K]: row j is the logits of all identifiers behind prompt + answer[:j].
+    """[len(answer) + 1, K]: row j is the logits of all identifiers after prompt + answer[:j].
 
     Multiplies only these rows of the output head: with the whole vocabulary it would take a
     quarter of the time of a training step.

@@ -26,7 +26,7 @@ from base_model import add_adapter, identifier_logits, load_base
 from prompt import PromptBuilder
 from tokenizer import load_tokenizer
 
-TOLERANCE = 0.01  # of what the logits span: the engine keeps keys and values as float16
+TOLERANCE = 0.01  # as a share of the logits' range: the engine keeps keys and values as float16
 
 
 def write_f32(source: Path, target: Path) -> None:

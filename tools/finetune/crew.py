@@ -86,7 +86,7 @@ def take_seat(crew: Crew, seats, loss: Loss) -> None:
 
 
 def end_with(parent: int) -> None:
-    """A trainer that is killed leaves nobody behind: the pool alone would wait forever."""
+    """Ends this worker when its trainer was killed: the pool alone would wait forever."""
     while os.getppid() == parent:
         time.sleep(1)
     os._exit(1)

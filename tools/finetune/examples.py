@@ -58,8 +58,8 @@ def plain(text: str) -> str:
 
 
 def is_held_out(request: dict, queries: set[str], histories: list[list[str]]) -> bool:
-    """Does it ask what is held out: one of the queries, or for a user whose history is one of these,
-    or goes on from there, or was one of these once?"""
+    """True if the request is held out: if its query is, or if its history equals, continues or
+    begins one of the held-out histories."""
     if "query" in request:
         return plain(request["query"]) in queries
     own = request["history"]

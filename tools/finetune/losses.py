@@ -10,10 +10,11 @@ def listwise_loss(
 ) -> torch.Tensor:
     """Cross-entropy at each position between teacher and LLM, over the candidates not yet placed.
 
-    logits [K-1, K]: row j stands behind the identifiers order[:j]. teacher [K]: standardised scores.
-    The teacher's choice among what is left is softmax(teacher / temperature), so near ties pull
-    little. Early positions weigh more, as in DCG. The teacher's own entropy is taken off, and the
-    result is a share of ln(number left): 0 = the teacher's choices, about 1 = blind ones.
+    logits [K-1, K]: row j follows the identifiers order[:j]. teacher [K]: standardised scores. The
+    teacher's choice among the remaining items is softmax(teacher / temperature), so near-ties have
+    small gradients. Early positions weigh more, as in DCG. The teacher's own entropy is subtracted,
+    and the result is divided by ln(number of remaining items): 0 = the teacher's choices, about 1 =
+    uniform ones.
     """
     n_rows, n_items = logits.shape
     placed = torch.zeros(n_rows, n_items, dtype=torch.bool, device=logits.device)

@@ -1,7 +1,7 @@
 """What a good ranking is: relevance judgements, filled up by a teacher.
 
 Passages: cosine of MiniLM embeddings. Recommendation: how often titles stand near each other in the
-training histories, how popular they are there, and MiniLM for titles too rare to tell.
+training histories, how popular they are there, and MiniLM for titles too rare for statistics.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Embedder:
             self._known.update(zip(part, vectors, strict=True))
 
     def save(self) -> None:
-        """All or nothing: written beside the cache, then renamed."""
+        """Atomic: written next to the cache, then renamed."""
         if not self._cache or len(self._known) == self._n_saved:
             return
         texts = np.frombuffer(json.dumps(list(self._known)).encode(), np.uint8)
@@ -104,7 +104,7 @@ class Cooccurrence:
 
 @dataclass(frozen=True)
 class RecommendationWeights:
-    """What popularity and similarity count beside co-occurrence."""
+    """The weights of popularity and similarity relative to co-occurrence."""
 
     popularity: float = 0.1
     similarity: float = 1.0

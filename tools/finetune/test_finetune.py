@@ -105,7 +105,8 @@ def test_long_passages_are_a_text_and_its_neighbours_and_keep_the_best_judgement
     assert all(600 < len(text) <= LONG_CHARS for text in joined)
     assert "word8" in joined[2] and bonus[2] == 2
     assert [b > 0 for b in bonus] == ["none" in t or "word8" in t for t in joined]
-    # Judgements of the request's query tell nothing of another one, and a text that holds it is out.
+    # Judgements of the request's query are not used for another one, and a text that contains it is
+    # excluded.
     joined, bonus = source._joined(random.Random(1), request, "word1", texts[2:4] + texts[8:], np.zeros(3))
     assert not bonus.any() and not any("word1" in text for text in joined)
 

@@ -2,8 +2,8 @@
 
     python train.py --base base.gguf --data DIR --out run/ --minutes 120 [--init adapter.safetensors]
 
-Run again with the same --out, it goes on from the last checkpoint. The learning rate follows the
-time that is spent, so that a slower machine ends its schedule, too. Training files only:
+Run again with the same --out, it continues from the last checkpoint. The learning rate follows the
+elapsed time, so that a slower machine completes its schedule, too. Training files only:
 DIR/{quora,msmarco-dl-bm25,games,ml1m}-train.jsonl; the last requests of each validate.
 """
 
@@ -46,7 +46,7 @@ from tokenizer import load_tokenizer
 
 DATASETS = {"quora": 0.36, "msmarco-dl-bm25": 0.24, "games": 0.28, "ml1m": 0.12}  # share of examples
 LABEL_WEIGHT = {"quora": 0.3, "msmarco-dl-bm25": 0.08}  # in cosine, per grade
-# Titles of games tell what they are like; those of films hardly.
+# Titles of games are descriptive; those of films hardly are.
 RECOMMENDATION_WEIGHTS = {
     "games": RecommendationWeights(popularity=0.1, similarity=1.0),
     "ml1m": RecommendationWeights(popularity=0.2, similarity=0.2),
@@ -151,7 +151,7 @@ class Trainer:
         )
 
     def workers(self, data: Data) -> Alone | Crew:
-        """Behind `load`. Each example has a generator of its own, whoever works it out."""
+        """Call `load` first. Each example has its own generator, whichever worker computes it."""
 
         def loss(number: int) -> torch.Tensor:
             rng = random.Random(f"{self.options.seed}/{number}")
@@ -205,14 +205,14 @@ class Trainer:
 
 
 def replace(path: Path, write) -> None:
-    """All or nothing: written beside `path`, then renamed."""
+    """Atomic: written next to `path`, then renamed."""
     partial = path.with_suffix(".partial")
     write(partial)
     os.replace(partial, path)
 
 
 def reopened(path: Path, step: int):
-    """The metrics up to the checkpoint that is gone on from; lines behind it come again."""
+    """The metrics up to the checkpoint; later lines will be written again."""
     kept = []
     if path.exists():
         with path.open(encoding="utf-8") as lines:
@@ -268,7 +268,7 @@ def main() -> None:
         print(json.dumps(shown), flush=True)
 
     saved = validated = trainer.spent
-    # What a run goes on with may differ from what it began with.
+    # A continued run may have other options than the original one.
     record({"options": {k: str(v) if isinstance(v, Path) else v for k, v in vars(options).items()}})
     if trainer.step == 0:
         record({"validation": validate(trainer, data)})

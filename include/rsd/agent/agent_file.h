@@ -1,4 +1,4 @@
-// An agent as a file: GGUF with the keys below, all under the prefix "rsd.".
+// The file format of an agent: GGUF with the keys below, all under the prefix "rsd.".
 //
 //   general.architecture          "rsd-agent"
 //   rsd.agent.version             kAgentFileVersion; others are refused
@@ -21,7 +21,7 @@ namespace rsd {
 
 inline constexpr std::uint32_t kAgentFileVersion = 3;
 
-// Notes by name, without the prefix "rsd.training.": "model", "requests", "seed", …
+// Notes on the training by name, without the prefix "rsd.training.": "model", "requests", "seed", …
 using AgentNotes = std::map<std::string, std::string>;
 
 struct AgentFile {
@@ -29,12 +29,11 @@ struct AgentFile {
   AgentNotes notes;
 };
 
-// The file's content. Write it with write_file_atomically (core/file.h).
+// Returns the file's content. Write it with write_file_atomically (core/file.h).
 std::string serialised(const AgentFile& agent);
 
-// kNotFound: no such file; kInvalidInput: no GGUF, no agent, damaged, truncated, another
-// version, other features, or weights that are not finite. Messages name the path and what is
-// wrong.
+// kNotFound: no such file; kInvalidInput: not a GGUF, not an agent, damaged, truncated, another
+// version, other features, or weights that are not finite. Messages name the path and the fault.
 Result<AgentFile> load_agent(const std::string& path);
 
 }  // namespace rsd

@@ -1,4 +1,4 @@
-// The learned policy: the network as what `rsd` and `exact` ask for an order.
+// The learned policy: the network as a RankingPolicy for `rsd` and `exact`.
 #pragma once
 
 #include <cstddef>
@@ -16,12 +16,12 @@ inline constexpr std::string_view kAgentPolicy = "agent";
 // The longest lists that agents are trained on.
 inline constexpr std::size_t kMostAgentItems = 128;
 
-// Of that name, or another one where several are compared. One pass of the network per call, on the
-// calling thread. Scores known items 0.
+// Creates the policy; pass another `name` to compare several agents. One pass of the network per
+// call, on the calling thread. Known items get the score 0.
 //
-// A list of more than kMostAgentItems items is ordered by `blend` alone (decode/policies.h), a part
-// of what the agent starts from: nobody taught the agent such lists, and at 454 items it takes
-// seconds for what `blend` does in some milliseconds (docs/measurements.md).
+// A list of more than kMostAgentItems items is ordered by `blend` alone (decode/policies.h), one of
+// the heuristics that the agent starts from: agents are not trained on such lists, and at 454 items
+// an agent takes seconds where `blend` takes some milliseconds (docs/measurements.md).
 std::shared_ptr<const RankingPolicy> agent_policy(RelevanceNetwork network,
                                                   std::string name = std::string(kAgentPolicy));
 

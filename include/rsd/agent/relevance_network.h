@@ -1,4 +1,4 @@
-// The agent's network: a small Transformer from the history of encodings to one relevance score an
+// The agent's network: a small Transformer from the history of encodings to one relevance score per
 // item (arXiv 2505.20316, section 4.2, "listwise-aware relevance network").
 //
 // With x[t, i] the token of item i in round t (agent_input.h), RMS-normalised before each part:
@@ -11,10 +11,10 @@
 //   score[i] = gain * base[i] + w_out . x[last round, i]
 //              + 1 / (n - 1) * sum over t and i' of y[t, i, i'] - y[t, i', i]
 //
-// with p the features of two items in a round: the last sum counts learned duels, as Borda did with
-// plain ones. There are no biases by place, so permuting the items permutes the scores, and any
-// number of items and rounds goes with the same weights. w_out, w_y and w_h start at zero: an
-// untrained network ranks as the heuristic in `base` does.
+// with p the features of a pair of items in a round: the last sum is a Borda count of learned
+// duels. There are no position embeddings, so permuting the items permutes the scores, and the same
+// weights take any number of items and rounds. w_out, w_y and w_h start at zero: an untrained
+// network ranks like the heuristic in `base`.
 #pragma once
 
 #include <cstddef>
@@ -49,14 +49,14 @@ struct WeightTensor {
   std::string name;
   std::size_t columns = 0;  // inputs: the inner dimension
   std::size_t rows = 1;
-  std::size_t offset = 0;  // of its first value
+  std::size_t offset = 0;  // index of its first value
   std::size_t size() const noexcept { return columns * rows; }
 };
 
-// Value type over its weights. Const calls are safe from several threads.
+// Value type that owns its weights. Const calls are safe from several threads.
 class RelevanceNetwork {
  public:
-  // Ranks as the heuristic does. kInvalidArgument: a shape out of the limits above.
+  // A network that ranks like the heuristic. kInvalidArgument: a shape outside the limits above.
   static Result<RelevanceNetwork> untrained(const NetworkShape& shape, std::uint64_t seed);
 
   const NetworkShape& shape() const noexcept { return shape_; }
@@ -64,8 +64,8 @@ class RelevanceNetwork {
   std::span<const float> weights() const noexcept { return weights_; }
   std::span<float> weights() noexcept { return weights_; }
 
-  // One score an item for each of the inputs, which may differ in items and rounds. Without inputs
-  // there is nothing to do. threads >= 1. One pass through the network, batched.
+  // For each input one score per item. Inputs may differ in their numbers of items and rounds, and
+  // there may be none. threads >= 1. One batched pass through the network.
   std::vector<std::vector<double>> scores(std::span<const AgentInput> inputs,
                                           int threads = 1) const;
 

@@ -1,4 +1,4 @@
-// From numbers of milliseconds to what a clock counts in.
+// Converts milliseconds to the nanoseconds that clocks count in.
 #pragma once
 
 #include <chrono>
@@ -6,8 +6,8 @@
 
 namespace rsd {
 
-// Saturates: what is longer than a hundred years is a hundred years, which can be added to any time
-// of a clock, what is negative as much into the past, and what is no number is nothing.
+// Saturates at plus or minus a hundred years, which can be added to any time point without
+// overflow. NaN becomes 0.
 inline std::chrono::nanoseconds duration_of_ms(double ms) {
   constexpr double kLongestMs = 100 * 365.25 * 24 * 3600 * 1000;
   if (std::isnan(ms)) return std::chrono::nanoseconds(0);

@@ -13,13 +13,14 @@ namespace rsd {
 
 // The closed set of failures. The roots map each to an exit code or an HTTP status.
 enum class ErrorCode {
-  kInvalidArgument,    // an option or a call that makes no sense: name, value and limit are told
+  kInvalidArgument,    // an option or a call that makes no sense: the message has name, value and
+                       // limit
   kMissingDependency,  // a program or a file set that has to be installed first
   kNotFound,           // a file or a model that is not there or can't be opened
-  kInvalidInput,       // a file or a request that is malformed: source, line and field are told
+  kInvalidInput,       // a malformed file or request: the message has source, line and field
   kTooLong,            // a request that can't fit the context even with its texts cut
   kUnsupported,        // the model can't do what is asked
-  kDeadlineExceeded,   // a pass was given up because its time was over
+  kDeadlineExceeded,   // a pass was aborted at its deadline
   kRuntime,            // the LLM, the operating system or a write failed
 };
 
@@ -34,7 +35,7 @@ class [[nodiscard]] Error {
   ErrorCode code() const noexcept { return code_; }
   const std::string& message() const noexcept { return message_; }
 
-  // The same error, seen from further out: "<context>: <message>".
+  // The same error with context in front: "<context>: <message>".
   Error within(std::string_view context) const;
 
  private:

@@ -1,4 +1,4 @@
-// Files that are there whole or not at all.
+// Writes files atomically, and reads whole files.
 #pragma once
 
 #include <string>
@@ -8,14 +8,15 @@
 
 namespace rsd {
 
-// Writes `content` to a temporary file beside `path`, on to the disk, then renames it. A file that
-// was there keeps its permissions; of a link, the file that it names is replaced. kRuntime names
-// the path and the operating system's reason (a folder that is missing or not writable, a `path`
-// that is a folder or a device, a full disk); an older file at `path` is then unharmed and the
-// temporary one gone.
+// Writes `content` to a temporary file next to `path`, flushes it to the disk, then renames it. An
+// existing file's permissions are kept; if `path` is a link, the linked file is replaced. kRuntime
+// names the path and the operating system's reason (a folder that is missing or not writable, a
+// `path` that is a folder or a device, a full disk); an existing file is then unchanged and the
+// temporary file removed.
 Result<void> write_file_atomically(const std::string& path, std::string_view content);
 
-// The whole file. kNotFound when it is a folder or can't be opened, kRuntime when a read fails.
+// Reads the whole file. kNotFound when it is a folder or can't be opened, kRuntime when a read
+// fails.
 Result<std::string> read_file(const std::string& path);
 
 }  // namespace rsd

@@ -1,4 +1,4 @@
-// Where the library's log lines go: it writes none itself.
+// The destination of the library's log lines. The library itself writes none.
 #pragma once
 
 #include <functional>
@@ -7,7 +7,7 @@
 namespace rsd {
 
 enum class LogLevel { kDebug, kInfo, kWarning, kError };
-// An empty sink drops what it is given.
+// An empty sink drops the lines.
 using LogSink = std::function<void(LogLevel, std::string_view line)>;
 
 }  // namespace rsd

@@ -1,4 +1,4 @@
-// The machine that figures were measured on.
+// Describes the machine that figures were measured on.
 #pragma once
 
 #include <array>
@@ -8,17 +8,17 @@
 
 namespace rsd {
 
-// What the operating system does not tell is empty or 0.
+// Fields that the operating system does not report are empty or 0.
 struct Machine {
   std::string cpu;         // the processor's name
-  std::size_t n_cpus = 0;  // logical ones
+  std::size_t n_cpus = 0;  // logical CPUs
   std::size_t memory_bytes = 0;
   std::string system;  // "Linux 6.1.0 x86_64"
   // Mean number of runnable tasks over 1, 5 and 15 minutes: timings of a busy machine mean little.
   std::optional<std::array<double, 3>> load_average;
 };
 
-// As it is now. Never fails.
+// Describes this machine, with its present load. Never fails.
 Machine describe_machine();
 
 }  // namespace rsd

@@ -10,7 +10,7 @@
 
 namespace rsd {
 
-// Reading the side that is not there is a broken invariant and throws `LogicError`.
+// Reading the value of a failure, or the error of a success, throws `LogicError`.
 template <class T>
 class [[nodiscard]] Result {
  public:

@@ -1,4 +1,4 @@
-// The little that we need to know about UTF-8.
+// UTF-8 validation, and normalisation to a single line.
 #pragma once
 
 #include <cstddef>
@@ -12,11 +12,10 @@ namespace rsd {
 // nullopt when `text` is valid UTF-8.
 std::optional<std::size_t> find_invalid_utf8(std::string_view text) noexcept;
 
-// Runs of white space and control characters become one space, those at the ends go. Text that went
-// through it is one line, whatever it was. White space is what has Unicode's White_Space property
-// (the no-break spaces, line and paragraph separators among them), controls are C0, DEL and C1;
-// zero-width and bidirectional format characters stay. Throws LogicError when `text` isn't valid
-// UTF-8.
+// Replaces runs of white space and control characters by one space and removes them at both ends,
+// so that the result is one line. White space has Unicode's White_Space property (no-break spaces,
+// line and paragraph separators included); control characters are C0, DEL and C1; zero-width and
+// bidirectional format characters stay. Throws LogicError when `text` isn't valid UTF-8.
 std::string single_line(std::string_view text);
 
 }  // namespace rsd

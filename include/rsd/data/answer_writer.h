@@ -1,4 +1,4 @@
-// Writing rankings: JSON lines, TREC runs and tables for people.
+// Writes answers: JSON lines, TREC runs and tables for people.
 #pragma once
 
 #include <string>
@@ -16,8 +16,8 @@ std::string_view to_string(AnswerFormat format) noexcept;
 // kInvalidArgument for other names than jsonl, trec, table.
 Result<AnswerFormat> parse_answer_format(std::string_view name);
 
-// The answer in the format, ending in a newline. Scores are (K - position) / K: strictly decreasing
-// from 1, also as printed, so that tools which sort by score keep the order; they are ranks, not
+// Formats the answer, ending in a newline. Scores are (K - position) / K: strictly decreasing from
+// 1, also as printed, so that tools which sort by score keep the order; they encode ranks, not
 // probabilities.
 //   kJsonl  one object: id, ranking, scores, decoder, budget, encodings, verified_prefix,
 //           tokens_encoded, timing_ms {prefill, decode, agent, total}, truncated_candidates,

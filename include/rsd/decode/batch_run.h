@@ -1,4 +1,4 @@
-// Several requests at once on one LLM.
+// Decodes several requests at a time on one LLM.
 #pragma once
 
 #include <algorithm>
@@ -19,55 +19,56 @@
 
 namespace rsd {
 
-// How long a request may be passed over by others that are more urgent.
+// The longest time that more urgent requests may delay a request.
 inline constexpr std::chrono::seconds kPatience{5};
 
 struct Timeliness {
   std::optional<Clock::time_point> deadline;
-  std::optional<Clock::time_point> arrival;  // nullopt = when it is added
+  std::optional<Clock::time_point> arrival;  // nullopt = the time of add()
 
-  // When it is its turn; `now` stands for an arrival that is not told.
+  // When the request is due: at its deadline, or kPatience after its arrival, whichever comes
+  // first. `now` replaces a missing arrival.
   Clock::time_point due(Clock::time_point now) const {
     const auto patience_ends = arrival.value_or(now) + kPatience;
     return deadline ? std::min(*deadline, patience_ends) : patience_ends;
   }
 };
 
-// Requests that are served together: in each step one pass of the LLM for all that are under way,
-// whatever round each is in. They may come and go between steps.
+// Requests that are served together: each step makes one pass of the LLM over the pending parts of
+// several requests, whatever round each is in. Requests may be added and cancelled between steps.
 //
-// A pass takes longer the more requests are in it. Those that are due first are in it first, and
-// others only as far as the deadlines of those in it are expected to hold. Every request is due
-// kPatience after its arrival at the latest, so that no others can keep it waiting for ever. A pass
-// that runs into a deadline all the same is given up; the requests whose time is over end with what
-// they have, the others' work is done again.
+// A pass takes longer the more requests it holds. Requests enter it in the order in which they are
+// due, and only as long as all deadlines in the pass are expected to hold. Every request is due
+// kPatience after its arrival at the latest, so that none waits for ever. A pass that runs into a
+// deadline all the same is aborted: the requests past their deadline finish with their ranking so
+// far, and the others' parts are encoded again.
 //
-// Where the LLM has a PartQueue, requests don't wait for each other: each has its own part under
-// way, and a deadline ends that part only.
+// With an LLM that has a PartQueue, requests don't wait for each other: each has its own part in
+// progress, and a deadline aborts only that part.
 //
-// What a request waits for others shows in Timing::total_ms only: its prefill and decode times are
-// its shares of the passes. Policies are asked one after the other, those of requests that are due
-// first in front; a pass is made without those whose policies take longer than an earlier deadline
-// leaves. `costs` learns from passes and policies; refusals (Outcome::refused) are the caller's to
-// tell it. Not thread-safe.
+// Time spent waiting for other requests appears only in Timing::total_ms: a request's prefill and
+// decode times are its shares of the passes. Policies run one after the other, in the order in
+// which their requests are due; a request whose policy would make another one miss its deadline is
+// left out of the pass. `costs` learns from passes and policies; the caller reports refusals
+// (Outcome::refused) to it. Not thread-safe.
 class BatchRun {
  public:
-  // `llm` has opened the scorers that come. `costs` may be null.
+  // All scorers passed to add() must be opened by `llm`. `costs` may be null.
   explicit BatchRun(BatchScorer& llm, CostModel* costs = nullptr,
                     std::function<Clock::time_point()> now = &Clock::now);
   ~BatchRun();
   BatchRun(const BatchRun&) = delete;
   BatchRun& operator=(const BatchRun&) = delete;
 
-  // `ticket` is the caller's name for it. The request's time begins to count here.
+  // `ticket` is the caller's name for the request. Timing::total_ms counts from this call.
   void add(std::size_t ticket, Decoding decoding, std::unique_ptr<PositionScorer> scorer,
            const Timeliness& times = {});
-  // Drops a request; its place in the LLM's cache is free at once. False when it isn't there (any
-  // more).
+  // Drops a request and frees its place in the LLM's cache at once. Returns false if there is no
+  // such request (any more).
   bool cancel(std::size_t ticket);
 
-  // Called before a pass, for each request with a deadline that is not in it: what its answer is so
-  // far. Its deadline may come while the pass is running.
+  // Called before a pass, for each request with a deadline that is left out of it, with its answer
+  // so far: its deadline may pass while the pass is running.
   using OnLeftOut = std::function<void(std::size_t ticket, const Outcome& so_far)>;
   void on_left_out(OnLeftOut callback) { on_left_out_ = std::move(callback); }
 
@@ -76,12 +77,12 @@ class BatchRun {
   struct Finished {
     std::size_t ticket = 0;
     Decoding decoding;
-    Result<Outcome> outcome;  // as of run()
+    Result<Outcome> outcome;  // see run()
   };
-  // Makes one pass and gives those that came to their end, in the order of adding. Where some come
-  // to their end without a pass, they are given at once, and none is made, but not for ever. With a
-  // PartQueue it returns when a part has ended, or after some milliseconds, so that others can be
-  // added.
+  // Makes one pass and returns the requests that have finished, in the order of adding. If some
+  // finish without a pass, it usually returns them at once and makes no pass, but never many times
+  // in a row. With a PartQueue it returns when a part has ended, or after some milliseconds so that
+  // requests can be added.
   std::vector<Finished> step();
 
  private:
@@ -103,7 +104,7 @@ class BatchRun {
   CostModel* costs_;
   std::function<Clock::time_point()> now_;
   OnLeftOut on_left_out_;
-  std::size_t n_without_pass_ = 0;  // steps, one after the other
+  std::size_t n_without_pass_ = 0;  // consecutive steps that made no pass
   std::vector<std::unique_ptr<Request>> requests_;
 };
 

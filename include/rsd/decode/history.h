@@ -1,4 +1,4 @@
-// What a decoding has learned so far: the rounds, and the prefix known to equal the target ranking.
+// The history of a decoding: its rounds, and the prefix known to equal the target ranking.
 #pragma once
 
 #include <cstddef>
@@ -14,18 +14,18 @@
 
 namespace rsd {
 
-// Of how many rounds, the last ones, a policy reads all rows, if it says nothing else.
+// The default for the number of last rounds of which a policy reads all rows.
 inline constexpr std::size_t kRecentRounds = 6;
-// For those who write rounds down or learn from them.
+// Keeps all rows of all rounds, for traces and for training.
 inline constexpr std::size_t kEveryRound = std::numeric_limits<std::size_t>::max();
 
-// One encoding and what came of it.
+// One encoding and its result.
 struct Round {
   // The proposed ranking as it was encoded: empty for the prompt alone, else up to n_items items.
   std::vector<ItemId> proposal;
   // [n_rows, n_items], n_rows <= n_items: the logits of positions 0..n_rows-1, each conditioned on
-  // the proposal before it. Rows that did not change since the last round are shared with it. Of
-  // rounds that are no longer recent, those behind the first disagreement are forgotten.
+  // the proposal before it. Rows that did not change since the last round are shared with it. In
+  // rounds that are no longer recent, the rows after the first disagreement are forgotten.
   SharedRows logits;
   // Leading positions at which the proposal is the LLM's own choice: the first disagreement.
   std::size_t accepted = 0;
@@ -34,17 +34,18 @@ struct Round {
 };
 
 // The highest logit among items that are not `placed`; ties go to the lower index. `placed` has one
-// flag an item and leaves at least one.
+// flag per item, at least one of them false.
 ItemId masked_argmax(std::span<const float> row, const std::vector<bool>& placed);
 
 // Owns the accepted-prefix invariant (arXiv 2505.20316, Theorem 1): with the known prefix kept in
-// every proposal, each round makes at least one more position known, and what is known stays known.
+// every proposal, each round makes at least one more position known, and known positions stay
+// known.
 //
-// Memory: each row is stored once, however many rounds hold it. Rows up to a round's first
-// disagreement are final and the same in all rounds behind it; the others are kept of the
-// `n_recent` last rounds, and for each position the one that was told last. So it takes
-// O(n_recent * n_items^2), whatever the number of rounds, and O(n_items^3) with kEveryRound.
-// Not thread-safe; value type, a copy shares the rows.
+// Memory: each row is stored once, however many rounds share it. Rows up to a round's first
+// disagreement are final and shared by all later rounds. The other rows are kept for the last
+// `n_recent` rounds, and for each position the latest one. This takes O(n_recent * n_items^2) for
+// any number of rounds, and O(n_items^3) with kEveryRound. Not thread-safe; value type, a copy
+// shares the rows.
 class History {
  public:
   // n_items >= 1. A single item is known from the start. n_recent >= 1.
@@ -52,23 +53,23 @@ class History {
 
   std::size_t n_items() const noexcept { return n_items_; }
   const std::vector<Round>& rounds() const noexcept { return rounds_; }
-  // The leading items of the target ranking, as far as they are known.
+  // The known prefix: the leading items of the target ranking that are known.
   std::span<const ItemId> known() const noexcept { return known_; }
-  // One flag an item: is it in known()?
+  // One flag per item: true if it is in known().
   const std::vector<bool>& placed() const noexcept { return placed_; }
   bool complete() const noexcept { return known_.size() == n_items_; }
-  // For each position that any round has told, the row that was told last, and the round that holds
-  // it.
+  // The latest row for each position of which any round has one, and the index of the round that
+  // computed it.
   const SharedRows& latest_rows() const noexcept { return latest_rows_; }
   std::size_t latest_round(std::size_t row) const { return latest_rounds_.at(row); }
 
-  // The rows of `proposal` up to `end` that no earlier round has told. Empty only if end is
-  // covered.
+  // The rows of `proposal` before `end` that no earlier round has computed. Empty only if all of
+  // them are computed.
   RowRange missing_rows(std::span<const ItemId> proposal, std::size_t end) const;
 
   // Takes in the logits of `rows` (as missing_rows named them) for `proposal`, which begins with
-  // known(). kRuntime, and nothing changes, when a logit is NaN or infinite: position and item are
-  // told. O(n_items^2).
+  // known(). kRuntime when a logit is NaN or infinite; the message names position and item, and
+  // nothing changes. O(n_items^2).
   Result<void> add(std::vector<ItemId> proposal, RowRange rows, const LogitMatrix& logits);
 
  private:

@@ -1,4 +1,4 @@
-// What a policy takes on this machine, before any request has told.
+// Learns what a policy costs on this machine before the first request.
 #pragma once
 
 #include <functional>
@@ -9,8 +9,8 @@
 
 namespace rsd {
 
-// Asks `policy` about made-up histories of a few sizes and tells `costs` what it took: six calls,
-// the longest about 256 items. A policy that fails says nothing.
+// Times `policy` on synthetic histories of a few sizes and records the times in `costs`: six calls,
+// the largest with 256 items. Stops at the first call that fails.
 void learn_policy(const RankingPolicy& policy, CostModel& costs,
                   const std::function<Clock::time_point()>& now = &Clock::now);
 

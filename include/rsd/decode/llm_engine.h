@@ -1,4 +1,4 @@
-// An LLM that serves requests, wherever it runs.
+// The interface of an LLM that serves requests, local or remote.
 #pragma once
 
 #include <cstddef>
@@ -14,40 +14,40 @@
 
 namespace rsd {
 
-// Tokens that prompt and ranking may take where nobody says how many.
+// Default limit for the tokens of prompt and ranking together.
 inline constexpr std::size_t kDefaultMaxContext = 8192;
-// Requests that may be open at a time, at most.
+// The most requests that may be open at a time.
 inline constexpr std::size_t kMaxParallel = 128;
 
-// Of all prompts of an engine so far.
+// Totals over all prompts of an engine so far.
 struct PromptReuse {
   std::size_t n_prompts = 0;
-  std::size_t n_hits = 0;          // prompts of which a beginning was used again
+  std::size_t n_hits = 0;          // prompts whose beginning was reused
   std::size_t tokens_encoded = 0;  // of the prompts
   std::size_t tokens_reused = 0;
-  std::size_t kept_prompts = 0;  // in memory of ours
+  std::size_t kept_prompts = 0;  // in the engine's own memory
   std::size_t kept_bytes = 0;
 };
 
-// Opens a scorer for each request and serves those that are open, in passes. Not thread-safe: one
-// thread at a time may use an engine and its scorers; the tokenizer may be shared.
+// Opens a scorer for each request and serves the open ones in passes. Not thread-safe: one thread
+// at a time may use an engine and its scorers; the tokenizer may be shared.
 class LlmEngine : public BatchScorer {
  public:
-  // The model, as reports name it: a file, or what the server that runs it calls it.
+  // The model's name in reports: its file, or the server's name for it.
   virtual std::string model_name() const = 0;
-  // Tokens that prompt and ranking may take together.
+  // The limit for the tokens of prompt and ranking together.
   virtual std::size_t context_size() const noexcept = 0;
   virtual std::shared_ptr<const Tokenizer> tokenizer() const noexcept = 0;
   virtual PromptReuse prompt_reuse() const noexcept = 0;
 
-  // Candidates that a prompt may have, at most, whatever their texts.
+  // The most candidates that a prompt may have, whatever their texts.
   virtual std::size_t max_items() const noexcept { return std::numeric_limits<std::size_t>::max(); }
 
-  // A scorer for one prompt; nothing is encoded yet. The engine must outlive its scorers. kTooLong
-  // when prompt and ranking exceed the context, kUnsupported when there are more identifiers than
-  // max_items().
+  // Opens a scorer for one prompt and encodes nothing yet. The engine must outlive its scorers.
+  // kTooLong when prompt and ranking exceed the context, kUnsupported when there are more
+  // identifiers than max_items().
   virtual Result<std::unique_ptr<PositionScorer>> open(Prompt prompt) = 0;
-  // May it be opened beside those that are?
+  // True if `prompt` can be opened in addition to the open ones.
   virtual bool has_room(const Prompt& prompt) const noexcept = 0;
 
   // Measures what passes cost, by a few short ones, so that the first request with a deadline knows

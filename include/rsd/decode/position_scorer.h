@@ -1,7 +1,8 @@
-// What a decoder asks of an LLM: the identifier logits at the positions of a proposed ranking.
+// The interface between decoders and an LLM: identifier logits at the positions of a proposed
+// ranking.
 //
-// The decoders own this interface; a local LLM (llm/llama_scorer.h), a remote one or a table of
-// numbers in a test implements it.
+// The decoders own this interface; a local LLM (llm/llama_engine.h), a remote one
+// (remote/remote_engine.h) or a table of numbers in a test implements it.
 #pragma once
 
 #include <chrono>
@@ -38,62 +39,62 @@ struct EncodingQuery {
   std::span<const ItemId> proposal;  // distinct items; may be shorter than the request
   RowRange rows;                     // not empty
   std::optional<Clock::time_point> give_up_at;
-  // Which of several decodings of the request that go on side by side; each counts from 0. What a
-  // lane encoded last is where it goes on from; the result depends on it by rounding at most.
+  // The index, from 0, of one of several concurrent decodings of the request. A lane continues from
+  // its own last encoding; the choice of lane changes the result by rounding at most.
   std::size_t lane = 0;
 };
 
 struct Encoding {
   LogitMatrix rows;  // [query.rows.size(), n_items]
-  // Tokens that went through the LLM for it. The prompt's are counted only where this encoding
-  // carried them (has_own_prefill).
+  // Tokens that went through the LLM for this encoding. The prompt's are counted only if this
+  // encoding carried them (has_own_prefill).
   std::size_t n_tokens = 0;
   double ms = 0;
 };
 
 struct Prefill {
-  std::size_t n_tokens = 0;  // that went through the LLM
-  std::size_t n_reused = 0;  // of the prompt's, which were known from an earlier request
+  std::size_t n_tokens = 0;  // tokens that went through the LLM
+  std::size_t n_reused = 0;  // tokens of the prompt reused from an earlier request
   double ms = 0;
 };
 
 // The LLM's view of one request. Not thread-safe; used by one decoding at a time. A scorer may
-// share an engine with others; what that means for their lifetime is said where it is opened.
+// share an engine with others; LlmEngine::open documents their lifetimes.
 class PositionScorer {
  public:
   virtual ~PositionScorer() = default;
 
   virtual std::size_t n_items() const noexcept = 0;
-  // Tokens that a first prefill() would encode now: the prompt's, less a beginning that is known
-  // from an earlier request.
+  // Tokens that a first prefill() would encode now: the prompt's, less a beginning reused from an
+  // earlier request.
   virtual std::size_t n_prefill_tokens() const = 0;
 
-  // Does the prompt go through the LLM in a pass of its own, of which row 0 comes out? Where it
-  // doesn't, prefill() tells the prompt's tokens and takes no time; the first encoding carries the
+  // True if the prompt goes through the LLM in a pass of its own, which computes row 0. Otherwise
+  // prefill() only reports the prompt's tokens and takes no time; the first encoding carries the
   // prompt and is billed for it.
   virtual bool has_own_prefill() const noexcept { return true; }
 
-  // Encodes the prompt. Done once: later calls return the figures of the first, so several
-  // decodings of one request can each be billed for it. kDeadlineExceeded when `give_up_at` passes
+  // Encodes the prompt once: later calls return the figures of the first, so that each of several
+  // decodings of one request can be billed for it. kDeadlineExceeded when `give_up_at` passes
   // meanwhile (a later call starts anew); kRuntime when the LLM fails.
   virtual Result<Prefill> prefill(std::optional<Clock::time_point> give_up_at) = 0;
 
-  // Drops what is cached behind the prompt: the next encoding pays for all of its tokens, as the
-  // first one of a request does. For measuring several decodings of one request side by side.
+  // Drops the cache after the prompt: the next encoding pays for all of its tokens, as the first
+  // one of a request does. For measuring several decodings of one request side by side.
   virtual void forget_proposals() = 0;
 
-  // The logits of query.rows, in order; needs prefill() before. Only what changed since the last
-  // call goes through the LLM. Errors as above; after one the scorer can still be used. Cost: one
-  // pass of the LLM over at most proposal.size() tokens.
+  // The logits of query.rows, in order; prefill() must come first. Only the tokens from the first
+  // changed one on go through the LLM. Errors as for prefill(); after one the scorer can still be
+  // used. Cost: one pass of the LLM over at most proposal.size() tokens.
   virtual Result<Encoding> encode(const EncodingQuery& query) = 0;
 
-  // The same for several lanes, one query each, in order. Where the scorer can, they go through the
-  // LLM in one batch, which costs less than one after the other; each is billed the time by its
-  // share of the tokens, and the earliest give_up_at holds for all. An error is that of all.
+  // The same for several lanes, one query each, in order. If the scorer can, it encodes them in one
+  // batch, which costs less than one after the other; each is then billed by its share of the
+  // tokens, and the earliest give_up_at holds for all. An error fails all queries.
   virtual Result<std::vector<Encoding>> encode_all(std::span<const EncodingQuery> queries);
 };
 
-// What one scorer has to do in a pass that it shares with others.
+// One scorer's part of a pass that several scorers share.
 struct PassPart {
   PositionScorer* scorer = nullptr;
   std::optional<EncodingQuery> query;  // nullopt: the prefill
@@ -101,13 +102,13 @@ struct PassPart {
 
 using PartResult = std::variant<Prefill, Encoding>;
 
-// The milliseconds that it is billed.
+// The milliseconds that the part is billed.
 inline double ms_of(const PartResult& result) {
   return std::visit([](const auto& part) { return part.ms; }, result);
 }
 
-// Parts that go through the LLM side by side, each in its own time, as on several machines. Not
-// thread-safe; nothing goes on but in wait().
+// Parts that an LLM encodes concurrently, each ending in its own time, as on several machines. Not
+// thread-safe; work goes on only inside wait().
 class PartQueue {
  public:
   using Ticket = std::size_t;
@@ -118,11 +119,11 @@ class PartQueue {
 
   virtual ~PartQueue() = default;
 
-  // The part begins, of a scorer that this LLM has opened. Scorer and proposal must stay until the
+  // Starts a part of a scorer that this LLM has opened. Scorer and proposal must live until the
   // part has ended or is cancelled.
   virtual Ticket start(const PassPart& part) = 0;
   virtual void cancel(Ticket ticket) = 0;
-  // Those that ended, as soon as there is one; none when `until` comes first.
+  // The parts that ended, as soon as there is one; none if `until` comes first.
   virtual std::vector<Ended> wait(Clock::time_point until) = 0;
 };
 
@@ -131,15 +132,15 @@ class BatchScorer {
  public:
   virtual ~BatchScorer() = default;
 
-  // Where parts need not wait for each other; it lives as long as the LLM. nullptr: they share one
-  // machine, and a pass takes longer the more is in it.
+  // The queue of an LLM whose parts don't wait for each other; it lives as long as the LLM. nullptr
+  // if parts share one machine, so that a pass takes longer the more it holds.
   virtual PartQueue* queue() noexcept { return nullptr; }
 
-  // What prefill() and encode() would give, in order. The parts are of scorers that this LLM has
-  // opened, one of each. Each is billed the time of the pass by its share of the tokens, or side by
-  // side its own. An error is that of all, and what can be done about it is as for one scorer:
-  // kDeadlineExceeded when `give_up_at` passes meanwhile (the queries' own are not looked at),
-  // kRuntime when the LLM fails.
+  // The results that prefill() and encode() would give, in order. All parts are of scorers that
+  // this LLM has opened, one part per scorer. Each is billed the time of the pass by its share of
+  // the tokens, or its own time if parts run concurrently. An error fails all parts and leaves the
+  // scorers usable, as for one scorer: kDeadlineExceeded when `give_up_at` passes meanwhile (the
+  // queries' own are ignored), kRuntime when the LLM fails.
   virtual Result<std::vector<PartResult>> encode_parts(
       std::span<const PassPart> parts, std::optional<Clock::time_point> give_up_at) = 0;
 };

@@ -1,4 +1,4 @@
-// What decides the next proposal: one relevance score per item.
+// The interface of the policies that order a proposal: one relevance score per item.
 #pragma once
 
 #include <cstddef>
@@ -11,8 +11,8 @@
 
 namespace rsd {
 
-// Scores every item from the history of encodings; the decoding sorts the items that are not yet
-// known by it, so that no policy, however bad, can touch the known prefix or break the permutation.
+// Scores every item from the history of encodings. The decoding sorts only the pending items by
+// score, so that no policy, however bad, can change the known prefix or break the permutation.
 // Implementations are immutable: safe to share between threads.
 class RankingPolicy {
  public:
@@ -20,13 +20,13 @@ class RankingPolicy {
 
   // The name on the command line and in reports.
   virtual std::string_view name() const noexcept = 0;
-  // Of how many rounds, the last ones, it reads Round::logits; at least 1. Further back it finds
-  // the rows up to a round's first disagreement and History::latest_rows().
+  // The number of last rounds of which it reads all of Round::logits; at least 1. For earlier
+  // rounds the history keeps the rows up to their first disagreement, and History::latest_rows().
   virtual std::size_t rounds_read() const noexcept { return kRecentRounds; }
 
-  // One finite score an item, higher is better, ties keep the input order. `history` has at least
-  // one round. `encodings_left`: of the budget, the one of this proposal included; nullopt without
-  // a budget, 0 when the proposal is the answer and is not encoded any more.
+  // One finite score per item, higher is better, ties keep the input order. `history` has at least
+  // one round. `encodings_left`: encodings left of the budget, this proposal's included; nullopt
+  // without a budget, 0 when the proposal is the answer and is not encoded any more.
   virtual Result<std::vector<double>> score(const History& history,
                                             std::optional<std::size_t> encodings_left) const = 0;
 };

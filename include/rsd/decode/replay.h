@@ -1,10 +1,10 @@
-// What `ar` would do from here on, judged by every row that is known.
+// Estimates how `ar` would continue from all rows computed so far.
 //
-// A row of logits depends on the prefix it was computed on. A wrong proposal's rows were computed
-// on wrong prefixes, and yet on such that are much like the right ones. So `ar` is replayed: at
-// each position its row is estimated as the mean of all rows that are known, of all rounds and
-// positions, those weighing most whose prefix is most like that of the replay (Nadaraya-Watson
-// regression over prefixes); the best item that is left is placed; and so on to the end.
+// A row of logits depends on the prefix that it was computed on. A wrong proposal's rows were
+// computed on wrong prefixes, but these are often similar to the right ones. So `ar` is replayed:
+// at each position the row is estimated as the weighted mean of the rows of all rounds and
+// positions, weighted by the similarity of their prefix to the replay's (Nadaraya-Watson regression
+// over prefixes); the best remaining item is placed; and so on to the end.
 #pragma once
 
 #include <span>
@@ -16,19 +16,20 @@
 
 namespace rsd {
 
-// A row of logits and the ranking's beginning it was computed on. Both live elsewhere.
+// A row of logits and the prefix that it was computed on. Does not own either.
 struct PrefixRow {
   std::span<const ItemId> prefix;
-  std::span<const float> logits;  // one an item
+  std::span<const float> logits;  // one per item
 };
 
-// The rows of `rounds`, a row that several rounds hold once.
+// The rows of `rounds`; a row that several rounds share appears once.
 std::vector<PrefixRow> distinct_rows(std::span<const Round> rounds);
 
-// An item d places from the end of a prefix stands for `membership` + `recency` * decay^d, one that
-// isn't in it for 0. Two prefixes are as far apart as the sum of the differences over the items,
-// and `length` for each item that one is longer. A row at distance x weighs exp(-sharpness * x).
-// The values were found on training requests (docs/measurements.md).
+// Prefixes are compared as vectors over the items: an item d places from the end of a prefix has
+// the value `membership` + `recency` * decay^d, an item that isn't in it 0. The distance of two
+// prefixes is the L1 distance of their vectors plus `length` times the difference of their lengths.
+// A row at distance x has the weight exp(-sharpness * x). The values were tuned on training
+// requests (docs/measurements.md).
 struct ReplayOptions {
   double membership = 0.5;
   double recency = 2;
@@ -39,13 +40,15 @@ struct ReplayOptions {
 
 struct Replay {
   std::vector<ItemId> order;      // every item, the known ones first
-  LogitMatrix rows;               // [n - n_known, n] as estimated at the positions behind these
-  std::vector<double> distances;  // [n - n_known] of the nearest prefix at each
+  LogitMatrix rows;               // [n - n_known, n] the estimated rows at the positions after the
+                                  // known ones
+  std::vector<double> distances;  // [n - n_known] to the nearest prefix at each of these positions
 };
 
-// `rows` holds at least one row; `known` is the beginning to go on from. What a row says of an
-// item in its own prefix counts the less the more an LLM's logits drop for what it has placed, and
-// that drop, estimated from the rows themselves, is made up for. O(R n^2) for R rows and n items.
+// `rows` has at least one row; `known` is the prefix to continue from. An LLM's logit of an item
+// drops once the item is placed. This drop is estimated from the rows themselves; a row's logits of
+// items in its own prefix are corrected by it, and weigh less the larger it is. O(R n^2) for R rows
+// and n items.
 Replay replay(std::span<const PrefixRow> rows, std::span<const ItemId> known,
               const ReplayOptions& options = {});
 

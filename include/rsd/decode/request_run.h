@@ -1,4 +1,4 @@
-// One request on its way through an LLM that others may share.
+// The decoding of one request on an LLM that others may share.
 #pragma once
 
 #include <optional>
@@ -10,40 +10,40 @@
 
 namespace rsd {
 
-// Says which pass of the LLM the request needs, takes in what came of it, and keeps its accounts
-// and its deadline. Makes no pass itself: run() (decode/run.h) makes them for one request, BatchRun
-// (decode/batch_run.h) for many, and who makes a pass tells the CostModel, as who takes the outcome
-// tells it of Outcome::refused. What the policy takes the RequestRun tells it itself. Not
-// thread-safe.
+// Returns the part that the request needs next, takes in its result, and keeps the request's
+// accounts and deadline. It makes no pass itself: run() (decode/run.h) makes them for one request,
+// BatchRun (decode/batch_run.h) for many. The CostModel learns the passes from whoever makes them,
+// Outcome::refused from whoever takes the outcome, and the policy's time from the RequestRun
+// itself. Not thread-safe.
 class RequestRun {
  public:
-  // Decoding and scorer are used until the outcome is there; they must agree on the number of items
-  // (LogicError).
+  // Decoding and scorer are used until outcome() returns; LogicError when their numbers of items
+  // differ.
   RequestRun(Decoding& decoding, PositionScorer& scorer, RunOptions options);
 
-  // The prompt, or a proposal; nullopt when outcome() is due: all is known that is wanted, or there
-  // is no time for more. The same again until absorb() or give_up() is called, but for the time. An
-  // error is the request's end.
+  // The prompt, or a proposal; nullopt when outcome() is due: all wanted positions are known, or
+  // there is no time for another encoding. Returns the same part until absorb() or give_up() is
+  // called or its time is over. An error ends the request.
   Result<std::optional<PassPart>> next();
-  // Of the part that next() named: its tokens, and what it is expected to take alone, 0 where
-  // nothing is known of the costs.
+  // The tokens of the part that next() returned, and its expected milliseconds in a pass of its
+  // own; 0 while its costs are unknown.
   std::size_t n_tokens() const noexcept { return n_tokens_; }
   double expected_ms() const noexcept { return expected_ms_; }
-  // What the policy is expected to take for the next part, 0 where that is known already, or
-  // nothing is known of the policy.
+  // The policy's expected milliseconds for the next part; 0 if that part needs no policy, or while
+  // the policy's costs are unknown.
   double proposal_ms() const;
-  // Does the part bring the prompt to the LLM?
+  // True if the part encodes the prompt.
   bool encodes_prompt() const noexcept;
   const std::optional<Clock::time_point>& deadline() const noexcept { return options_.deadline; }
 
-  // What came of the part. kRuntime when a logit is not finite.
+  // Takes in the part's result. kRuntime when a logit is not finite.
   Result<void> absorb(const PartResult& result);
-  // The part ran into this request's deadline: there is no other.
+  // The part was aborted at this request's deadline; no other follows.
   Result<void> give_up();
 
-  // Fails where the policy does. To be called once.
+  // Fails if the policy does. Call it once.
   Result<Outcome> outcome();
-  // What there is now. It asks the user's policy nothing: its last proposal stands for its order.
+  // The answer so far. It does not call the user's policy but uses the order of its last proposal.
   Result<Outcome> so_far() const;
 
  private:
@@ -67,13 +67,14 @@ class RequestRun {
   PositionScorer& scorer_;
   RunOptions options_;
   Clock::time_point start_;
-  std::optional<Decoding::Step> step_;  // that is still to be encoded
+  std::optional<Decoding::Step> step_;  // not encoded yet
   bool prefilled_ = false;
   bool ended_ = false;
   Clock::time_point part_start_;
   std::size_t n_tokens_ = 0;
   double expected_ms_ = 0;
-  double unbilled_ms_ = 0;  // of what an earlier decoding of the request has waited for
+  double unbilled_ms_ = 0;  // billed for work of an earlier decoding, which this one did not wait
+                            // for
   Outcome outcome_;
 };
 

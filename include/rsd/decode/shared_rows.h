@@ -10,31 +10,32 @@
 
 namespace rsd {
 
-// A matrix of logits, [n_rows, n_items], as LogitMatrix, whose rows never change and may belong to
-// other matrices, too: a copy costs a pointer a row. The last rows may be forgotten; their number
-// stays. Value type; copies may be read by several threads.
+// A matrix of logits, [n_rows, n_items], like LogitMatrix, but with immutable rows that several
+// matrices may share: a copy costs one pointer per row. The last rows may be forgotten; n_rows()
+// stays the same. Value type; copies may be read by several threads.
 class SharedRows {
  public:
   SharedRows() = default;
-  // Rows of its own.
+  // Copies the rows.
   explicit SharedRows(const LogitMatrix& rows);
-  // The first rows of `before`, `n_before` of them, and behind them rows of its own.
+  // Shares the first `n_before` rows of `before` and appends copies of the rows of `own`.
   SharedRows(const SharedRows& before, std::size_t n_before, const LogitMatrix& own);
 
   std::size_t n_rows() const noexcept { return n_rows_; }
   std::size_t n_items() const noexcept { return n_items_; }
-  // The leading rows that are not forgotten.
+  // The number of leading rows that are not forgotten.
   std::size_t n_kept() const noexcept { return rows_.size(); }
   // LogicError for j >= n_kept().
   std::span<const float> row(std::size_t j) const;
 
-  // Keeps `n_kept` rows at most.
+  // Forgets all rows from `n_kept` on.
   void forget_behind(std::size_t n_kept);
-  // Takes the rows of `other` in place of its own, as many as there are.
+  // Replaces its first rows by those of `other`, as many as `other` has.
   void replace_front(const SharedRows& other);
 
-  // A copy of the numbers; LogicError where rows are forgotten.
-  operator LogitMatrix() const;  // NOLINT(google-explicit-constructor): it is one, but for storage
+  // Copies the values; LogicError if rows were forgotten.
+  operator LogitMatrix() const;  // NOLINT(google-explicit-constructor): the same matrix in other
+                                 // storage
 
  private:
   std::size_t n_rows_ = 0;

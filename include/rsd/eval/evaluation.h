@@ -1,4 +1,4 @@
-// Running every setting on every request.
+// Runs every setting on every request.
 #pragma once
 
 #include <cstddef>
@@ -25,28 +25,31 @@ struct EvaluationOptions {
   std::string dataset;  // the name in reports and of the records file; not empty, no '/'
   std::vector<Request> requests;
   SettingGrid grid;
-  // Opens the LLM's view of a request as it is presented; the scorer lives until the next call.
+  // Opens a scorer for a request with its candidates in presented order; it lives until the next
+  // call.
   std::function<Result<OpenedRequest>(const Request&)> open;
 
-  // Shuffles each request's candidates by a generator that is seeded from this and the request's
-  // id: neither the order of the requests nor their number matters. nullopt keeps the file's order.
+  // Shuffles each request's candidates with a generator seeded from this and the request's id, so
+  // that neither the order nor the number of the requests matters. nullopt keeps the file's order.
   std::optional<std::uint64_t> shuffle_seed;
-  // On how many orders of each request's candidates ar is run to see whether they agree: 0 = this
-  // is not measured, else at least 2. With shuffle_seed the order at hand is the first, and the
-  // others are shuffled by the seeds that follow it; without, all are shuffled, by the seeds from 1
-  // on. Each order more costs a prefill and K-2 encodings, in nobody's times.
+  // The number of presentation orders of each request on which ar is run to measure order
+  // consistency: 0 = not measured, else at least 2. With shuffle_seed the evaluated order is the
+  // first, and the others are shuffled with the following seeds; without it all are shuffled, with
+  // the seeds from 1 on. Each further order costs a prefill and K-2 encodings, which count in no
+  // setting's times.
   std::size_t order_shuffles = 0;
-  // Relevance by request id, in place of the requests' own; a request that it lacks has no labels.
+  // Relevance by request id, in place of the requests' own; requests that are missing in it have no
+  // labels.
   std::optional<Qrels> qrels;
 
-  // Where <dataset>.jsonl goes, made if need be; empty = no file, and nothing can be resumed.
+  // The folder of <dataset>.jsonl, created if needed; empty = no file, and no resuming.
   std::string records_folder;
   ExistingRecords existing_records = ExistingRecords::kReplace;
-  // What the figures depend on besides these options, e.g. {"model", …}, {"template", …}: kept with
-  // the records and compared when they are resumed.
+  // Everything else that the figures depend on, e.g. {"model", …}, {"template", …}: stored with the
+  // records and compared on resuming.
   std::map<std::string, std::string> conditions;
 
-  // Called behind each request; those that a resumed file holds count as done. May be empty.
+  // Called after each request; requests in a resumed file count as done. May be empty.
   std::function<void(std::size_t done, std::size_t total)> progress;
   std::function<Clock::time_point()> now = &Clock::now;
 };
@@ -54,23 +57,23 @@ struct EvaluationOptions {
 struct Evaluation {
   std::string dataset;
   std::vector<Setting> settings;  // ar first
-  bool ar_is_listed = false;      // else it is the target only, and not a row
+  bool ar_is_listed = false;      // false: it is only the target and not a row
   std::optional<std::uint64_t> shuffle_seed;
   std::size_t order_shuffles = 0;
   std::vector<RequestRecord> records;  // in the order of the requests, at least one
   std::vector<FailedRequest> failed;
 };
 
-// Per request one scorer and one prefill serve all settings: each is billed the prefill, and begins
-// with nothing cached behind the prompt. Each record is appended and flushed when it is made, so
-// that an evaluation that was killed can be resumed; a half-written last line is then dropped, and
-// requests that had failed are tried again.
+// One scorer and one prefill per request serve all settings: each setting is billed the prefill,
+// and starts with nothing cached after the prompt. Each record is appended and flushed at once, so
+// that a killed evaluation can be resumed; a half-written last line is then dropped, and failed
+// requests are tried again.
 //
-// kInvalidArgument: options that make no sense (see plan_settings; no requests, a repeated request
-// id, a bad dataset name), or records that were made under other conditions or from other requests;
-// what differs is told, and the file is left alone. kInvalidInput: a damaged records file, with its
-// line, or every request failed, with the first reason. kRuntime: the records can't be written;
-// those on disk are kept.
+// kInvalidArgument: invalid options (see plan_settings; no requests, a repeated request id, a bad
+// dataset name), or records made under other conditions or from other requests; the message names
+// the differences, and the file is unchanged. kInvalidInput: a damaged records file, with its line;
+// or all requests failed, with the first reason. kRuntime: the records can't be written; those on
+// disk are kept.
 Result<Evaluation> evaluate(const EvaluationOptions& options);
 
 }  // namespace rsd

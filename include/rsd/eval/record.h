@@ -1,4 +1,4 @@
-// What was measured on one request, complete enough to compute every figure of a report from it.
+// The measurements of one request, from which every figure of a report can be computed.
 #pragma once
 
 #include <cstddef>
@@ -13,37 +13,37 @@
 
 namespace rsd {
 
-// Where `exact` left the step-by-step target ranking. Both saw the same prefix there; the batch
-// shapes of their encodings differ, and with them the rounding.
+// The first position at which `exact` differs from the step-by-step target ranking. Both saw the
+// same prefix there; the batch shapes of their encodings differ, and with them the rounding.
 struct Difference {
   Position position;
   double margin = 0;  // ar's logit of ar's choice minus ar's logit of exact's; at least 0
 };
 
-// One decoding. Items are indices into the candidates as they were presented to the LLM.
+// One decoding. Items are indices into the candidates in presented order.
 struct Measurement {
   Ranking ranking;
   std::size_t encodings = 0;
   std::size_t tokens_encoded = 0;
   std::size_t verified_prefix = 0;
   Timing timing;
-  std::optional<Difference> difference;  // of exact, where it differs from ar
+  std::optional<Difference> difference;  // of exact, if it differs from ar
 };
 
-// The relevance that the request's query has, as the metrics want it (rank/relevance_metrics.h).
+// The relevance labels of the request, arranged for the metrics (rank/relevance_metrics.h).
 struct Labels {
-  std::vector<std::optional<int>> grades;  // by item, as presented; nullopt = unjudged
+  std::vector<std::optional<int>> grades;  // by item, in presented order; nullopt = unjudged
   std::vector<int> judged;                 // all judged items, candidates or not
 };
 
 struct RequestRecord {
   std::string id;
-  std::string digest;              // of the request's texts and labels
-  std::vector<std::size_t> order;  // item i as presented is the file's candidate order[i]
+  std::string digest;              // digest of the request's texts and labels
+  std::vector<std::size_t> order;  // presented item i is the file's candidate order[i]
   std::optional<Labels> labels;    // nullopt when nothing is judged
   std::size_t truncated_candidates = 0;
-  std::vector<Measurement> measurements;  // one a setting, ar's first
-  // ar's rankings when the candidates were presented in other orders; items as in `order`.
+  std::vector<Measurement> measurements;  // one per setting, ar's first
+  // ar's rankings for other presentation orders; items as in `order`.
   std::vector<Ranking> reordered;
 };
 

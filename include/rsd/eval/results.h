@@ -1,8 +1,8 @@
-// The figures of an evaluation: what results.json, table.md and report.html show.
+// The figures of an evaluation, as shown in results.json, table.md and report.html.
 //
-// Means are over the requests that succeeded. Percentiles are by nearest rank: the smallest value
-// that at least p percent of the values do not exceed, so always one that was measured. nullopt
-// stands for figures that do not exist (null in JSON, a dash in tables).
+// Means are over the requests that succeeded. Percentiles are by nearest rank: the smallest
+// measured value that at least p percent of the values do not exceed. nullopt means that a figure
+// does not exist (null in JSON, a dash in tables).
 #pragma once
 
 #include <cstddef>
@@ -18,14 +18,14 @@
 
 namespace rsd {
 
-// Against relevance labels (rank/relevance_metrics.h), over the requests that have any.
+// Relevance metrics (rank/relevance_metrics.h), over the requests that have labels.
 struct RelevanceFigures {
   double ndcg_at_10 = 0;
   double mrr = 0;
   double recall_at_1 = 0;
 };
 
-// How often `exact` differs from step-by-step `ar`, and by what margin of ar's logits at the first
+// How often `exact` differs from step-by-step `ar`, and the margin of ar's logits at the first
 // difference (see Difference).
 struct ExactFigures {
   double differs_from_ar = 0;  // share of requests
@@ -45,41 +45,40 @@ struct Row {
   double fd = 0;
   double kd = 0;
   std::optional<RelevanceFigures> relevance;
-  double p50_ms = 0;  // of the total
+  double p50_ms = 0;  // of the total time
   double p95_ms = 0;
   double prefill_p50_ms = 0;
   double decode_p50_ms = 0;
   double agent_p50_ms = 0;
-  // Element j: of the requests that have a position j, the share whose item there isn't the
-  // target's.
+  // Element j: the share of the requests with a position j whose item there isn't the target's.
   std::vector<double> disagreement_by_position;
-  std::optional<ExactFigures> exact;  // of exact only
+  std::optional<ExactFigures> exact;  // only for exact
 };
 
-// What is to be imitated, and whether it is worth it.
+// Figures of the target ranking, which show whether it is worth imitating.
 struct TargetFigures {
   std::optional<RelevanceFigures> target;
-  std::optional<RelevanceFigures> single_token;  // of std, when it is among the settings
-  std::optional<RelevanceFigures> input;         // of the file's order, before any shuffling
+  std::optional<RelevanceFigures> single_token;  // of std, if it is among the settings
+  std::optional<RelevanceFigures> input;         // of the input order, before any shuffling
   std::optional<RelevanceFigures> random;  // means over 100 seeded random orders of each request
-  // Mean Kendall tau between the target ranking and the order of presentation, over requests with
-  // two items and more: 1 = the LLM spells out the identifiers, -1 = backwards.
+  // Mean Kendall tau between the target ranking and the presented order, over requests with at
+  // least two items: 1 = the LLM spells out the identifiers, -1 = backwards.
   std::optional<double> letter_bias;
-  // Kendall tau between the target rankings of the same request, its candidates presented in
-  // different shuffled orders: mean over the pairs of orders, then over requests with two items and
-  // more. 1 = the order does not matter, 0 = nothing but the order does.
+  // Kendall tau between the target rankings of the same request with its candidates presented in
+  // different shuffled orders: mean over the pairs of orders, then over requests with at least two
+  // items. 1 = the presented order does not matter, 0 = nothing else matters.
   std::optional<double> order_consistency;
   std::size_t order_shuffles = 0;  // orders per request; 0 = not measured
 };
 
 struct DatasetResults {
   std::string name;
-  std::size_t requests = 0;  // that succeeded
+  std::size_t requests = 0;  // requests that succeeded
   std::vector<FailedRequest> failed;
   std::size_t truncated_candidates = 0;
   std::vector<Row> rows;
   TargetFigures target;
-  std::vector<std::string> warnings;  // in plain words: why the target may not be worth imitating
+  std::vector<std::string> warnings;  // sentences: why the target may not be worth imitating
 };
 
 struct Results {
@@ -87,13 +86,13 @@ struct Results {
   std::size_t threads = 0;
   std::string rsd_version;
   std::string command_line;
-  Machine machine;  // described when the evaluation began
+  Machine machine;  // described at the start of the evaluation
   std::optional<std::uint64_t> shuffle_seed;
   std::vector<DatasetResults> datasets;
 };
 
-// Pure: the same evaluation gives the same figures. O(settings * requests * K^2). The evaluation
-// has records (LogicError).
+// Computes the figures. Pure. O(settings * requests * K^2). LogicError if the evaluation has no
+// records.
 DatasetResults aggregate(const Evaluation& evaluation);
 
 // The contract of results.json: {"model", "threads", "rsd_version", "command_line", "machine",

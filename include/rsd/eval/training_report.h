@@ -1,4 +1,4 @@
-// The curves of a training as a page.
+// Renders the curves of a training as a page.
 #pragma once
 
 #include <string>
@@ -17,17 +17,17 @@ struct TrainingCurve {
 struct TrainingFigure {
   std::string title;
   std::string caption;
-  std::string unit;                   // of the values
-  std::vector<TrainingCurve> curves;  // those without points are left out
+  std::string unit;                   // unit of the values
+  std::vector<TrainingCurve> curves;  // curves without points are left out
 };
 
-// The mean of `points` over each run of `width` (at least 1), at the last step of the run: curves
-// of single steps are too noisy to be read.
+// The mean over each group of `width` (at least 1) consecutive points, placed at the group's last
+// step: curves of single steps are too noisy to read.
 std::vector<std::pair<double, double>> averaged(
     const std::vector<std::pair<double, double>>& points, std::size_t width);
 
-// One page; figures without curves are left out. Runs gnuplot for each figure; without it the page
-// says that the plots are missing, and a warning tells why.
+// Renders one page; figures without curves are left out. Runs gnuplot for each figure; without it
+// the page states that the plots are missing, and a warning gives the reason.
 Report render_training_report(const std::string& title, const std::vector<TrainingFigure>& figures,
                               const ReportOptions& options = {});
 

@@ -1,7 +1,7 @@
-// This machine as one that computes layers of other machines' models: ggml's RPC server.
+// Serves this machine's processors to other machines' models: ggml's RPC server.
 //
-// Its protocol has neither keys nor encryption, and its authors call it a proof of concept: for
-// networks that are trusted only.
+// Its protocol has neither keys nor encryption, and its authors call it a proof of concept: use it
+// in trusted networks only.
 #pragma once
 
 #include <cstdint>
@@ -15,25 +15,25 @@ namespace rsd {
 struct RpcServerOptions {
   std::string host = "127.0.0.1";  // an IPv4 address
   std::uint16_t port = 50052;
-  int threads = 0;    // of the CPU; 0 = one per core
-  std::string cache;  // folder that large tensors are kept in, by their hash; empty = none
+  int threads = 0;    // CPU threads; 0 = one per core
+  std::string cache;  // folder for a cache of large tensors, by their hash; empty = no cache
 };
 
-// Serves one client at a time on the calling thread, with the GPUs of this machine or else its CPU,
-// and returns only where it fails: kInvalidArgument (no IPv4 address), kNotFound (no such folder),
-// kUnsupported (a llama.cpp without that backend), kRuntime (the address can't be had). ggml
-// reports to stdout.
+// Serves one client at a time on the calling thread, with this machine's GPUs or else its CPU, and
+// returns only if it fails: kInvalidArgument (not an IPv4 address), kNotFound (no such folder),
+// kUnsupported (a llama.cpp without that backend), kRuntime (the address can't be bound). ggml
+// writes its messages to stdout.
 Result<void> serve_rpc(const RpcServerOptions& options);
 
-// ggml ends the process when a server is lost while its client needs it. `handler` is called right
-// before that, on any thread, with what ggml says; it may leave the process in another way. Holds
-// for connections that break, where the process ignores SIGPIPE: a server that only falls silent is
+// ggml aborts the process when the connection to a server in use breaks. `handler` is called right
+// before that, on any thread, with ggml's message; it may end the process in another way. This
+// requires that the process ignores SIGPIPE. A server that stays connected but does not answer is
 // waited for.
 void on_ggml_abort(void (*handler)(const char* message));
 
-// Those of `servers`, "HOST:PORT", that take no connection within five seconds each: for a handler
-// of on_ggml_abort, which isn't told whose connection broke. A server that is there again, or whose
-// connection alone broke, is not among them. Safe on any thread.
+// Returns those of `servers`, "HOST:PORT", that accept no connection within five seconds each: for
+// a handler of on_ggml_abort, since ggml does not name the server. A server that is reachable again
+// is not among them. Safe on any thread.
 std::vector<std::string> unreachable_rpc_servers(const std::vector<std::string>& servers);
 
 }  // namespace rsd

@@ -12,7 +12,7 @@
 
 namespace rsd {
 
-// `texts[i]` is what `tokens[i]` reads like, its leading space included where it has one.
+// `texts[i]` is the text of `tokens[i]`, including its leading space if it has one.
 struct Identifiers {
   std::vector<IdentifierToken> tokens;
   std::vector<std::string> texts;
@@ -20,13 +20,14 @@ struct Identifiers {
   std::size_t size() const noexcept { return tokens.size(); }
 };
 
-// The strings that are tried, in order: A-Z, a-z, Greek, Cyrillic, then pairs of Latin capitals.
+// The candidate identifier strings, in the order in which they are tried: A-Z, a-z, Greek,
+// Cyrillic, then pairs of Latin capitals.
 std::vector<std::string> identifier_alphabet();
 
-// The first `limit` strings of the alphabet that are one token each, distinct, where they are used:
-// directly behind `answer`, and behind another identifier. Tried with a leading space inside the
-// token first (" A"; the usual case), then bare; the style that yields more wins, ties go to the
-// first. May hold fewer than `limit`, or none.
+// The first `limit` strings of the alphabet that become one distinct token each in both contexts of
+// their use: directly after `answer`, and after another identifier. Both styles are tried, with a
+// leading space inside the token (" A"; the usual case) and bare; the style that yields more
+// identifiers is taken, on a tie the former. May return fewer than `limit`, or none.
 Identifiers find_identifiers(const Tokenizer& tokenizer, std::string_view answer,
                              std::size_t limit);
 

@@ -1,4 +1,4 @@
-// From a request to the tokens that the LLM reads.
+// Builds the prompt tokens of a request.
 #pragma once
 
 #include <cstddef>
@@ -17,62 +17,61 @@
 namespace rsd {
 
 struct Prompt {
-  std::vector<TokenId> tokens;               // up to where the first identifier is to follow
-  std::vector<IdentifierToken> identifiers;  // by item
+  std::vector<TokenId> tokens;               // the first identifier of the answer follows them
+  std::vector<IdentifierToken> identifiers;  // one per item
   std::size_t truncated_candidates = 0;      // texts that were cut
   std::optional<std::size_t> text_limit;     // to this many tokens each; nullopt = none was cut
-  bool truncated_query = false;              // the query, or titles of the history, were
+  bool truncated_query = false;              // the query was cut, or titles of the history
 };
 
-// Tokens of a candidate's text that are read unless somebody says otherwise: as Cohere's
-// max_tokens_per_doc has it.
+// Default limit for the tokens of a candidate's text, the same as Cohere's max_tokens_per_doc.
 inline constexpr std::size_t kDefaultTextTokens = 4096;
 
 struct TextLimits {
-  std::size_t context_tokens = 0;                    // what prompt and ranking may take together
-  std::size_t max_text_tokens = kDefaultTextTokens;  // of each candidate's text, at least 1
+  std::size_t context_tokens = 0;                    // limit for prompt and ranking together
+  std::size_t max_text_tokens = kDefaultTextTokens;  // per candidate text, at least 1
 };
 
-// A request as prompts show it: query, titles and texts are single lines, and those that are too
-// long for any prompt are cut.
+// A request as it appears in prompts: query, titles and texts are single lines, and those that are
+// too long for any prompt are cut.
 struct FittedRequest {
   Request request;
   std::size_t truncated_candidates = 0;   // texts that were cut
   std::optional<std::size_t> text_limit;  // to this many tokens each; nullopt = none was cut
-  bool truncated_query = false;           // the query was, or titles of the history cut or left out
-  // So many candidates, whichever they are, fit one prompt together: all of them, or as many of the
-  // longest as do; at least 2, if there are 2.
+  bool truncated_query = false;           // the query was cut, or titles of the history were cut or
+                                          // left out
+  // The number of candidates that fit one prompt, whichever ones are chosen: all of them, or as
+  // many of the longest as fit together; at least 2 if there are 2.
   std::size_t max_window = 0;
 };
 
 struct PromptSurroundings;  // src/prompt
 
-// Renders requests. The frame can't be broken by what stands in a request: query, titles and texts
-// become single lines, none of their tokens is special, and the identifiers are put in as tokens.
+// Renders requests. A request's content can't break the prompt's frame: query, titles and texts
+// become single lines, none of their tokens is special, and the identifiers are inserted as tokens.
 // Immutable; safe to share between threads.
 class PromptBuilder {
  public:
-  // Identifiers are looked for once, here; `max_items` bounds how many.
+  // Finds the identifiers, once; `max_items` bounds their number.
   PromptBuilder(std::shared_ptr<const Tokenizer> tokenizer, const PromptTemplates& templates,
                 std::size_t max_items = 1000);
 
-  // Cuts what is too long for any prompt, and says how many candidates fit one together, so that
-  // longer lists can go in windows and no text is cut for the sake of others:
-  // - the query, or the history, to half of the context for all places where the template has it;
-  //   of a history all titles to one common number of tokens, and the oldest are left out where
-  //   that would be less than 8;
-  // - a text to limits.max_text_tokens, and to what fits beside another one of that length.
-  // Tokenises no more of anything than could be shown.
-  // kUnsupported: the tokenizer has no two identifiers. kTooLong: the context has no room for two
-  // candidates of one token.
+  // Cuts texts that are too long for any prompt and computes how many candidates fit one prompt, so
+  // that longer lists can be ranked in windows and no text is cut for the sake of others:
+  // - the query or the history is cut so that all places where the template shows it take at most
+  //   half of the context; all titles of a history are cut to one common number of tokens, and the
+  //   oldest are left out if that number would be less than 8;
+  // - a text is cut to limits.max_text_tokens, and so that two texts of that length fit a prompt.
+  // Tokenises no more of a text than could be shown. kUnsupported when the tokenizer has fewer than
+  // two identifiers. kTooLong when the context has no room for two candidates of one token.
   Result<FittedRequest> fit(const Request& request, const TextLimits& limits) const;
 
-  // One prompt for all candidates. `context_tokens`: what prompt and ranking may take together. The
-  // query or the history is cut as fit() does it. Where the prompt is longer, all candidate texts
-  // are cut to one common number of tokens, the largest that fits; to at most `max_text_tokens` (1
-  // or more) in any case. What fit() has cut fits as it is, in windows of up to max_window.
-  // kUnsupported: more candidates than the tokenizer has identifiers. kTooLong: the prompt does not
-  // fit even with one token a text.
+  // Builds one prompt for all candidates. `context_tokens` is the limit for prompt and ranking
+  // together. The query or the history is cut as in fit(). If the prompt is still too long, all
+  // candidate texts are cut to one common number of tokens, the largest that fits; they are never
+  // longer than `max_text_tokens` (1 or more). A request from fit() needs no further cut in windows
+  // of up to max_window. kUnsupported when there are more candidates than identifiers. kTooLong
+  // when the prompt does not fit even with one token per text.
   Result<Prompt> build(const Request& request, std::size_t context_tokens,
                        std::optional<std::size_t> max_text_tokens = std::nullopt) const;
 

@@ -1,4 +1,4 @@
-// The wording of a prompt, as a YAML file tells it (format: docs/formats/prompt-template.md).
+// The wording of a prompt, read from a YAML file (format: docs/formats/prompt-template.md).
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,7 @@
 
 namespace rsd {
 
-// Literal text or a place to fill in.
+// Literal text or a placeholder.
 struct TemplatePart {
   enum class Kind { kLiteral, kNum, kQuery, kHistory, kText, kTitle, kIdentifier };
   Kind kind = Kind::kLiteral;
@@ -27,24 +27,24 @@ struct PromptTemplate {
   Parts system;                  // may be empty: then the chat has no system turn
   Parts prefix;                  // {num}, {query} or {history}
   Parts body;                    // once per candidate: {text}, {identifier}
-  Parts suffix;                  // as prefix; may be empty
+  Parts suffix;                  // the same placeholders as prefix; may be empty
   Parts history_item;            // recommendation: once per title in {history}: {title}
-  std::size_t history_last = 0;  // recommendation: how many of the newest titles; 0 = all
-  std::string answer;  // how the model's answer begins; the identifiers follow it directly
+  std::size_t history_last = 0;  // recommendation: the number of newest titles shown; 0 = all
+  std::string answer;  // the beginning of the model's answer; the identifiers follow directly
 
   // kInvalidInput with "<source>:<line>: …" for broken YAML, an unknown or missing key, an unknown
-  // placeholder, or one that does not belong there.
+  // placeholder, or a placeholder that its key does not allow.
   static Result<PromptTemplate> parse(std::string_view yaml, const std::string& source);
   // The same for a file; kNotFound when it can't be read.
   static Result<PromptTemplate> load(const std::string& path);
-  // The template that comes with rsd.
+  // The built-in template.
   static const PromptTemplate& builtin(Task task);
 };
 
 // One template for each task.
 class PromptTemplates {
  public:
-  // The built-in ones.
+  // Starts with the built-in templates.
   PromptTemplates();
 
   // Replaces the template of `replacement.task`.

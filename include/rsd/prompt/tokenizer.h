@@ -1,4 +1,4 @@
-// What a prompt needs of an LLM's tokenizer.
+// The interface of an LLM's tokenizer, as far as prompts need it.
 #pragma once
 
 #include <string>
@@ -13,7 +13,7 @@ namespace rsd {
 struct ChatFrame {
   std::vector<TokenId> opening;  // before the system text, or before the user's where there is none
   std::vector<TokenId> between;  // from the system text to the user's; empty without a system text
-  std::vector<TokenId> closing;  // behind the user's text, up to where the model's answer begins
+  std::vector<TokenId> closing;  // after the user's text, up to the beginning of the model's answer
 };
 
 // Implementations are immutable: safe to share between threads.
@@ -21,15 +21,14 @@ class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
 
-  // The tokens of `text` as they stand in the middle of a prompt: nothing is added at the
-  // beginning, and no special token comes out, whatever the text contains: it is data. `text` is
-  // valid UTF-8.
+  // The tokens of `text` in the middle of a prompt: no token is added at the beginning, and none is
+  // special, whatever the text contains, since it is data. `text` is valid UTF-8.
   virtual std::vector<TokenId> encode_text(std::string_view text) const = 0;
 
   // The bytes that the token stands for.
   virtual std::string piece(TokenId token) const = 0;
 
-  // The model's own chat format, or nothing but line breaks where it has none that is known.
+  // The model's own chat format, or only line breaks if it has none or an unknown one.
   virtual ChatFrame chat_frame(bool with_system_text) const = 0;
 };
 

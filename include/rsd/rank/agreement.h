@@ -1,4 +1,4 @@
-// How well a ranking agrees with a target ranking of the same items.
+// Measures of agreement between a ranking and a target ranking of the same items.
 //
 // With a and b the positions of an item in the two rankings and n items:
 //   kendall_tau        (concordant - discordant) / (n(n-1)/2)                       in [-1, 1]

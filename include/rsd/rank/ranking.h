@@ -11,8 +11,8 @@
 
 namespace rsd {
 
-// Always a valid permutation of 0..size()-1: there is no way to build another one.
-// Value type; thread-compatible.
+// Always a valid permutation of 0..size()-1; every way to build one checks this. Value type;
+// thread-compatible.
 class Ranking {
  public:
   Ranking() = default;
@@ -20,15 +20,15 @@ class Ranking {
   // The input order: 0, 1, …, n_items-1.
   static Ranking identity(std::size_t n_items);
 
-  // kInvalidInput when `items` is not a permutation of 0..items.size()-1; the message tells the
-  // first item that is out of range or repeated, and where.
+  // kInvalidInput when `items` is not a permutation of 0..items.size()-1; the message names the
+  // first item that is out of range or repeated, and its position.
   static Result<Ranking> create(std::vector<ItemId> items);
 
-  // Items by descending score; ties keep the input order. Infinite scores are in order, a NaN
-  // throws LogicError.
+  // Items by descending score; ties keep the input order. Infinite scores are allowed; NaN throws
+  // LogicError.
   static Ranking by_score(std::span<const double> scores);
 
-  // `prefix` first, then every other item by descending score (one score an item, all of them);
+  // `prefix` first, then every other item by descending score (`scores` has one score per item);
   // ties keep the input order. Throws LogicError when `prefix` repeats an item or holds one without
   // a score, or a score, the prefix's included, is NaN. O(K log K).
   static Ranking with_prefix(std::span<const ItemId> prefix, std::span<const double> scores);
@@ -36,7 +36,7 @@ class Ranking {
   std::size_t size() const noexcept { return items_.size(); }
   ItemId at(Position position) const { return items_[position.slot()]; }
   std::span<const ItemId> items() const& noexcept { return items_; }
-  std::span<const ItemId> items() && = delete;  // it would dangle
+  std::span<const ItemId> items() && = delete;  // the span would dangle
   // The inverse permutation: element i is the position of item i.
   std::vector<Position> positions() const;
 

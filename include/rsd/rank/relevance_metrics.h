@@ -1,4 +1,4 @@
-// How well a ranking serves the relevance labels, as trec_eval (through pytrec_eval) computes it.
+// Relevance metrics of a ranking, computed as trec_eval (through pytrec_eval) does.
 //
 // `grades`: relevance of the ranked items, best-ranked first; nullopt = unjudged, which counts as
 // not relevant. `judged`: the grades of every judged item of the query, ranked or not. An item is

@@ -1,4 +1,4 @@
-// What is ranked: a query or a history, and the candidates.
+// A ranking request: a query or a history, and the candidates.
 #pragma once
 
 #include <map>

@@ -1,5 +1,5 @@
-// Requests as an agent should meet them in training: so that it depends on no order, no identifier
-// and no length of list.
+// Varies requests for training, so that the agent learns to depend on no order, no identifier and
+// no list length.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +10,8 @@ namespace rsd {
 
 inline constexpr std::size_t kLeastVariedItems = 5;
 
-// The request with its candidates in another order, and in every second one only some of them: from
-// kLeastVariedItems on, all numbers alike. Equal for equal (seed, id), on every machine.
+// The request with its candidates shuffled and, with probability 1/2, only a random subset of them,
+// whose size is uniform from kLeastVariedItems on. Equal for equal (seed, id), on every machine.
 Request varied(const Request& request, std::uint64_t seed);
 
 }  // namespace rsd

@@ -1,7 +1,7 @@
-// An interrupted training, kept: where it stands, in a file of its own.
+// The file format of a checkpoint: the state of an interrupted training.
 //
 // CBOR with the fields "format" ("rsd.checkpoint"), "version" (kCheckpointVersion), and the states
-// of the stages that have begun and are not done: "supervised", "initial_weights", "rpo".
+// of stages that are started and not finished: "supervised", "initial_weights", "rpo".
 #pragma once
 
 #include <optional>
@@ -18,17 +18,17 @@ namespace rsd {
 inline constexpr int kCheckpointVersion = 2;
 
 struct Checkpoint {
-  std::optional<SupervisedState> supervised;  // dropped when it is done
-  // The agent that reinforcement learning starts from, once it is known, and how far that came.
+  std::optional<SupervisedState> supervised;  // empty once the stage is finished
+  // The weights that reinforcement learning starts from, once they exist, and its state.
   std::optional<std::vector<float>> initial_weights;
   std::optional<RpoState> rpo;
 };
 
-// The file's content. Write it with write_file_atomically (core/file.h).
+// Returns the file's content. Write it with write_file_atomically (core/file.h).
 std::string serialised(const Checkpoint& checkpoint);
 
-// kInvalidInput: no checkpoint, damaged, truncated, of another version, or with a weight or figure
-// that is not finite; the message names the field.
+// kInvalidInput: not a checkpoint, damaged, truncated, another version, or a weight or figure that
+// is not finite; the message names the field.
 Result<Checkpoint> parse_checkpoint(std::string_view content);
 
 }  // namespace rsd

@@ -1,4 +1,4 @@
-// One decoding to learn from: what every round proposed and saw, and what would have been right.
+// One decoding to learn from: its rounds and the target ranking.
 #pragma once
 
 #include <cstddef>
@@ -13,21 +13,20 @@
 namespace rsd {
 
 struct Episode {
-  std::string id;         // the request's
-  std::string split_key;  // what it is held out by (hold_out.h)
+  std::string id;         // the request's id
+  std::string split_key;  // decides whether it is held out (hold_out.h)
   Ranking target;
   std::vector<Round> rounds;  // at least one
 
-  // What the agent would see after the first `n_rounds` of them. O(n_rounds K^2).
+  // The history after the first `n_rounds` rounds. O(n_rounds K^2).
   History history_after(std::size_t n_rounds) const;
 };
 
-// kInvalidInput: no rounds, a proposal that does not keep the prefix known before it, a round
-// that tells no new row, or no target (a trace that tells none must be of a
-// decoding that knew all positions in the end).
+// kInvalidInput: no rounds, a proposal that does not keep the known prefix, a round without a new
+// row, or no target (a trace without one must end with all positions known).
 Result<Episode> episode_of(const Trace& trace);
 
-// The items of `history` that are not known, in AgentInput's numbering, best first by `target`.
+// The pending items of `history`, numbered as in AgentInput, in the order of `target`, best first.
 std::vector<std::size_t> open_order(const History& history, const Ranking& target);
 
 }  // namespace rsd

@@ -1,4 +1,4 @@
-// Which requests only validate.
+// Chooses the requests that are held out for validation.
 #pragma once
 
 #include <cstddef>
@@ -10,16 +10,16 @@
 
 namespace rsd {
 
-// Places in what was split, ascending.
+// Indices into the keys that were split, ascending.
 struct HoldOut {
   std::vector<std::size_t> training;
   std::vector<std::size_t> held_out;
 };
 
-// An eighth of all keys, each by itself alone: the two stages of a training hold out the same
-// requests, whatever files, limits, windows and seeds they are given, so what RPO validates on, the
-// supervised initialisation has not seen either. Equal keys go together. Of few keys none, or all,
-// may be held out.
+// Holds out about an eighth of all keys. Each key is decided on its own, so the two stages of a
+// training hold out the same requests, whatever their files, limits, windows and seeds, and the
+// supervised initialisation has not seen what RPO validates on. Equal keys are on the same side.
+// With few keys, none or all may be held out.
 HoldOut hold_out(std::span<const std::string> keys);
 
 }  // namespace rsd

@@ -1,4 +1,4 @@
-// Trajectories of the agent against an LLM.
+// Rolls out trajectories of the agent against an LLM.
 #pragma once
 
 #include <cstddef>
@@ -14,34 +14,36 @@
 
 namespace rsd {
 
-// One ranking that the agent gave, and what it saw.
+// One ranking that the agent gave, and its input.
 struct RolloutAction {
   AgentInput input;
   std::vector<std::size_t> ranking;  // of the input's items, best first
-  double log_probability = 0;        // under the agent that gave it
+  double log_probability = 0;        // log P(ranking) under the agent that gave it
 };
 
 struct Trajectory {
-  std::vector<RolloutAction> actions;  // a proposal for each encoding but the first, and the answer
+  std::vector<RolloutAction> actions;  // the proposals of all encodings but the first, and the
+                                       // answer
   Ranking answer;
 };
 
 struct RolloutOptions {
-  std::size_t budget = 3;  // encodings, the prefill's included; at least 1
+  std::size_t budget = 3;  // encodings, the prefill included; at least 1
   Draft draft = Draft::kFirstToken;
   int threads = 1;
 };
 
-// Who gives the rankings of a trajectory.
+// The source of a trajectory's rankings.
 struct Actor {
   const RelevanceNetwork* agent = nullptr;
-  std::mt19937_64* random = nullptr;  // samples from the Plackett-Luce policy; null: the likeliest
+  std::mt19937_64* random = nullptr;  // to sample from the Plackett-Luce policy; null: take the
+                                      // likeliest ranking
 };
 
-// A trajectory of one request for each of the actors, side by side: they share the first encoding,
-// each later one is a batch of all, and an agent scores for all actors in a row that have it at
-// once. Fewer actions where all is known early. Fails when the LLM does.
-// Cost: 1 + actors * (budget - 1) encodings at most.
+// Rolls out one trajectory of a request per actor, concurrently: all share the first encoding, each
+// later encoding is one batch, and neighbouring actors with the same agent are scored in one pass
+// of it. A trajectory whose positions are all known early has fewer actions. Fails when the LLM
+// does. Cost: 1 + actors * (budget - 1) encodings at most.
 Result<std::vector<Trajectory>> roll_out(std::span<const Actor> actors, PositionScorer& scorer,
                                          const RolloutOptions& options);
 

@@ -1,5 +1,5 @@
-// Ranking-tailored policy optimisation: the agent, learning from decodings of its own
-// (arXiv 2505.20316, section 4.3). The terms of the loss are those of rpo_objective.h.
+// Ranking-tailored policy optimisation (RPO): the agent learns from its own decodings (arXiv
+// 2505.20316, section 4.3). The terms of the loss are those of rpo_objective.h.
 #pragma once
 
 #include <cstddef>
@@ -25,24 +25,25 @@ struct RpoOptions {
   std::size_t steps = 200;
   std::size_t requests_per_step = 2;  // at least 1
   std::size_t rollouts = 6;           // G, trajectories of a request; at least 1, kGroup needs 2
-  std::size_t max_budget = 4;         // each request draws its T from 1 to this, or its items - 1
+  std::size_t max_budget = 4;         // each request draws its T from 1 to the smaller of this and
+                                      // its items - 1
   std::size_t passes = 2;             // updates on the trajectories of one step; at least 1
   double learning_rate = 3e-4;
   std::size_t warm_up = 10;
   double gradient_norm = 1;
   RpoTerms terms;
   Advantage advantage = Advantage::kReference;
-  std::size_t validate_every = 25;  // steps, and before the first one; 0: never
+  std::size_t validate_every = 25;  // in steps, and before the first one; 0: never
   std::uint64_t seed = 1;
   int threads = 1;
-  AdamWOptions adamw;  // but for its learning rate, which follows the schedule
+  AdamWOptions adamw;  // its learning rate is replaced by the schedule
 };
 
-// The requests to learn from.
+// The requests to train and validate on.
 struct RpoEnvironment {
   std::size_t n_requests = 0;  // at least 1
-  std::size_t n_held_out = 0;  // of these, the last ones: they only validate
-  // The LLM's view of one of them. A scorer is let go before the next one is asked for.
+  std::size_t n_held_out = 0;  // the last ones of these, used only for validation
+  // Opens a scorer for one of the requests. Each scorer is destroyed before the next one is opened.
   std::function<Result<std::unique_ptr<PositionScorer>>(std::size_t request)> open;
 };
 
@@ -50,8 +51,8 @@ struct RpoState {
   std::size_t step = 0;
   AdamWState adamw;
   std::vector<float> weights;
-  std::vector<float> best_weights;    // by validation; empty before the first one
-  std::optional<double> best_return;  // of best_weights
+  std::vector<float> best_weights;    // by validation; empty before the first validation
+  std::optional<double> best_return;  // the mean return of best_weights
 };
 
 // Deterministic: the same network, LLM and options give the same weights on the same machine,
@@ -65,35 +66,35 @@ class RpoTraining {
 
   bool finished() const noexcept { return state_.step >= options_.steps; }
   const RpoState& state() const noexcept { return state_; }
-  // kInvalidInput: of a network of another size, or with a weight
-  // that is not finite.
+  // Continues from `state`. kInvalidInput: weights of another size, or a weight that is not finite.
   Result<void> restore(RpoState state);
   const RelevanceNetwork& network() const noexcept { return network_; }
-  // With the best weights so far by validation; the current ones where there was none. The agent
-  // that it starts from is one of those compared when it was validated before the first step.
+  // The network with the best validated weights so far; with the current ones before any
+  // validation. The initial agent takes part in the comparison if it was validated before the first
+  // step.
   RelevanceNetwork best() const;
 
   // Means over the step's trajectories, or over their actions.
   struct Step {
     double mean_return = 0;
-    double reference_return = 0;  // of the frozen agent, greedy, on the same requests
-    // As they were before the last one of the step's updates:
+    double reference_return = 0;  // the frozen agent's, greedy, on the same requests
+    // Measured before the last of the step's updates:
     double loss = 0;
     double kl = 0;       // per action, before beta
     double entropy = 0;  // per action, in nats
-    double clipped = 0;  // share of the actions
+    double clipped = 0;  // share of clipped actions
     double gradient_norm = 0;
     double learning_rate = 0;
   };
-  // Fails when the LLM does, nothing has changed then, and with kRuntime when the training
-  // diverges. Cost: for each request a prefill, K-2 encodings of one token where its target is not
-  // known yet, and (rollouts + 1) * (T - 1) of up to K.
+  // Makes one step. Fails when the LLM does, without any change, and with kRuntime when the
+  // training diverges. Cost: for each request a prefill, K-2 encodings of one token unless its
+  // target ranking is cached, and (rollouts + 1) * (T - 1) encodings of up to K tokens.
   Result<Step> step();
 
   bool is_validation_due() const noexcept;
-  // The mean return of the greedy agent on the requests that are held out, with budgets of 1 up to
-  // max_budget, all of the small ones and some of the large ones. Keeps the weights when they are
-  // the best so far. Cost: as of a step over these requests with one rollout.
+  // The mean return of the greedy agent on the held-out requests, over budgets from 1 to max_budget
+  // (all small ones and some large ones). Keeps the weights if they are the best so far. Costs as
+  // much as a step over these requests with one rollout.
   Result<double> validate();
 
  private:
@@ -110,7 +111,7 @@ class RpoTraining {
   RelevanceNetwork network_;
   RelevanceNetwork reference_;
   RpoState state_;
-  std::map<std::size_t, Ranking> targets_;  // of requests seen before
+  std::map<std::size_t, Ranking> targets_;  // target rankings of requests seen before
 };
 
 }  // namespace rsd

@@ -1,8 +1,8 @@
 // Supervised initialisation of the agent: the likelihood of the target order under its policy
 // (arXiv 2505.20316, section 4.3).
 //
-// An example is a state: the first rounds of an episode, and the target's order of what is not
-// known after them.
+// An example is a state: the first rounds of an episode, and the target order of the items that are
+// still pending after them.
 #pragma once
 
 #include <cstddef>
@@ -17,11 +17,12 @@
 
 namespace rsd {
 
-// With P of Plackett-Luce and N items in the request; a choice or a pair weighs the same whether
-// few are left or many.
+// With P of Plackett-Luce and N items in the request. The divisors don't depend on the number of
+// pending items, so each choice or pair has the same weight in every state.
 enum class SupervisedLoss {
   kLikelihood,  // -log P(order | scores) / (N - 1): the paper's
-  kInversions,  // expected_inversions / (N (N - 1) / 2): (1 - Kendall's tau) / 2 of what P draws
+  kInversions,  // expected_inversions / (N (N - 1) / 2): the expected (1 - Kendall's tau) / 2 of a
+                // ranking drawn from P
 };
 
 struct SupervisedOptions {
@@ -32,44 +33,44 @@ struct SupervisedOptions {
   std::size_t warm_up = 100;
   double gradient_norm = 1;          // larger gradients are scaled down to it
   std::size_t validate_every = 100;  // steps
-  std::size_t patience = 8;          // validations without a better one end the training
+  std::size_t patience = 8;          // consecutive validations without a gain that end the training
   std::uint64_t seed = 1;
   int threads = 1;
-  AdamWOptions adamw;  // but for its learning rate, which follows the schedule
+  AdamWOptions adamw;  // its learning rate is replaced by the schedule
 };
 
-// On the requests that are held out (hold_out.h).
+// Figures on the held-out requests (hold_out.h).
 struct Validation {
   double loss = 0;
-  // Of the whole ranking, what is known included, with the target; what the best is chosen by.
+  // Between the whole ranking, known prefix included, and the target; the best weights are chosen
+  // by it.
   double kendall_tau = 0;
-  double heuristic_kendall_tau = 0;  // with the heuristic that the agent starts from
+  double heuristic_kendall_tau = 0;  // the same for the heuristic that the agent starts from
 };
 
-// What goes on after an interruption; see checkpoint.h.
+// The state that a checkpoint keeps, see checkpoint.h.
 struct SupervisedState {
   std::size_t step = 0;
   AdamWState adamw;
   std::vector<float> weights;
   std::vector<float> best_weights;
   std::optional<double> best_kendall_tau;
-  std::size_t without_gain = 0;  // validations since
+  std::size_t without_gain = 0;  // consecutive validations without a gain
 };
 
 // Deterministic: the same network, episodes and options give the same weights on the same machine,
 // interrupted or not.
 class SupervisedTraining {
  public:
-  // kInvalidArgument: an option out of range; kInvalidInput: no episode to train on. Without one
-  // that is held out and leaves something to order there are no validations: all steps are made,
-  // and the last weights are the best.
+  // kInvalidArgument: an option out of range; kInvalidInput: no episode to train on. Without a
+  // held-out episode with items left to order there are no validations: all steps are made, and the
+  // last weights are the best.
   static Result<SupervisedTraining> create(RelevanceNetwork network, std::vector<Episode> episodes,
                                            const SupervisedOptions& options);
 
   bool finished() const noexcept;
   const SupervisedState& state() const noexcept { return state_; }
-  // Goes on from there. kInvalidInput: of a network of another size, or with a weight
-  // that is not finite.
+  // Continues from `state`. kInvalidInput: weights of another size, or a weight that is not finite.
   Result<void> restore(SupervisedState state);
 
   struct Step {
@@ -77,16 +78,17 @@ class SupervisedTraining {
     double gradient_norm = 0;
     double learning_rate = 0;
   };
-  // The mean loss of the step's states, before it. kRuntime when the training diverges.
+  // Makes one step and returns the mean loss of its states before the update. kRuntime when the
+  // training diverges.
   Result<Step> step();
 
   bool validates() const noexcept { return !validation_.empty(); }
   bool is_validation_due() const noexcept;
-  // Counts for patience, and keeps the weights when they are the best so far. Call it only where
-  // validates().
+  // Computes the figures, counts for patience, and keeps the weights if they are the best so far.
+  // Call it only if validates().
   Validation validate();
 
-  // With the best weights so far; the current ones before any validation.
+  // The network with the best weights so far; with the current ones before any validation.
   RelevanceNetwork best() const;
 
  private:

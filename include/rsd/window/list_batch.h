@@ -1,4 +1,4 @@
-// Lists of any length on one LLM, several windows at a time.
+// Ranks lists of any length on one LLM, several windows at a time.
 #pragma once
 
 #include <cstddef>
@@ -15,20 +15,20 @@
 
 namespace rsd {
 
-// Who opens the LLM's scorers.
+// Opens the LLM's scorers.
 struct ScorerOpener {
-  std::function<bool(const Prompt&)> has_room;  // beside those that are open
+  std::function<bool(const Prompt&)> has_room;  // in addition to the open ones
   std::function<Result<std::unique_ptr<PositionScorer>>(Prompt)> open;
   std::size_t parallel = 1;  // windows at a time, at least 1
 };
 
-// A BatchRun of lists: in each step, one pass of the LLM over the windows under way, of whatever
-// list. Windows of one list that don't depend on each other are under way together. Who is due
-// first (Timeliness) gets its windows first. Not thread-safe.
+// A BatchRun of lists: each step makes one pass of the LLM over the windows in progress, whatever
+// lists they belong to. Windows of one list that don't depend on each other are in progress
+// together. The list that is due first (Timeliness) gets its windows first. Not thread-safe.
 class ListBatch {
  public:
-  // What there is no room for waits until others have ended. LLM, what the opener refers to, and
-  // costs (may be null) outlive it.
+  // Windows without room wait until others have ended. The LLM, everything that the opener refers
+  // to, and costs (may be null) must outlive the batch.
   ListBatch(BatchScorer& llm, ScorerOpener opener, CostModel* costs = nullptr,
             std::function<Clock::time_point()> now = &Clock::now);
   ~ListBatch();
@@ -37,39 +37,41 @@ class ListBatch {
 
   struct List {
     ListRun run;
-    // The prompt of a window: these items, in this order. Its error is that of the list.
+    // Builds the prompt of a window with these items, in this order. Its error fails the list.
     std::function<Result<Prompt>(std::span<const ItemId> items)> prompt;
-    std::optional<Clock::time_point> arrival;  // nullopt = now
+    std::optional<Clock::time_point> arrival;  // nullopt = the time of add()
   };
-  // `ticket` is the caller's name for it.
+  // `ticket` is the caller's name for the list.
   void add(std::size_t ticket, List list);
-  // Drops a list; the places of its windows are free at once. False when it isn't there (any more).
+  // Drops a list and frees the places of its windows at once. Returns false if there is no such
+  // list (any more).
   bool cancel(std::size_t ticket);
 
-  // Called before a pass, for each list with a deadline that is not in it: what its answer is so
-  // far. Its deadline may come while the pass is running.
+  // Called before a pass, for each list with a deadline that is left out of it, with its answer so
+  // far: its deadline may pass while the pass is running.
   using OnLeftOut = std::function<void(std::size_t ticket, const ListOutcome& so_far)>;
   void on_left_out(OnLeftOut callback) { on_left_out_ = std::move(callback); }
 
   std::size_t size() const noexcept { return lists_.size(); }
-  // Could one more window be under way, if there were another list?
+  // True if a window of one more list could start now.
   bool has_place() const;
 
-  // A window that was decoded.
+  // A decoded window.
   struct Decoded {
     std::size_t number = 0;     // the plan's (Window::number)
-    std::vector<ItemId> items;  // of the list
+    std::vector<ItemId> items;  // items of the list
     Decoding decoding;
-    Outcome outcome;  // its ranking is of `items`, by index
+    Outcome outcome;  // its ranking holds indices into `items`
   };
   struct Finished {
     std::size_t ticket = 0;
-    Result<ListOutcome> outcome;           // an error of any window, else as of ListRun
-    std::vector<Decoded> windows;          // that were ranked, in the order of their ends
+    Result<ListOutcome> outcome;           // the error of any window, else ListRun::outcome
+    std::vector<Decoded> windows;          // the ranked windows, in the order in which they ended
     std::size_t truncated_candidates = 0;  // texts that were cut, counted in each window
   };
-  // Makes one pass, if any window waits for one, and gives the lists that came to their end, in the
-  // order of adding. Those that fail in front of a pass are given at once, and none is made.
+  // Makes one pass, if any window waits for one, and returns the lists that have finished, in the
+  // order of adding. If a list fails before the pass, its error is returned at once and no pass is
+  // made.
   std::vector<Finished> step();
 
  private:
@@ -88,7 +90,7 @@ class ListBatch {
   ScorerOpener opener_;
   std::function<Clock::time_point()> now_;
   CostModel* costs_;
-  std::size_t n_side_by_side_;  // windows that don't slow each other down
+  std::size_t n_side_by_side_;  // windows that can be encoded concurrently
   BatchRun batch_;
   OnLeftOut on_left_out_;
   std::size_t next_window_ = 0;

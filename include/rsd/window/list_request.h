@@ -1,11 +1,11 @@
-// From a request to a list: which of its candidates an LLM ranks, in one prompt or in windows.
+// Turns a request into a list: which of its candidates an LLM ranks, in one prompt or in windows.
 //
-// One rule for all programs:
-// - Candidates without a text are ranked last, in the input order, and no LLM sees them.
-// - Where fewer than two have one, or the deadline is over, no prompt is built at all.
-// - Every text is read up to max_text_tokens, or to what fits a window of two. Where all of them
-//   together exceed the context, the list goes in windows, as large as fit whichever texts meet in
-//   them: no text is cut for the sake of others (PromptBuilder::fit).
+// The rules are the same for all programs:
+// - Candidates without a text are ranked last, in the input order; no LLM sees them.
+// - If fewer than two candidates have a text, or the deadline is over, no prompt is built.
+// - Texts are cut to max_text_tokens, and so that any two fit a prompt. If all texts together
+//   exceed the context, the list is ranked in windows of the largest size that fits whichever texts
+//   share a window: no text is cut for the sake of others (PromptBuilder::fit).
 #pragma once
 
 #include <cstddef>
@@ -22,26 +22,26 @@
 
 namespace rsd {
 
-// What becomes of texts that are too long.
+// How to treat texts that are too long.
 enum class LongTexts { kCut, kRefuse };
 
-// How a request is to be ranked, as its sender says it.
+// How a request is to be ranked.
 struct ListSettings {
   DecodingOptions decoding;           // ListOptions::decoding
   std::optional<std::size_t> budget;  // ListOptions::budget
   std::optional<Clock::time_point> deadline;
-  WindowChoice windows;  // with a size, all lists of more go in windows
+  WindowChoice windows;  // with a size, all longer lists are ranked in windows
   std::size_t max_text_tokens = kDefaultTextTokens;
   LongTexts long_texts = LongTexts::kCut;
   // An order of the request's candidates that is likely to be right, such as an earlier answer.
   std::optional<Ranking> draft;
 };
 
-// What prompts are made with. Refers to the builder.
+// The prompt builder and the limits of the LLM. Refers to the builder.
 struct PromptSpace {
   const PromptBuilder& builder;
-  std::size_t context_tokens = 0;  // of prompt and ranking together
-  std::size_t max_items = 0;       // candidates of one prompt
+  std::size_t context_tokens = 0;  // limit for prompt and ranking together
+  std::size_t max_items = 0;       // limit for the candidates of one prompt
 };
 
 // A request that is ready to be ranked. Immutable; safe to share between threads as far as the
@@ -49,35 +49,36 @@ struct PromptSpace {
 class ListRequest {
  public:
   // kInvalidInput: no candidate has a text. kTooLong: the context has no room for two candidates,
-  // or a text would have to be cut that must not. kUnsupported: the model has no two identifiers.
-  // kInvalidArgument: windows out of range.
+  // or LongTexts::kRefuse forbids a cut that is needed. kUnsupported: the model has fewer than two
+  // identifiers. kInvalidArgument: window options out of range.
   static Result<std::shared_ptr<const ListRequest>> create(const Request& request,
                                                            const ListSettings& settings,
                                                            const PromptSpace& space,
                                                            Clock::time_point now);
 
-  // Has an LLM anything to do? Else settled() is the answer.
+  // True if an LLM has to rank anything. If not, settled() is the answer.
   bool needs_llm() const noexcept { return needs_llm_; }
   ListOutcome settled(Clock::time_point start, Clock::time_point now) const;
 
   bool in_windows() const noexcept { return in_windows_; }
-  // For ListRun: of shown(), in the order that the list begins with.
+  // For ListRun: the initial order of the items of shown().
   const Ranking& order() const noexcept { return order_; }
   const ListOptions& options() const noexcept { return options_; }
-  // The candidates with a text, as prompts show them, by the index that all of the above means.
+  // The request as prompts show it: only candidates with a text. Items above are indices into its
+  // candidates.
   const Request& shown() const noexcept { return fitted_.request; }
-  // The prompt of a window of shown(): these of its candidates, in this order.
+  // Builds the prompt of a window: these candidates of shown(), in this order.
   Result<Prompt> prompt(std::span<const ItemId> items) const;
 
-  // Texts that are cut, and whether the query or the history is.
+  // The number of texts that are cut, and whether the query or the history is.
   std::size_t truncated_candidates() const noexcept { return fitted_.truncated_candidates; }
   bool truncated_query() const noexcept { return fitted_.truncated_query; }
-  // Tokens that the texts were cut to; nullopt = none was.
+  // The number of tokens that texts were cut to; nullopt = none was cut.
   std::optional<std::size_t> text_limit() const noexcept { return fitted_.text_limit; }
 
-  // From an answer about shown() to one about the request.
+  // Converts an answer about shown() into one about the request.
   void complete(ListOutcome& answer) const;
-  // By index of shown(): the index of the request.
+  // Element i: the request's index of candidate i of shown().
   std::span<const ItemId> items() const noexcept { return items_; }
 
  private:
@@ -91,14 +92,14 @@ class ListRequest {
   const PromptBuilder& builder_;
   std::size_t context_tokens_;
   std::size_t n_items_ = 0;    // of the request
-  std::vector<ItemId> items_;  // of it, those with a text
+  std::vector<ItemId> items_;  // the request's candidates with a text
   FittedRequest fitted_;
   bool needs_llm_ = false;
   bool is_late_ = false;
   bool in_windows_ = false;
   Ranking order_;
   ListOptions options_;
-  std::optional<Prompt> whole_;  // of a list in one prompt
+  std::optional<Prompt> whole_;  // the prompt, if the list needs only one
 };
 
 }  // namespace rsd

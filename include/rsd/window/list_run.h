@@ -1,4 +1,4 @@
-// One list of any length on its way through an LLM, window by window.
+// Ranks one list of any length, window by window.
 #pragma once
 
 #include <cstddef>
@@ -17,82 +17,84 @@ namespace rsd {
 
 struct ListOptions {
   WindowOptions windows;
-  // How a window is decoded, if not by one row; its budget is that of each window. top_n is of the
-  // list: nothing is encoded to verify what is behind it.
+  // How windows are decoded, unless the method takes one row of each. The budget is per window.
+  // top_n counts positions of the list: no encoding is spent on verifying the positions after them.
   DecodingOptions decoding;
-  // LLM encodings for the whole list, shared out over its windows in place of decoding.budget, for
-  // the decoders that take one; at least 1. Where it is less than an encoding a window, as many of
-  // the first items are ranked as it is enough for.
+  // LLM encodings for the whole list, distributed over its windows; replaces decoding.budget for
+  // the decoders that take a budget; at least 1. If there are more windows than encodings, only as
+  // many of the first items are ranked as the encodings suffice for.
   std::optional<std::size_t> budget;
-  // The answer is due then. Each window gets its share of the time that is left; where there isn't
-  // time for a prompt and a prefill each, the plan is limited, until windows turn out to take less.
-  // A window that had no time for its prefill may come again, with twice the time, until one had
-  // all that was left.
+  // The time when the answer is due. Each window gets a share of the time left. If there isn't time
+  // for a prompt and a prefill per window, the plan is limited, until windows turn out to take
+  // less. A window without time for its prefill may be tried again with twice the time, until one
+  // had all the time left.
   std::optional<Clock::time_point> deadline;
 };
 
-// The answer to a list. The outcome's figures are sums over the windows, but for these:
-// ranking and verified_prefix are of the list (WindowPlan::verified), total_ms is from the
-// beginning to the end, deadline_hit tells that a window was cut short or left out, and that the
-// ranking isn't verified to its end.
+// The answer to a list. The outcome's figures are sums over the windows, with these exceptions:
+// ranking and verified_prefix are the list's (WindowPlan::verified), total_ms is the time from
+// start to end, and deadline_hit is true if a window was cut short or left out for want of time and
+// the ranking is not fully verified.
 struct ListOutcome {
   Outcome outcome;
   std::optional<std::size_t> budget;  // budget_of
-  std::size_t n_windows = 0;          // that were ranked
+  std::size_t n_windows = 0;          // ranked windows
   std::size_t confirmed_prefix = 0;   // WindowPlan::confirmed
 };
 
-// Encodings that a list of `n_items` may take: its own budget, else that of each of the `n_windows`
-// that were ranked (one where a window takes one row), or of the only one; nullopt = no limit.
+// The encodings that a list of `n_items` may take: its own budget, else the sum of the budgets of
+// the `n_windows` ranked windows (one each if the method takes one row per window); nullopt = no
+// limit.
 std::optional<std::size_t> budget_of(const ListOptions& options, std::size_t n_items,
                                      std::size_t n_windows);
 
-// Says which windows can be ranked now, takes in what came of them, and keeps the accounts. Makes
-// no pass itself and opens nothing: ListBatch does. Not thread-safe.
+// Returns the windows that can be ranked now, takes in their outcomes, and keeps the accounts. It
+// makes no passes and opens no scorers: ListBatch does. Not thread-safe.
 class ListRun {
  public:
   struct Task {
     std::size_t number = 0;
-    std::vector<ItemId> items;  // of the list, in the order in which they are to be shown
+    std::vector<ItemId> items;  // items of the list, in the order in which the prompt shows them
     DecodingOptions decoding;
     std::optional<Clock::time_point> deadline;
   };
 
-  // kInvalidArgument: options out of range, as check() and Decoding::create have it.
+  // kInvalidArgument: options out of range, see check() and Decoding::create.
   static Result<ListRun> create(const Ranking& order, ListOptions options, Clock::time_point start);
 
-  // A window to rank; nullopt: there is none now.
+  // The next window to rank; nullopt if there is none now.
   std::optional<Task> next(Clock::time_point now);
-  // What came of the task. Its outcome's ranking is of the task's items, by index; `first_row` as
-  // RankedWindow has it.
+  // Takes in the outcome of a task. Its ranking holds indices into the task's items; for
+  // `first_row` see RankedWindow.
   void absorb(std::size_t number, const Outcome& outcome, Clock::time_point now,
               std::span<const float> first_row = {});
-  // Nothing is under way, and nothing is to come.
+  // True if no window is in progress and none is left to rank.
   bool finished(Clock::time_point now) const;
 
-  // Does one window hold all of it?
+  // True if one window holds the whole list.
   bool is_single() const noexcept { return is_single_; }
-  // Items as many as a window has, for an estimate of what its prompt takes.
+  // The first items of the list, as many as fill a window: for an estimate of the cost of its
+  // prompt.
   std::vector<ItemId> sample() const;
-  // What that is expected to be, before any window has told.
+  // Sets the expected cost of a window's prefill, used until a window was ranked.
   void expect_prefill(double ms) { prefill_ms_ = ms; }
-  // What building the prompt of a window has taken.
+  // Records the time that building a window's prompt took.
   void note_prompt(double ms);
-  // So many windows take no longer together than one does.
+  // Sets the number of windows that together take no longer than one.
   void expect_side_by_side(std::size_t n_windows) { at_once_ = n_windows; }
 
   const std::optional<Clock::time_point>& deadline() const noexcept { return options_.deadline; }
   ListOutcome outcome(Clock::time_point now) const;
-  // The answer so far, with what a window that is under way has told: where it is the only one of
-  // the list, its order counts.
+  // The answer so far, including the outcome so far of the window in progress. Its order counts
+  // only if it is the only window of the list.
   ListOutcome so_far(std::size_t number, const Outcome& window, Clock::time_point now) const;
 
  private:
-  // Of a window that is under way.
+  // What a window in progress may use.
   struct Share {
-    std::size_t budget = 0;  // encodings that are set aside for it
-    double ms = 0;           // until its deadline; 0 = none
-    bool is_all = false;     // of the time that the list has left
+    std::size_t budget = 0;  // encodings reserved for the window
+    double ms = 0;           // time until its deadline; 0 = no deadline
+    bool is_all = false;     // the window has all the time left to the list
   };
 
   ListRun(std::unique_ptr<WindowPlan> plan, ListOptions options, Clock::time_point start);
@@ -111,17 +113,17 @@ class ListRun {
   std::unique_ptr<WindowPlan> plan_;
   Clock::time_point start_;
   std::map<std::size_t, Share> under_way_;
-  std::size_t budget_left_ = 0;  // without what is set aside
+  std::size_t budget_left_ = 0;  // without reserved encodings
   bool is_single_ = false;
   std::size_t at_once_ = 1;
-  bool leaves_out_ = false;  // windows, for want of time
+  bool leaves_out_ = false;  // the plan was limited for want of time
   Outcome sums_;
-  bool had_all_time_ = false;  // a window that could not even encode its prompt
-  std::size_t n_windows_ = 0;  // that were ranked
+  bool had_all_time_ = false;  // a window with all the time left could not encode its prompt
+  std::size_t n_windows_ = 0;  // ranked windows
   std::size_t n_prefills_ = 0;
-  std::optional<double> prefill_ms_;  // expected of a window's prompt; nullopt = unknown
+  std::optional<double> prefill_ms_;  // expected for a window's prompt; nullopt = unknown
   std::size_t n_prompts_ = 0;
-  double prompt_ms_ = 0;  // what building one took, on average
+  double prompt_ms_ = 0;  // mean time to build a prompt
 };
 
 }  // namespace rsd
