@@ -67,8 +67,14 @@ foreach(package IN LISTS packages)
 endforeach()
 
 install(TARGETS ${modules} EXPORT rsdTargets
-        ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}"
-        FILE_SET HEADERS DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+        ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+# The headers that docs/versioning.md speaks of: those that rsd/ranker.h leads to, and a few beside it.
+get_property(headers GLOBAL PROPERTY RSD_INSTALLED_HEADERS)
+foreach(header IN LISTS headers)
+  string(REGEX REPLACE "^.*/include/(rsd/.*)$" "\\1" name "${header}")
+  cmake_path(GET name PARENT_PATH folder)
+  install(FILES "${header}" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/${folder}")
+endforeach()
 install(EXPORT rsdTargets NAMESPACE rsd:: DESTINATION "${RSD_PACKAGE_DIR}")
 install(TARGETS rsd RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
 

@@ -1,5 +1,8 @@
-# rsd_add_module(<name> SOURCES … HEADERS … [LINKS …] [THIRD_PARTY …]
-#                [TESTS …] [TEST_LINKS …])
+# rsd_add_module(<name> SOURCES … [HEADERS …] [INTERNAL_HEADERS …] [LINKS …] [THIRD_PARTY …]
+#                [TESTS …] [TEST_LINKS …] [TEST_LABELS …])
+#
+# HEADERS are installed; INTERNAL_HEADERS are for the programs of this project, and may change. Both lie
+# in include/rsd/<name>.
 #
 # One static library a module, with the alias rsd::<name>. LINKS are modules (public, the arrows of
 # ARCHITECTURE.md), THIRD_PARTY libraries stay private: no public header names their types.
@@ -18,16 +21,27 @@ function(rsd_set_warnings target)
   endif()
 endfunction()
 
+# Each of the headers must compile on its own (all_verify_interface_header_sets).
+function(rsd_verify_headers target)
+  add_library(${target}_headers INTERFACE)
+  set_target_properties(${target}_headers PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
+  target_sources(${target}_headers INTERFACE FILE_SET HEADERS BASE_DIRS
+                 "${PROJECT_SOURCE_DIR}/include" "${PROJECT_BINARY_DIR}/src/generated/include" FILES ${ARGN})
+  target_link_libraries(${target}_headers INTERFACE ${target})
+endfunction()
+
 function(rsd_add_module name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;HEADERS;LINKS;THIRD_PARTY;TESTS;TEST_LINKS;TEST_LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "SOURCES;HEADERS;INTERNAL_HEADERS;LINKS;THIRD_PARTY;TESTS;TEST_LINKS;TEST_LABELS" ${ARGN})
   set(target rsd_${name})
   add_library(${target} STATIC ${ARG_SOURCES})
   add_library(rsd::${name} ALIAS ${target})
-  set_target_properties(${target} PROPERTIES EXPORT_NAME ${name} POSITION_INDEPENDENT_CODE ON
-                        VERIFY_INTERFACE_HEADER_SETS ON)
+  set_target_properties(${target} PROPERTIES EXPORT_NAME ${name} POSITION_INDEPENDENT_CODE ON)
+  target_include_directories(${target} PUBLIC "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>"
+                                              "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>")
   list(TRANSFORM ARG_HEADERS PREPEND "${PROJECT_SOURCE_DIR}/include/rsd/${name}/")
-  target_sources(${target} PUBLIC FILE_SET HEADERS BASE_DIRS "${PROJECT_SOURCE_DIR}/include"
-                                  FILES ${ARG_HEADERS})
+  list(TRANSFORM ARG_INTERNAL_HEADERS PREPEND "${PROJECT_SOURCE_DIR}/include/rsd/${name}/")
+  rsd_verify_headers(${target} ${ARG_HEADERS} ${ARG_INTERNAL_HEADERS})
+  set_property(GLOBAL APPEND PROPERTY RSD_INSTALLED_HEADERS ${ARG_HEADERS})
   target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/src")
   target_compile_features(${target} PUBLIC cxx_std_20)
   target_link_libraries(${target} PUBLIC ${ARG_LINKS})

@@ -7,6 +7,9 @@
 #include <string>
 #include <utility>
 
+#include "rsd/core/duration.h"
+#include "rsd/decode/batch_run.h"
+
 namespace rsd::server {
 namespace {
 

@@ -5,6 +5,7 @@
 
 #include <future>
 
+#include "rsd/decode/batch_run.h"
 #include "synthetic_engine_test.h"
 
 namespace rsd::server {

@@ -20,6 +20,16 @@ if(NOT EXISTS "${prefix}/share/rsd/models/smollm2-135m-rank-lora.gguf")
   message(FATAL_ERROR "the default model's adapter is not installed")
 endif()
 
+# Installed headers lead to installed headers only: each of them is included by a program.
+file(GLOB_RECURSE headers RELATIVE "${prefix}/include" "${prefix}/include/rsd/*.h")
+list(LENGTH headers n_headers)
+message(STATUS "${n_headers} headers are installed")
+list(TRANSFORM headers REPLACE "(.+)" "#include <\\1>")
+list(JOIN headers "\n" includes)
+file(WRITE "${WORK_DIR}/headers.cpp" "${includes}\nint main() {}\n")
+run_step("including the installed headers" "${CXX_COMPILER}" -std=c++20 -fsyntax-only
+         -I "${prefix}/include" "${WORK_DIR}/headers.cpp")
+
 # What the example of that name prints, with the further arguments; in `output`.
 function(run_example name)
   set(build "${WORK_DIR}/${name}")

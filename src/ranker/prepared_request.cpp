@@ -1,24 +1,43 @@
-#include <algorithm>
 #include <utility>
 
+#include "ranker/prepared_plan.h"
 #include "rsd/core/duration.h"
 #include "rsd/rank/relevance_scores.h"
-#include "rsd/ranker/ranker.h"
 
 namespace rsd {
 
-Answer PreparedRequest::answer_of(const ListOutcome& list) const {
-  const Outcome& outcome = list.outcome;
+PreparedRequest::PreparedRequest(std::unique_ptr<const Plan> plan) : plan_(std::move(plan)) {}
+
+PreparedRequest::~PreparedRequest() = default;
+
+const Request& PreparedRequest::request() const noexcept {
+  return plan_->request;
+}
+
+bool PreparedRequest::needs_llm() const noexcept {
+  return plan_->list->needs_llm();
+}
+
+Clock::time_point PreparedRequest::arrival() const noexcept {
+  return plan_->arrival;
+}
+
+std::optional<Clock::time_point> PreparedRequest::deadline() const noexcept {
+  return plan_->list->options().deadline;
+}
+
+Answer PreparedRequest::Plan::answer_of(const ListOutcome& ranked) const {
+  const Outcome& outcome = ranked.outcome;
   Answer answer{.ranking = outcome.ranking,
-                .decoder = decoder_,
-                .budget = list.budget,
+                .decoder = decoder,
+                .budget = ranked.budget,
                 .encodings = outcome.encodings,
                 .verified_prefix = outcome.verified_prefix,
                 .tokens_encoded = outcome.tokens_encoded,
                 .prompt_tokens = outcome.prompt_tokens,
                 .tokens_reused = outcome.tokens_reused,
-                .truncated_candidates = list_->truncated_candidates(),
-                .truncated_query = list_->truncated_query(),
+                .truncated_candidates = list->truncated_candidates(),
+                .truncated_query = list->truncated_query(),
                 .deadline_hit = outcome.deadline_hit,
                 .prefill_ms = outcome.timing.prefill_ms,
                 .decode_ms = outcome.timing.decode_ms,
@@ -27,24 +46,25 @@ Answer PreparedRequest::answer_of(const ListOutcome& list) const {
   auto scores = relevance_scores(answer.ranking, {});
   answer.relevance = std::move(scores.relevance);
   answer.raw_relevance = std::move(scores.raw);
-  if (!list_->in_windows()) return answer;
-  const WindowOptions& windows = list_->options().windows;
-  answer.windows = {.count = list.n_windows,
-                    .confirmed_prefix = list.confirmed_prefix,
+  if (!list->in_windows()) return answer;
+  const WindowOptions& windows = list->options().windows;
+  answer.windows = {.count = ranked.n_windows,
+                    .confirmed_prefix = ranked.confirmed_prefix,
                     .size = windows.size,
                     .method = std::string(to_string(windows.method))};
   return answer;
 }
 
 Answer PreparedRequest::answer_without_llm(Clock::time_point now) const {
-  if (!needs_llm()) return answer_of(list_->settled(arrival_, now));
+  const ListRequest* list = plan_->list.get();
+  if (!needs_llm()) return plan_->answer_of(list->settled(plan_->arrival, now));
   ListOutcome late;
-  late.outcome.ranking = list_->order();
+  late.outcome.ranking = list->order();
   late.outcome.deadline_hit = true;
-  late.outcome.timing.total_ms = ms_between(arrival_, now);
-  late.budget = budget_of(list_->options(), list_->order().size(), /*n_windows=*/0);
-  list_->complete(late);
-  return answer_of(late);
+  late.outcome.timing.total_ms = ms_between(plan_->arrival, now);
+  late.budget = budget_of(list->options(), list->order().size(), /*n_windows=*/0);
+  list->complete(late);
+  return plan_->answer_of(late);
 }
 
 }  // namespace rsd

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "ranker/prepared_plan.h"
 #include "ranker/ranker_state.h"
 #include "rsd/agent/agent_policy.h"
 #include "rsd/core/check.h"
@@ -49,6 +50,32 @@ Result<LoadedPolicies> load_policies(const EngineOptions& options) {
   return loaded;
 }
 
+// The one rule for budgets: a named one is the whole list's, the default one each prompt's.
+Result<ListSettings> settings_of(const Ranker& ranker, const RankOptions& options,
+                                 Clock::time_point arrival) {
+  if (auto sensible = check(options); !sensible) return sensible.error();
+  DecodingOptions decoding{.decoder = options.decoder,
+                           .budget = takes_budget(options.decoder) ? options.budget : std::nullopt,
+                           .draft = options.draft,
+                           .top_n = options.top_n};
+  if (options.decoder == DecoderKind::kRsd && !decoding.budget) decoding.budget = kDefaultBudget;
+  if (options.keep_rounds) decoding.n_recent = kEveryRound;
+  if (uses_policy(options.decoder)) {
+    auto named = ranker.policy(options.policy);
+    if (!named) return named.error();
+    decoding.policy = *std::move(named);
+  }
+  ListSettings settings{.decoding = std::move(decoding),
+                        .budget = options.budget,
+                        .deadline = std::nullopt,
+                        .windows = options.windows,
+                        .max_text_tokens = options.max_text_tokens,
+                        .refuses_long_texts = options.long_texts == LongTexts::kRefuse,
+                        .draft = options.previous};
+  if (options.deadline) settings.deadline = arrival + duration_of_ms(options.deadline->count());
+  return settings;
+}
+
 }  // namespace
 
 Result<Ranker> Ranker::load(const EngineOptions& options) {
@@ -72,8 +99,8 @@ Result<Ranker> Ranker::load(const EngineOptions& options) {
 
 Ranker::Ranker(Parts parts)
     : state_(new State{.parts = std::move(parts), .agent_fault = std::nullopt, .costs = {}}) {
-  RSD_CHECK(state_->parts.llm && state_->parts.policy && state_->parts.parallel > 0,
-            "the parts of a ranker");
+  RSD_CHECK(state_->parts.llm && state_->parts.parallel > 0, "the parts of a ranker");
+  if (!state_->parts.policy) state_->parts.policy = blend_policy();
   if (state_->parts.model_name.empty()) state_->parts.model_name = state_->parts.llm->model_name();
 }
 
@@ -114,7 +141,7 @@ Result<std::shared_ptr<const PreparedRequest>> Ranker::prepare(Request request,
                                                                Clock::time_point arrival) const {
   auto completed = complete(std::move(request));
   if (!completed) return completed.error();
-  const auto settings = settings_of(options, arrival);
+  const auto settings = settings_of(*this, options, arrival);
   if (!settings) return settings.error();
   if (options.previous && options.previous->size() != completed->candidates.size()) {
     return Error(ErrorCode::kInvalidArgument,
@@ -127,39 +154,12 @@ Result<std::shared_ptr<const PreparedRequest>> Ranker::prepare(Request request,
                                    .max_items = max_candidates(completed->task)},
                                   Clock::now());
   if (!list) return list.error();
-  std::shared_ptr<PreparedRequest> prepared(new PreparedRequest());
-  prepared->request_ = *std::move(completed);
-  prepared->list_ = *std::move(list);
-  prepared->decoder_ = to_string(options.decoder);
-  prepared->arrival_ = arrival;
-  prepared->keep_rounds_ = options.keep_rounds;
-  return std::shared_ptr<const PreparedRequest>(std::move(prepared));
-}
-
-// The one rule for budgets: a named one is the whole list's, the default one each prompt's.
-Result<ListSettings> Ranker::settings_of(const RankOptions& options,
-                                         Clock::time_point arrival) const {
-  if (auto sensible = check(options); !sensible) return sensible.error();
-  DecodingOptions decoding{.decoder = options.decoder,
-                           .budget = takes_budget(options.decoder) ? options.budget : std::nullopt,
-                           .draft = options.draft,
-                           .top_n = options.top_n};
-  if (options.decoder == DecoderKind::kRsd && !decoding.budget) decoding.budget = kDefaultBudget;
-  if (options.keep_rounds) decoding.n_recent = kEveryRound;
-  if (uses_policy(options.decoder)) {
-    auto named = policy(options.policy);
-    if (!named) return named.error();
-    decoding.policy = *std::move(named);
-  }
-  ListSettings settings{.decoding = std::move(decoding),
-                        .budget = options.budget,
-                        .deadline = std::nullopt,
-                        .windows = options.windows,
-                        .max_text_tokens = options.max_text_tokens,
-                        .long_texts = options.long_texts,
-                        .draft = options.previous};
-  if (options.deadline) settings.deadline = arrival + duration_of_ms(options.deadline->count());
-  return settings;
+  return std::make_shared<const PreparedRequest>(std::unique_ptr<const PreparedRequest::Plan>(
+      new PreparedRequest::Plan{.request = *std::move(completed),
+                                .list = *std::move(list),
+                                .decoder = std::string(to_string(options.decoder)),
+                                .arrival = arrival,
+                                .keep_rounds = options.keep_rounds}));
 }
 
 Result<void> Ranker::calibrate() {

@@ -1,12 +1,15 @@
 #include "rsd/ranker/ranking_queue.h"
 
 #include <algorithm>
+#include <map>
 #include <span>
 #include <utility>
 
+#include "ranker/prepared_plan.h"
 #include "ranker/ranker_state.h"
 #include "rsd/core/check.h"
 #include "rsd/rank/relevance_scores.h"
+#include "rsd/window/list_batch.h"
 
 namespace rsd {
 namespace {
@@ -61,85 +64,107 @@ RankedPart part_of(ListBatch::Decoded window, const ListRequest& list) {
           .round_ms = std::move(window.outcome.round_ms)};
 }
 
+// The answer to a list that went through the LLM.
+Answer answer_of(const PreparedRequest::Plan& plan, ListOutcome outcome,
+                 std::vector<ListBatch::Decoded> windows) {
+  const ListRequest& list = *plan.list;
+  list.complete(outcome);
+  Answer answer = plan.answer_of(outcome);
+  if (!list.in_windows() && !windows.empty()) {
+    const auto& rounds = windows.front().decoding.history().rounds();
+    if (!rounds.empty()) add_scores(answer, list.items(), rounds.front().logits.row(0));
+  }
+  if (!plan.keep_rounds) return answer;
+  for (auto& window : windows)
+    answer.rounds.push_back(part_of(std::move(window), list));
+  std::ranges::sort(answer.rounds, {}, &RankedPart::window);
+  return answer;
+}
+
 }  // namespace
 
+struct RankingQueue::State {
+  explicit State(Ranker& on, CostModel& costs)
+      : ranker(on), batch(on.llm(), opener_of(on.llm(), on.parallel()), &costs) {}
+
+  // Leaves the queue.
+  std::shared_ptr<const PreparedRequest> take(std::size_t ticket) {
+    return waiting.extract(ticket).mapped();
+  }
+
+  Ranker& ranker;
+  std::map<std::size_t, std::shared_ptr<const PreparedRequest>> waiting;  // by ticket
+  std::vector<std::size_t> settled;  // tickets of those that need no LLM
+  ListBatch batch;
+};
+
 RankingQueue::RankingQueue(Ranker& ranker)
-    : ranker_(ranker),
-      batch_(ranker.llm(), opener_of(ranker.llm(), ranker.parallel()), &ranker.state_->costs) {}
+    : state_(std::make_unique<State>(ranker, ranker.state_->costs)) {}
+
+RankingQueue::~RankingQueue() = default;
+
+std::size_t RankingQueue::size() const noexcept {
+  return state_->waiting.size();
+}
+
+bool RankingQueue::has_place() const {
+  return state_->batch.has_place();
+}
 
 Result<void> RankingQueue::add(std::size_t ticket, std::shared_ptr<const PreparedRequest> request) {
-  RSD_CHECK(!waiting_.contains(ticket), "a ticket that is in the queue already");
-  const auto& list = request->list_;
+  State& queue = *state_;
+  RSD_CHECK(!queue.waiting.contains(ticket), "a ticket that is in the queue already");
+  const auto& list = request->plan().list;
   if (list->needs_llm()) {
     auto run = ListRun::create(list->order(), list->options(), request->arrival());
     if (!run) return run.error();
-    batch_.add(ticket, {.run = *std::move(run),
-                        .prompt = [list](auto items) { return list->prompt(items); },
-                        .arrival = request->arrival()});
+    queue.batch.add(ticket, {.run = *std::move(run),
+                             .prompt = [list](auto items) { return list->prompt(items); },
+                             .arrival = request->arrival()});
   } else {
-    settled_.push_back(ticket);
+    queue.settled.push_back(ticket);
   }
-  waiting_.emplace(ticket, std::move(request));
+  queue.waiting.emplace(ticket, std::move(request));
   return {};
 }
 
 Result<void> RankingQueue::add(std::size_t ticket, Request request, const RankOptions& options,
                                Clock::time_point arrival) {
-  auto prepared = ranker_.prepare(std::move(request), options, arrival);
+  auto prepared = state_->ranker.prepare(std::move(request), options, arrival);
   if (!prepared) return prepared.error();
   return add(ticket, *std::move(prepared));
 }
 
 bool RankingQueue::cancel(std::size_t ticket) {
-  if (waiting_.erase(ticket) == 0) return false;
-  if (std::erase(settled_, ticket) == 0) batch_.cancel(ticket);
+  if (state_->waiting.erase(ticket) == 0) return false;
+  if (std::erase(state_->settled, ticket) == 0) state_->batch.cancel(ticket);
   return true;
 }
 
 void RankingQueue::on_left_out(OnLeftOut callback) {
-  batch_.on_left_out(
+  state_->batch.on_left_out(
       [this, callback = std::move(callback)](std::size_t ticket, const ListOutcome& so_far) {
-        const PreparedRequest& request = *waiting_.at(ticket);
-        ListOutcome completed = so_far;
-        request.list_->complete(completed);
-        callback(ticket, request.answer_of(completed));
+        callback(ticket, answer_of(state_->waiting.at(ticket)->plan(), so_far, {}));
       });
 }
 
 std::vector<RankingQueue::Finished> RankingQueue::step() {
-  if (!settled_.empty()) return take_settled();
-  std::vector<Finished> all;
-  for (auto& list : batch_.step())
-    all.push_back(finished(std::move(list)));
-  return all;
-}
-
-std::vector<RankingQueue::Finished> RankingQueue::take_settled() {
-  std::vector<Finished> all;
-  for (const std::size_t ticket : std::exchange(settled_, {})) {
-    const auto request = waiting_.extract(ticket).mapped();
-    all.push_back({.ticket = ticket, .answer = request->answer_without_llm(Clock::now())});
+  std::vector<Finished> finished;
+  for (const std::size_t ticket : std::exchange(state_->settled, {}))
+    finished.push_back(
+        {.ticket = ticket, .answer = state_->take(ticket)->answer_without_llm(Clock::now())});
+  if (!finished.empty()) return finished;
+  for (auto& list : state_->batch.step()) {
+    const auto request = state_->take(list.ticket);
+    if (!list.outcome) {
+      finished.push_back({.ticket = list.ticket, .answer = list.outcome.error()});
+      continue;
+    }
+    Answer answer = answer_of(request->plan(), *std::move(list.outcome), std::move(list.windows));
+    answer.truncated_candidates += list.truncated_candidates;
+    finished.push_back({.ticket = list.ticket, .answer = std::move(answer)});
   }
-  return all;
-}
-
-RankingQueue::Finished RankingQueue::finished(ListBatch::Finished list) {
-  const auto request = waiting_.extract(list.ticket).mapped();
-  if (!list.outcome) return {.ticket = list.ticket, .answer = list.outcome.error()};
-  const ListRequest& plan = *request->list_;
-  plan.complete(*list.outcome);
-  Answer answer = request->answer_of(*list.outcome);
-  answer.truncated_candidates += list.truncated_candidates;
-  if (!plan.in_windows() && !list.windows.empty()) {
-    const auto& rounds = list.windows.front().decoding.history().rounds();
-    if (!rounds.empty()) add_scores(answer, plan.items(), rounds.front().logits.row(0));
-  }
-  if (request->keep_rounds_) {
-    for (auto& window : list.windows)
-      answer.rounds.push_back(part_of(std::move(window), plan));
-    std::ranges::sort(answer.rounds, {}, &RankedPart::window);
-  }
-  return {.ticket = list.ticket, .answer = std::move(answer)};
+  return finished;
 }
 
 }  // namespace rsd

@@ -74,7 +74,7 @@ Result<void> ListRequest::plan(const Request& request, const ListSettings& setti
   if (!fitted) return fitted.error();
   fitted_ = *std::move(fitted);
   const bool any_cut = fitted_.truncated_candidates > 0 || fitted_.truncated_query;
-  if (any_cut && settings.long_texts == LongTexts::kRefuse) {
+  if (any_cut && settings.refuses_long_texts) {
     return Error(ErrorCode::kTooLong,
                  told(fitted_.truncated_candidates, fitted_.truncated_query) +
                      " would have to be cut to fit the context of " +

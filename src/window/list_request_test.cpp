@@ -189,7 +189,7 @@ TEST_F(ListRequestTest, WindowsThatNobodyAskedForTakeOneEncodingEachUnlessTheLlm
 
 TEST_F(ListRequestTest, CuttingCanBeRefused) {
   const auto refused = make(request_of({"123456789", "1", "12345"}), 1000,
-                            {.max_text_tokens = 4, .long_texts = LongTexts::kRefuse});
+                            {.max_text_tokens = 4, .refuses_long_texts = true});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code(), ErrorCode::kTooLong);
   EXPECT_EQ(refused.error().message(),
@@ -197,7 +197,7 @@ TEST_F(ListRequestTest, CuttingCanBeRefused) {
             "tokens a text");
   Request request = request_of({"a", "b"});
   request.query = std::string(400, 'q');
-  const auto query = make(request, 200, {.long_texts = LongTexts::kRefuse});
+  const auto query = make(request, 200, {.refuses_long_texts = true});
   ASSERT_FALSE(query);
   EXPECT_THAT(query.error().message(), HasSubstr("the query or the history would have to be cut"));
   const auto cut = make(request, 200);

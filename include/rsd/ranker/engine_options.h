@@ -10,7 +10,7 @@
 #include "rsd/core/result.h"
 #include "rsd/decode/llm_engine.h"
 #include "rsd/llm/llama_engine.h"
-#include "rsd/models/default_model.h"
+#include "rsd/models/model_places.h"
 #include "rsd/prompt/prompt_template.h"
 #include "rsd/remote/remote_engine.h"
 

@@ -7,7 +7,7 @@
 
 #include "rsd/core/result.h"
 #include "rsd/decode/policies.h"
-#include "rsd/models/default_model.h"
+#include "rsd/models/model_places.h"
 
 namespace rsd {
 

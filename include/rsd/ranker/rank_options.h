@@ -9,13 +9,15 @@
 #include "rsd/decode/decoding.h"
 #include "rsd/prompt/prompt_builder.h"
 #include "rsd/rank/ranking.h"
-#include "rsd/window/list_request.h"
 #include "rsd/window/window_plan.h"
 
 namespace rsd {
 
 // Encodings of one prompt's decoding by rsd where nobody says how many.
 inline constexpr std::size_t kDefaultBudget = 3;
+
+// How texts that are too long are treated.
+enum class LongTexts { kCut, kRefuse };
 
 struct RankOptions {
   DecoderKind decoder = DecoderKind::kRsd;

@@ -11,13 +11,11 @@
 #include "rsd/core/result.h"
 #include "rsd/data/answer.h"
 #include "rsd/decode/llm_engine.h"
-#include "rsd/decode/policies.h"
 #include "rsd/decode/ranking_policy.h"
 #include "rsd/prompt/prompt_builder.h"
 #include "rsd/rank/request.h"
 #include "rsd/ranker/engine_options.h"
 #include "rsd/ranker/rank_options.h"
-#include "rsd/window/list_request.h"
 
 namespace rsd {
 
@@ -25,27 +23,25 @@ namespace rsd {
 // its ranker.
 class PreparedRequest {
  public:
-  const Request& request() const noexcept { return request_; }
-  // Only with text in two candidates or more and time left has the LLM anything to do.
-  bool needs_llm() const noexcept { return list_->needs_llm(); }
-  Clock::time_point arrival() const noexcept { return arrival_; }
-  std::optional<Clock::time_point> deadline() const noexcept { return list_->options().deadline; }
-  // The answer without the LLM: the settled one where it isn't needed, else the input order, for a
-  // deadline that came before the LLM could begin.
+  struct Plan;
+  explicit PreparedRequest(std::unique_ptr<const Plan> plan);  // Ranker::prepare makes them
+  ~PreparedRequest();
+  PreparedRequest(const PreparedRequest&) = delete;
+  PreparedRequest& operator=(const PreparedRequest&) = delete;
+
+  const Request& request() const noexcept;
+  // The LLM is needed only if two candidates or more have a text and there is time left.
+  bool needs_llm() const noexcept;
+  Clock::time_point arrival() const noexcept;
+  std::optional<Clock::time_point> deadline() const noexcept;
+  // The answer without the LLM: the settled one if the LLM isn't needed, else the input order, for
+  // a deadline that came before the LLM could begin.
   Answer answer_without_llm(Clock::time_point now) const;
 
+  const Plan& plan() const noexcept { return *plan_; }
+
  private:
-  friend class Ranker;
-  friend class RankingQueue;
-  PreparedRequest() = default;
-
-  Answer answer_of(const ListOutcome& outcome) const;
-
-  Request request_;
-  std::shared_ptr<const ListRequest> list_;
-  std::string decoder_;
-  Clock::time_point arrival_;
-  bool keep_rounds_ = false;
+  std::unique_ptr<const Plan> plan_;
 };
 
 // Movable; a moved-from ranker may only be destroyed or assigned to. One thread at a time may use
@@ -58,11 +54,11 @@ class Ranker {
   // For an LLM of the caller's own.
   struct Parts {
     std::unique_ptr<LlmEngine> llm;
-    PromptBuilder prompts;                                         // for the LLM's tokenizer
-    std::shared_ptr<const RankingPolicy> policy = blend_policy();  // of requests that name none
-    std::shared_ptr<const RankingPolicy> agent = nullptr;          // by the name kAgentPolicy
-    std::size_t parallel = 1;                                      // EngineOptions::parallel
-    std::string model_name{};                                      // empty: the LLM's own
+    PromptBuilder prompts;                                  // for the LLM's tokenizer
+    std::shared_ptr<const RankingPolicy> policy = nullptr;  // of requests without one; null: blend
+    std::shared_ptr<const RankingPolicy> agent = nullptr;   // by the name kAgentPolicy
+    std::size_t parallel = 1;                               // EngineOptions::parallel
+    std::string model_name{};                               // empty: the LLM's own
   };
   explicit Ranker(Parts parts);
 
@@ -111,8 +107,6 @@ class Ranker {
  private:
   friend class RankingQueue;
   struct State;
-
-  Result<ListSettings> settings_of(const RankOptions& options, Clock::time_point arrival) const;
 
   std::unique_ptr<State> state_;
 };

@@ -3,14 +3,12 @@
 
 #include <cstddef>
 #include <functional>
-#include <map>
 #include <memory>
 #include <vector>
 
 #include "rsd/core/result.h"
 #include "rsd/data/answer.h"
 #include "rsd/ranker/ranker.h"
-#include "rsd/window/list_batch.h"
 
 namespace rsd {
 
@@ -20,6 +18,7 @@ namespace rsd {
 class RankingQueue {
  public:
   explicit RankingQueue(Ranker& ranker);
+  ~RankingQueue();
   RankingQueue(const RankingQueue&) = delete;
   RankingQueue& operator=(const RankingQueue&) = delete;
 
@@ -32,9 +31,9 @@ class RankingQueue {
   // Its places are free at once. False when the ticket isn't in the queue.
   bool cancel(std::size_t ticket);
 
-  std::size_t size() const noexcept { return waiting_.size(); }
+  std::size_t size() const noexcept;
   // May one more request begin, beside those that are under way? More may be added; they wait.
-  bool has_place() const { return batch_.has_place(); }
+  bool has_place() const;
 
   struct Finished {
     std::size_t ticket = 0;
@@ -50,15 +49,8 @@ class RankingQueue {
   void on_left_out(OnLeftOut callback);
 
  private:
-  using Waiting = std::map<std::size_t, std::shared_ptr<const PreparedRequest>>;
-
-  std::vector<Finished> take_settled();
-  Finished finished(ListBatch::Finished list);
-
-  Ranker& ranker_;
-  Waiting waiting_;                   // by ticket
-  std::vector<std::size_t> settled_;  // tickets of those that need no LLM
-  ListBatch batch_;
+  struct State;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace rsd

@@ -22,9 +22,6 @@
 
 namespace rsd {
 
-// How to treat texts that are too long.
-enum class LongTexts { kCut, kRefuse };
-
 // How a request is to be ranked.
 struct ListSettings {
   DecodingOptions decoding;           // ListOptions::decoding
@@ -32,7 +29,7 @@ struct ListSettings {
   std::optional<Clock::time_point> deadline;
   WindowChoice windows;  // with a size, all longer lists are ranked in windows
   std::size_t max_text_tokens = kDefaultTextTokens;
-  LongTexts long_texts = LongTexts::kCut;
+  bool refuses_long_texts = false;  // else they are cut
   // An order of the request's candidates that is likely to be right, such as an earlier answer.
   std::optional<Ranking> draft;
 };
