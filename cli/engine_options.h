@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "common_options.h"
-#include "conditions.h"
 #include "remote_options.h"
 #include "rsd/core/result.h"
+#include "rsd/data/resumable_output.h"
 #include "rsd/decode/llm_engine.h"
 #include "rsd/llm/llama_engine.h"
 #include "rsd/prompt/prompt_builder.h"

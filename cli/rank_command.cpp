@@ -19,13 +19,12 @@
 #include "exit_code.h"
 #include "learn_costs.h"
 #include "option_checks.h"
-#include "output_file.h"
-#include "previous_answers.h"
 #include "progress.h"
-#include "resume.h"
 #include "rsd/core/duration.h"
+#include "rsd/data/answer_reader.h"
 #include "rsd/data/answer_writer.h"
 #include "rsd/data/request_reader.h"
+#include "rsd/data/resumable_output.h"
 #include "rsd/decode/learn_policy.h"
 #include "rsd/decode/run.h"
 #include "rsd/rank/presentation.h"
@@ -252,7 +251,7 @@ class RankRun {
     if (!conditions) return conditions.error();
     conditions_ = *std::move(conditions);
     if (options_.resume) {
-      auto kept = read_kept(options_.output, format_, conditions_);
+      auto kept = read_kept_answers(options_.output, format_, conditions_);
       if (!kept) return kept.error();
       kept_ = *std::move(kept);
     }
@@ -475,7 +474,7 @@ class RankRun {
   Clock::time_point read_at_;
   std::size_t n_tickets_ = 0;
   std::map<std::size_t, TakenIn> taken_in_;  // by ticket: answers that aren't written
-  Kept kept_;
+  KeptAnswers kept_;
   std::optional<ProgressBar> progress_;
   std::size_t n_kept_ = 0;
   std::size_t n_answered_ = 0;

@@ -18,12 +18,12 @@
 
 #include "engine_options.h"
 #include "exit_code.h"
-#include "output_file.h"
 #include "progress.h"
 #include "rsd/agent/agent_file.h"
 #include "rsd/agent/agent_policy.h"
 #include "rsd/core/file.h"
 #include "rsd/data/request_reader.h"
+#include "rsd/data/resumable_output.h"
 #include "rsd/rank/presentation.h"
 #include "rsd/train/augment.h"
 #include "rsd/train/collect.h"

@@ -31,14 +31,14 @@ std::optional<std::size_t> steps_done(const Checkpoint& checkpoint, const std::s
 }
 
 Result<void> check_conditions(const std::string& path, const Conditions& now) {
-  const auto changed = changed_condition(path, now);
+  const auto changed = changed_conditions(path, now);
   if (!changed) return changed.error();
-  if (!*changed) return {};
-  const ChangedCondition& change = **changed;
+  if (changed->empty()) return {};
+  const ChangedCondition& change = changed->front();
   return Error(ErrorCode::kInvalidArgument,
                "the training in " + std::filesystem::path(path).parent_path().string() +
-                   " was begun with " + change.key + " \"" + change.before +
-                   "\"; it can't go on with \"" + change.now +
+                   " was begun with " + change.key + " \"" + change.before.value_or("nothing") +
+                   "\"; it can't go on with \"" + change.now.value_or("nothing") +
                    "\". Choose another --out, or delete the folder to begin anew");
 }
 

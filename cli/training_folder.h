@@ -7,9 +7,9 @@
 #include <utility>
 #include <vector>
 
-#include "conditions.h"
 #include "rsd/core/result.h"
 #include "rsd/data/file_lock.h"
+#include "rsd/data/resumable_output.h"
 #include "rsd/train/checkpoint.h"
 
 namespace rsd::cli {

@@ -3,18 +3,15 @@
 
 #include <cstddef>
 #include <fstream>
-#include <map>
 #include <string>
 #include <vector>
 
 #include "rsd/core/result.h"
+#include "rsd/data/resumable_output.h"
 #include "rsd/eval/record.h"
 #include "rsd/eval/setting.h"
 
 namespace rsd {
-
-// Name and value of everything that records must have in common to be reported together.
-using Fingerprint = std::map<std::string, std::string>;
 
 // What an earlier run has left: its finished requests, and the lines to go on behind.
 struct EarlierRecords {
@@ -22,13 +19,13 @@ struct EarlierRecords {
   std::string content;
 };
 
-// No records, the header alone.
-EarlierRecords no_records(const Fingerprint& fingerprint);
+// No records, the header alone: what all records must have in common to be reported together.
+EarlierRecords no_records(const Conditions& conditions);
 
 // Drops the half-written last line of a killed run, and the lines of requests that had failed. No
 // records when the file is missing or ends within its header. kInvalidArgument when the
-// fingerprints differ: in what is told. kInvalidInput with "<path>:<line>: …" for a damaged line.
-Result<EarlierRecords> read_records(const std::string& path, const Fingerprint& fingerprint,
+// conditions are others: in what is told. kInvalidInput with "<path>:<line>: …" for a damaged line.
+Result<EarlierRecords> read_records(const std::string& path, const Conditions& conditions,
                                     const std::vector<Setting>& settings);
 
 // Appends lines; each is handed to the operating system before `append` returns. Move-only.

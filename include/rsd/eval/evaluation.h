@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,6 +11,7 @@
 
 #include "rsd/core/result.h"
 #include "rsd/data/qrels.h"
+#include "rsd/data/resumable_output.h"
 #include "rsd/decode/position_scorer.h"
 #include "rsd/eval/record.h"
 #include "rsd/eval/setting.h"
@@ -49,7 +49,7 @@ struct EvaluationOptions {
   ExistingRecords existing_records = ExistingRecords::kReplace;
   // What the figures depend on besides these options, e.g. {"model", …}, {"template", …}: kept with
   // the records and compared when they are resumed.
-  std::map<std::string, std::string> conditions;
+  Conditions conditions;
 
   // Called behind each request; those that a resumed file holds count as done. May be empty.
   std::function<void(std::size_t done, std::size_t total)> progress;
