@@ -1,4 +1,4 @@
-#include "training_folder.h"
+#include "train/training_folder.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -10,12 +10,10 @@
 #include <system_error>
 #include <utility>
 
-#include "common_options.h"
 #include "json/read_json.h"
 #include "rsd/core/file.h"
-#include "rsd/eval/training_report.h"
 
-namespace rsd::cli {
+namespace rsd {
 namespace {
 
 using Json = nlohmann::ordered_json;  // what is written: members keep their order
@@ -48,56 +46,10 @@ bool is_metrics(const ReadJson& entry) {
          entry.contains("step") && entry["step"].is_number_unsigned();
 }
 
-// One figure of the metrics over the steps of a stage.
-TrainingCurve curve_of(const std::vector<ReadJson>& metrics, const std::string& name,
-                       const std::string& stage, const std::string& key) {
-  constexpr std::size_t kPoints = 60;  // about
-  TrainingCurve curve{.name = name, .points = {}};
-  for (const ReadJson& entry : metrics) {
-    if (entry["stage"] != stage || !entry.contains(key) || !entry[key].is_number()) continue;
-    curve.points.emplace_back(entry["step"], entry[key]);
-  }
-  curve.points = averaged(curve.points, std::max<std::size_t>(1, curve.points.size() / kPoints));
-  return curve;
-}
-
-std::vector<TrainingFigure> figures_of(const std::vector<ReadJson>& metrics) {
-  return {
-      {.title = "Supervised: loss",
-       .caption = "Negative log-likelihood of the target order, a choice; means of several steps.",
-       .unit = "nats",
-       .curves = {curve_of(metrics, "training", "supervised", "loss"),
-                  curve_of(metrics, "validation", "validation", "loss")}},
-      {.title = "Supervised: agreement with the target",
-       .caption = "Kendall's tau of the whole ranking, on requests that are held out.",
-       .unit = "KT",
-       .curves = {curve_of(metrics, "agent", "validation", "kendall_tau"),
-                  curve_of(metrics, "heuristic", "validation", "heuristic_kendall_tau")}},
-      {.title = "RPO: return",
-       .caption =
-           "Of the trajectories, and of the frozen initial agent on the same requests, which "
-           "decodes greedily; means of several steps.",
-       .unit = "R",
-       .curves = {curve_of(metrics, "agent, sampled", "rpo", "return"),
-                  curve_of(metrics, "reference", "rpo", "reference_return")}},
-      {.title = "RPO: return on requests that are held out",
-       .caption = "Of the greedy agent, mean over budgets; the best one is kept.",
-       .unit = "R",
-       .curves = {curve_of(metrics, "agent, greedy", "rpo-validation", "return")}},
-      {.title = "RPO: divergence from the initial agent",
-       .caption = "Stage by stage along the sampled rankings, an action.",
-       .unit = "nats",
-       .curves = {curve_of(metrics, "KL", "rpo", "kl")}},
-      {.title = "RPO: entropy",
-       .caption = "Of the policy along the sampled rankings, an action.",
-       .unit = "nats",
-       .curves = {curve_of(metrics, "entropy", "rpo", "entropy")}}};
-}
-
 }  // namespace
 
-Result<TrainingFolder> TrainingFolder::open(const std::string& agent,
-                                            const Conditions& conditions) {
+Result<TrainingFolder> TrainingFolder::open(const std::string& agent, const Conditions& conditions,
+                                            const LogSink& log) {
   const std::string folder = agent + ".training";
   std::error_code failure;
   std::filesystem::create_directories(folder, failure);
@@ -105,7 +57,7 @@ Result<TrainingFolder> TrainingFolder::open(const std::string& agent,
     return Error(ErrorCode::kRuntime,
                  "the folder " + folder + " can't be made: " + failure.message());
   }
-  auto lock = FileLock::acquire(folder + "/lock", "training " + agent, log_sink());
+  auto lock = FileLock::acquire(folder + "/lock", "training " + agent, log);
   if (!lock) return lock.error();
   TrainingFolder opened(folder, *std::move(lock), conditions);
   if (auto same = check_conditions(opened.path("conditions.json"), conditions); !same) {
@@ -135,11 +87,11 @@ Result<void> TrainingFolder::save(const Checkpoint& checkpoint) {
 
 // Lines that are cut short by an interruption are dropped when it is gone on.
 Result<void> TrainingFolder::append_metrics() {
-  std::ofstream file(path("metrics.jsonl"), std::ios::app | std::ios::binary);
+  std::ofstream file(metrics_path(), std::ios::app | std::ios::binary);
   file.write(metrics_.data() + n_written_,
              static_cast<std::streamsize>(metrics_.size() - n_written_));
   file.close();
-  if (!file) return Error(ErrorCode::kRuntime, path("metrics.jsonl") + " can't be written");
+  if (!file) return Error(ErrorCode::kRuntime, metrics_path() + " can't be written");
   n_written_ = metrics_.size();
   return {};
 }
@@ -148,22 +100,10 @@ void TrainingFolder::record(const Json& metrics) {
   metrics_ += metrics.dump() + "\n";
 }
 
-Result<std::vector<std::string>> TrainingFolder::write_report(const std::string& agent) const {
-  std::vector<ReadJson> metrics;
-  std::istringstream lines(metrics_);
-  for (std::string line; std::getline(lines, line);)
-    metrics.push_back(read_json(line).value());  // they are ours, or were read before
-  Report report = render_training_report("Training of " + agent, figures_of(metrics));
-  if (auto done = write_file_atomically(path("report.html"), report.html); !done) {
-    return done.error();
-  }
-  return std::move(report.warnings);
-}
-
 Result<void> TrainingFolder::drop_behind(const Checkpoint& checkpoint) {
   metrics_.clear();
-  if (!std::filesystem::exists(path("metrics.jsonl"))) return {};
-  const auto text = read_file(path("metrics.jsonl"));
+  if (!std::filesystem::exists(metrics_path())) return {};
+  const auto text = read_file(metrics_path());
   if (!text) return text.error();
   std::istringstream lines(*text);
   for (std::string line; std::getline(lines, line);) {
@@ -174,7 +114,7 @@ Result<void> TrainingFolder::drop_behind(const Checkpoint& checkpoint) {
     if (done && step <= *done) metrics_ += line + "\n";
   }
   n_written_ = metrics_.size();
-  return write_file_atomically(path("metrics.jsonl"), metrics_);
+  return write_file_atomically(metrics_path(), metrics_);
 }
 
-}  // namespace rsd::cli
+}  // namespace rsd
