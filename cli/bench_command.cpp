@@ -6,12 +6,11 @@
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "bench_measurement.h"
-#include "bench_report.h"
 #include "decoder_options.h"
 #include "engine_options.h"
 #include "exit_code.h"
@@ -20,6 +19,7 @@
 #include "progress.h"
 #include "rsd/core/file.h"
 #include "rsd/data/request_reader.h"
+#include "rsd/eval/bench.h"
 #include "rsd/rank/presentation.h"
 
 namespace rsd::cli {
@@ -35,6 +35,32 @@ struct BenchOptions {
   std::string out;
 };
 
+class LocalLlm final : public BenchedLlm {
+ public:
+  explicit LocalLlm(Engine engine) : engine_(std::move(engine)) {}
+
+  LlmEngine& engine() override { return engine_.llm(); }
+  Result<Prompt> prompt(const Request& request) const override {
+    return engine_.prompts().build(request, engine_.llm().context_size());
+  }
+  double passes_ms() const override { return engine_.local_llm()->passes_ms(); }
+  Result<TextTimes> time_generation(std::span<const TokenId> prompt,
+                                    std::span<const TokenId> answer) override {
+    const auto times = engine_.local_llm()->time_generation(prompt, answer);
+    if (!times) return times.error();
+    return TextTimes{.prefill_ms = times->prefill_ms, .decode_ms = times->decode_ms};
+  }
+
+ private:
+  Engine engine_;
+};
+
+struct BenchedLlms {
+  LocalLlm ranking;
+  LocalLlm reusing;
+  std::optional<LocalLlm> shipped;
+};
+
 class BenchRun {
  public:
   BenchRun(const BenchOptions& options, const Selected& selected)
@@ -42,17 +68,22 @@ class BenchRun {
 
   Result<ExitCode> run() {
     if (auto prepared = prepare(); !prepared) return prepared.error();
-    auto setup = load();
-    if (!setup) return setup.error();
-    BenchResults results{.model = setup->ranking.llm().model_name(),
-                         .shipped_model = setup->shipped ? setup->shipped->llm().model_name() : "",
+    auto llms = load();
+    if (!llms) return llms.error();
+    BenchSetup setup{.ranking = &llms->ranking,
+                     .reusing = &llms->reusing,
+                     .shipped = llms->shipped ? &*llms->shipped : nullptr,
+                     .policy = policy_,
+                     .costs = {}};
+    BenchResults results{.model = setup.ranking->engine().model_name(),
+                         .shipped_model = setup.shipped ? setup.shipped->engine().model_name() : "",
                          .policy = std::string(policy_->name()),
                          .threads = static_cast<std::size_t>(thread_count(selected_.common)),
                          .command_line = selected_.command_line,
                          .machine = describe_machine(),
                          .files = {}};
     for (std::size_t i = 0; i < requests_.size(); ++i) {
-      auto file = bench_file(i, *setup);
+      auto file = bench_file(i, setup);
       if (!file) return file.error();
       if (!file->requests.empty()) results.files.push_back(*std::move(file));
     }
@@ -85,18 +116,16 @@ class BenchRun {
     return {};
   }
 
-  Result<BenchSetup> load() const {
+  Result<BenchedLlms> load() const {
     auto ranking = Engine::load(options_.engine, selected_.common);
     if (!ranking) return ranking.error();
     EngineOptions with_memory = options_.engine;
     with_memory.cache_ram = 256;
     auto reusing = Engine::load(with_memory, selected_.common);
     if (!reusing) return reusing.error();
-    BenchSetup setup{.ranking = *std::move(ranking),
-                     .reusing = *std::move(reusing),
-                     .shipped = std::nullopt,
-                     .policy = policy_,
-                     .costs = {}};
+    BenchedLlms llms{.ranking = LocalLlm(*std::move(ranking)),
+                     .reusing = LocalLlm(*std::move(reusing)),
+                     .shipped = std::nullopt};
     EngineOptions as_shipped;
     as_shipped.model = options_.shipped;
     if (as_shipped.model.empty() && options_.engine.model.empty()) {
@@ -104,14 +133,14 @@ class BenchRun {
       if (!base) return base.error();
       as_shipped.model = *std::move(base);
     }
-    if (as_shipped.model.empty()) return setup;
+    if (as_shipped.model.empty()) return llms;
     as_shipped.context_size = options_.engine.context_size;
     as_shipped.rpc_servers = options_.engine.rpc_servers;
     as_shipped.tensor_split = options_.engine.tensor_split;
     auto shipped = Engine::load(as_shipped, selected_.common);
     if (!shipped) return shipped.error();
-    setup.shipped = *std::move(shipped);
-    return setup;
+    llms.shipped.emplace(*std::move(shipped));
+    return llms;
   }
 
   // A request that can't be measured, such as one whose generated text has no room, is told.
