@@ -6,12 +6,11 @@
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "bench_measurement.h"
-#include "bench_report.h"
 #include "decoder_options.h"
 #include "engine_options.h"
 #include "exit_code.h"
@@ -20,6 +19,7 @@
 #include "progress.h"
 #include "rsd/core/file.h"
 #include "rsd/data/request_reader.h"
+#include "rsd/eval/bench.h"
 #include "rsd/rank/presentation.h"
 
 namespace rsd::cli {
@@ -35,6 +35,43 @@ struct BenchOptions {
   std::string out;
 };
 
+class LocalLlm final : public BenchedLlm {
+ public:
+  // Errors of load_local_engine and load_templates.
+  static Result<LocalLlm> load(const EngineOptions& options) {
+    auto llm = load_local_engine(options);
+    if (!llm) return llm.error();
+    auto templates = load_templates(options.prompt_templates);
+    if (!templates) return templates.error();
+    return LocalLlm(*std::move(llm), *std::move(templates));
+  }
+
+  LlmEngine& engine() override { return *llm_; }
+  Result<Prompt> prompt(const Request& request) const override {
+    return prompts_.build(request, llm_->context_size());
+  }
+  double passes_ms() const override { return llm_->passes_ms(); }
+  Result<TextTimes> time_generation(std::span<const TokenId> prompt,
+                                    std::span<const TokenId> answer) override {
+    const auto times = llm_->time_generation(prompt, answer);
+    if (!times) return times.error();
+    return TextTimes{.prefill_ms = times->prefill_ms, .decode_ms = times->decode_ms};
+  }
+
+ private:
+  LocalLlm(std::unique_ptr<LlamaEngine> llm, PromptTemplates templates)
+      : llm_(std::move(llm)), prompts_(llm_->tokenizer(), std::move(templates)) {}
+
+  std::unique_ptr<LlamaEngine> llm_;
+  PromptBuilder prompts_;
+};
+
+struct BenchedLlms {
+  LocalLlm ranking;
+  LocalLlm reusing;
+  std::optional<LocalLlm> shipped;
+};
+
 class BenchRun {
  public:
   BenchRun(const BenchOptions& options, const Selected& selected)
@@ -42,17 +79,22 @@ class BenchRun {
 
   Result<ExitCode> run() {
     if (auto prepared = prepare(); !prepared) return prepared.error();
-    auto setup = load();
-    if (!setup) return setup.error();
-    BenchResults results{.model = setup->ranking.llm->model_name(),
-                         .shipped_model = setup->shipped ? setup->shipped->llm->model_name() : "",
+    auto llms = load();
+    if (!llms) return llms.error();
+    BenchSetup setup{.ranking = &llms->ranking,
+                     .reusing = &llms->reusing,
+                     .shipped = llms->shipped ? &*llms->shipped : nullptr,
+                     .policy = policy_,
+                     .costs = {}};
+    BenchResults results{.model = setup.ranking->engine().model_name(),
+                         .shipped_model = setup.shipped ? setup.shipped->engine().model_name() : "",
                          .policy = std::string(policy_->name()),
                          .threads = static_cast<std::size_t>(thread_count(selected_.common)),
                          .command_line = selected_.command_line,
                          .machine = describe_machine(),
                          .files = {}};
     for (std::size_t i = 0; i < requests_.size(); ++i) {
-      auto file = bench_file(i, *setup);
+      auto file = bench_file(i, setup);
       if (!file) return file.error();
       if (!file->requests.empty()) results.files.push_back(*std::move(file));
     }
@@ -87,15 +129,6 @@ class BenchRun {
     return {};
   }
 
-  static Result<BenchedLlm> load_llm(const EngineOptions& options) {
-    auto llm = load_local_engine(options);
-    if (!llm) return llm.error();
-    auto templates = load_templates(options.prompt_templates);
-    if (!templates) return templates.error();
-    PromptBuilder prompts((*llm)->tokenizer(), *std::move(templates));
-    return BenchedLlm{.llm = *std::move(llm), .prompts = std::move(prompts)};
-  }
-
   // The model that generates its ranking as a text; nullopt: the one that ranks does.
   Result<std::optional<std::string>> shipped_model() const {
     if (!options_.shipped.empty()) return std::optional(options_.shipped);
@@ -105,34 +138,31 @@ class BenchRun {
     return std::optional(*std::move(base));
   }
 
-  Result<BenchSetup> load() const {
+  Result<BenchedLlms> load() const {
     const auto options = engine_options(options_.engine, selected_.common);
     if (!options) return options.error();
     report_lost_rpc_servers(options->rpc_servers);
-    auto ranking = load_llm(*options);
+    auto ranking = LocalLlm::load(*options);
     if (!ranking) return ranking.error();
     EngineOptions with_memory = *options;
     with_memory.prompt_cache_bytes = std::size_t{256} << 20U;
-    auto reusing = load_llm(with_memory);
+    auto reusing = LocalLlm::load(with_memory);
     if (!reusing) return reusing.error();
-    BenchSetup setup{.ranking = *std::move(ranking),
-                     .reusing = *std::move(reusing),
-                     .shipped = std::nullopt,
-                     .policy = policy_,
-                     .costs = {}};
+    BenchedLlms llms{
+        .ranking = *std::move(ranking), .reusing = *std::move(reusing), .shipped = std::nullopt};
     auto model = shipped_model();
     if (!model) return model.error();
-    if (!*model) return setup;
+    if (!*model) return llms;
     EngineOptions as_shipped = *options;
     as_shipped.model = **std::move(model);
     as_shipped.loras.clear();
     as_shipped.prompt_templates.clear();
     as_shipped.prompt_cache_bytes = 0;
     as_shipped.gpu_layers = 0;
-    auto shipped = load_llm(as_shipped);
+    auto shipped = LocalLlm::load(as_shipped);
     if (!shipped) return shipped.error();
-    setup.shipped = *std::move(shipped);
-    return setup;
+    llms.shipped.emplace(*std::move(shipped));
+    return llms;
   }
 
   // A request that can't be measured, such as one whose generated text has no room, is told.

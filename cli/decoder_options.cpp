@@ -58,7 +58,8 @@ void add_decoder_options(CLI::App& command, DecoderFlags& options) {
           "--policy", options.policy,
           "What orders the positions that are not known (rsd, exact): agent (the learned one, the "
           "default), " +
-              joined(rsd::policy_names()) + "; where no agent is found: " + std::string(kDefaultPolicy))
+              joined(rsd::policy_names()) +
+              "; where no agent is found: " + std::string(kDefaultPolicy))
       ->check(not_empty())
       ->type_name("NAME")
       ->group(group);

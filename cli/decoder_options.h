@@ -37,8 +37,8 @@ inline constexpr std::string_view kAgentHelp =
 
 void add_decoder_options(CLI::App& command, DecoderFlags& options);
 
-// The flags as the library takes them. kInvalidArgument: no such decoder, draft or window method, or
-// windows that window_options refuses.
+// The flags as the library takes them. kInvalidArgument: no such decoder, draft or window method,
+// or windows that window_options refuses.
 Result<RankOptions> rank_options(const DecoderFlags& decoder, const WindowFlags& windows);
 
 // What --policy and --agent name.

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "common_options.h"
-#include "conditions.h"
 #include "remote_options.h"
 #include "rsd/core/result.h"
+#include "rsd/data/resumable_output.h"
 #include "rsd/llm/llama_engine.h"
 #include "rsd/ranker/engine_options.h"
 

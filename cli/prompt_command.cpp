@@ -8,8 +8,8 @@
 #include "engine_options.h"
 #include "exit_code.h"
 #include "option_checks.h"
-#include "output_file.h"
 #include "rsd/data/request_reader.h"
+#include "rsd/data/resumable_output.h"
 #include "rsd/rank/presentation.h"
 #include "rsd/window/list_request.h"
 

@@ -18,12 +18,11 @@
 #include "engine_options.h"
 #include "exit_code.h"
 #include "option_checks.h"
-#include "output_file.h"
-#include "previous_answers.h"
 #include "progress.h"
-#include "resume.h"
+#include "rsd/data/answer_reader.h"
 #include "rsd/data/answer_writer.h"
 #include "rsd/data/request_reader.h"
+#include "rsd/data/resumable_output.h"
 #include "rsd/data/trace.h"
 #include "rsd/rank/presentation.h"
 #include "rsd/ranker/named_policies.h"
@@ -84,8 +83,7 @@ struct TakenIn {
 // the order of the requests.
 class RankRun {
  public:
-  RankRun(const RankFlags& flags, const CommonOptions& common)
-      : flags_(flags), common_(common) {}
+  RankRun(const RankFlags& flags, const CommonOptions& common) : flags_(flags), common_(common) {}
 
   Result<ExitCode> run() {
     if (auto prepared = prepare(); !prepared) return prepared.error();
@@ -161,9 +159,9 @@ class RankRun {
     auto prepared = ranker_->prepare(request, options, read_at_);
     if (!prepared) return prepared.error();
     if (auto added = queue_->add(n_tickets_, *prepared); !added) return added;
-    taken_in_.emplace(n_tickets_++, TakenIn{.request = *std::move(prepared),
-                                            .line = reader_->line(),
-                                            .answer = std::nullopt});
+    taken_in_.emplace(
+        n_tickets_++,
+        TakenIn{.request = *std::move(prepared), .line = reader_->line(), .answer = std::nullopt});
     return {};
   }
 
@@ -175,7 +173,8 @@ class RankRun {
       Result<void> written =
           answer ? write(done.request->request(), *answer) : Result<void>(answer.error());
       if (output_broken_) return written;
-      if (!written) note_failure(written.error().within(subject(done.request->request().id, done.line)));
+      if (!written)
+        note_failure(written.error().within(subject(done.request->request().id, done.line)));
       n_answered_ += written ? 1 : 0;
       taken_in_.erase(taken_in_.begin());
     }
@@ -221,7 +220,7 @@ class RankRun {
     if (!conditions) return conditions.error();
     conditions_ = *std::move(conditions);
     if (flags_.resume) {
-      auto kept = read_kept(flags_.output, format_, conditions_);
+      auto kept = read_kept_answers(flags_.output, format_, conditions_);
       if (!kept) return kept.error();
       kept_ = *std::move(kept);
     }
@@ -409,7 +408,7 @@ class RankRun {
   Clock::time_point read_at_;
   std::size_t n_tickets_ = 0;
   std::map<std::size_t, TakenIn> taken_in_;  // by ticket: answers that aren't written
-  Kept kept_;
+  KeptAnswers kept_;
   std::optional<ProgressBar> progress_;
   std::size_t n_kept_ = 0;
   std::size_t n_answered_ = 0;

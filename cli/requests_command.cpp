@@ -7,7 +7,7 @@
 
 #include "exit_code.h"
 #include "option_checks.h"
-#include "output_file.h"
+#include "rsd/data/resumable_output.h"
 #include "trec_options.h"
 
 namespace rsd::cli {

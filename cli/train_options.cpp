@@ -11,25 +11,26 @@ constexpr std::uint64_t kMaxCount = 1'000'000;
 constexpr double kMaxBeta = 1000;
 
 void add_data_options(CLI::App& command, TrainOptions& options) {
-  command.add_option("--requests", options.requests, "Request files, a JSON object a line")
+  command
+      .add_option("--requests", options.training.requests, "Request files, a JSON object a line")
       ->check(not_empty())
       ->type_name("FILE...");
-  command.add_option("--limit", options.limit, "Only the first N requests of each file")
+  command.add_option("--limit", options.training.limit, "Only the first N requests of each file")
       ->check(whole_number(1, kMaxCount))
       ->type_name("N");
   command
-      .add_option("--traces", options.traces,
+      .add_option("--traces", options.training.traces,
                   "Traces to learn from besides, as rsd rank --trace writes them")
       ->check(not_empty())
       ->type_name("FILE...");
   command
-      .add_option("--init", options.init,
+      .add_option("--init", options.training.init,
                   "Agent to start from; the supervised stage is then left out, or with "
                   "--supervised-only goes on from it")
       ->check(not_empty())
       ->type_name("FILE");
   command
-      .add_option("--out", options.out,
+      .add_option("--out", options.training.out,
                   "The agent; beside it, in FILE.training, traces, checkpoints and metrics.jsonl, "
                   "from which an interrupted training goes on")
       ->required()
@@ -46,8 +47,9 @@ void add_training_options(CLI::App& command, TrainOptions& options) {
         ->type_name("N")
         ->group(group);
   };
-  count("--decodings", options.decodings, "Traces of each request");
-  count("--supervised-steps", options.supervised_steps, "At most; it ends when it gains no more");
+  count("--decodings", options.training.decodings, "Traces of each request");
+  count("--supervised-steps", options.training.supervised_steps,
+        "At most; it ends when it gains no more");
   command
       .add_option("--supervised-loss", options.supervised_loss,
                   "likelihood (of the target's order) or inversions (pairs that the agent is "
@@ -56,18 +58,21 @@ void add_training_options(CLI::App& command, TrainOptions& options) {
       ->capture_default_str()
       ->type_name("NAME")
       ->group(group);
-  command.add_flag("--supervised-only", options.supervised_only, "Without RPO")->group(group);
-  count("--rpo-steps", options.rpo_steps, "Updates by RPO");
-  count("--rollouts", options.rollouts, "Trajectories of a request, G");
-  count("--budget", options.budget, "Encodings of a trajectory, at most, T");
+  command.add_flag("--supervised-only", options.training.supervised_only, "Without RPO")
+      ->group(group);
+  count("--rpo-steps", options.training.rpo_steps, "Updates by RPO");
+  count("--rollouts", options.training.rollouts, "Trajectories of a request, G");
+  count("--budget", options.training.budget, "Encodings of a trajectory, at most, T");
   command
-      .add_option("--rpo-learning-rate", options.rpo_learning_rate,
+      .add_option("--rpo-learning-rate", options.training.rpo_learning_rate,
                   "Of RPO; reached after 10 steps, then falling off to a tenth of it")
       ->check(positive_number(1))
       ->capture_default_str()
       ->type_name("R")
       ->group(group);
-  command.add_option("--beta", options.beta, "Weight of the divergence from the supervised agent")
+  command
+      .add_option("--beta", options.training.beta,
+                  "Weight of the divergence from the supervised agent")
       ->check(number_up_to(kMaxBeta))
       ->capture_default_str()
       ->type_name("B")

@@ -1,4 +1,4 @@
-#include "rsd/data/file_lock.h"
+#include "data/file_lock.h"
 
 #include <fcntl.h>
 #include <sys/file.h>

@@ -1,4 +1,4 @@
-#include "rsd/data/file_lock.h"
+#include "data/file_lock.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

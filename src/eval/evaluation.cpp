@@ -1,6 +1,7 @@
 #include "rsd/eval/evaluation.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -34,15 +35,15 @@ Result<void> check_options(const EvaluationOptions& options) {
   return {};
 }
 
-Fingerprint fingerprint_of(const EvaluationOptions& options, const std::vector<Setting>& settings) {
-  Fingerprint fingerprint = options.conditions;
-  fingerprint["dataset"] = options.dataset;
-  fingerprint["shuffle"] = options.shuffle_seed ? std::to_string(*options.shuffle_seed) : "none";
-  fingerprint["order_shuffles"] = std::to_string(options.order_shuffles);
-  std::string& listed = fingerprint["settings"];
+Conditions conditions_of(const EvaluationOptions& options, const std::vector<Setting>& settings) {
+  Conditions conditions = options.conditions;
+  conditions["dataset"] = options.dataset;
+  conditions["shuffle"] = options.shuffle_seed ? std::to_string(*options.shuffle_seed) : "none";
+  conditions["order_shuffles"] = std::to_string(options.order_shuffles);
+  std::string& listed = conditions["settings"];
   for (const Setting& setting : settings)
     listed += (listed.empty() ? "" : ", ") + to_string(setting);
-  return fingerprint;
+  return conditions;
 }
 
 // Evaluates one dataset: takes the recorded requests, then measures the rest.
@@ -74,10 +75,10 @@ class Evaluator {
   Result<void> open_records() {
     if (options_.records_folder.empty()) return {};
     const std::string path = options_.records_folder + "/" + options_.dataset + ".jsonl";
-    const Fingerprint fingerprint = fingerprint_of(options_, settings_);
-    EarlierRecords earlier = no_records(fingerprint);
+    const Conditions conditions = conditions_of(options_, settings_);
+    EarlierRecords earlier = no_records(conditions);
     if (options_.existing_records == ExistingRecords::kResume) {
-      auto found = read_records(path, fingerprint, settings_);
+      auto found = read_records(path, conditions, settings_);
       if (!found) return found.error();
       earlier = std::move(*found);
     }

@@ -2,7 +2,7 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
-#include <set>
+#include <optional>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -19,37 +19,28 @@ using Json = nlohmann::ordered_json;
 constexpr int kFormatVersion = 1;
 constexpr const char* kVersionKey = "rsd_records";
 
-std::string header_line(const Fingerprint& fingerprint) {
-  const Json header = {{kVersionKey, kFormatVersion}, {"conditions", fingerprint}};
+std::string header_line(const Conditions& conditions) {
+  const Json header = {{kVersionKey, kFormatVersion}, {"conditions", conditions}};
   return header.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-std::string quoted(const Fingerprint& fingerprint, const std::string& key) {
-  const auto found = fingerprint.find(key);
-  return found == fingerprint.end() ? "absent" : "\"" + found->second + "\"";
+std::string quoted(const std::optional<std::string>& value) {
+  return value ? "\"" + *value + "\"" : "absent";
 }
 
 // kInvalidArgument with all differences.
-Result<void> compare(const Fingerprint& recorded, const Fingerprint& wanted) {
-  std::set<std::string> keys;
-  for (const auto& [key, value] : recorded)
-    keys.insert(key);
-  for (const auto& [key, value] : wanted)
-    keys.insert(key);
+Result<void> compare(const Conditions& recorded, const Conditions& wanted) {
   std::string differences;
-  for (const std::string& key : keys) {
-    const std::string was = quoted(recorded, key);
-    const std::string is = quoted(wanted, key);
-    if (was != is) {
-      differences += (differences.empty() ? "" : "; ") + key + " was " + was + " and is " + is;
-    }
+  for (const ChangedCondition& change : changed_conditions(recorded, wanted)) {
+    differences += (differences.empty() ? "" : "; ") + change.key + " was " +
+                   quoted(change.before) + " and is " + quoted(change.now);
   }
   if (differences.empty()) return {};
   return Error(ErrorCode::kInvalidArgument,
                "the records can't be resumed under other conditions: " + differences);
 }
 
-Result<void> check_header(std::string_view line, const Fingerprint& wanted) {
+Result<void> check_header(std::string_view line, const Conditions& wanted) {
   const Error other_file(ErrorCode::kInvalidInput,
                          "the file doesn't begin as records of an evaluation do");
   const auto header = read_json(line);
@@ -60,7 +51,7 @@ Result<void> check_header(std::string_view line, const Fingerprint& wanted) {
                    "the records have format version " + header->at(kVersionKey).dump() +
                        "; this program reads version " + std::to_string(kFormatVersion));
     }
-    return compare(header->at("conditions").get<Fingerprint>(), wanted);
+    return compare(header->at("conditions").get<Conditions>(), wanted);
   } catch (const nlohmann::json::exception&) {
     return other_file;
   }
@@ -78,18 +69,18 @@ std::vector<std::string_view> complete_lines(std::string_view content) {
 
 }  // namespace
 
-EarlierRecords no_records(const Fingerprint& fingerprint) {
-  return {.records = {}, .content = header_line(fingerprint)};
+EarlierRecords no_records(const Conditions& conditions) {
+  return {.records = {}, .content = header_line(conditions)};
 }
 
-Result<EarlierRecords> read_records(const std::string& path, const Fingerprint& fingerprint,
+Result<EarlierRecords> read_records(const std::string& path, const Conditions& conditions,
                                     const std::vector<Setting>& settings) {
   const auto content = read_file(path);
-  if (!content && content.error().code() == ErrorCode::kNotFound) return no_records(fingerprint);
+  if (!content && content.error().code() == ErrorCode::kNotFound) return no_records(conditions);
   if (!content) return content.error();
   const auto lines = complete_lines(*content);
-  if (lines.empty()) return no_records(fingerprint);
-  if (auto same = check_header(lines.front(), fingerprint); !same) return same.error().within(path);
+  if (lines.empty()) return no_records(conditions);
+  if (auto same = check_header(lines.front(), conditions); !same) return same.error().within(path);
 
   EarlierRecords earlier{.records = {}, .content = std::string(lines.front()) + "\n"};
   for (std::size_t l = 1; l < lines.size(); ++l) {

@@ -3,18 +3,15 @@
 
 #include <cstddef>
 #include <fstream>
-#include <map>
 #include <string>
 #include <vector>
 
 #include "rsd/core/result.h"
+#include "rsd/data/resumable_output.h"
 #include "rsd/eval/record.h"
 #include "rsd/eval/setting.h"
 
 namespace rsd {
-
-// Names and values of everything that records must have in common to be reported together.
-using Fingerprint = std::map<std::string, std::string>;
 
 // The result of an earlier run: its finished requests, and the file's lines to append to.
 struct EarlierRecords {
@@ -22,14 +19,14 @@ struct EarlierRecords {
   std::string content;
 };
 
-// No records, the header alone.
-EarlierRecords no_records(const Fingerprint& fingerprint);
+// No records, the header alone: what all records must have in common to be reported together.
+EarlierRecords no_records(const Conditions& conditions);
 
 // Drops the half-written last line of a killed run, and the lines of failed requests. Returns no
 // records when the file is missing or ends within its header. kInvalidArgument when the
-// fingerprints differ, with the differences. kInvalidInput with "<path>:<line>: …" for a damaged
+// conditions differ, with the differences. kInvalidInput with "<path>:<line>: …" for a damaged
 // line.
-Result<EarlierRecords> read_records(const std::string& path, const Fingerprint& fingerprint,
+Result<EarlierRecords> read_records(const std::string& path, const Conditions& conditions,
                                     const std::vector<Setting>& settings);
 
 // Appends lines; each is handed to the operating system before `append` returns. Move-only.

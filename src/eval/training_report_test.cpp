@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "eval/chart.h"
@@ -22,6 +23,18 @@ TEST(Averaged, IsTheMeanOfEachRunAtItsLastStep) {
   EXPECT_THAT(averaged(points, 2), ElementsAre(Pair(2, 3), Pair(3, 9)));
   EXPECT_EQ(averaged(points, 1), points);
   EXPECT_THAT(averaged({}, 5), IsEmpty());
+}
+
+TEST(TrainingFigures, AreThoseOfTheMetricsThatAreWhole) {
+  const auto figures = training_figures(
+      "{\"stage\":\"rpo\",\"step\":1,\"return\":0.5,\"kl\":0.25}\n"
+      "not JSON\n[]\n{\"stage\":\"rpo\"}\n"
+      "{\"stage\":\"rpo\",\"step\":2,\"return\":0.75}\n"
+      "{\"stage\":\"rpo\",\"st");
+  const auto returns = std::ranges::find(figures, "RPO: return", &TrainingFigure::title);
+  ASSERT_NE(returns, figures.end());
+  EXPECT_THAT(returns->curves[0].points, ElementsAre(Pair(1, 0.5), Pair(2, 0.75)));
+  EXPECT_THAT(returns->curves[1].points, IsEmpty());
 }
 
 TEST(TrainingReport, DrawsFiguresThatHaveCurves) {

@@ -2,13 +2,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <optional>
 #include <string>
+
+#include "support/temp_folder.h"
 
 namespace rsd {
 namespace {
@@ -43,23 +43,13 @@ class Variable {
 // A cache and a folder of models for each test.
 class DefaultModel : public testing::Test {
  protected:
-  void SetUp() override {
-    root_ = fs::path(testing::TempDir()) / ("rsd-models-" + std::to_string(::getpid()));
-    fs::remove_all(root_);
-    for (const char* folder : {"cache/models", "share/models", "share/examples"})
-      fs::create_directories(root_ / folder);
-    places_ = {.cache_folder = at("cache"), .models_folders = {at("share/models")}};
-  }
-  void TearDown() override { fs::remove_all(root_); }
-
-  std::string at(const std::string& name) const { return (root_ / name).string(); }
+  std::string at(const std::string& name) const { return folder_.at(name); }
   std::string make(const std::string& name, const std::string& content = "content") const {
-    std::ofstream(at(name)) << content;
-    return at(name);
+    return folder_.write(name, content);
   }
 
-  fs::path root_;
-  ModelPlaces places_;
+  const TempFolder folder_;
+  ModelPlaces places_{.cache_folder = at("cache"), .models_folders = {at("share/models")}};
 };
 
 TEST_F(DefaultModel, IsLookedForWhereTheEmbedderSays) {
@@ -108,7 +98,7 @@ TEST_F(DefaultModel, ComesWithTheExamplesBesideItsAdapter) {
   EXPECT_THAT(example_requests(places_), IsEmpty());
   make("share/models/smollm2-135m-rank-lora.gguf");
   const std::string examples = make("share/examples/passages.jsonl");
-  EXPECT_THAT(example_requests(places_), ElementsAre((root_ / examples).string()));
+  EXPECT_THAT(example_requests(places_), ElementsAre(examples));
 }
 
 TEST_F(DefaultModel, IsAnotherFileForAnotherAdapterOrType) {

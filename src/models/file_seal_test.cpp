@@ -2,11 +2,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <filesystem>
-#include <fstream>
 #include <string>
+
+#include "support/temp_folder.h"
 
 namespace rsd {
 namespace {
@@ -16,15 +16,15 @@ using testing::Optional;
 
 class FileSealTest : public testing::Test {
  protected:
-  void write(const std::string& content) { std::ofstream(path_, std::ios::binary) << content; }
+  void write(const std::string& content) { folder_.write("file", content); }
   FileSeal seal() {
     const auto seal = seal_of(path_);
     EXPECT_TRUE(seal);
     return *seal;
   }
-  void TearDown() override { std::filesystem::remove(path_); }
 
-  const std::string path_ = testing::TempDir() + "rsd-seal-" + std::to_string(::getpid());
+  const TempFolder folder_;
+  const std::string path_ = folder_.at("file");
 };
 
 TEST_F(FileSealTest, FitsTheFileThatWasSealed) {

@@ -7,13 +7,13 @@
 #include <utility>
 
 #include "core/log_to.h"
+#include "data/file_lock.h"
 #include "models/file_seal.h"
 #include "models/llama_log.h"
 #include "models/prepared_record.h"
 #include "models/publish_file.h"
 #include "models/sha256.h"
 #include "models/work_folder.h"
-#include "rsd/data/file_lock.h"
 #include "rsd/models/default_model.h"
 
 namespace rsd {

@@ -2,7 +2,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -12,6 +11,7 @@
 
 #include "rsd/core/file.h"
 #include "rsd/models/find_damage.h"
+#include "support/temp_folder.h"
 
 namespace rsd {
 namespace {
@@ -24,17 +24,6 @@ constexpr const char* kModel = "tests/models/tiny-bpe.gguf";
 
 class Prepare : public testing::Test {
  protected:
-  void SetUp() override {
-    folder_ = fs::path(testing::TempDir()) / ("rsd-prepare-" + std::to_string(::getpid()));
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-    preparation_ = {.model = kModel,
-                    .loras = {{.path = "tests/models/tiny-lora.gguf"}},
-                    .type = WeightType::kF32,
-                    .output = (folder_ / "prepared.gguf").string()};
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
   static std::vector<Request> requests() {
     Request request;
     request.id = "tea";
@@ -45,13 +34,11 @@ class Prepare : public testing::Test {
     return {request, request};
   }
 
-  std::size_t n_files() const {
-    return static_cast<std::size_t>(
-        std::distance(fs::directory_iterator(folder_), fs::directory_iterator()));
-  }
-
-  fs::path folder_;
-  Preparation preparation_;
+  const TempFolder folder_;
+  Preparation preparation_{.model = kModel,
+                           .loras = {{.path = "tests/models/tiny-lora.gguf"}},
+                           .type = WeightType::kF32,
+                           .output = folder_.at("prepared.gguf")};
 };
 
 TEST_F(Prepare, MakesAModelOnceAndSealsIt) {
@@ -63,7 +50,7 @@ TEST_F(Prepare, MakesAModelOnceAndSealsIt) {
   ASSERT_TRUE(made) << made.error().message();
   EXPECT_TRUE(*made);
   EXPECT_THAT(logged, HasSubstr("preparing " + preparation_.output + " from " + kModel));
-  EXPECT_EQ(n_files(), 2U);  // with its record; nothing else is left
+  EXPECT_EQ(folder_.n_files(), 2U);  // with its record; nothing else is left
   EXPECT_EQ(find_damage(preparation_.output, DamageCheck::kWhole), std::nullopt);
   EXPECT_EQ(*checked_model(preparation_.output), preparation_.output);
   EXPECT_FALSE(*prepare(preparation_, options));
@@ -85,7 +72,7 @@ TEST_F(Prepare, TakesAModelWithoutARecordAsItIs) {
 }
 
 TEST_F(Prepare, NeverWritesIntoItsSources) {
-  const std::string copy = (folder_ / "model.gguf").string();
+  const std::string copy = folder_.at("model.gguf");
   fs::copy_file(kModel, copy);
   preparation_.model = copy;
   preparation_.output = copy;
@@ -120,7 +107,7 @@ TEST_F(Prepare, TriesF16FirstAndLeavesNoTrialBehind) {
   ASSERT_TRUE(trials) << trials.error().message();
   EXPECT_EQ(trials->front().type, WeightType::kF16);
   EXPECT_EQ(trials->front().kendall_tau, 1);
-  EXPECT_EQ(n_files(), 0U);
+  EXPECT_EQ(folder_.n_files(), 0U);
 }
 
 TEST(FastestType, IsAmongThoseThatKeepTheRankings) {

@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,6 +11,7 @@
 
 #include "rsd/core/result.h"
 #include "rsd/data/qrels.h"
+#include "rsd/data/resumable_output.h"
 #include "rsd/decode/llm_engine.h"
 #include "rsd/eval/record.h"
 #include "rsd/eval/setting.h"
@@ -47,7 +47,7 @@ struct EvaluationOptions {
   ExistingRecords existing_records = ExistingRecords::kReplace;
   // Everything else that the figures depend on, e.g. {"model", …}, {"template", …}: stored with the
   // records and compared on resuming.
-  std::map<std::string, std::string> conditions;
+  Conditions conditions;
 
   // Called after each request; requests in a resumed file count as done. May be empty.
   std::function<void(std::size_t done, std::size_t total)> progress;

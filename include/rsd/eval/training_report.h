@@ -26,6 +26,10 @@ struct TrainingFigure {
 std::vector<std::pair<double, double>> averaged(
     const std::vector<std::pair<double, double>>& points, std::size_t width);
 
+// The figures of a training: `metrics` is the content of its metrics.jsonl (docs/formats/agent.md).
+// Lines that hold no metrics are passed over.
+std::vector<TrainingFigure> training_figures(const std::string& metrics);
+
 // Renders one page; figures without curves are left out. Runs gnuplot for each figure; without it
 // the page states that the plots are missing, and a warning gives the reason.
 Report render_training_report(const std::string& title, const std::vector<TrainingFigure>& figures,

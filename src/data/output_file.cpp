@@ -1,5 +1,3 @@
-#include "output_file.h"
-
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -10,7 +8,10 @@
 #include <system_error>
 #include <utility>
 
-namespace rsd::cli {
+#include "core/publish.h"
+#include "rsd/data/resumable_output.h"
+
+namespace rsd {
 namespace {
 
 constexpr const char* kPartial = ".partial";
@@ -23,15 +24,10 @@ Error failure(const std::string& what, const std::string& path) {
 }  // namespace
 
 std::string OutputFile::partial_path(const std::string& path) {
-  return target_of(path) + kPartial;
+  return link_target(path) + kPartial;
 }
 
-std::string OutputFile::target_of(const std::string& path) {
-  std::error_code failure;
-  if (!std::filesystem::is_symlink(path, failure)) return path;
-  const auto target = std::filesystem::canonical(path, failure);
-  return failure ? path : target.string();
-}
+OutputFile::OutputFile(const std::string& path) : path_(link_target(path)) {}
 
 Result<OutputFile> OutputFile::open(const std::string& path, std::string_view kept) {
   OutputFile output(path);
@@ -97,14 +93,12 @@ Result<void> OutputFile::write(std::string_view text) {
   return {};
 }
 
+// The lock is held until the new name is there: nobody can take the partial file up in between.
 Result<void> OutputFile::commit() {
   if (to_standard_output()) return {};
-  errno = 0;
-  if (::fsync(file_) != 0) return failure("can't write to", path_ + kPartial);
-  std::error_code renamed;
-  std::filesystem::rename(path_ + kPartial, path_, renamed);
-  if (renamed) return Error(ErrorCode::kRuntime, "can't write " + path_ + ": " + renamed.message());
-  return {};
+  const auto failure = publish(file_, path_ + kPartial, path_);
+  if (!failure) return {};
+  return Error(ErrorCode::kRuntime, "can't write " + path_ + ": " + failure.message());
 }
 
 void OutputFile::discard() {
@@ -113,4 +107,4 @@ void OutputFile::discard() {
   std::filesystem::remove(path_ + kPartial, ignored);
 }
 
-}  // namespace rsd::cli
+}  // namespace rsd

@@ -10,7 +10,7 @@
 #include "rsd/rank/ranking.h"
 #include "rsd/rank/request.h"
 
-namespace rsd::cli {
+namespace rsd {
 
 class PreviousAnswers {
  public:
@@ -26,4 +26,4 @@ class PreviousAnswers {
   std::unordered_map<std::string, std::vector<std::string>> rankings_;  // by request
 };
 
-}  // namespace rsd::cli
+}  // namespace rsd

@@ -1,4 +1,4 @@
-// One process at a time.
+// One process at a time. Internal.
 #pragma once
 
 #include <string>

@@ -1,13 +1,13 @@
-#include "bench_measurement.h"
-
 #include <algorithm>
+#include <optional>
 #include <utility>
 
-#include "rsd/core/check.h"
+#include "eval/bench_ways.h"
 #include "rsd/decode/decoding.h"
 #include "rsd/decode/run.h"
+#include "rsd/eval/bench.h"
 
-namespace rsd::cli {
+namespace rsd {
 namespace {
 
 double ms_since(Clock::time_point start) {
@@ -71,10 +71,9 @@ class Bench {
   Result<BenchedRequest> run(std::size_t number) {
     benched_.n_items = request_.candidates.size();
     if (auto done = by_decoders(number); !done) return done.error();
-    if (auto done = generate(*setup_.ranking.llm, kGeneration); !done) return done.error();
+    if (auto done = generate(*setup_.ranking, kGeneration); !done) return done.error();
     if (setup_.shipped) {
-      if (auto done = generate(*setup_.shipped->llm, kShippedGeneration); !done)
-        return done.error();
+      if (auto done = generate(*setup_.shipped, kShippedGeneration); !done) return done.error();
     }
     if (auto done = reuse(); !done) return done.error();
     return std::move(benched_);
@@ -95,17 +94,19 @@ class Bench {
   // rsd T=2 from the request on, the others from its prefill.
   Result<void> by_decoders(std::size_t number) {
     const auto start = Clock::now();
-    const double passes_before = setup_.ranking.llm->passes_ms();
-    auto opened = open_request(*setup_.ranking.llm, setup_.ranking.prompts, request_);
+    const double passes_before = setup_.ranking->passes_ms();
+    auto prompt = setup_.ranking->prompt(request_);
+    if (!prompt) return prompt.error();
+    auto opened = setup_.ranking->engine().open(*std::move(prompt));
     if (!opened) return opened.error();
-    PositionScorer& scorer = *opened->scorer;
+    PositionScorer& scorer = **opened;
     benched_.n_prompt_tokens = scorer.n_prefill_tokens();
-    auto answer = decode(scorer, {kRsd, DecoderKind::kRsd, 2});
+    auto answer = decode(scorer, {kRsdWay, DecoderKind::kRsd, 2});
     if (!answer) return answer.error();
     const double total_ms = ms_since(start);
     benched_.overhead =
-        1 - (setup_.ranking.llm->passes_ms() - passes_before) / std::max(total_ms, 1e-9);
-    benched_.ways.push_back(cost_of(kRsd, *answer));
+        1 - (setup_.ranking->passes_ms() - passes_before) / std::max(total_ms, 1e-9);
+    benched_.ways.push_back(cost_of(kRsdWay, *answer));
     benched_.ways.back().total_ms = total_ms;
     for (std::size_t n = 0; n < std::size(kWays); ++n) {
       const Way& way = kWays[(n + number) % std::size(kWays)];
@@ -119,8 +120,8 @@ class Bench {
     return {};
   }
 
-  Result<void> generate(LlamaEngine& llm, const char* way) {
-    const TextTask task = text_task(*llm.tokenizer(), request_, target_);
+  Result<void> generate(BenchedLlm& llm, const char* way) {
+    const TextTask task = text_task(*llm.engine().tokenizer(), request_, target_);
     const auto times = llm.time_generation(task.prompt, task.answer);
     if (!times) return times.error().within(way);
     benched_.ways.push_back({.way = way,
@@ -134,8 +135,8 @@ class Bench {
 
   // The prompt, and one that differs from it in the last fifth.
   Result<void> reuse() {
-    LlmEngine& llm = *setup_.reusing.llm;
-    auto prompt = setup_.reusing.prompts.build(request_, llm.context_size());
+    LlmEngine& llm = setup_.reusing->engine();
+    auto prompt = setup_.reusing->prompt(request_);
     if (!prompt) return prompt.error();
     Prompt other = *prompt;
     std::reverse(other.tokens.end() - static_cast<std::ptrdiff_t>(other.tokens.size() / 5),
@@ -172,4 +173,4 @@ Result<BenchedRequest> bench_request(BenchSetup& setup, const Request& request,
   return Bench(setup, request).run(number);
 }
 
-}  // namespace rsd::cli
+}  // namespace rsd

@@ -1,5 +1,3 @@
-#include "conditions.h"
-
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <system_error>
@@ -7,8 +5,9 @@
 
 #include "json/read_json.h"
 #include "rsd/core/file.h"
+#include "rsd/data/resumable_output.h"
 
-namespace rsd::cli {
+namespace rsd {
 
 using Json = nlohmann::json;
 
@@ -24,23 +23,24 @@ Result<void> save_conditions(const std::string& path, const Conditions& conditio
   return write_file_atomically(path, Json(conditions).dump(2) + "\n");
 }
 
-std::optional<ChangedCondition> changed_condition(const Conditions& before, const Conditions& now) {
+std::vector<ChangedCondition> changed_conditions(const Conditions& before, const Conditions& now) {
   Conditions all = now;
   all.insert(before.begin(), before.end());
-  const auto told = [](const Conditions& conditions, const std::string& key) {
+  const auto value_in = [](const Conditions& conditions, const std::string& key) {
     const auto found = conditions.find(key);
-    return found != conditions.end() ? found->second : "nothing";
+    return found != conditions.end() ? std::optional(found->second) : std::nullopt;
   };
+  std::vector<ChangedCondition> changed;
   for (const auto& [key, value] : all) {
-    ChangedCondition change{.key = key, .before = told(before, key), .now = told(now, key)};
-    if (change.before != change.now) return change;
+    ChangedCondition change{.key = key, .before = value_in(before, key), .now = value_in(now, key)};
+    if (change.before != change.now) changed.push_back(std::move(change));
   }
-  return std::nullopt;
+  return changed;
 }
 
-Result<std::optional<ChangedCondition>> changed_condition(const std::string& path,
-                                                          const Conditions& now) {
-  if (!std::filesystem::exists(path)) return std::optional<ChangedCondition>();
+Result<std::vector<ChangedCondition>> changed_conditions(const std::string& path,
+                                                         const Conditions& now) {
+  if (!std::filesystem::exists(path)) return std::vector<ChangedCondition>();
   const auto text = read_file(path);
   if (!text) return text.error();
   const auto read = read_json(*text);
@@ -50,7 +50,7 @@ Result<std::optional<ChangedCondition>> changed_condition(const std::string& pat
   Conditions before;
   for (const auto& [key, value] : read->items())
     if (value.is_string()) before.emplace(key, value.get<std::string>());
-  return changed_condition(before, now);
+  return changed_conditions(before, now);
 }
 
-}  // namespace rsd::cli
+}  // namespace rsd

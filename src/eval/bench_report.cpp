@@ -1,5 +1,3 @@
-#include "bench_report.h"
-
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -9,7 +7,10 @@
 #include <optional>
 #include <utility>
 
-namespace rsd::cli {
+#include "eval/bench_ways.h"
+#include "rsd/eval/bench.h"
+
+namespace rsd {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -61,14 +62,14 @@ std::function<std::optional<double>(const BenchedRequest&)> over(const char* way
 std::vector<Ratio> ratios() {
   return {
       {"rsd_over_prefill", "`rsd` T=2, end to end, over the bare prefill",
-       over(kRsd, &WayCost::total_ms, kRsd, &WayCost::prefill_ms)},
+       over(kRsdWay, &WayCost::total_ms, kRsdWay, &WayCost::prefill_ms)},
       {"ar_over_rsd_decode", "decoding: `ar` over `rsd` T=2",
-       over("ar", &WayCost::decode_ms, kRsd, &WayCost::decode_ms)},
+       over("ar", &WayCost::decode_ms, kRsdWay, &WayCost::decode_ms)},
       {"generation_over_rsd_decode", "decoding: generated text over `rsd` T=2",
-       over(kGeneration, &WayCost::decode_ms, kRsd, &WayCost::decode_ms)},
+       over(kGeneration, &WayCost::decode_ms, kRsdWay, &WayCost::decode_ms)},
       {"shipped_generation_over_rsd",
        "end to end: generated text, model as shipped, over `rsd` T=2",
-       over(kShippedGeneration, &WayCost::total_ms, kRsd, &WayCost::total_ms)},
+       over(kShippedGeneration, &WayCost::total_ms, kRsdWay, &WayCost::total_ms)},
       {"ar_over_exact_decode", "decoding: `ar` over `exact`",
        over("ar", &WayCost::decode_ms, "exact", &WayCost::decode_ms)},
       {"overhead", "share of `rsd` T=2 that is not the LLM's passes",
@@ -207,4 +208,4 @@ std::string bench_markdown(const BenchResults& results) {
   return text;
 }
 
-}  // namespace rsd::cli
+}  // namespace rsd

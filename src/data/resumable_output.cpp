@@ -1,4 +1,4 @@
-#include "resume.h"
+#include "rsd/data/resumable_output.h"
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -10,7 +10,7 @@
 #include "rsd/core/file.h"
 #include "rsd/rank/presentation.h"
 
-namespace rsd::cli {
+namespace rsd {
 namespace {
 
 using Json = nlohmann::json;
@@ -32,9 +32,9 @@ std::vector<std::string_view> whole_lines(std::string_view text) {
   return lines;
 }
 
-Result<Kept> keep_jsonl(const std::string& path, std::string_view text) {
+Result<KeptAnswers> keep_jsonl(const std::string& path, std::string_view text) {
   const Json no_answer;
-  Kept kept;
+  KeptAnswers kept;
   std::size_t number = 0;
   for (const auto line : whole_lines(text)) {
     ++number;
@@ -50,8 +50,8 @@ Result<Kept> keep_jsonl(const std::string& path, std::string_view text) {
   return kept;
 }
 
-Result<Kept> keep_trec(const std::string& path, std::string_view text, bool complete) {
-  Kept kept;
+Result<KeptAnswers> keep_trec(const std::string& path, std::string_view text, bool complete) {
+  KeptAnswers kept;
   const auto lines = whole_lines(text);
   std::string last;
   if (!complete && !lines.empty()) last = lines.back().substr(0, lines.back().find(' '));
@@ -125,7 +125,7 @@ Result<std::optional<Notes>> read_notes(const std::string& path) {
 
 // Answers don't tell which model made them, nor from which texts: their notes do.
 Result<void> add_notes(const std::string& path, const std::string& source, const Conditions& now,
-                       Kept& kept) {
+                       KeptAnswers& kept) {
   const auto notes = read_notes(path);
   if (!notes) return notes.error();
   if (!*notes) {
@@ -133,10 +133,11 @@ Result<void> add_notes(const std::string& path, const std::string& source, const
                  source + " can't be resumed: " + notes_path(path) +
                      ", which tells what made it, is missing; choose another --output");
   }
-  if (const auto change = changed_condition((*notes)->conditions, now)) {
+  if (const auto changes = changed_conditions((*notes)->conditions, now); !changes.empty()) {
+    const ChangedCondition& first = changes.front();
     return Error(ErrorCode::kInvalidArgument,
-                 source + " was made with " + change->key + " \"" + change->before +
-                     "\"; it can't be resumed with \"" + change->now + "\"");
+                 source + " was made with " + first.key + " \"" + first.before.value_or("nothing") +
+                     "\"; it can't be resumed with \"" + first.now.value_or("nothing") + "\"");
   }
   kept.notes = (*notes)->head;
   for (const Notes::Line& line : (*notes)->lines) {
@@ -150,14 +151,15 @@ Result<void> add_notes(const std::string& path, const std::string& source, const
 
 }  // namespace
 
-Result<Kept> read_kept(const std::string& path, AnswerFormat format, const Conditions& now) {
+Result<KeptAnswers> read_kept_answers(const std::string& path, AnswerFormat format,
+                                      const Conditions& now) {
   if (format == AnswerFormat::kTable) {
     return Error(ErrorCode::kInvalidArgument, "--resume works with the formats jsonl and trec");
   }
   const std::string partial = OutputFile::partial_path(path);
   const bool is_interrupted = std::filesystem::exists(partial);
   const std::string& source = is_interrupted ? partial : path;
-  if (!std::filesystem::exists(source)) return Kept{};
+  if (!std::filesystem::exists(source)) return KeptAnswers{};
   const auto text = read_file(source);
   if (!text) return text.error();
   auto kept = format == AnswerFormat::kJsonl ? keep_jsonl(source, *text)
@@ -169,7 +171,8 @@ Result<Kept> read_kept(const std::string& path, AnswerFormat format, const Condi
 }
 
 Result<ResumableOutput> ResumableOutput::open(const std::string& path, AnswerFormat format,
-                                              const Conditions& conditions, const Kept& kept) {
+                                              const Conditions& conditions,
+                                              const KeptAnswers& kept) {
   auto answers = OutputFile::open(path, kept.text);
   if (!answers) return answers.error();
   if (path.empty() || format == AnswerFormat::kTable)
@@ -204,4 +207,4 @@ void ResumableOutput::discard() {
   if (notes_) notes_->discard();
 }
 
-}  // namespace rsd::cli
+}  // namespace rsd

@@ -1,4 +1,5 @@
 // The lines of metrics.jsonl: what a step or a validation told, by the number of steps done.
+// Internal.
 #pragma once
 
 #include <cstddef>
@@ -7,11 +8,11 @@
 #include "rsd/train/rpo.h"
 #include "rsd/train/supervised.h"
 
-namespace rsd::cli {
+namespace rsd {
 
 nlohmann::ordered_json metrics_of(const SupervisedTraining::Step& step, std::size_t number);
 nlohmann::ordered_json metrics_of(const Validation& validation, std::size_t number);
 nlohmann::ordered_json metrics_of(const RpoTraining::Step& step, std::size_t number);
 nlohmann::ordered_json metrics_of_rpo_validation(double held_out_return, std::size_t number);
 
-}  // namespace rsd::cli
+}  // namespace rsd

@@ -1,4 +1,4 @@
-#include "previous_answers.h"
+#include "rsd/data/answer_reader.h"
 
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -6,7 +6,7 @@
 
 #include "json/read_json.h"
 
-namespace rsd::cli {
+namespace rsd {
 namespace {
 
 using nlohmann::json;
@@ -67,4 +67,4 @@ std::optional<Ranking> PreviousAnswers::draft_for(const Request& request) const 
   return Ranking::by_score(scores);
 }
 
-}  // namespace rsd::cli
+}  // namespace rsd

@@ -1,4 +1,5 @@
 // What a training keeps beside its agent until it is deleted: traces, a checkpoint, metrics.
+// Internal.
 #pragma once
 
 #include <cstddef>
@@ -7,12 +8,13 @@
 #include <utility>
 #include <vector>
 
-#include "conditions.h"
+#include "data/file_lock.h"
+#include "rsd/core/log.h"
 #include "rsd/core/result.h"
-#include "rsd/data/file_lock.h"
+#include "rsd/data/resumable_output.h"
 #include "rsd/train/checkpoint.h"
 
-namespace rsd::cli {
+namespace rsd {
 
 // The folder "<agent>.training". One process at a time.
 class TrainingFolder {
@@ -20,13 +22,15 @@ class TrainingFolder {
   // Makes it, or goes on in it; waits for another process that is training there.
   // kInvalidArgument: it was begun under other conditions, which are told; kRuntime: it can't be
   // made.
-  static Result<TrainingFolder> open(const std::string& agent, const Conditions& conditions);
+  static Result<TrainingFolder> open(const std::string& agent, const Conditions& conditions,
+                                     const LogSink& log);
 
   // The first result is about to be kept: from here on the conditions hold.
   Result<void> begin() const;
 
   std::string path(const std::string& name) const { return folder_ + "/" + name; }
   std::string traces_path() const { return path("traces.jsonl"); }
+  std::string metrics_path() const { return path("metrics.jsonl"); }
 
   // What was saved last; an empty checkpoint where there is none. kInvalidInput names the file.
   Result<Checkpoint> load() const;
@@ -35,9 +39,6 @@ class TrainingFolder {
 
   // A line of metrics.jsonl, written with the next checkpoint. It has "stage" and "step".
   void record(const nlohmann::ordered_json& metrics);
-  // Draws metrics.jsonl into report.html. Returns what the page had to do without; kRuntime when it
-  // can't be written.
-  Result<std::vector<std::string>> write_report(const std::string& agent) const;
   // Of an interrupted run, what came behind its last checkpoint is dropped.
   Result<void> drop_behind(const Checkpoint& checkpoint);
 
@@ -54,4 +55,4 @@ class TrainingFolder {
   std::size_t n_written_ = 0;  // bytes of them that are in the file
 };
 
-}  // namespace rsd::cli
+}  // namespace rsd

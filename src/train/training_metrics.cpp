@@ -1,6 +1,6 @@
-#include "training_metrics.h"
+#include "train/training_metrics.h"
 
-namespace rsd::cli {
+namespace rsd {
 
 using Json = nlohmann::ordered_json;
 
@@ -37,4 +37,4 @@ Json metrics_of_rpo_validation(double held_out_return, std::size_t number) {
   return {{"stage", "rpo-validation"}, {"step", number}, {"return", held_out_return}};
 }
 
-}  // namespace rsd::cli
+}  // namespace rsd

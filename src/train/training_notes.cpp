@@ -1,10 +1,12 @@
-#include "training_notes.h"
+#include "train/training_notes.h"
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <vector>
 
-namespace rsd::cli {
+#include "train/training_input.h"
+
+namespace rsd {
 namespace {
 
 std::string decimal(double value) {
@@ -25,13 +27,13 @@ void append_names(std::string& list, const std::vector<std::string>& paths) {
 AgentNotes TrainingNotes::on_top_of(AgentNotes before) const {
   AgentNotes notes = std::move(before);
   notes["rsd"] = RSD_VERSION;
-  notes["seed"] = std::to_string(seed);
+  notes["seed"] = std::to_string(options.seed);
   if (!model.empty()) notes["model"] = model;
   append_names(notes["requests"], options.requests);
   if (options.limit) notes["limit"] = std::to_string(*options.limit);
-  if (supervised) {
+  if (supervises(options)) {
     append(notes["stages"], "supervised");
-    notes["supervised_loss"] = options.supervised_loss;
+    notes["supervised_loss"] = name_of(options.supervised_loss);
     notes["supervised_steps"] = std::to_string(options.supervised_steps);
     if (!options.requests.empty()) notes["decodings"] = std::to_string(options.decodings);
     append_names(notes["traces"], options.traces);
@@ -43,10 +45,10 @@ AgentNotes TrainingNotes::on_top_of(AgentNotes before) const {
     notes["rollouts"] = std::to_string(options.rollouts);
     notes["budget"] = std::to_string(options.budget);
     notes["beta"] = decimal(options.beta);
-    notes["advantage"] = options.advantage;
+    notes["advantage"] = name_of(options.advantage);
   }
   std::erase_if(notes, [](const auto& note) { return note.second.empty(); });
   return notes;
 }
 
-}  // namespace rsd::cli
+}  // namespace rsd

@@ -1,0 +1,112 @@
+// Results that an interrupted run keeps and a later run goes on with: the file that they are
+// written to, what they depend on, and both together for the answers of `rsd rank`.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "rsd/core/result.h"
+#include "rsd/data/answer_writer.h"
+#include "rsd/rank/request.h"
+
+namespace rsd {
+
+// Results are appended to "<path>.partial" and flushed one by one, so that an interrupted run keeps
+// what it has; commit() renames it to `path`. One thread at a time.
+class OutputFile {
+ public:
+  // An empty path is standard output. `kept` is what an earlier run left and this one goes on from.
+  // Of a link, the file that it names is written. kRuntime when the file can't be written, when
+  // another process is writing it, or when it is no plain file: a rename would put one in the place
+  // of a device such as /dev/null.
+  static Result<OutputFile> open(const std::string& path, std::string_view kept = {});
+
+  OutputFile(OutputFile&& other) noexcept;
+  OutputFile& operator=(OutputFile&&) = delete;
+  ~OutputFile();
+
+  // kRuntime when the write fails; standard output may be a pipe that was closed.
+  Result<void> write(std::string_view text);
+  Result<void> commit();
+  // Nothing worth keeping came about: the partial file goes.
+  void discard();
+
+  bool to_standard_output() const noexcept { return path_.empty(); }
+  static std::string partial_path(const std::string& path);
+
+ private:
+  explicit OutputFile(const std::string& path);
+  Result<void> open_partial();
+  Result<void> start_with(std::string_view kept);
+
+  std::string path_;
+  int file_ = -1;  // the partial file, locked
+};
+
+// Name and value of everything that results depend on, kept beside results that are not finished
+// and compared when they are gone on with.
+using Conditions = std::map<std::string, std::string>;
+
+// A file by name, size and time of its last change: under the same name may lie another.
+std::string identity_of(const std::string& path);
+
+// Writes them to `path` as a JSON object, whole or not at all. Errors as of write_file_atomically.
+Result<void> save_conditions(const std::string& path, const Conditions& conditions);
+
+struct ChangedCondition {
+  std::string key;
+  std::optional<std::string> before;  // nullopt: that side lacks it
+  std::optional<std::string> now;
+};
+
+// Those that are not as they were, whichever side has them, by key.
+std::vector<ChangedCondition> changed_conditions(const Conditions& before, const Conditions& now);
+// The same for those that were saved; none also where nothing was saved. kInvalidInput: the file
+// holds no conditions; else as read_file.
+Result<std::vector<ChangedCondition>> changed_conditions(const std::string& path,
+                                                         const Conditions& now);
+
+// What an earlier run left of its answers.
+struct KeptAnswers {
+  std::string notes;  // as they stand beside the file, of the answers below
+  std::string text;   // whole answers, as they stand in the file
+  std::unordered_map<std::string, std::string> requests;  // by id: content_digest; "" = not known
+  bool is_interrupted = false;                            // it stands in "<path>.partial"
+};
+
+// Reads "<path>.partial", or `path` where there is none, or nothing where neither is there. What
+// was half written is dropped: a line without its end, and of a TREC run that was interrupted the
+// last request, whose lines may be incomplete. kInvalidInput when the file is no such output.
+// kInvalidArgument: the answers were made under other conditions than `now`, nothing is known of
+// what made them, or the format is a table.
+Result<KeptAnswers> read_kept_answers(const std::string& path, AnswerFormat format,
+                                      const Conditions& now);
+
+// Answers, and beside them in "<path>.conditions" what made them: the conditions, and of each
+// request that was answered a digest. Both appear when they are complete (OutputFile). Standard
+// output and tables, which can't be resumed, have no conditions.
+class ResumableOutput {
+ public:
+  // `kept` stands in front of what is written. Errors as OutputFile::open.
+  static Result<ResumableOutput> open(const std::string& path, AnswerFormat format,
+                                      const Conditions& conditions, const KeptAnswers& kept);
+
+  Result<void> write(const Request& request, std::string_view answer);
+  Result<void> commit();
+  void discard();
+
+  bool to_standard_output() const noexcept { return answers_.to_standard_output(); }
+
+ private:
+  ResumableOutput(OutputFile answers, std::optional<OutputFile> notes)
+      : answers_(std::move(answers)), notes_(std::move(notes)) {}
+
+  OutputFile answers_;
+  std::optional<OutputFile> notes_;
+};
+
+}  // namespace rsd

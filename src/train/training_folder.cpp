@@ -1,0 +1,120 @@
+#include "train/training_folder.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <sstream>
+#include <system_error>
+#include <utility>
+
+#include "json/read_json.h"
+#include "rsd/core/file.h"
+
+namespace rsd {
+namespace {
+
+using Json = nlohmann::ordered_json;  // what is written: members keep their order
+using ReadJson = nlohmann::json;
+
+// Of the stage that the line belongs to; nullopt where nothing of it is kept.
+std::optional<std::size_t> steps_done(const Checkpoint& checkpoint, const std::string& stage) {
+  if (stage.starts_with("rpo")) {
+    return checkpoint.rpo ? std::optional(checkpoint.rpo->step) : std::nullopt;
+  }
+  if (checkpoint.initial_weights) return std::numeric_limits<std::size_t>::max();
+  return checkpoint.supervised ? std::optional(checkpoint.supervised->step) : std::nullopt;
+}
+
+Result<void> check_conditions(const std::string& path, const Conditions& now) {
+  const auto changed = changed_conditions(path, now);
+  if (!changed) return changed.error();
+  if (changed->empty()) return {};
+  const ChangedCondition& change = changed->front();
+  return Error(ErrorCode::kInvalidArgument,
+               "the training in " + std::filesystem::path(path).parent_path().string() +
+                   " was begun with " + change.key + " \"" + change.before.value_or("nothing") +
+                   "\"; it can't go on with \"" + change.now.value_or("nothing") +
+                   "\". Choose another --out, or delete the folder to begin anew");
+}
+
+// A whole line of metrics.jsonl.
+bool is_metrics(const ReadJson& entry) {
+  return entry.is_object() && entry.contains("stage") && entry["stage"].is_string() &&
+         entry.contains("step") && entry["step"].is_number_unsigned();
+}
+
+}  // namespace
+
+Result<TrainingFolder> TrainingFolder::open(const std::string& agent, const Conditions& conditions,
+                                            const LogSink& log) {
+  const std::string folder = agent + ".training";
+  std::error_code failure;
+  std::filesystem::create_directories(folder, failure);
+  if (failure) {
+    return Error(ErrorCode::kRuntime,
+                 "the folder " + folder + " can't be made: " + failure.message());
+  }
+  auto lock = FileLock::acquire(folder + "/lock", "training " + agent, log);
+  if (!lock) return lock.error();
+  TrainingFolder opened(folder, *std::move(lock), conditions);
+  if (auto same = check_conditions(opened.path("conditions.json"), conditions); !same) {
+    return same.error();
+  }
+  return opened;
+}
+
+Result<void> TrainingFolder::begin() const {
+  return save_conditions(path("conditions.json"), conditions_);
+}
+
+Result<Checkpoint> TrainingFolder::load() const {
+  const std::string file = path("checkpoint.cbor");
+  if (!std::filesystem::exists(file)) return Checkpoint{};
+  const auto content = read_file(file);
+  if (!content) return content.error();
+  auto checkpoint = parse_checkpoint(*content);
+  if (!checkpoint) return checkpoint.error().within(file);
+  return checkpoint;
+}
+
+Result<void> TrainingFolder::save(const Checkpoint& checkpoint) {
+  if (auto done = append_metrics(); !done) return done;
+  return write_file_atomically(path("checkpoint.cbor"), serialised(checkpoint));
+}
+
+// Lines that are cut short by an interruption are dropped when it is gone on.
+Result<void> TrainingFolder::append_metrics() {
+  std::ofstream file(metrics_path(), std::ios::app | std::ios::binary);
+  file.write(metrics_.data() + n_written_,
+             static_cast<std::streamsize>(metrics_.size() - n_written_));
+  file.close();
+  if (!file) return Error(ErrorCode::kRuntime, metrics_path() + " can't be written");
+  n_written_ = metrics_.size();
+  return {};
+}
+
+void TrainingFolder::record(const Json& metrics) {
+  metrics_ += metrics.dump() + "\n";
+}
+
+Result<void> TrainingFolder::drop_behind(const Checkpoint& checkpoint) {
+  metrics_.clear();
+  if (!std::filesystem::exists(metrics_path())) return {};
+  const auto text = read_file(metrics_path());
+  if (!text) return text.error();
+  std::istringstream lines(*text);
+  for (std::string line; std::getline(lines, line);) {
+    const auto entry = read_json(line);
+    if (!entry || !is_metrics(*entry)) continue;
+    const auto step = entry->at("step").get<std::size_t>();
+    const auto done = steps_done(checkpoint, entry->at("stage").get<std::string>());
+    if (done && step <= *done) metrics_ += line + "\n";
+  }
+  n_written_ = metrics_.size();
+  return write_file_atomically(metrics_path(), metrics_);
+}
+
+}  // namespace rsd

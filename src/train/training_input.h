@@ -1,0 +1,40 @@
+// What a training learns from, and what it depends on. Internal.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rsd/agent/agent_file.h"
+#include "rsd/core/result.h"
+#include "rsd/train/episode.h"
+#include "rsd/train/training.h"
+
+namespace rsd {
+
+std::string name_of(SupervisedLoss loss);
+std::string name_of(Advantage advantage);
+
+// Does it learn from traces, or begin with the agent that is given as it is?
+bool supervises(const TrainingOptions& options);
+
+// Those that an agent can learn from, with texts and order varied by the seed and ids that no other
+// file has. kInvalidInput where there are files, but no such request.
+Result<std::vector<Request>> read_training_requests(const TrainingOptions& options);
+
+// The agent of `init`, or an untrained one without notes.
+Result<AgentFile> starting_agent(const TrainingOptions& options);
+
+// Under which a training can go on; `of_llm` are the LLM's.
+Conditions training_conditions(const TrainingOptions& options, Conditions of_llm);
+
+// Of traces that hold their target and something besides it; the others are passed over.
+struct TraceEpisodes {
+  std::vector<Episode> episodes;
+  std::string model;  // as the first file names it, without its folder
+
+  // kInvalidInput: no trace in all files so far is one to learn from.
+  Result<void> read(const std::string& path, const LogSink& log);
+};
+
+}  // namespace rsd
