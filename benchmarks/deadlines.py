@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
-"""Measures how well deadlines hold: the answers' times and the requested ones, with a busy core or
-without.
+"""Compares answers' times with their deadlines, with a busy core or without.
 
     benchmarks/deadlines.py --requests FILE [--rsd build/release/rsd] [--limit 50] [--busy 1]
         [--deadlines 0.5,1.2,1.5,2] [-- rank's own options]

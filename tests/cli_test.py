@@ -100,7 +100,7 @@ def in_terminal(command, columns=80):
     while True:
         try:
             chunk = os.read(terminal, 4096)
-        except OSError:  # how Linux tells that the other side is gone
+        except OSError:  # Linux's signal that the other side is gone
             break
         if not chunk:
             break

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
-"""Compares rsd with other programs in use, on the same requests, LLM and threads, one directly
-after the other.
+"""Compares rsd with other programs in use, in turn, on the same requests, LLM and threads.
 
     python3 -m venv peers && peers/bin/pip install -r benchmarks/peers/requirements.txt
     peers/bin/python benchmarks/peers/peers.py --data DIR --out out

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
-"""Compares one model over two RPC servers on this machine with the same model in one process:
-rankings and costs.
+"""Compares a model over two RPC servers on this machine with the same model in one process.
 
 usage: rpc.py [--requests FILE...] [--limit N] [--decoder exact,rsd] [--model MODEL.gguf]
               [--rsd PROGRAM] [--threads N] [--servers N] [--tensor-split SHARE,…] [--at-least TAU]

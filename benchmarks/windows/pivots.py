@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
-"""Shows how an item that all windows share makes their scores comparable: the measurements for
-`--window-method calibrated`.
+"""Measures how an item that all windows share makes their scores comparable (`calibrated`).
 
     python3 benchmarks/windows/pivots.py --requests msmarco-dl-bm25-train.jsonl --limit 16 --out pivots
 
