@@ -11,19 +11,19 @@
 #include <string>
 #include <vector>
 
-#include "bench_command.h"
-#include "common_options.h"
-#include "eval_command.h"
-#include "exit_code.h"
-#include "help.h"
-#include "model_command.h"
-#include "prompt_command.h"
-#include "rank_command.h"
-#include "requests_command.h"
-#include "rpc_server_command.h"
-#include "serve_command.h"
-#include "thread_waiting.h"
-#include "train_command.h"
+#include "commands/bench_command.h"
+#include "commands/eval_command.h"
+#include "commands/model_command.h"
+#include "commands/prompt_command.h"
+#include "commands/rank_command.h"
+#include "commands/requests_command.h"
+#include "commands/rpc_server_command.h"
+#include "commands/serve_command.h"
+#include "commands/train_command.h"
+#include "options/common_options.h"
+#include "terminal/exit_code.h"
+#include "terminal/help.h"
+#include "terminal/thread_waiting.h"
 
 namespace {
 

@@ -8,7 +8,7 @@
 # Sets RSD_GGML_FEATURES (names as in /proc/cpuinfo) and the matching GGML_* options; where that
 # overrides a -DGGML_AVX512=OFF or the like, a warning says so:
 #
-#   -DRSD_CPU_FEATURES=host                  what this machine has; the default
+#   -DRSD_CPU_FEATURES=host                  what this machine has, but for AMX; the default
 #   -DRSD_CPU_FEATURES="avx2;fma;f16c;bmi2"  for another machine: these and no others
 #   -DRSD_CPU_FEATURES=user                  GGML_NATIVE, GGML_AVX512, … are left to whoever runs
 #                                            CMake, and unset ones to ggml, whose own default is
@@ -51,6 +51,10 @@ function(rsd_choose_cpu_features)
     file(STRINGS /proc/cpuinfo flags REGEX "^flags" LIMIT_COUNT 1)
     string(REGEX REPLACE "^flags[^:]*: *" "" flags "${flags}")
     string(REPLACE " " ";" present "${flags}")
+    # ggml's AMX kernels die of an illegal instruction when GCC 12 compiles them: its _tile_loadconfig
+    # declares only the first bytes of the configuration as read, so the stores to the others go. They
+    # serve quantised weights only.
+    list(REMOVE_ITEM present amx_tile amx_int8 amx_bf16)
   else()
     set(present ${RSD_CPU_FEATURES})
   endif()

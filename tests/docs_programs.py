@@ -13,8 +13,6 @@ import sys
 
 BLOCK = re.compile(r"^```cpp\n(.*?)^```", re.DOTALL | re.MULTILINE)
 INCLUDES = """#include <rsd/ranker.h>
-#include <rsd/eval/evaluation.h>
-#include <rsd/train/supervised.h>
 
 #include <iostream>
 """
@@ -39,7 +37,7 @@ def main(folder, pages):
              "find_package(rsd REQUIRED)"]
     for name in names:
         lines += [f"add_executable({name} {name}.cpp)",
-                  f"target_link_libraries({name} PRIVATE rsd::rsd rsd::eval rsd::train)"]
+                  f"target_link_libraries({name} PRIVATE rsd::rsd)"]
     (folder / "CMakeLists.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     print("\n".join(names))
     return 0 if names else 1

@@ -180,7 +180,8 @@ def own_header(root, source, header):
         return SourceFile("src" / path)
     if len(path.parts) > 1 and path.parts[0] in ROOTS:
         return SourceFile(path)
-    for folder in (source.path.parent, pathlib.PurePosixPath("tests")):
+    own_folder = pathlib.PurePosixPath(source.layer)  # of a program
+    for folder in (source.path.parent, own_folder, pathlib.PurePosixPath("tests")):
         target = pathlib.PurePosixPath(os.path.normpath(folder / path))
         if ".." not in target.parts and (root / target).is_file():
             return SourceFile(target)

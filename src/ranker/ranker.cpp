@@ -28,25 +28,29 @@ std::string short_name(const EngineOptions& options, const LlmEngine& llm) {
 }
 
 struct LoadedPolicies {
-  std::shared_ptr<const RankingPolicy> own;
-  std::shared_ptr<const RankingPolicy> agent;
+  std::shared_ptr<const RankingPolicy> own;    // null: only where there is a fault
+  std::shared_ptr<const RankingPolicy> agent;  // null where there is none
   std::optional<Error> agent_fault;
 };
 
-// The agent is read even where requests use another policy by default, since they may name it; then
-// only those that do meet its faults.
+// The agent is read even if requests use another policy by default, since they may name it. The faults
+// of the project's own, which nobody has named, concern only requests that use it.
 Result<LoadedPolicies> load_policies(const EngineOptions& options) {
-  const auto own = named_policies(
-      {.names = listed(options.policy), .agents = listed(options.agent), .places = options.places});
-  if (!own) return own.error();
-  LoadedPolicies loaded{.own = own->front(), .agent = nullptr, .agent_fault = std::nullopt};
+  LoadedPolicies loaded;
   const PolicyNames agent_only{.names = {std::string(kAgentPolicy)},
                                .agents = listed(options.agent),
                                .places = options.places};
-  if (agent_files(agent_only).empty()) return loaded;
-  const auto agent = named_policies(agent_only);
-  if (agent) loaded.agent = agent->front();
-  if (!agent) loaded.agent_fault = agent.error();
+  if (!agent_files(agent_only).empty()) {
+    const auto agent = named_policies(agent_only);
+    if (agent) loaded.agent = agent->front();
+    if (!agent) loaded.agent_fault = agent.error();
+  }
+  if (loaded.agent_fault && options.policy.empty() && options.agent.empty()) return loaded;
+  const auto own = named_policies({.names = listed(options.policy),
+                                   .agents = listed(options.agent),
+                                   .places = options.places});
+  if (!own) return own.error();
+  loaded.own = own->front();
   return loaded;
 }
 
@@ -100,7 +104,6 @@ Result<Ranker> Ranker::load(const EngineOptions& options) {
 Ranker::Ranker(Parts parts)
     : state_(new State{.parts = std::move(parts), .agent_fault = std::nullopt, .costs = {}}) {
   RSD_CHECK(state_->parts.llm && state_->parts.parallel > 0, "the parts of a ranker");
-  if (!state_->parts.policy) state_->parts.policy = blend_policy();
   if (state_->parts.model_name.empty()) state_->parts.model_name = state_->parts.llm->model_name();
 }
 
@@ -166,7 +169,7 @@ Result<void> Ranker::calibrate() {
   State& state = *state_;
   if (state.is_calibrated) return {};
   if (auto done = state.parts.llm->calibrate(state.costs); !done) return done;
-  learn_policy(*state.parts.policy, state.costs);
+  if (const auto own = policy("")) learn_policy(**own, state.costs);
   state.is_calibrated = true;
   return {};
 }
@@ -192,10 +195,11 @@ const PromptBuilder& Ranker::prompts() const noexcept {
 }
 
 Result<std::shared_ptr<const RankingPolicy>> Ranker::policy(const std::string& name) const {
-  if (name.empty()) return state_->parts.policy;
-  if (name != kAgentPolicy) return policy_by_name(name);
-  if (state_->parts.agent) return state_->parts.agent;
+  if (name.empty() && state_->parts.policy) return state_->parts.policy;
+  if (!name.empty() && name != kAgentPolicy) return policy_by_name(name);
+  if (!name.empty() && state_->parts.agent) return state_->parts.agent;
   if (state_->agent_fault) return *state_->agent_fault;
+  if (name.empty()) return blend_policy();
   return Error(ErrorCode::kInvalidArgument, "policy agent: there is no agent here");
 }
 

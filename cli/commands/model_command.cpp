@@ -1,0 +1,79 @@
+#include "commands/model_command.h"
+
+#include <iostream>
+
+#include "commands/prepare_command.h"
+#include "commands/verify_command.h"
+#include "options/engine_options.h"
+#include "options/model_places.h"
+#include "terminal/exit_code.h"
+
+namespace rsd::cli {
+namespace {
+
+int fetch() {
+  const ModelPlaces places = model_places();
+  if (const auto base = fetch_base_model(places); !base) return fail(base.error());
+  const auto path = default_model(places, DamageCheck::kWhole);
+  if (!path) return fail(path.error());
+  std::cout << *path << '\n';
+  return kSuccess;
+}
+
+void print_identifiers(const char* task, const Identifiers& identifiers) {
+  constexpr std::size_t kShown = 26;
+  std::cout << "identifiers (" << task << "): " << identifiers.size() << ", such as";
+  for (std::size_t i = 0; i < std::min(kShown, identifiers.size()); ++i) {
+    std::cout << " \"" << identifiers.texts[i] << '"';
+  }
+  std::cout << '\n';
+}
+
+int inspect(const EngineFlags& options, const CommonOptions& common) {
+  const auto engine = engine_options(options, common);
+  if (!engine) return fail(engine.error());
+  report_lost_rpc_servers(engine->rpc_servers);
+  const auto llm = load_local_engine(*engine);
+  if (!llm) return fail(llm.error());
+  auto templates = load_templates(engine->prompt_templates);
+  if (!templates) return fail(templates.error());
+  const PromptBuilder prompts((*llm)->tokenizer(), *std::move(templates));
+  const ModelInfo& info = (*llm)->info();
+  std::cout << "path: " << info.path << "\nmodel: " << info.description
+            << "\narchitecture: " << info.architecture << "\nparameters: " << info.n_parameters
+            << "\nweights: " << info.size_bytes << " bytes\nvocabulary: " << info.n_vocabulary
+            << " tokens, " << info.tokenizer << "\ncontext: " << info.context_size
+            << " tokens in use, trained for " << info.trained_context
+            << "\nchat format: " << info.chat_format << "\noutput head: " << info.output_head
+            << "\npartial re-encoding: "
+            << (info.keeps_partial_cache ? "yes" : "no, every change encodes the prompt again")
+            << '\n';
+  print_identifiers("passage", prompts.identifiers(Task::kPassage));
+  print_identifiers("recommendation", prompts.identifiers(Task::kRecommendation));
+  return kSuccess;
+}
+
+}  // namespace
+
+void add_model_command(CLI::App& app, Selected& selected) {
+  CLI::App* model = app.add_subcommand("model", "Fetch, verify, prepare and inspect models");
+  model->require_subcommand(1);
+  model->fallthrough();
+
+  add_command(*model, selected, "fetch",
+              "Bring the default model into the cache and prepare it; prints its path")
+      ->callback([&selected] { selected.run = &fetch; });
+
+  add_verify_command(*model, selected);
+  add_prepare_command(*model, selected);
+
+  auto options = std::make_shared<EngineFlags>();
+  CLI::App* inspecting = add_command(*model, selected, "inspect",
+                                     "Tell what a model is and which identifiers it offers");
+  add_engine_options(*inspecting, *options);
+  inspecting->callback([&selected, options] {
+    selected.run = [&selected, options] { return inspect(*options, selected.common); };
+  });
+}
+
+}  // namespace rsd::cli

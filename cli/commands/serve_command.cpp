@@ -1,0 +1,461 @@
+#include "commands/serve_command.h"
+
+#include <spdlog/spdlog.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <ctime>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "options/decoder_options.h"
+#include "options/engine_options.h"
+#include "options/option_checks.h"
+#include "options/window_flags.h"
+#include "rsd/core/duration.h"
+#include "rsd/core/file.h"
+#include "rsd/ranker/named_policies.h"
+#include "rsd/ranker/ranker.h"
+#include "server/api_keys.h"
+#include "server/client_address.h"
+#include "server/http_server.h"
+#include "server/service.h"
+#include "terminal/exit_code.h"
+#include "terminal/server_log.h"
+
+namespace rsd::cli {
+namespace {
+
+struct ServeOptions {
+  EngineFlags engine;
+  DecoderFlags decoder;
+  WindowFlags windows;
+  server::HttpOptions http;
+  server::ServiceLimits limits;
+  std::size_t memory_mib = 1024;
+  std::size_t connections_per_client = 0;  // once it is given; 0 = any number
+  std::size_t requests_per_key = 0;        // the same
+  bool requests_per_key_is_given = false;
+  std::string alias;
+  std::string api_key_file;
+  std::string port_file;
+  double drain_timeout_s = 30;
+  std::string log_format = "text";
+  bool level_is_given = false;
+};
+
+// What options call 0 has no limit.
+std::size_t limit_of(std::size_t option) {
+  return option == 0 ? server::Quota::kNoLimit : option;
+}
+
+bool is_own_machine(const std::string& host) {
+  return host == "localhost" || server::is_loopback(host);
+}
+
+// Each connection is a file, and many systems allow 1,024 unless a program asks for more.
+void allow_more_files() {
+  constexpr rlim_t kEnough = 65'536;
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= kEnough) return;
+  files.rlim_cur = std::min(files.rlim_max, kEnough);
+  setrlimit(RLIMIT_NOFILE, &files);
+}
+
+// SIGTERM and SIGINT, which no thread takes but the one that waits for them.
+class StopSignals {
+ public:
+  StopSignals() {
+    sigemptyset(&signals_);
+    sigaddset(&signals_, SIGTERM);
+    sigaddset(&signals_, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);  // threads made from here on inherit it
+  }
+
+  // True when one has come by then.
+  bool wait_for(std::chrono::milliseconds time) const {
+    constexpr long kNanoseconds = 1'000'000;
+    const timespec limit{.tv_sec = static_cast<std::time_t>(time.count() / 1000),
+                         .tv_nsec = static_cast<long>(time.count() % 1000) * kNanoseconds};
+    return sigtimedwait(&signals_, nullptr, &limit) > 0;
+  }
+
+ private:
+  sigset_t signals_{};
+};
+
+constexpr std::chrono::milliseconds kLookInterval{50};
+// At the end, for the log to be written.
+constexpr std::chrono::seconds kLogTime{1};
+// Behind the end of draining, for the last answers to be sent and a pass of the LLM to be over.
+constexpr std::chrono::seconds kGrace{2};
+
+class ServeRun {
+ public:
+  // `signals` and `log` outlive it.
+  ServeRun(const ServeOptions& options, const CommonOptions& common, const StopSignals& signals,
+           const ServerLog& log)
+      : options_(options), common_(common), signals_(signals), log_(log) {}
+
+  // Listens before it loads, so that early clients get the answer that the model is being loaded.
+  Result<ExitCode> run() {
+    allow_more_files();
+    if (auto prepared = prepare(); !prepared) return prepared.error();
+    auto port = http_->bind();
+    if (!port) return port.error();
+    if (auto written = report_port(*port); !written) return written.error();
+    std::thread serving([this] { serve(); });
+    std::thread loading([this] { load(); });
+    bool stop = false;
+    while (!stop && !loaded_ && !served_)
+      stop = signals_.wait_for(kLookInterval);
+    if (!loaded_) {  // loading can't be interrupted, and nothing else was begun
+      if (served_) exit_at_once(fail(*serve_error_));
+      spdlog::info("stopped while the model was being loaded");
+      exit_at_once(kSuccess);
+    }
+    loading.join();
+    auto end = end_of_stopping();
+    if (!load_error_) {
+      spdlog::info("ready: model {}, {} requests at a time", model_name_, options_.engine.parallel);
+      while (!stop && !served_)
+        stop = signals_.wait_for(kLookInterval);
+      end = drain();
+    }
+    stop_serving(serving, end);
+    if (load_error_) return *load_error_;
+    if (serve_error_) return *serve_error_;
+    spdlog::info("stopped");
+    return kSuccess;
+  }
+
+ private:
+  // Everything that can be wrong is found before anything is listened on.
+  Result<void> prepare() {
+    server::HttpOptions http = options_.http;
+    http.log = log_.access_sink();
+    http.memory_bytes = options_.memory_mib << 20U;
+    http.messages = log_sink();
+    auto keys = api_keys();
+    if (!keys) return keys.error();
+    http.keys = server::ApiKeys(*keys);
+    if (keys->empty() && !is_own_machine(http.host)) {
+      spdlog::warn("everybody who can reach {} may call: there is no API key (--api-key-file)",
+                   http.host);
+    }
+    auto defaults = rank_options(options_.decoder, options_.windows);
+    if (!defaults) return defaults.error();
+    warn_of_unused(options_.decoder);
+    auto engine = engine_options(options_.engine, common_);
+    if (!engine) return engine.error();
+    engine_options_ = *std::move(engine);
+    engine_options_.policy = options_.decoder.policy;
+    engine_options_.agent = options_.decoder.agent;
+    if (const auto named = named_policies(policy_names(options_.decoder)); !named)
+      return named.error();
+    server::ServiceLimits limits = options_.limits;
+    limits.requests_per_key = requests_per_key(keys->size());
+    service_.emplace(limits, *std::move(defaults));
+    http_.emplace(*service_, std::move(http));
+    return {};
+  }
+
+  // The file's, else those of the environment. One that is set but blank is a mistake, and not a
+  // server that is open to everybody.
+  Result<std::vector<std::string>> api_keys() const {
+    if (!options_.api_key_file.empty()) return server::ApiKeys::read_file(options_.api_key_file);
+    for (const char* name : {"RSD_API_KEY", "LLAMA_API_KEY"}) {
+      if (const char* key = std::getenv(name)) return server::ApiKeys::parse(key, name);
+    }
+    return std::vector<std::string>();
+  }
+
+  // Where there is one key, nobody else is kept waiting by it.
+  std::size_t requests_per_key(std::size_t n_keys) const {
+    if (options_.requests_per_key_is_given) return limit_of(options_.requests_per_key);
+    return n_keys > 1 ? (options_.limits.jobs.queue + 1) / 2 : server::Quota::kNoLimit;
+  }
+
+  Result<void> report_port(int port) const {
+    const bool is_v6 = options_.http.host.find(':') != std::string::npos;
+    const std::string host = is_v6 ? "[" + options_.http.host + "]" : options_.http.host;
+    spdlog::info("listening on http://{}:{}", host, port);
+    if (options_.port_file.empty()) return {};
+    return write_file_atomically(options_.port_file, std::to_string(port) + "\n");
+  }
+
+  // In a thread of its own.
+  void serve() {
+    try {
+      if (auto done = http_->serve(); !done) serve_error_ = done.error();
+    } catch (const std::exception& defect) {
+      serve_error_ = Error(ErrorCode::kRuntime, defect.what());
+    }
+    served_ = true;
+  }
+
+  // In a thread of its own.
+  void load() {
+    if (auto done = load_engine(); !done) load_error_ = done.error();
+    loaded_ = true;
+  }
+
+  Result<void> load_engine() try {
+    report_lost_rpc_servers(engine_options_.rpc_servers);
+    auto loaded = Ranker::load(engine_options_);
+    if (!loaded) return loaded.error();
+    auto ranker = std::make_unique<Ranker>(*std::move(loaded));
+    if (!options_.alias.empty()) ranker->set_model_name(options_.alias);
+    model_name_ = ranker->model_name();
+    if (auto done = ranker->calibrate(); !done) return done;
+    service_->start(std::move(ranker));
+    return {};
+  } catch (const std::exception& defect) {
+    return Error(ErrorCode::kRuntime, defect.what());
+  }
+
+  Clock::time_point end_of_stopping() const {
+    return Clock::now() + duration_of_ms(1000 * options_.drain_timeout_s);
+  }
+
+  // What was accepted is finished; a second signal ends the waiting. Gives when the answers have to
+  // be sent.
+  Clock::time_point drain() {
+    spdlog::info("stopping: requests that were accepted are finished first");
+    auto end = end_of_stopping();
+    while (!service_->drain(std::min(Clock::now() + kLookInterval, end))) {
+      if (signals_.wait_for(std::chrono::milliseconds(0))) end = Clock::now();
+      if (Clock::now() < end) continue;
+      spdlog::warn(
+          "some requests are not finished; their clients get the answer that the server stops");
+      break;
+    }
+    return end;
+  }
+
+  // A signal ends the waiting for clients that don't take their answers, too. What has not ended
+  // then, a pass of the LLM that nobody can interrupt, ends with the process.
+  void stop_serving(std::thread& serving, Clock::time_point end) {
+    service_->stop(Clock::now());
+    http_->stop(end);
+    while (!served_ && Clock::now() < end + kGrace) {
+      if (!signals_.wait_for(kLookInterval)) continue;
+      end = std::min(end, Clock::now());
+      http_->stop(end);
+    }
+    const bool engine_is_free = service_->stop(std::min(Clock::now(), end) + kGrace);
+    if (!served_ || !engine_is_free) {
+      spdlog::warn("what is still running is given up");
+      exit_at_once(serve_error_ ? fail(*serve_error_) : kSuccess);
+    }
+    serving.join();
+  }
+
+  // Nothing is waited for but the log, and no destructor runs.
+  [[noreturn]] void exit_at_once(int code) const {
+    log_.flush(kLogTime);
+    std::_Exit(code);
+  }
+
+  const ServeOptions& options_;
+  const CommonOptions& common_;
+  const StopSignals& signals_;
+  const ServerLog& log_;
+  EngineOptions engine_options_;
+  std::optional<server::Service> service_;
+  std::optional<server::HttpServer> http_;  // uses the service
+  std::string model_name_;                  // set before loaded_
+  std::optional<Error> load_error_;         // set before loaded_
+  std::optional<Error> serve_error_;        // set before served_
+  std::atomic<bool> loaded_{false};
+  std::atomic<bool> served_{false};
+};
+
+// Whoever doesn't read standard error keeps the process from nothing: the thread that writes there
+// would be waited for at its end.
+int serve(const ServeOptions& options, const CommonOptions& common) {
+  const StopSignals signals;
+  const ServerLog log(
+      options.log_format == "json" ? ServerLogFormat::kJson : ServerLogFormat::kText,
+      options.level_is_given);
+  const int code = [&]() -> int {
+    auto result = ServeRun(options, common, signals, log).run();
+    return result ? *result : fail(result.error());
+  }();
+  if (!log.flush(kLogTime)) std::_Exit(code);
+  return code;
+}
+
+void add_http_options(CLI::App& command, ServeOptions& options) {
+  const std::string group = "Server";
+  command.add_option("--host", options.http.host, "Address to listen on")
+      ->check(not_empty())
+      ->capture_default_str()
+      ->type_name("HOST")
+      ->group(group);
+  command.add_option("--port", options.http.port, "Port to listen on; 0 = any that is free")
+      ->check(whole_number(0, 65535))
+      ->capture_default_str()
+      ->type_name("PORT")
+      ->group(group);
+  command.add_option("--port-file", options.port_file, "File to write the port to")
+      ->check(not_empty())
+      ->type_name("FILE")
+      ->group(group);
+  command
+      .add_option("--api-key-file", options.api_key_file,
+                  "File with the API keys, one a line; else RSD_API_KEY or LLAMA_API_KEY of the "
+                  "environment; without any, everybody may call")
+      ->check(not_empty())
+      ->type_name("FILE")
+      ->group(group);
+  command
+      .add_option("--allowed-hosts", options.http.allowed_hosts,
+                  "Names by which the server may be called, and whose pages may call it, parted by "
+                  "commas; * = any. Without it those of loopback where --host is one of them")
+      ->delimiter(',')
+      ->check(not_empty())
+      ->type_name("NAME,...")
+      ->group(group);
+  command.add_option("-a,--alias", options.alias, "The model's name for clients")
+      ->check(not_empty())
+      ->type_name("NAME")
+      ->group(group);
+  command.add_option("--log-format", options.log_format, "text, or json: an object a line")
+      ->check(one_of({"text", "json"}))
+      ->capture_default_str()
+      ->type_name("NAME")
+      ->group(group);
+  command
+      .add_option("--drain-timeout", options.drain_timeout_s,
+                  "Seconds to finish what was accepted, once SIGTERM has come")
+      ->check(positive_number(86400))
+      ->capture_default_str()
+      ->type_name("S")
+      ->group(group);
+}
+
+// Other servers' clients send fields that mean nothing here.
+void add_strict_option(CLI::App& command, ServeOptions& options) {
+  command
+      .add_flag_callback(
+          "--strict",
+          [&options] { options.limits.unknown_fields = server::UnknownFields::kRefused; },
+          "Refuse unknown fields on the rerank routes, too; else they are ignored and reported")
+      ->group("Server");
+}
+
+// Of what all have, what one may have.
+void add_share_options(CLI::App& command, ServeOptions& options) {
+  const std::string group = "Limits";
+  command
+      .add_option("--connections-per-client", options.connections_per_client,
+                  "Of them, those of one address (IPv6: /64); beyond 429; 0 = any number. Without "
+                  "it 128, and any number for this machine's own addresses")
+      ->check(whole_number(0, 10'000))
+      ->type_name("N")
+      ->group(group);
+  command
+      .add_option("--requests-per-key", options.requests_per_key,
+                  "Ranking requests that one API key may have under way; beyond 429; 0 = any "
+                  "number. Without it half of --queue where there are several keys")
+      ->check(whole_number(0, 100'000))
+      ->type_name("N")
+      ->group(group);
+}
+
+void add_limit_options(CLI::App& command, ServeOptions& options) {
+  const std::string group = "Limits";
+  command
+      .add_option("--queue", options.limits.jobs.queue,
+                  "Requests that may wait; those beyond are refused with 429")
+      ->check(whole_number(1, 100'000))
+      ->capture_default_str()
+      ->type_name("N")
+      ->group(group);
+  command
+      .add_option("--connections", options.http.connections,
+                  "Connections whose requests are served at a time; as many more may wait")
+      ->check(whole_number(1, 10'000))
+      ->capture_default_str()
+      ->type_name("N")
+      ->group(group);
+  add_share_options(command, options);
+  command
+      .add_option("--memory-limit", options.memory_mib,
+                  "MiB that all requests under way may take, from their bodies to their answers, "
+                  "beside the model; those beyond are refused with 503")
+      ->check(whole_number(1, 1'000'000))
+      ->capture_default_str()
+      ->type_name("MIB")
+      ->group(group);
+  command.add_option("--max-candidates", options.limits.max_candidates, "Candidates of a request")
+      ->check(whole_number(1, 1'000'000))
+      ->capture_default_str()
+      ->type_name("N")
+      ->group(group);
+  command.add_option("--max-body", options.http.max_body_bytes, "Bytes of a request's body")
+      ->check(whole_number(1, std::uint64_t{1} << 30U))
+      ->capture_default_str()
+      ->type_name("BYTES")
+      ->group(group);
+  command.add_option("--max-depth", options.limits.max_depth, "Levels that its JSON may nest")
+      ->check(whole_number(4, 1000))
+      ->capture_default_str()
+      ->type_name("N")
+      ->group(group);
+  command
+      .add_option("--request-timeout", options.http.request_timeout_s,
+                  "Seconds for a request to arrive whole, and for its answer to be taken")
+      ->check(positive_number(3600))
+      ->capture_default_str()
+      ->type_name("S")
+      ->group(group);
+  command
+      .add_option("--keep-alive", options.http.keep_alive_s,
+                  "Seconds that an idle connection is kept; longer than a proxy in front keeps it")
+      ->check(positive_number(86400))
+      ->capture_default_str()
+      ->type_name("S")
+      ->group(group);
+}
+
+}  // namespace
+
+void add_serve_command(CLI::App& app, Selected& selected) {
+  auto options = std::make_shared<ServeOptions>();
+  CLI::App* command = add_command(app, selected, "serve", "Rank over HTTP");
+  constexpr std::size_t kParallel = 4;
+  constexpr std::size_t kCacheMib = 64;
+  add_http_options(*command, *options);
+  add_strict_option(*command, *options);
+  add_limit_options(*command, *options);
+  add_decoder_options(*command, options->decoder);
+  command->get_option("--decoder")
+      ->description("For requests that name none: rsd, exact, sd, std or ar");
+  add_window_options(*command, options->windows);
+  add_engine_options(*command, options->engine);
+  options->engine.cache_ram = kCacheMib;
+  add_cache_option(*command, options->engine);
+  options->engine.parallel = kParallel;
+  add_parallel_option(*command, options->engine);
+  add_remote_options(*command, options->engine.remote);
+  command->callback([&selected, options, command] {
+    settle_parallel(*command, options->engine);
+    options->level_is_given = command->get_option("--log-level")->count() > 0;
+    options->requests_per_key_is_given = command->get_option("--requests-per-key")->count() > 0;
+    if (command->get_option("--connections-per-client")->count() > 0)
+      options->http.connections_per_client = limit_of(options->connections_per_client);
+    selected.run = [&selected, options] { return serve(*options, selected.common); };
+  });
+}
+
+}  // namespace rsd::cli

@@ -1,0 +1,21 @@
+#include "options/model_places.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <system_error>
+
+#include "options/common_options.h"
+
+namespace rsd::cli {
+
+ModelPlaces model_places() {
+  ModelPlaces places{.log = log_sink()};
+  if (const char* named = std::getenv("RSD_MODELS_DIR"); named && *named) return places;
+  std::error_code failure;
+  const auto program = std::filesystem::read_symlink("/proc/self/exe", failure);
+  const auto installed = (program.parent_path() / RSD_INSTALLED_MODELS).lexically_normal();
+  places.models_folders = {installed.string(), RSD_SOURCE_MODELS};
+  return places;
+}
+
+}  // namespace rsd::cli

@@ -1,0 +1,23 @@
+// The options of `rsd train`.
+#pragma once
+
+#include <CLI/App.hpp>
+#include <string>
+
+#include "options/engine_options.h"
+#include "rsd/train/training.h"
+
+namespace rsd::cli {
+
+struct TrainOptions {
+  EngineFlags engine;
+  TrainingOptions training;  // but for what stands below, by its name on the command line
+  std::string supervised_loss = "likelihood";
+  std::string advantage = "reference";
+  bool no_listwise = false;
+  bool no_history = false;
+};
+
+void add_train_options(CLI::App& command, TrainOptions& options);
+
+}  // namespace rsd::cli
