@@ -5,11 +5,13 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "rsd/core/index.h"
 #include "rsd/core/result.h"
 #include "rsd/prompt/identifiers.h"
+#include "rsd/prompt/prompt_blocks.h"
 #include "rsd/prompt/prompt_template.h"
 #include "rsd/prompt/tokenizer.h"
 #include "rsd/rank/request.h"
@@ -22,6 +24,20 @@ struct Prompt {
   std::size_t truncated_candidates = 0;      // texts that were cut
   std::optional<std::size_t> text_limit;     // to this many tokens each; nullopt = none was cut
   bool truncated_query = false;              // the query, or titles of the history, were
+  // Of a template with `layout: blocks`: head, candidates, query, identifiers and tail, in the
+  // order of the tokens. Empty: every token sees all before it.
+  std::vector<PromptBlock> blocks;
+  // Blocks that an LLM keeps are used again for prompts of the same scope only.
+  std::string cache_scope;
+
+  // Tokens that the answer sees, which the LLM's cache has to hold while it is decoded.
+  std::size_t n_seen() const noexcept {
+    return blocks.empty() ? tokens.size() : n_tokens_seen(blocks);
+  }
+  // Where the answer's first token stands.
+  std::size_t end_position() const noexcept {
+    return blocks.empty() ? tokens.size() : blocks.back().end_position();
+  }
 };
 
 // Tokens of a candidate's text that are read unless somebody says otherwise: as Cohere's
@@ -61,7 +77,8 @@ class PromptBuilder {
   // - the query, or the history, to half of the context for all places where the template has it;
   //   of a history all titles to one common number of tokens, and the oldest are left out where
   //   that would be less than 8;
-  // - a text to limits.max_text_tokens, and to what fits beside another one of that length.
+  // - a text to limits.max_text_tokens, and to what fits beside another one of that length; in
+  //   blocks to half of the context.
   // Tokenises no more of anything than could be shown.
   // kUnsupported: the tokenizer has no two identifiers. kTooLong: the context has no room for two
   // candidates of one token.
@@ -70,9 +87,9 @@ class PromptBuilder {
   // One prompt for all candidates. `context_tokens`: what prompt and ranking may take together. The
   // query or the history is cut as fit() does it. Where the prompt is longer, all candidate texts
   // are cut to one common number of tokens, the largest that fits; to at most `max_text_tokens` (1
-  // or more) in any case. What fit() has cut fits as it is, in windows of up to max_window.
-  // kUnsupported: more candidates than the tokenizer has identifiers. kTooLong: the prompt does not
-  // fit even with one token a text.
+  // or more) in any case. In blocks each text is cut by itself, as fit() does it. What fit() has
+  // cut fits as it is, in windows of up to max_window. kUnsupported: more candidates than the
+  // tokenizer has identifiers. kTooLong: the prompt does not fit even with one token a text.
   Result<Prompt> build(const Request& request, std::size_t context_tokens,
                        std::optional<std::size_t> max_text_tokens = std::nullopt) const;
 
