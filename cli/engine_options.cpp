@@ -56,6 +56,14 @@ Result<PromptTemplates> load_templates(const std::vector<std::string>& files) {
   return templates;
 }
 
+// Where the user named none, those of the layout that the model is tuned for.
+Result<PromptTemplates> templates_for(const ModelInfo& model, PromptTemplates templates) {
+  if (model.prompt_layout) templates.set_default_layout(*model.prompt_layout);
+  if (!templates.has_blocks() || model.why_no_blocks.empty()) return templates;
+  return Error(ErrorCode::kUnsupported, "model " + model.path + " takes no prompts in blocks (" +
+                                            "layout: blocks): " + model.why_no_blocks);
+}
+
 // Requests at a time, where a remote engine is not told how many: servers make batches of them.
 constexpr std::size_t kRemoteParallel = 16;
 
@@ -267,7 +275,9 @@ Result<Engine> Engine::load_local(const EngineOptions& options, const CommonOpti
   }
   auto llm = LlamaEngine::load(llama);
   if (!llm) return llm.error();
-  PromptBuilder prompts((*llm)->tokenizer(), templates);
+  auto chosen = templates_for((*llm)->info(), templates);
+  if (!chosen) return chosen.error();
+  PromptBuilder prompts((*llm)->tokenizer(), *chosen);
   LlamaEngine* const local = llm->get();
   return Engine(*std::move(llm), local, std::move(prompts));
 }

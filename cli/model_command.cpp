@@ -41,6 +41,10 @@ int inspect(const EngineOptions& options, const CommonOptions& common) {
             << "\nchat format: " << info.chat_format << "\noutput head: " << info.output_head
             << "\npartial re-encoding: "
             << (info.keeps_partial_cache ? "yes" : "no, every change encodes the prompt again")
+            << "\nprompts in blocks: "
+            << (info.why_no_blocks.empty() ? "yes" : "no, " + info.why_no_blocks)
+            << "\nprompt layout: "
+            << (info.prompt_layout ? to_string(*info.prompt_layout) : "sequence, by default")
             << '\n';
   print_identifiers("passage", engine->prompts().identifiers(Task::kPassage));
   print_identifiers("recommendation", engine->prompts().identifiers(Task::kRecommendation));

@@ -25,7 +25,8 @@ struct PromptReuse {
   std::size_t tokens_encoded = 0;  // of the prompts
   std::size_t tokens_reused = 0;
   std::size_t kept_prompts = 0;  // in memory of ours
-  std::size_t kept_bytes = 0;
+  std::size_t kept_blocks = 0;   // of prompts in blocks
+  std::size_t kept_bytes = 0;    // of both
 };
 
 // Opens a scorer for each request and serves those that are open, in passes. Not thread-safe: one

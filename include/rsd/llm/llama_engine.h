@@ -38,7 +38,9 @@ struct LlamaOptions {
   // Memory to keep encoded prompts in: what a later prompt has in common with one of them, or with
   // the last one, from its beginning on is not encoded again, if it is kMinReusedTokens or more.
   // The rest of it is then another batch, which rounds differently. 0: nothing is used again.
-  // Models with sliding windows and recurrent ones use whole prompts again only.
+  // Models with sliding windows and recurrent ones use whole prompts again only. Of prompts in
+  // blocks, as much memory again keeps candidates and queries, in whatever prompt they come again:
+  // the logits don't depend on what is kept.
   std::size_t prompt_cache_bytes = 0;
   PromptReuseMode reuse = PromptReuseMode::kBeginnings;
   // Requests that may be open at a time, 1 to kMaxParallel. They share the context's tokens.
@@ -57,6 +59,9 @@ struct LlamaOptions {
   LogSink log;  // rsd's and llama.cpp's; one per process, the engine loaded last sets it
 };
 
+// A GGUF model's or adapter's own name for its layout, "sequence" or "blocks".
+inline constexpr const char* kPromptLayoutKey = "rsd.prompt_layout";
+
 struct ModelInfo {
   std::string path;
   std::string description;   // architecture, size and quantisation, as llama.cpp names them
@@ -70,6 +75,9 @@ struct ModelInfo {
   std::string chat_format;          // "own", or "plain" where it has none that is known
   std::string output_head;          // "identifiers only", or "whole vocabulary: " and why
   bool keeps_partial_cache = true;  // false (recurrent, hybrid): every change re-encodes the prompt
+  std::string why_no_blocks;        // it takes no prompts in blocks; empty: it does
+  // That which it, or an adapter, says that it is tuned for (kPromptLayoutKey).
+  std::optional<PromptLayout> prompt_layout;
 };
 
 // Shorter common beginnings, such as the instruction, aren't worth another rounding.
@@ -113,14 +121,16 @@ class LlamaEngine final : public LlmEngine {
   // The engine has one cache, which the scorers that are open share: one more than options.parallel
   // takes the place of the oldest, which then must not be used any more (LogicError). Besides the
   // errors of LlmEngine kRuntime, when prompt and ranking exceed what the others leave of it.
+  // kUnsupported: a prompt in blocks, which this model can't take (ModelInfo::why_no_blocks).
   Result<std::unique_ptr<PositionScorer>> open(Prompt prompt) override;
   bool has_room(const Prompt& prompt) const noexcept override;
 
   Result<std::vector<PartResult>> encode_parts(
       std::span<const PassPart> parts, std::optional<Clock::time_point> give_up_at) override;
 
+  struct State;  // src/llm
+
  private:
-  struct State;
   class Scorer;
   explicit LlamaEngine(std::unique_ptr<State> state);
 
