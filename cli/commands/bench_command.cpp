@@ -43,7 +43,9 @@ class LocalLlm final : public BenchedLlm {
     if (!llm) return llm.error();
     auto templates = load_templates(options.prompt_templates);
     if (!templates) return templates.error();
-    return LocalLlm(*std::move(llm), *std::move(templates));
+    auto prompts = make_prompts(**llm, *std::move(templates));
+    if (!prompts) return prompts.error();
+    return LocalLlm(*std::move(llm), *std::move(prompts));
   }
 
   LlmEngine& engine() override { return *llm_; }
@@ -59,8 +61,8 @@ class LocalLlm final : public BenchedLlm {
   }
 
  private:
-  LocalLlm(std::unique_ptr<LlamaEngine> llm, PromptTemplates templates)
-      : llm_(std::move(llm)), prompts_(llm_->tokenizer(), std::move(templates)) {}
+  LocalLlm(std::unique_ptr<LlamaEngine> llm, PromptBuilder prompts)
+      : llm_(std::move(llm)), prompts_(std::move(prompts)) {}
 
   std::unique_ptr<LlamaEngine> llm_;
   PromptBuilder prompts_;

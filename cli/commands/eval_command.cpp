@@ -91,7 +91,9 @@ class EvalRun {
     auto templates = load_templates(engine_options_.prompt_templates);
     if (!templates) return templates.error();
     llm_ = *std::move(llm);
-    prompts_.emplace(llm_->tokenizer(), *std::move(templates));
+    auto prompts = make_prompts(*llm_, *std::move(templates));
+    if (!prompts) return prompts.error();
+    prompts_ = *std::move(prompts);
     Results results = describe();
     for (std::size_t i = 0; i < datasets_.size(); ++i) {
       const std::string& path = options_.requests[i];

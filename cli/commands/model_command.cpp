@@ -37,7 +37,8 @@ int inspect(const EngineFlags& options, const CommonOptions& common) {
   if (!llm) return fail(llm.error());
   auto templates = load_templates(engine->prompt_templates);
   if (!templates) return fail(templates.error());
-  const PromptBuilder prompts((*llm)->tokenizer(), *std::move(templates));
+  const auto prompts = make_prompts(**llm, *std::move(templates));
+  if (!prompts) return fail(prompts.error());
   const ModelInfo& info = (*llm)->info();
   std::cout << "path: " << info.path << "\nmodel: " << info.description
             << "\narchitecture: " << info.architecture << "\nparameters: " << info.n_parameters
@@ -47,9 +48,13 @@ int inspect(const EngineFlags& options, const CommonOptions& common) {
             << "\nchat format: " << info.chat_format << "\noutput head: " << info.output_head
             << "\npartial re-encoding: "
             << (info.keeps_partial_cache ? "yes" : "no, every change encodes the prompt again")
+            << "\nprompts in blocks: "
+            << (info.why_no_blocks.empty() ? "yes" : "no, " + info.why_no_blocks)
+            << "\nprompt layout: "
+            << (info.prompt_layout ? to_string(*info.prompt_layout) : "sequence, by default")
             << '\n';
-  print_identifiers("passage", prompts.identifiers(Task::kPassage));
-  print_identifiers("recommendation", prompts.identifiers(Task::kRecommendation));
+  print_identifiers("passage", prompts->identifiers(Task::kPassage));
+  print_identifiers("recommendation", prompts->identifiers(Task::kRecommendation));
   return kSuccess;
 }
 

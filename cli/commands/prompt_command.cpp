@@ -64,6 +64,36 @@ Result<Rendered> rendered(const Request& whole, const LlmEngine& llm,
   return result;
 }
 
+std::string_view name_of(BlockKind kind) {
+  switch (kind) {
+    case BlockKind::kHead:
+      return "head";
+    case BlockKind::kCandidate:
+      return "candidate";
+    case BlockKind::kQuery:
+      return "query";
+    case BlockKind::kIdentifier:
+      return "identifier";
+    case BlockKind::kTail:
+      return "tail";
+  }
+  return "";
+}
+
+nlohmann::ordered_json blocks_json(const Rendered& shown) {
+  auto blocks = nlohmann::ordered_json::array();
+  for (const PromptBlock& block : shown.prompt.blocks) {
+    nlohmann::ordered_json entry{{"kind", std::string(name_of(block.kind))},
+                                 {"first", block.first},
+                                 {"tokens", block.n_tokens},
+                                 {"position", block.position}};
+    if (block.kind == BlockKind::kCandidate || block.kind == BlockKind::kIdentifier)
+      entry["candidate"] = shown.request.candidates[block.item.slot()].id;
+    blocks.push_back(std::move(entry));
+  }
+  return blocks;
+}
+
 std::string as_json(const Rendered& shown, const Tokenizer& tokenizer) {
   const auto& [request, prompt, windows] = shown;
   using Json = nlohmann::ordered_json;
@@ -84,6 +114,7 @@ std::string as_json(const Rendered& shown, const Tokenizer& tokenizer) {
             {"truncated_candidates", prompt.truncated_candidates},
             {"truncated_query", prompt.truncated_query},
             {"text_limit", prompt.text_limit ? Json(*prompt.text_limit) : Json(nullptr)}};
+  if (!prompt.blocks.empty()) line["blocks"] = blocks_json(shown);
   if (windows) {
     line["windows"] = {{"size", windows->size},
                        {"method", std::string(to_string(windows->method))}};
@@ -110,12 +141,13 @@ int render(const RenderOptions& options, const CommonOptions& common) {
   if (!llm) return fail(llm.error());
   auto templates = load_templates(engine->prompt_templates);
   if (!templates) return fail(templates.error());
-  const PromptBuilder prompts((*llm)->tokenizer(), *std::move(templates));
+  const auto prompts = make_prompts(**llm, *std::move(templates));
+  if (!prompts) return fail(prompts.error());
   auto output = OutputFile::open("");
   if (!output) return fail(output.error());
   const auto tokenizer = (*llm)->tokenizer();
   for (const auto& request : *requests) {
-    const auto shown = rendered(request, **llm, prompts);
+    const auto shown = rendered(request, **llm, *prompts);
     if (!shown)
       return fail(shown.error().within(options.requests + ": request \"" + request.id + "\""));
     const std::string text =

@@ -56,7 +56,9 @@ class LazyLlm final : public TrainingLlm {
     auto loaded = load_engine(options_);
     if (!loaded) return loaded.error();
     llm_ = *std::move(loaded);
-    prompts_.emplace(llm_->tokenizer(), *std::move(templates));
+    auto prompts = make_prompts(*llm_, *std::move(templates));
+    if (!prompts) return prompts.error();
+    prompts_ = *std::move(prompts);
     return {};
   }
 

@@ -71,8 +71,8 @@ std::string shown(const spdlog::details::log_msg& message) {
   return server::message_line(view(message.payload));
 }
 
-// In front of what writes, on the thread that writes: makes lines safe to show, reports how many were
-// dropped, and when everything is written.
+// In front of what writes, on the thread that writes: makes lines safe to show, reports how many
+// were dropped, and when everything is written.
 class WatchedSink final : public spdlog::sinks::sink {
  public:
   explicit WatchedSink(spdlog::sink_ptr inner) : inner_(std::move(inner)) {}

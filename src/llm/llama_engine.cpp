@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "llm/backend.h"
+#include "llm/block_encoder.h"
 #include "llm/chat_format.h"
 #include "llm/gguf_check.h"
 #include "llm/llama_scorer.h"
@@ -17,6 +18,7 @@
 #include "llm/llama_tokenizer.h"
 #include "llm/log.h"
 #include "rsd/core/check.h"
+#include "rsd/core/shown_text.h"
 
 namespace rsd {
 namespace {
@@ -154,6 +156,9 @@ bool gives_up(void* data) {
 
 }  // namespace
 
+LlamaEngine::State::State() = default;
+LlamaEngine::State::~State() = default;
+
 Result<void> LlamaEngine::State::load_loras(const std::vector<LoraFile>& files) {
   for (const auto& file : files) {
     const LlamaErrorCapture errors;
@@ -185,8 +190,9 @@ Result<void> LlamaEngine::State::set_up(const LlamaOptions& options) {
                                               (recurrent ? "recurrent" : "sliding-window") +
                                               " one: it can't take several requests at once");
   }
-  const std::size_t n_sequences = recurrent ? 1 : kMaxLanes + max_scorers;
-  sequences = SequencePool(n_sequences);
+  // And one, outside of the pool, through which blocks come into others (BlockSource).
+  sequences = SequencePool(recurrent ? 1 : kMaxLanes + max_scorers);
+  const std::size_t n_sequences = sequences.size() + (recurrent ? 0 : 1);
   params = llama_context_default_params();
   params.n_seq_max = static_cast<std::uint32_t>(n_sequences);
   params.kv_unified = true;  // sequences share the cells of a common prompt
@@ -207,27 +213,50 @@ Result<void> LlamaEngine::State::set_up(const LlamaOptions& options) {
   return {};
 }
 
-// Adapters take effect on the context, all at once.
 Result<void> LlamaEngine::State::make_context(std::size_t n_cells) {
   params.n_ctx = static_cast<std::uint32_t>(n_cells);
-  params.n_batch = params.n_ctx;
-  params.n_ubatch = std::min(kMicroBatch, params.n_ctx);
+  auto made = new_context(params);
+  if (!made) return made.error();
+  context = *std::move(made);
+  return {};
+}
+
+// Adapters take effect on the context, all at once.
+Result<LlamaContext> LlamaEngine::State::new_context(llama_context_params of) {
+  of.n_batch = of.n_ctx;
+  of.n_ubatch = std::min(kMicroBatch, of.n_ctx);
   const LlamaErrorCapture errors;
-  context.reset(llama_init_from_model(model.get(), params));
-  if (!context) {
-    return Error(ErrorCode::kRuntime, "no context of " + std::to_string(n_cells) +
+  LlamaContext made(llama_init_from_model(model.get(), of));
+  if (!made) {
+    return Error(ErrorCode::kRuntime, "no context of " + std::to_string(of.n_ctx) +
                                           " tokens can be made: " + reason(errors));
   }
   std::vector<llama_adapter_lora*> adapters;
   adapters.reserve(loras.size());
   for (const auto& lora : loras)
     adapters.push_back(lora.get());
-  if (adapters.empty()) return {};
-  if (llama_set_adapters_lora(context.get(), adapters.data(), adapters.size(),
-                              lora_scales.data()) != 0) {
+  if (adapters.empty()) return made;
+  if (llama_set_adapters_lora(made.get(), adapters.data(), adapters.size(), lora_scales.data()) !=
+      0) {
     return Error(ErrorCode::kRuntime, "the LoRA adapters can't be applied together");
   }
-  return {};
+  return made;
+}
+
+// Its context is made when the first prompt in blocks comes.
+void LlamaEngine::State::set_up_blocks(std::size_t cache_bytes) {
+  const auto context_of = [this](std::size_t n_cells) {
+    llama_context_params own = params;
+    own.n_ctx = static_cast<std::uint32_t>(n_cells);
+    own.n_seq_max = BlockEncoder::kSequences;
+    own.n_outputs_max = BlockEncoder::kSequences;
+    own.cb_eval = nullptr;
+    return new_context(own);
+  };
+  const auto decode_batch = [this](llama_context* in, const llama_batch& batch) {
+    return run_batch(in, batch);
+  };
+  blocks = std::make_unique<BlockEncoder>(context_of, decode_batch, cache_bytes);
 }
 
 // The first encoding of a process reads the weights from the disk and starts the threads. That is
@@ -287,7 +316,41 @@ void LlamaEngine::State::describe(const std::string& path) {
           .tokenizer = tokenizer_name(vocab),
           .chat_format = chat_text(model.get(), false).plain ? "plain" : "own",
           .keeps_partial_cache =
-              !llama_model_is_recurrent(model.get()) && !llama_model_is_hybrid(model.get())};
+              !llama_model_is_recurrent(model.get()) && !llama_model_is_hybrid(model.get()),
+          .why_no_blocks = find_why_no_blocks(),
+          .prompt_layout = std::nullopt};
+}
+
+// What the model, or the last adapter that says so, is tuned for.
+Result<void> LlamaEngine::State::find_layout() {
+  std::string name = metadata(model.get(), kPromptLayoutKey);
+  for (const auto& lora : loras) {
+    std::array<char, 256> value{};
+    if (llama_adapter_meta_val_str(lora.get(), kPromptLayoutKey, value.data(), value.size()) >= 0)
+      name = value.data();
+  }
+  if (name.empty()) return {};
+  info.prompt_layout = parse_prompt_layout(name);
+  if (info.prompt_layout) return {};
+  return Error(ErrorCode::kUnsupported, "model " + info.path + ": " + kPromptLayoutKey + " is \"" +
+                                            shown_text(name) +
+                                            "\"; this version knows sequence and blocks");
+}
+
+// Empty: they can.
+std::string LlamaEngine::State::find_why_no_blocks() const {
+  const llama_model* const of = model.get();
+  if (llama_model_is_recurrent(of) || llama_model_is_hybrid(of))
+    return "a recurrent model's state is not made of tokens' cells";
+  if (llama_model_n_swa(of) > 0) return "a sliding window hides cells by their positions";
+  switch (llama_model_rope_type(of)) {
+    case LLAMA_ROPE_TYPE_MROPE:
+    case LLAMA_ROPE_TYPE_IMROPE:
+    case LLAMA_ROPE_TYPE_VISION:
+      return "positions of several dimensions (M-RoPE) can't be laid side by side";
+    default:
+      return "";
+  }
 }
 
 Result<std::unique_ptr<LlamaEngine>> LlamaEngine::load(const LlamaOptions& options) {
@@ -308,6 +371,8 @@ Result<std::unique_ptr<LlamaEngine>> LlamaEngine::load(const LlamaOptions& optio
   state->model = *std::move(model);
   if (auto done = state->set_up(options); !done) return done.error();
   state->describe(options.model_path);
+  if (auto layout = state->find_layout(); !layout) return layout.error();
+  if (state->info.why_no_blocks.empty()) state->set_up_blocks(options.prompt_cache_bytes);
   if (auto warm = state->warm_up(); !warm) return warm.error();
   try {
     state->tokenizer = std::make_shared<LlamaTokenizer>(state->model);
@@ -330,7 +395,7 @@ std::shared_ptr<const Tokenizer> LlamaEngine::tokenizer() const noexcept {
 
 bool LlamaEngine::has_room(const Prompt& prompt) const noexcept {
   return state_->scorers.size() < state_->max_scorers &&
-         prompt.tokens.size() + prompt.identifiers.size() <= state_->free_cells();
+         prompt.n_seen() + prompt.identifiers.size() <= state_->free_cells();
 }
 
 Result<std::vector<PartResult>> LlamaEngine::encode_parts(
@@ -352,9 +417,10 @@ Result<std::vector<PartResult>> LlamaEngine::encode_parts(
     if (!query) return query.error();
     staged[n] = *std::move(query);
   }
-  auto staged_prompts = Scorer::stage_prompts(*state_, prompts);
+  auto staged_prompts = Scorer::stage_prompts(*state_, prompts, give_up_at);
+  if (!staged_prompts) return staged_prompts.error();
   for (std::size_t k = 0; k < prompts.size(); ++k)
-    staged[prompts_at[k]] = std::move(staged_prompts[k]);
+    staged[prompts_at[k]] = std::move((*staged_prompts)[k]);
   if (auto done = Scorer::encode_parts(*state_, staged, give_up_at); !done) return done.error();
   std::vector<PartResult> results;
   results.reserve(staged.size());
@@ -413,17 +479,23 @@ Result<GenerationTimes> LlamaEngine::time_generation(std::span<const TokenId> pr
 PromptReuse LlamaEngine::prompt_reuse() const noexcept {
   PromptReuse reuse = state_->reuse;
   reuse.kept_prompts = state_->prompts.n_prompts();
-  reuse.kept_bytes = state_->prompts.used_bytes();
+  reuse.kept_blocks = state_->blocks ? state_->blocks->cache().n_blocks() : 0;
+  reuse.kept_bytes =
+      state_->prompts.used_bytes() + (state_->blocks ? state_->blocks->cache().used_bytes() : 0);
   return reuse;
 }
 
 Result<std::unique_ptr<PositionScorer>> LlamaEngine::open(Prompt prompt) {
-  const std::size_t needed = prompt.tokens.size() + prompt.identifiers.size();
-  if (needed > state_->info.context_size) {
-    return Error(ErrorCode::kTooLong, "prompt and ranking take " + std::to_string(needed) +
-                                          " tokens; the context has " +
-                                          std::to_string(state_->info.context_size));
+  const std::size_t n_items = prompt.identifiers.size();
+  const std::size_t needed = prompt.n_seen() + n_items;
+  if (std::max(needed, prompt.end_position() + n_items) > state_->info.context_size) {
+    return Error(ErrorCode::kTooLong,
+                 "prompt and ranking take " +
+                     std::to_string(std::max(needed, prompt.end_position() + n_items)) +
+                     " tokens; the context has " + std::to_string(state_->info.context_size));
   }
+  if (!prompt.blocks.empty() && !state_->info.why_no_blocks.empty())
+    return Error(ErrorCode::kUnsupported, "prompts in blocks: " + state_->info.why_no_blocks);
   RSD_CHECK(!prompt.tokens.empty() && !prompt.identifiers.empty(), "an empty prompt");
   auto& scorers = state_->scorers;
   if (scorers.size() >= state_->max_scorers) scorers.front()->lose_cache();
@@ -432,7 +504,9 @@ Result<std::unique_ptr<PositionScorer>> LlamaEngine::open(Prompt prompt) {
                                           " tokens; beside the other requests' there is room for " +
                                           std::to_string(state_->free_cells()));
   }
-  state_->make_room_for(prompt.tokens, needed);
+  // What is resident begins no prompt in blocks.
+  const std::span<const TokenId> tokens(prompt.tokens);
+  state_->make_room_for(prompt.blocks.empty() ? tokens : tokens.first(0), needed);
   if (auto grown = state_->grow_context(needed); !grown) return grown.error();
   std::optional<IdentifierHead> head;
   if (state_->head) {

@@ -78,10 +78,7 @@ Result<void> LlamaEngine::State::decode(std::span<const Pass> passes,
       if (t < pass.tokens.size()) break;
     }
     tap.begin_pass();
-    const auto start = Clock::now();
-    auto done = to_result(llama_decode(context.get(), batch.get()));
-    passes_ms += std::chrono::duration<double, std::milli>(Clock::now() - start).count();
-    if (!done) return done;
+    if (auto done = run_batch(context.get(), batch.get()); !done) return done;
     for (std::size_t n = 0; n < outputs.size(); ++n) {
       const auto values = output(n, outputs[n].at);
       if (!values) return values.error();
@@ -90,6 +87,13 @@ Result<void> LlamaEngine::State::decode(std::span<const Pass> passes,
     n_left -= batch.size();
   }
   return {};
+}
+
+Result<void> LlamaEngine::State::run_batch(llama_context* in, const llama_batch& batch) {
+  const auto start = Clock::now();
+  auto done = to_result(llama_decode(in, batch));
+  passes_ms += ms_between(start, Clock::now());
+  return done;
 }
 
 // The last pass's n-th output.

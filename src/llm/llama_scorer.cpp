@@ -4,6 +4,8 @@
 #include <set>
 #include <utility>
 
+#include "llm/block_source.h"
+#include "llm/sequence_source.h"
 #include "rsd/core/check.h"
 
 namespace rsd {
@@ -17,10 +19,19 @@ llama_seq_id id_of(std::size_t sequence) {
   return static_cast<llama_seq_id>(sequence);
 }
 
+std::unique_ptr<PromptSource> source_of(LlamaEngine::State& state, const Prompt& prompt) {
+  if (prompt.blocks.empty()) return std::make_unique<SequenceSource>(state, prompt);
+  return std::make_unique<BlockSource>(state, prompt);
+}
+
 }  // namespace
 
 LlamaEngine::Scorer::Scorer(State& state, Prompt prompt, std::optional<IdentifierHead> head)
-    : state_(state), prompt_(std::move(prompt)), head_(std::move(head)), first_row_(n_items()) {
+    : state_(state),
+      prompt_(std::move(prompt)),
+      source_(source_of(state, prompt_)),
+      head_(std::move(head)),
+      first_row_(n_items()) {
   state.scorers.push_back(this);
 }
 
@@ -30,10 +41,8 @@ LlamaEngine::Scorer::~Scorer() {
 
 // The prompt stays where it is: the next one may begin alike.
 void LlamaEngine::Scorer::lose_cache() {
-  if (prompt_cached_ && state_.prompts.keeps_any() && state_.reuses_beginnings &&
-      drop_behind(0, 0)) {
-    state_.release_resident();
-    state_.resident = Resident{.tokens = prompt_.tokens, .sequence = lanes_.front()->sequence};
+  if (prompt_cached_ && source_->is_of_use_to_others() && drop_behind(0, 0)) {
+    source_->leave(lanes_.front()->sequence);
     lanes_.front().reset();
   }
   forget_cache();
@@ -60,7 +69,7 @@ void LlamaEngine::Scorer::check_owner() const {
 }
 
 std::size_t LlamaEngine::Scorer::claimed_cells() const {
-  return prompt_.tokens.size() + std::max<std::size_t>(lanes_.size(), 1) * n_items();
+  return source_->n_cells() + std::max<std::size_t>(lanes_.size(), 1) * n_items();
 }
 
 void LlamaEngine::Scorer::read_row(std::span<const float> output, std::span<float> row) const {
@@ -69,58 +78,12 @@ void LlamaEngine::Scorer::read_row(std::span<const float> output, std::span<floa
     row[i] = output[prompt_.identifiers[i].slot()];
 }
 
-// A beginning of the prompt that need not be encoded.
-struct LlamaEngine::Scorer::Reuse {
-  enum class Source { kNone, kResident, kKept };
-  Source source = Source::kNone;
-  std::size_t n_tokens = 0;
-};
-
-// The same prompt, or the longest beginning that is worth it.
-LlamaEngine::Scorer::Reuse LlamaEngine::Scorer::reusable() const {
-  if (!state_.prompts.keeps_any()) return {};
-  const PromptCache::Match kept = state_.prompts.find(prompt_.tokens);
-  // A copy comes back as a whole, however little of it is of use.
-  const std::size_t n_resident_cells = state_.resident ? state_.resident->tokens.size() : 0;
-  const std::size_t n_others = state_.claimed_cells() - claimed_cells() + n_resident_cells;
-  const bool fits = n_others + kept.size <= llama_n_ctx(state_.context.get());
-  if (kept.is_whole && fits) return {.source = Reuse::Source::kKept, .n_tokens = kept.n_tokens};
-  if (!state_.reuses_beginnings) return {};
-  // The last token is encoded in any case: its output is wanted.
-  const std::size_t limit = prompt_.tokens.size() - 1;
-  const std::size_t n_resident =
-      state_.resident ? std::min(limit, common_beginning(state_.resident->tokens, prompt_.tokens))
-                      : 0;
-  const std::size_t n_kept = fits ? std::min(limit, kept.n_tokens) : 0;
-  if (std::max(n_resident, n_kept) < kMinReusedTokens) return {};
-  if (n_resident >= n_kept) return {.source = Reuse::Source::kResident, .n_tokens = n_resident};
-  return {.source = Reuse::Source::kKept, .n_tokens = n_kept};
+PromptSource::Others LlamaEngine::Scorer::others() const {
+  return {.n_cells = state_.claimed_cells() - claimed_cells()};
 }
 
 std::size_t LlamaEngine::Scorer::n_prefill_tokens() const {
-  return prompt_.tokens.size() - reusable().n_tokens;
-}
-
-// Puts the reused tokens into the empty sequence; for the same prompt, takes in its first row, too.
-// False where that failed: the sequence is empty then.
-bool LlamaEngine::Scorer::reuse(const Reuse& reuse, std::size_t sequence) {
-  llama_memory_t memory = llama_get_memory(state_.context.get());
-  const auto end = static_cast<llama_pos>(reuse.n_tokens);
-  if (reuse.source == Reuse::Source::kNone) return true;
-  if (reuse.source == Reuse::Source::kResident) {
-    llama_memory_seq_cp(memory, id_of(state_.resident->sequence), id_of(sequence), 0, end);
-    return true;
-  }
-  const std::vector<float>* output =
-      state_.prompts.restore(prompt_.tokens, state_.context.get(), sequence);
-  if (!output) return false;
-  if (reuse.n_tokens == prompt_.tokens.size()) {
-    read_row(*output, first_row_);
-    return true;
-  }
-  if (llama_memory_seq_rm(memory, id_of(sequence), end, -1)) return true;
-  llama_memory_seq_rm(memory, id_of(sequence), -1, -1);
-  return false;
+  return source_->n_to_encode(others());
 }
 
 // The lane, with the prompt in its cache.
@@ -132,7 +95,7 @@ LlamaEngine::Scorer::Lane& LlamaEngine::Scorer::lane(std::size_t number) {
   RSD_CHECK(sequence.has_value(), "a sequence for every lane");
   if (number > 0) {
     llama_memory_seq_cp(llama_get_memory(state_.context.get()), id_of(lanes_.front()->sequence),
-                        id_of(*sequence), 0, static_cast<llama_pos>(prompt_.tokens.size()));
+                        id_of(*sequence), 0, static_cast<llama_pos>(source_->end_position()));
   }
   return lane.emplace(Lane{.sequence = *sequence, .items = {}});
 }
@@ -143,7 +106,7 @@ bool LlamaEngine::Scorer::drop_behind(std::size_t number, std::size_t n_items) {
   Lane& dropped = lane(number);
   if (dropped.items.size() <= n_items) return true;
   if (!llama_memory_seq_rm(llama_get_memory(state_.context.get()), id_of(dropped.sequence),
-                           static_cast<llama_pos>(prompt_.tokens.size() + n_items), -1)) {
+                           static_cast<llama_pos>(source_->end_position() + n_items), -1)) {
     return false;
   }
   dropped.items.resize(n_items);
@@ -163,33 +126,50 @@ void LlamaEngine::Scorer::forget_proposals() {
 
 // The resident prompt goes with the first prompts that may begin like it. Where none does it goes
 // before: so a prompt lies in the same cells, and rounds alike, whatever stood there before.
-std::vector<LlamaEngine::Scorer::Part> LlamaEngine::Scorer::stage_prompts(
-    State& state, std::span<Scorer* const> scorers) {
+Result<std::vector<LlamaEngine::Scorer::Part>> LlamaEngine::Scorer::stage_prompts(
+    State& state, std::span<Scorer* const> scorers, std::optional<Clock::time_point> give_up_at) {
   const bool wanted = std::ranges::any_of(scorers, [](const Scorer* scorer) {
-    return scorer->reusable().source == Reuse::Source::kResident;
+    return scorer->source_->wants_resident(scorer->others());
   });
   if (!wanted && !scorers.empty()) state.release_resident();
+  std::vector<BlockSource*> in_blocks;
+  for (const Scorer* scorer : scorers)
+    if (BlockSource* blocks = scorer->source_->in_blocks()) in_blocks.push_back(blocks);
+  state.give_up_at = give_up_at;
+  auto done = BlockSource::encode_together(state, in_blocks);
   std::vector<Part> parts;
   parts.reserve(scorers.size());
-  for (Scorer* scorer : scorers)
-    parts.push_back(scorer->stage_prompt());
+  for (std::size_t n = 0; done && n < scorers.size(); ++n) {
+    auto part = scorers[n]->stage_prompt();
+    if (part) {
+      parts.push_back(*std::move(part));
+    } else {
+      done = part.error();
+    }
+  }
   if (wanted) state.release_resident();
-  return parts;
+  if (done) return parts;
+  for (Scorer* scorer : scorers)
+    scorer->forget_cache();
+  return done.error();
 }
 
-LlamaEngine::Scorer::Part LlamaEngine::Scorer::stage_prompt() {
+Result<LlamaEngine::Scorer::Part> LlamaEngine::Scorer::stage_prompt() {
   check_owner();
   const auto start = Clock::now();
   forget_cache();
   Part part{.scorer = this};
   part.sequence = lane(0).sequence;
-  Reuse known = reusable();
-  if (!reuse(known, part.sequence)) known = {};
-  const auto rest = std::span(prompt_.tokens).subspan(known.n_tokens);
-  part.tokens.assign(rest.begin(), rest.end());
-  part.first_position = known.n_tokens;
-  part.first_output = rest.empty() ? 0 : rest.size() - 1;
-  part.prefill = {.n_tokens = rest.size(), .n_reused = known.n_tokens, .ms = ms_since(start)};
+  const auto staged = source_->stage(part.sequence, others());
+  if (!staged) return staged.error();
+  if (staged->output) read_row(*staged->output, first_row_);
+  part.tokens.assign(staged->tokens.begin(), staged->tokens.end());
+  part.first_position = staged->first_position;
+  part.first_output = part.tokens.empty() ? 0 : part.tokens.size() - 1;
+  const BlockSource* blocks = source_->in_blocks();
+  part.prefill = {.n_tokens = staged->n_encoded + part.tokens.size(),
+                  .n_reused = staged->n_reused,
+                  .ms = ms_since(start) + (blocks ? blocks->encode_ms() : 0)};
   return part;
 }
 
@@ -220,7 +200,7 @@ Result<LlamaEngine::Scorer::Part> LlamaEngine::Scorer::stage(
     part.n_kept = 0;
   }
   part.sequence = lane(query.lane).sequence;
-  part.first_position = prompt_.tokens.size() + part.n_kept;
+  part.first_position = source_->end_position() + part.n_kept;
   part.first_output = first_item - part.n_kept;
   part.tokens.reserve(n_needed - part.n_kept);
   for (std::size_t t = part.n_kept; t < n_needed; ++t)
@@ -263,7 +243,7 @@ void LlamaEngine::Scorer::take(Part& part, std::size_t token, std::span<const fl
     return read_row(output, part.encoding.rows.row(row));
   }
   read_row(output, first_row_);
-  state_.prompts.keep(prompt_.tokens, state_.context.get(), part.sequence, output);
+  source_->keep(part.sequence, output);
 }
 
 // Part of a batch that broke off may be in the cache: it is dropped.
@@ -293,9 +273,10 @@ void LlamaEngine::Scorer::finish(Part& part, bool done) {
 // Afterwards the cache holds the prompt and none of its items.
 Result<Prefill> LlamaEngine::Scorer::encode_prompt(std::optional<Clock::time_point> give_up_at) {
   Scorer* const self = this;
-  auto parts = stage_prompts(state_, {&self, 1});
-  if (auto done = encode_parts(state_, parts, give_up_at); !done) return done.error();
-  return parts.front().prefill;
+  auto parts = stage_prompts(state_, {&self, 1}, give_up_at);
+  if (!parts) return parts.error();
+  if (auto done = encode_parts(state_, *parts, give_up_at); !done) return done.error();
+  return parts->front().prefill;
 }
 
 Result<Prefill> LlamaEngine::Scorer::prefill(std::optional<Clock::time_point> give_up_at) {

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
 
 #include "llm/llama_state.h"
 #include "llm/output_head.h"
+#include "llm/prompt_source.h"
 #include "rsd/decode/position_scorer.h"
 #include "rsd/prompt/prompt_builder.h"
 
@@ -33,7 +35,9 @@ class LlamaEngine::Scorer final : public PositionScorer {
 
   // What a scorer puts into a pass of the LLM, and what comes out for it.
   struct Part;
-  static std::vector<Part> stage_prompts(State& state, std::span<Scorer* const> scorers);
+  // Takes passes of its own where prompts are in blocks, which end at the deadline.
+  static Result<std::vector<Part>> stage_prompts(State& state, std::span<Scorer* const> scorers,
+                                                 std::optional<Clock::time_point> give_up_at);
   // A cache that can't drop its end is filled anew here, which takes a pass of its own.
   Result<Part> stage(const EncodingQuery& query, std::optional<Clock::time_point> give_up_at);
   // One pass for all parts; whatever happens, each scorer is told.
@@ -54,12 +58,10 @@ class LlamaEngine::Scorer final : public PositionScorer {
     std::size_t sequence = 0;
     std::vector<ItemId> items;  // in the cache behind the prompt
   };
-  struct Reuse;
 
   void check_owner() const;
-  Reuse reusable() const;
-  bool reuse(const Reuse& reuse, std::size_t sequence);
-  Part stage_prompt();
+  PromptSource::Others others() const;
+  Result<Part> stage_prompt();
   Result<Prefill> encode_prompt(std::optional<Clock::time_point> give_up_at);
   std::size_t n_lanes_lacking(std::size_t n_lanes) const;
   Lane& lane(std::size_t number);
@@ -72,6 +74,7 @@ class LlamaEngine::Scorer final : public PositionScorer {
 
   State& state_;
   Prompt prompt_;
+  std::unique_ptr<PromptSource> source_;  // of prompt_
   std::optional<IdentifierHead> head_;
   bool owns_cache_ = true;
   bool prompt_cached_ = false;

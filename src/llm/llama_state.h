@@ -28,6 +28,10 @@ struct LlamaFree {
   void operator()(llama_adapter_lora* adapter) const { llama_adapter_lora_free(adapter); }
 };
 
+using LlamaContext = std::unique_ptr<llama_context, LlamaFree>;
+
+class BlockEncoder;
+
 // Tokens to encode behind what the cache holds of a sequence.
 struct Pass {
   std::span<const TokenId> tokens;
@@ -55,7 +59,7 @@ struct LlamaEngine::State {
   GraphTap tap;                    // outlives the context, which holds its address
   std::optional<OutputHead> head;  // nullopt: the LLM computes the logits of the whole vocabulary
   llama_context_params params{};   // of the context, but for its size
-  std::unique_ptr<llama_context, LlamaFree> context;
+  LlamaContext context;
   std::shared_ptr<const Tokenizer> tokenizer;
   ModelInfo info;
   std::optional<Clock::time_point> give_up_at;  // of the pass that is running
@@ -70,10 +74,18 @@ struct LlamaEngine::State {
   std::optional<Resident> resident;
   PromptCache prompts{0};
   PromptReuse reuse;
+  std::unique_ptr<BlockEncoder> blocks;  // nullptr: info.why_no_blocks
 
+  State();
+  ~State();
   Result<void> set_up(const LlamaOptions& options);
   Result<void> load_loras(const std::vector<LoraFile>& files);
   Result<void> make_context(std::size_t n_cells);
+  // For the model with its adapters.
+  Result<LlamaContext> new_context(llama_context_params of);
+  void set_up_blocks(std::size_t cache_bytes);
+  Result<void> find_layout();
+  std::string find_why_no_blocks() const;
   Result<void> warm_up();
   std::optional<std::string> cut_head(std::span<const float> logits);
   void describe(const std::string& path);
@@ -95,6 +107,8 @@ struct LlamaEngine::State {
   // is called for every token >= first_output of each pass while its output can be read.
   Result<void> decode(std::span<const Pass> passes, std::optional<Clock::time_point> until,
                       const OnOutput& on_output);
+  // One llama_decode, which ends at give_up_at.
+  Result<void> run_batch(llama_context* in, const llama_batch& batch);
   Result<std::span<const float>> output(std::size_t number, int32_t at_in_batch) const;
 };
 

@@ -13,6 +13,7 @@
 #include "llm/backend.h"
 #include "llm/gguf_file.h"
 #include "llm/log.h"
+#include "rsd/llm/llama_engine.h"
 #include "rsd/llm/prepare_model.h"
 
 namespace rsd {
@@ -229,6 +230,9 @@ class Merge {
       if (merged_type(tensor) == GGML_TYPE_F16) file_type = kMostlyF16;
     }
     if (!adapters_.empty()) gguf_set_val_u32(metadata, "general.file_type", file_type);
+    for (const auto& adapter : adapters_)
+      if (const auto layout = adapter->file.string(kPromptLayoutKey))
+        gguf_set_val_str(metadata, kPromptLayoutKey, layout->c_str());
   }
 
   Result<void> write_copy(const Tensor& tensor) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "prompt/block_prompt.h"
 #include "prompt/cuttable_text.h"
 #include "prompt/prompt_renderer.h"
 #include "prompt/shown_request.h"
@@ -153,6 +154,13 @@ Result<Prompt> PromptBuilder::build(const Request& request, std::size_t context_
   }
   const PromptSurroundings around = surroundings(task);
   const ShownRequest shown = rsd::shown(request, around, context_tokens);
+  if (task.prompt_template.layout == PromptLayout::kBlocks) {
+    auto prompt = build_block_prompt(around, shown.request,
+                                     {.context_tokens = context_tokens,
+                                      .max_text_tokens = max_text_tokens.value_or(context_tokens)});
+    if (prompt) prompt->truncated_query = shown.truncated_query;
+    return prompt;
+  }
   const PromptRenderer renderer(around, shown.request);
   const std::size_t room = context_tokens - n_items;
   auto prompt = fit_one_prompt(renderer, *tokenizer_, texts_of(shown.request),
@@ -173,6 +181,11 @@ Result<FittedRequest> PromptBuilder::fit(const Request& request, const TextLimit
   if (task.identifiers.size() < n_least) return too_few_identifiers(n_least, task.identifiers);
   const PromptSurroundings around = surroundings(task);
   ShownRequest shown = rsd::shown(request, around, limits.context_tokens);
+  if (task.prompt_template.layout == PromptLayout::kBlocks) {
+    auto fitted = fit_block_prompt(around, std::move(shown.request), limits);
+    if (fitted) fitted->truncated_query = shown.truncated_query;
+    return fitted;
+  }
   FittedRequest fitted{.request = std::move(shown.request),
                        .truncated_query = shown.truncated_query};
   const PromptRenderer renderer(around, fitted.request);

@@ -37,6 +37,8 @@ class PromptRenderer {
   // Tokens of a candidate with this text on its own. Next to others it may have fewer, since a
   // tokenizer may join neighbouring texts.
   std::size_t n_item_tokens(const std::string& text) const;
+  // The parts as a text; `item` fills {text} and {title}.
+  std::string fill(const PromptTemplate::Parts& parts, const std::string& item) const;
 
  private:
   struct Output {
@@ -46,8 +48,6 @@ class PromptRenderer {
 
   void append_item(std::size_t item, const std::string& text, Output& output) const;
   void flush(Output& output) const;
-  // `item` fills {text} and {title}.
-  std::string fill(const PromptTemplate::Parts& parts, const std::string& item) const;
 
   const PromptSurroundings& around_;
   const Request& request_;

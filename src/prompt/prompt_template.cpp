@@ -53,17 +53,24 @@ class Reader {
     if (!root_.IsMap()) return error(root_, "a template is a map of keys");
     if (auto known = check_keys(); !known) return known.error();
     PromptTemplate result;
+    if (auto layout = read_layout(result); !layout) return layout.error();
     if (auto task = read_task(result); !task) return task.error();
     const bool recommendation = result.task == Task::kRecommendation;
     const Kind subject = recommendation ? Kind::kHistory : Kind::kQuery;
-    const std::set<Kind> frame{Kind::kNum, subject};
-    for (const auto& step : {read_parts("system", {Kind::kNum}, {}, result.system),
-                             read_parts("prefix", frame, {}, result.prefix),
+    const bool in_blocks = result.layout == PromptLayout::kBlocks;
+    const auto frame = in_blocks ? std::set<Kind>{subject} : std::set<Kind>{Kind::kNum, subject};
+    const auto before = in_blocks ? std::set<Kind>{} : frame;
+    const auto in_system = in_blocks ? std::set<Kind>{} : std::set<Kind>{Kind::kNum};
+    for (const auto& step : {read_parts("system", in_system, {}, result.system),
+                             read_parts("prefix", before, {}, result.prefix),
                              read_parts("body", {Kind::kText, Kind::kIdentifier},
                                         {Kind::kText, Kind::kIdentifier}, result.body),
                              read_parts("suffix", frame, {}, result.suffix),
                              read_history(recommendation, result), read_answer(result)}) {
       if (!step) return step.error();
+    }
+    if (in_blocks) {
+      if (auto ordered = check_body(result); !ordered) return ordered.error();
     }
     return check_subject(subject, std::move(result));
   }
@@ -74,16 +81,16 @@ class Reader {
   }
 
   Result<void> check_keys() const {
-    static constexpr std::string_view kKeys[] = {"task",   "name",         "system",
-                                                 "prefix", "body",         "suffix",
-                                                 "answer", "history_item", "history_last"};
+    static constexpr std::string_view kKeys[] = {"layout",       "task",        "name",   "system",
+                                                 "prefix",       "body",        "suffix", "answer",
+                                                 "history_item", "history_last"};
     std::set<std::string> seen;
     for (const auto& entry : root_) {
       const auto key = entry.first.as<std::string>();
       if (std::ranges::find(kKeys, key) == std::end(kKeys)) {
         return error(entry.first, "key \"" + key +
-                                      "\" is unknown; a template has task, name, system, prefix, "
-                                      "body, suffix, answer, history_item, history_last");
+                                      "\" is unknown; a template has layout, task, name, system, "
+                                      "prefix, body, suffix, answer, history_item, history_last");
       }
       if (!seen.insert(key).second) return error(entry.first, "key \"" + key + "\" stands twice");
     }
@@ -98,6 +105,19 @@ class Reader {
     if (!node) return std::string();
     if (!node.IsScalar()) return error(node, std::string(key) + " must be a text");
     return node.as<std::string>();
+  }
+
+  Result<void> read_layout(PromptTemplate& result) const {
+    const auto name = read_string("layout");
+    if (!name) return name.error();
+    if (!root_["layout"]) return {};
+    const auto layout = parse_prompt_layout(*name);
+    if (!layout) {
+      return error(root_["layout"],
+                   "layout \"" + *name + "\" is unknown; it must be sequence or blocks");
+    }
+    result.layout = *layout;
+    return {};
   }
 
   Result<void> read_task(PromptTemplate& result) const {
@@ -188,6 +208,14 @@ class Reader {
     return {};
   }
 
+  // A candidate's block ends after its text, and an identifier's block with the identifier.
+  Result<void> check_body(const PromptTemplate& result) const {
+    const auto text = std::ranges::find(result.body, Kind::kText, &TemplatePart::kind);
+    const auto identifier = std::ranges::find(result.body, Kind::kIdentifier, &TemplatePart::kind);
+    if (text < identifier && std::next(identifier) == result.body.end()) return {};
+    return error(root_["body"], "body must have {text} before {identifier} and end in it");
+  }
+
   // A template that shows neither query nor history must be a mistake.
   Result<PromptTemplate> check_subject(Kind subject, PromptTemplate result) const {
     for (const Parts* parts : {&result.prefix, &result.suffix}) {
@@ -207,6 +235,16 @@ PromptTemplate load_builtin(std::string_view yaml, const std::string& name) {
 }
 
 }  // namespace
+
+std::string_view to_string(PromptLayout layout) noexcept {
+  return layout == PromptLayout::kBlocks ? "blocks" : "sequence";
+}
+
+std::optional<PromptLayout> parse_prompt_layout(std::string_view name) noexcept {
+  for (const PromptLayout layout : {PromptLayout::kSequence, PromptLayout::kBlocks})
+    if (name == to_string(layout)) return layout;
+  return std::nullopt;
+}
 
 Result<PromptTemplate> PromptTemplate::parse(std::string_view yaml, const std::string& source) {
   if (const auto offset = find_invalid_utf8(yaml)) {
@@ -233,23 +271,40 @@ Result<PromptTemplate> PromptTemplate::load(const std::string& path) {
   return Error(ErrorCode::kNotFound, "prompt template " + path + " can't be read");
 }
 
-const PromptTemplate& PromptTemplate::builtin(Task task) {
+const PromptTemplate& PromptTemplate::builtin(Task task, PromptLayout layout) {
   static const PromptTemplate passage = load_builtin(kPassageTemplate, "passage");
   static const PromptTemplate recommendation =
       load_builtin(kRecommendationTemplate, "recommendation");
+  static const PromptTemplate passage_blocks =
+      load_builtin(kPassageBlocksTemplate, "blocks-passage");
+  static const PromptTemplate recommendation_blocks =
+      load_builtin(kRecommendationBlocksTemplate, "blocks-recommendation");
+  if (layout == PromptLayout::kBlocks)
+    return task == Task::kPassage ? passage_blocks : recommendation_blocks;
   return task == Task::kPassage ? passage : recommendation;
 }
 
 PromptTemplates::PromptTemplates()
-    : passage_(PromptTemplate::builtin(Task::kPassage)),
-      recommendation_(PromptTemplate::builtin(Task::kRecommendation)) {}
+    : passage_{.wording = PromptTemplate::builtin(Task::kPassage)},
+      recommendation_{.wording = PromptTemplate::builtin(Task::kRecommendation)} {}
 
 void PromptTemplates::set(PromptTemplate replacement) {
-  (replacement.task == Task::kPassage ? passage_ : recommendation_) = std::move(replacement);
+  Choice& choice = replacement.task == Task::kPassage ? passage_ : recommendation_;
+  choice = {.wording = std::move(replacement), .is_set = true};
+}
+
+void PromptTemplates::set_default_layout(PromptLayout layout) {
+  for (Choice* choice : {&passage_, &recommendation_})
+    if (!choice->is_set) choice->wording = PromptTemplate::builtin(choice->wording.task, layout);
 }
 
 const PromptTemplate& PromptTemplates::for_task(Task task) const noexcept {
-  return task == Task::kPassage ? passage_ : recommendation_;
+  return task == Task::kPassage ? passage_.wording : recommendation_.wording;
+}
+
+bool PromptTemplates::has_blocks() const noexcept {
+  return passage_.wording.layout == PromptLayout::kBlocks ||
+         recommendation_.wording.layout == PromptLayout::kBlocks;
 }
 
 }  // namespace rsd

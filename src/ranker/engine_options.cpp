@@ -85,6 +85,16 @@ Result<PromptTemplates> load_templates(const std::vector<std::string>& files) {
   return templates;
 }
 
+Result<PromptBuilder> make_prompts(const LlmEngine& llm, PromptTemplates templates) {
+  if (const auto layout = llm.prompt_layout()) templates.set_default_layout(*layout);
+  if (const auto why = llm.why_no_blocks(); templates.has_blocks() && !why.empty()) {
+    return Error(
+        ErrorCode::kUnsupported,
+        "model " + llm.model_name() + " takes no prompts in blocks (layout: blocks): " + why);
+  }
+  return PromptBuilder(llm.tokenizer(), templates);
+}
+
 Result<std::unique_ptr<LlamaEngine>> load_local_engine(const EngineOptions& options) {
   if (auto sensible = check(options); !sensible) return sensible.error();
   if (options.remote) return invalid("this needs a local LLM");

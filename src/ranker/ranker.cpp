@@ -33,8 +33,8 @@ struct LoadedPolicies {
   std::optional<Error> agent_fault;
 };
 
-// The agent is read even if requests use another policy by default, since they may name it. The faults
-// of the project's own, which nobody has named, concern only requests that use it.
+// The agent is read even if requests use another policy by default, since they may name it. The
+// faults of the project's own, which nobody has named, concern only requests that use it.
 Result<LoadedPolicies> load_policies(const EngineOptions& options) {
   LoadedPolicies loaded;
   const PolicyNames agent_only{.names = {std::string(kAgentPolicy)},
@@ -46,9 +46,8 @@ Result<LoadedPolicies> load_policies(const EngineOptions& options) {
     if (!agent) loaded.agent_fault = agent.error();
   }
   if (loaded.agent_fault && options.policy.empty() && options.agent.empty()) return loaded;
-  const auto own = named_policies({.names = listed(options.policy),
-                                   .agents = listed(options.agent),
-                                   .places = options.places});
+  const auto own = named_policies(
+      {.names = listed(options.policy), .agents = listed(options.agent), .places = options.places});
   if (!own) return own.error();
   loaded.own = own->front();
   return loaded;
@@ -89,10 +88,11 @@ Result<Ranker> Ranker::load(const EngineOptions& options) {
   if (!templates) return templates.error();
   auto llm = load_engine(options);
   if (!llm) return llm.error();
-  PromptBuilder prompts((*llm)->tokenizer(), *std::move(templates));
+  auto prompts = make_prompts(**llm, *std::move(templates));
+  if (!prompts) return prompts.error();
   std::string name = short_name(options, **llm);
   Ranker ranker(Parts{.llm = *std::move(llm),
-                      .prompts = std::move(prompts),
+                      .prompts = *std::move(prompts),
                       .policy = std::move(policies->own),
                       .agent = std::move(policies->agent),
                       .parallel = options.parallel,

@@ -81,6 +81,10 @@ RemoteTraffic RemoteEngine::traffic() const {
 
 Result<std::unique_ptr<PositionScorer>> RemoteEngine::open(Prompt prompt) {
   RSD_CHECK(!prompt.tokens.empty() && !prompt.identifiers.empty(), "an empty prompt");
+  if (!prompt.blocks.empty()) {
+    return Error(ErrorCode::kUnsupported,
+                 "prompts in blocks are for a local LLM: a server takes one sequence of tokens");
+  }
   const std::size_t needed = prompt.tokens.size() + prompt.identifiers.size();
   if (needed > state_->context_size) {
     return Error(ErrorCode::kTooLong, "prompt and ranking take " + std::to_string(needed) +

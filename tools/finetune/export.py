@@ -68,7 +68,10 @@ def read(path: Path, heads: tuple[int, int]) -> dict[str, np.ndarray]:
     return adapter
 
 
-def write(adapter: dict[str, np.ndarray], out: Path, name: str, alpha: float, heads: tuple[int, int]) -> None:
+def write(
+    adapter: dict[str, np.ndarray], out: Path, name: str, alpha: float, heads: tuple[int, int],
+    layout: str = "sequence",
+) -> None:  # fmt: skip
     partial = out.with_suffix(".partial")
     writer = gguf.GGUFWriter(partial, "llama")
     writer.add_type("adapter")
@@ -77,6 +80,8 @@ def write(adapter: dict[str, np.ndarray], out: Path, name: str, alpha: float, he
     writer.add_license_name("for research: made from data that are licensed for research only")
     writer.add_string("adapter.type", "lora")
     writer.add_float32("adapter.lora.alpha", alpha)
+    if layout != "sequence":  # what rsd takes a model for that doesn't say
+        writer.add_string("rsd.prompt_layout", layout)
     for tensor_name, tensor in gguf_tensors(adapter, *heads):
         writer.add_tensor(tensor_name, np.ascontiguousarray(tensor))
     writer.write_header_to_file()
@@ -93,11 +98,13 @@ def main() -> None:
     parser.add_argument("--heads", type=int, default=9, help="attention heads of the base model")
     parser.add_argument("--kv-heads", type=int, default=3, help="its key/value heads")
     parser.add_argument("--name", default="SmolLM2-135M rank LoRA")
+    parser.add_argument("--layout", choices=["sequence", "blocks"], default="sequence",
+                        help="of the prompts that it was trained with; rsd takes its templates by it")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     write(
         load_file(options.adapter), options.out, options.name, options.alpha,
-        (options.heads, options.kv_heads),
+        (options.heads, options.kv_heads), options.layout,
     )  # fmt: skip
 
 

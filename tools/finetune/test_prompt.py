@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from prompt import PromptBuilder, single_line
+from prompt import PromptBuilder, single_line, text_digest
 from tokenizer import load_tokenizer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,12 +49,16 @@ def texts(values: list[str]) -> list[dict]:
 
 
 @pytest.mark.skipif(not (BINARY.exists() and MODEL.exists()), reason="needs rsd and its base model")
-def test_both_sides_render_the_same_tokens():
+@pytest.mark.parametrize("layout", ["sequence", "blocks"])
+def test_both_sides_render_the_same_tokens(layout):
     expected = requests()
     lines = "".join(json.dumps(r) + "\n" for r in expected)
     command = [BINARY, "prompt", "render", "--requests", "-", "--model", MODEL]
+    if layout == "blocks":
+        for template in sorted((ROOT / "templates").glob("blocks-*.yaml")):
+            command += ["--prompt-template", template]
     done = subprocess.run(command, input=lines, capture_output=True, text=True, check=True)
-    builder = PromptBuilder(load_tokenizer(MODEL))
+    builder = PromptBuilder(load_tokenizer(MODEL), layout=layout)
     rendered = [json.loads(line) for line in done.stdout.splitlines()]
     assert [r["id"] for r in rendered] == [r["id"] for r in expected]
     for request, theirs in zip(expected, rendered, strict=True):
@@ -62,6 +66,45 @@ def test_both_sides_render_the_same_tokens():
         ours = builder.build(request)
         assert ours.tokens == theirs["tokens"], request["id"]
         assert ours.identifiers == [i["token"] for i in theirs["identifiers"]], request["id"]
+        assert blocks_of(ours, request) == theirs.get("blocks", []), request["id"]
+
+
+def blocks_of(prompt, request: dict) -> list[dict]:
+    ids = [c.get("id", str(i)) for i, c in enumerate(request["candidates"])]
+    return [
+        {"kind": b.kind, "first": b.first, "tokens": b.n_tokens, "position": b.position}
+        | ({} if b.candidate is None else {"candidate": ids[b.candidate]})
+        for b in prompt.blocks
+    ]
+
+
+@pytest.mark.skipif(not MODEL.exists(), reason="needs the base model")
+def test_blocks_are_those_that_adapters_are_tuned_on():
+    """The pieces by themselves: what one of the project's adapters was tuned with."""
+    builder = PromptBuilder(load_tokenizer(MODEL), layout="blocks")
+    texts_in = ["how long to steep tea", "a much longer text about something else = B", "tea"]
+    request = {"task": "passage", "query": "steep tea?", "candidates": texts(texts_in)}
+    prompt = builder.build(request)
+    opening = [builder._tokenizer.token_to_id("<|im_start|>"), *builder.encode("user\n")]
+    pieces = {"head": opening + builder.encode("Rank the texts by relevance to the query.\n"),
+              "query": builder.encode("\nQuery: steep tea?\n"),
+              "tail": builder._closing + builder.encode("Ranking:")}  # fmt: skip
+    for block in prompt.blocks:
+        tokens = prompt.tokens[block.first : block.first + block.n_tokens]
+        if block.kind == "candidate":
+            assert tokens == builder.encode("- " + texts_in[block.candidate])
+        elif block.kind == "identifier":
+            assert tokens == [*builder.encode(" ="), prompt.identifiers[block.candidate]]
+        else:
+            assert tokens == pieces[block.kind]
+    assert sorted(prompt.identifiers) == sorted(builder.identifiers[:3])
+
+
+def test_texts_are_ordered_as_the_engine_orders_them():
+    """The values of content_order_test.cpp."""
+    digests = {"": 0xEFD01F60BA992926, "a": 0x82A2A958A9BECE5B, "one text": 0x6DFFE1F6BCF9DF07,
+               "naïve café": 0x1A8071E8D684CD3C}  # fmt: skip
+    assert {text: text_digest(text) for text in digests} == digests
 
 
 def test_a_text_becomes_one_line():

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "rsd/core/result.h"
@@ -26,7 +27,8 @@ struct PromptReuse {
   std::size_t tokens_encoded = 0;  // of the prompts
   std::size_t tokens_reused = 0;
   std::size_t kept_prompts = 0;  // in the engine's own memory
-  std::size_t kept_bytes = 0;
+  std::size_t kept_blocks = 0;   // of prompts in blocks
+  std::size_t kept_bytes = 0;    // of both
 };
 
 // Opens a scorer for each request and serves the open ones in passes. Not thread-safe: one thread
@@ -49,6 +51,11 @@ class LlmEngine : public BatchScorer {
   virtual Result<std::unique_ptr<PositionScorer>> open(Prompt prompt) = 0;
   // True if `prompt` can be opened in addition to the open ones.
   virtual bool has_room(const Prompt& prompt) const noexcept = 0;
+
+  // The layout of prompts that the model is tuned for; nullopt where it doesn't say.
+  virtual std::optional<PromptLayout> prompt_layout() const { return std::nullopt; }
+  // Why the engine takes no prompts in blocks; empty: it does.
+  virtual std::string why_no_blocks() const { return "this engine encodes whole prompts"; }
 
   // Measures what passes cost, by a few short ones, so that the first request with a deadline knows
   // what it has time for. No scorer may be open. kRuntime when the LLM fails. Engines that have no

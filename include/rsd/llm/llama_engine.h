@@ -38,7 +38,8 @@ struct LlamaOptions {
   // Memory for encoded prompts. A beginning of kMinReusedTokens or more that a prompt shares with
   // one of them, or with the last prompt, is not encoded again. The rest of the prompt is then a
   // different batch, which rounds differently. 0: nothing is reused. Recurrent models and those
-  // with sliding windows reuse whole prompts only.
+  // with sliding windows reuse whole prompts only. For prompts in blocks as much memory again keeps
+  // candidates and queries for any prompt; the logits don't depend on what is kept.
   std::size_t prompt_cache_bytes = 0;
   PromptReuseMode reuse = PromptReuseMode::kBeginnings;
   // The most requests open at a time, 1 to kMaxParallel. They share the context's tokens. Recurrent
@@ -57,6 +58,9 @@ struct LlamaOptions {
   LogSink log;  // for rsd's and llama.cpp's lines; one per process, set by the engine loaded last
 };
 
+// A GGUF model's or adapter's own name for its layout, "sequence" or "blocks".
+inline constexpr const char* kPromptLayoutKey = "rsd.prompt_layout";
+
 struct ModelInfo {
   std::string path;
   std::string description;   // architecture, size and quantisation, in llama.cpp's words
@@ -70,6 +74,9 @@ struct ModelInfo {
   std::string chat_format;          // "own", or "plain" if it has none or an unknown one
   std::string output_head;          // "identifiers only", or "whole vocabulary: " and the reason
   bool keeps_partial_cache = true;  // false (recurrent, hybrid): every change re-encodes the prompt
+  std::string why_no_blocks;        // it takes no prompts in blocks; empty: it does
+  // That which it, or an adapter, says that it is tuned for (kPromptLayoutKey).
+  std::optional<PromptLayout> prompt_layout;
 };
 
 // Shorter common beginnings, such as the instruction alone, save too little to justify different
@@ -112,17 +119,21 @@ class LlamaEngine final : public LlmEngine {
                                           std::span<const TokenId> answer);
 
   // All open scorers share the engine's one cache. Opening more than options.parallel replaces the
-  // oldest scorer, which must not be used any more (LogicError). Errors: see LlmEngine::open, and
-  // kRuntime when prompt and ranking exceed the space that the other scorers leave.
+  // oldest scorer, which must not be used any more (LogicError). Errors: see LlmEngine::open,
+  // kRuntime when prompt and ranking exceed the space that the other scorers leave, and
+  // kUnsupported for a prompt in blocks if the model can't take it (why_no_blocks).
   Result<std::unique_ptr<PositionScorer>> open(Prompt prompt) override;
   bool has_room(const Prompt& prompt) const noexcept override;
+  std::optional<PromptLayout> prompt_layout() const override { return info().prompt_layout; }
+  std::string why_no_blocks() const override { return info().why_no_blocks; }
   Result<void> calibrate(CostModel& costs) override;
 
   Result<std::vector<PartResult>> encode_parts(
       std::span<const PassPart> parts, std::optional<Clock::time_point> give_up_at) override;
 
+  struct State;  // src/llm
+
  private:
-  struct State;
   class Scorer;
   explicit LlamaEngine(std::unique_ptr<State> state);
 

@@ -5,11 +5,13 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "rsd/core/index.h"
 #include "rsd/core/result.h"
 #include "rsd/prompt/identifiers.h"
+#include "rsd/prompt/prompt_blocks.h"
 #include "rsd/prompt/prompt_template.h"
 #include "rsd/prompt/tokenizer.h"
 #include "rsd/rank/request.h"
@@ -22,6 +24,20 @@ struct Prompt {
   std::size_t truncated_candidates = 0;      // texts that were cut
   std::optional<std::size_t> text_limit;     // to this many tokens each; nullopt = none was cut
   bool truncated_query = false;              // the query was cut, or titles of the history
+  // With `layout: blocks`: head, candidates, query, identifiers and tail, in the order of the
+  // tokens. Empty: every token sees all tokens before it.
+  std::vector<PromptBlock> blocks;
+  // Kept blocks are reused only by prompts with the same scope.
+  std::string cache_scope;
+
+  // Tokens that the answer sees, which the LLM's cache has to hold while it is decoded.
+  std::size_t n_seen() const noexcept {
+    return blocks.empty() ? tokens.size() : n_tokens_seen(blocks);
+  }
+  // Where the answer's first token stands.
+  std::size_t end_position() const noexcept {
+    return blocks.empty() ? tokens.size() : blocks.back().end_position();
+  }
 };
 
 // Default limit for the tokens of a candidate's text, the same as Cohere's max_tokens_per_doc.
@@ -61,7 +77,9 @@ class PromptBuilder {
   // - the query or the history is cut so that all places where the template shows it take at most
   //   half of the context; all titles of a history are cut to one common number of tokens, and the
   //   oldest are left out if that number would be less than 8;
-  // - a text is cut to limits.max_text_tokens, and so that two texts of that length fit a prompt.
+  // - a text is cut to limits.max_text_tokens, and so that two texts of that length fit a prompt;
+  // in
+  //   blocks to half of the context.
   // Tokenises no more of a text than could be shown. kUnsupported when the tokenizer has fewer than
   // two identifiers. kTooLong when the context has no room for two candidates of one token.
   Result<FittedRequest> fit(const Request& request, const TextLimits& limits) const;
@@ -69,9 +87,10 @@ class PromptBuilder {
   // Builds one prompt for all candidates. `context_tokens` is the limit for prompt and ranking
   // together. The query or the history is cut as in fit(). If the prompt is still too long, all
   // candidate texts are cut to one common number of tokens, the largest that fits; they are never
-  // longer than `max_text_tokens` (1 or more). A request from fit() needs no further cut in windows
-  // of up to max_window. kUnsupported when there are more candidates than identifiers. kTooLong
-  // when the prompt does not fit even with one token per text.
+  // longer than `max_text_tokens` (1 or more). In blocks each text is cut by itself. A request from
+  // fit() needs no further cut in windows of up to max_window. kUnsupported when there are more
+  // candidates than identifiers. kTooLong when the prompt does not fit even with one token per
+  // text.
   Result<Prompt> build(const Request& request, std::size_t context_tokens,
                        std::optional<std::size_t> max_text_tokens = std::nullopt) const;
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,12 +19,26 @@ struct TemplatePart {
   std::string literal;
 };
 
+// How the parts of a prompt see each other.
+enum class PromptLayout {
+  kSequence,  // each token sees all before it
+  kBlocks,    // candidates see neither the query nor each other (prompt_blocks.h)
+};
+
+std::string_view to_string(PromptLayout layout) noexcept;
+// By the name that templates and models use, "sequence" or "blocks"; nullopt: there is none.
+std::optional<PromptLayout> parse_prompt_layout(std::string_view name) noexcept;
+
 // One task's template. Immutable after loading.
 struct PromptTemplate {
   using Parts = std::vector<TemplatePart>;
 
   std::string name;
+  PromptLayout layout = PromptLayout::kSequence;
   Task task = Task::kPassage;
+  // In blocks, {num} stands nowhere, the head is system and prefix, without placeholders, and the
+  // suffix is the query's block. The body ends in {identifier}: what stands up to {text} is a
+  // candidate's block, the rest an identifier's.
   Parts system;                  // may be empty: then the chat has no system turn
   Parts prefix;                  // {num}, {query} or {history}
   Parts body;                    // once per candidate: {text}, {identifier}
@@ -37,23 +52,31 @@ struct PromptTemplate {
   static Result<PromptTemplate> parse(std::string_view yaml, const std::string& source);
   // The same for a file; kNotFound when it can't be read.
   static Result<PromptTemplate> load(const std::string& path);
-  // The built-in template.
-  static const PromptTemplate& builtin(Task task);
+  // The built-in template of that layout.
+  static const PromptTemplate& builtin(Task task, PromptLayout layout = PromptLayout::kSequence);
 };
 
 // One template for each task.
 class PromptTemplates {
  public:
-  // Starts with the built-in templates.
+  // Starts with the built-in templates of the layout kSequence.
   PromptTemplates();
 
   // Replaces the template of `replacement.task`.
   void set(PromptTemplate replacement);
+  // Where none was set, the built-in one of this layout is taken: that which a model is tuned for.
+  void set_default_layout(PromptLayout layout);
   const PromptTemplate& for_task(Task task) const noexcept;
+  // Is any of them in blocks?
+  bool has_blocks() const noexcept;
 
  private:
-  PromptTemplate passage_;
-  PromptTemplate recommendation_;
+  struct Choice {
+    PromptTemplate wording;
+    bool is_set = false;
+  };
+  Choice passage_;
+  Choice recommendation_;
 };
 
 }  // namespace rsd

@@ -11,6 +11,7 @@
 #include "rsd/decode/llm_engine.h"
 #include "rsd/llm/llama_engine.h"
 #include "rsd/models/model_places.h"
+#include "rsd/prompt/prompt_builder.h"
 #include "rsd/prompt/prompt_template.h"
 #include "rsd/remote/remote_engine.h"
 
@@ -57,6 +58,10 @@ Result<EngineOptions> with_served_model(EngineOptions options);
 
 // The built-in templates, and in their place those of the files. kNotFound, kInvalidInput.
 Result<PromptTemplates> load_templates(const std::vector<std::string>& files);
+
+// Builds prompts for the LLM; tasks without a template of their own get the built-in one of the
+// layout that the model is tuned for. kUnsupported: a template in blocks, which the LLM can't take.
+Result<PromptBuilder> make_prompts(const LlmEngine& llm, PromptTemplates templates);
 
 // An LLM that is ready. Errors of check(), model_file(), and LlamaEngine::load, or load_tokenizer
 // and RemoteEngine::connect.

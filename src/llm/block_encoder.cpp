@@ -1,0 +1,270 @@
+#include "llm/block_encoder.h"
+
+#include <algorithm>
+#include <bit>
+#include <map>
+#include <unordered_map>
+#include <utility>
+
+#include "rsd/core/check.h"
+
+namespace rsd {
+namespace {
+
+// Sequences of the encoder's context.
+constexpr llama_seq_id kHead = 0;
+constexpr llama_seq_id kQuery = 1;
+constexpr llama_seq_id kFirstBlock = 2;
+constexpr llama_seq_id kCollected = static_cast<llama_seq_id>(BlockEncoder::kSequences) - 2;
+constexpr llama_seq_id kFilling = kCollected + 1;
+constexpr std::size_t kMaxBlocks = static_cast<std::size_t>(kCollected - kFirstBlock);
+
+// Cells that the candidates of one pass of identifiers may take together: bounds memory, and what
+// attention walks over.
+constexpr std::size_t kMaxGroupCells = 4096;
+constexpr std::size_t kFirstCells = 512;
+
+std::size_t filled_up(std::size_t n_tokens) {
+  constexpr std::size_t kMultiple = BlockEncoder::kPassMultiple;
+  return (n_tokens + kMultiple - 1) / kMultiple * kMultiple;
+}
+
+}  // namespace
+
+// A batch without output, which is filled up before it is run.
+struct BlockEncoder::Pass {
+  std::vector<llama_token> tokens;
+  std::vector<llama_pos> positions;
+  std::vector<llama_seq_id> sequences;
+
+  void add(std::span<const TokenId> block, std::size_t position, llama_seq_id sequence) {
+    for (const TokenId token : block) {
+      tokens.push_back(token.value());
+      positions.push_back(static_cast<llama_pos>(position++));
+      sequences.push_back(sequence);
+    }
+  }
+  // Tokens that nobody sees.
+  void fill_up() {
+    const std::vector<TokenId> filling(filled_up(tokens.size()) - tokens.size());
+    add(filling, 0, kFilling);
+  }
+};
+
+struct BlockEncoder::Missing {
+  BlockKey key;
+  BlockPtr head;  // nullptr: it is a head itself
+  BlockPtr made;
+
+  std::size_t n_tokens() const { return key.tokens.size(); }
+};
+
+Result<void> BlockEncoder::reserve(std::size_t n_cells) {
+  if (n_cells > n_cells_) {
+    const std::size_t wanted = std::bit_ceil(std::max(n_cells, kFirstCells));
+    context_.reset();  // first, since the memory may not do for both
+    n_cells_ = 0;
+    auto made = make_context_(wanted);
+    if (!made) return made.error();
+    context_ = *std::move(made);
+    n_cells_ = wanted;
+  }
+  llama_memory_clear(llama_get_memory(context_.get()), /*data=*/false);
+  return {};
+}
+
+Result<void> BlockEncoder::run(Pass& pass) {
+  pass.fill_up();
+  const std::size_t n_tokens = pass.tokens.size();
+  std::vector<int32_t> n_sequences(n_tokens, 1);
+  std::vector<llama_seq_id*> sequences;
+  sequences.reserve(n_tokens);
+  for (llama_seq_id& sequence : pass.sequences)
+    sequences.push_back(&sequence);
+  std::vector<std::int8_t> outputs(n_tokens, 0);
+  const llama_batch batch{.n_tokens = static_cast<int32_t>(n_tokens),
+                          .token = pass.tokens.data(),
+                          .embd = nullptr,
+                          .pos = pass.positions.data(),
+                          .n_seq_id = n_sequences.data(),
+                          .seq_id = sequences.data(),
+                          .logits = outputs.data()};
+  return decode_(context_.get(), batch);
+}
+
+Result<void> BlockEncoder::restore(const EncodedBlock& block, llama_seq_id sequence) {
+  if (llama_state_seq_set_data(context_.get(), block.state.data(), block.state.size(), sequence) >
+      0) {
+    return {};
+  }
+  return Error(ErrorCode::kRuntime, "a block of " + std::to_string(block.n_tokens) +
+                                        " tokens can't be put back into the LLM's cache");
+}
+
+Result<std::vector<std::uint8_t>> BlockEncoder::state_of(llama_seq_id sequence) const {
+  std::vector<std::uint8_t> state(llama_state_seq_get_size(context_.get(), sequence));
+  const std::size_t n_bytes =
+      llama_state_seq_get_data(context_.get(), state.data(), state.size(), sequence);
+  if (n_bytes == 0) return Error(ErrorCode::kRuntime, "the LLM's cache gave no copy of a block");
+  state.resize(n_bytes);
+  return state;
+}
+
+// Blocks with the same head, in one pass.
+Result<void> BlockEncoder::encode_group(std::span<Missing* const> group) {
+  const BlockPtr& head = group.front()->head;
+  const std::size_t n_head = head ? head->n_tokens : 0;
+  Pass pass;
+  llama_seq_id next = kFirstBlock;
+  for (const Missing* block : group)
+    pass.add(block->key.tokens, n_head, next++);
+  if (auto there = reserve(n_head + filled_up(pass.tokens.size())); !there) return there;
+  llama_memory_t memory = llama_get_memory(context_.get());
+  if (head) {
+    if (auto restored = restore(*head, kHead); !restored) return restored;
+    for (llama_seq_id sequence = kFirstBlock; sequence < next; ++sequence)
+      llama_memory_seq_cp(memory, kHead, sequence, -1, -1);
+  }
+  if (auto done = run(pass); !done) return done;
+  llama_seq_id sequence = kFirstBlock;
+  for (Missing* block : group) {
+    llama_memory_seq_rm(memory, sequence, 0, static_cast<llama_pos>(n_head));
+    auto state = state_of(sequence++);
+    if (!state) return state.error();
+    block->made = std::make_shared<EncodedBlock>(
+        EncodedBlock{.state = *std::move(state), .n_tokens = block->n_tokens()});
+    cache_.keep(block->key, block->made);
+  }
+  return {};
+}
+
+namespace {
+
+// Which blocks share a pass: those of one head, as many as there is room for, the longest first.
+template <class Block>
+std::vector<std::vector<Block*>> groups_of(std::vector<Block>& blocks) {
+  std::vector<Block*> order;
+  order.reserve(blocks.size());
+  for (Block& block : blocks)
+    order.push_back(&block);
+  std::ranges::stable_sort(order, std::greater(), &Block::n_tokens);
+  struct Open {
+    std::vector<Block*> blocks;
+    std::size_t n_tokens = 0;
+  };
+  std::vector<Open> open;
+  for (Block* block : order) {
+    const auto fits = [&](const Open& group) {
+      return group.blocks.size() < kMaxBlocks &&
+             group.n_tokens + block->n_tokens() <= BlockEncoder::kSharedPassTokens &&
+             group.blocks.front()->head == block->head;
+    };
+    auto group = std::ranges::find_if(open, fits);
+    if (group == open.end()) group = open.insert(open.end(), Open{});
+    group->blocks.push_back(block);
+    group->n_tokens += block->n_tokens();
+  }
+  std::vector<std::vector<Block*>> groups;
+  groups.reserve(open.size());
+  for (Open& group : open)
+    groups.push_back(std::move(group.blocks));
+  return groups;
+}
+
+}  // namespace
+
+// A head, kept or encoded in a pass of its own.
+Result<BlockPtr> BlockEncoder::head_block(const std::vector<TokenId>& tokens,
+                                          std::size_t& n_encoded) {
+  Missing head{
+      .key = {.scope = {}, .head = {}, .tokens = tokens}, .head = nullptr, .made = nullptr};
+  if (BlockPtr kept = cache_.find(head.key)) return kept;
+  n_encoded += tokens.size();
+  Missing* const alone = &head;
+  if (auto done = encode_group({&alone, 1}); !done) return done.error();
+  return head.made;
+}
+
+Result<BlockEncoder::Encoded> BlockEncoder::encode(std::span<const BlockKey> keys) {
+  Encoded encoded{.blocks = std::vector<BlockPtr>(keys.size()),
+                  .n_encoded = std::vector<std::size_t>(keys.size())};
+  std::map<std::vector<TokenId>, BlockPtr> heads;
+  for (std::size_t k = 0; k < keys.size(); ++k) {
+    const auto [head, is_new] = heads.try_emplace(keys[k].head.empty() ? keys[k].tokens  //
+                                                                       : keys[k].head);
+    if (!is_new) continue;
+    auto block = head_block(head->first, encoded.n_encoded[k]);
+    if (!block) return block.error();
+    head->second = *std::move(block);
+  }
+  std::vector<Missing> missing;
+  std::unordered_map<BlockKey, std::size_t, BlockCache::Hash> place_of;  // in missing
+  std::vector<std::pair<std::size_t, std::size_t>> pending;              // key, place
+  for (std::size_t k = 0; k < keys.size(); ++k) {
+    encoded.blocks[k] = keys[k].head.empty() ? heads.at(keys[k].tokens) : cache_.find(keys[k]);
+    if (encoded.blocks[k]) continue;
+    const auto [place, is_new] = place_of.try_emplace(keys[k], missing.size());
+    pending.emplace_back(k, place->second);
+    if (!is_new) continue;
+    missing.push_back({.key = keys[k], .head = heads.at(keys[k].head), .made = nullptr});
+    encoded.n_encoded[k] += keys[k].tokens.size();
+  }
+  for (const auto& group : groups_of(missing))
+    if (auto done = encode_group(group); !done) return done.error();
+  for (const auto& [key, place] : pending)
+    encoded.blocks[key] = missing[place].made;
+  return encoded;
+}
+
+Result<std::vector<std::uint8_t>> BlockEncoder::encode_identifier_group(
+    const IdentifierRequest& request, std::span<const IdentifierBlock> identifiers) {
+  Pass pass;
+  std::size_t n_cells = request.head->n_tokens + request.query->n_tokens;
+  llama_seq_id next = kFirstBlock;
+  for (const IdentifierBlock& identifier : identifiers) {
+    pass.add(identifier.tokens, identifier.position, next++);
+    n_cells += identifier.candidate->n_tokens;
+  }
+  if (auto there = reserve(n_cells + filled_up(pass.tokens.size())); !there) return there.error();
+  if (auto restored = restore(*request.head, kHead); !restored) return restored.error();
+  if (auto restored = restore(*request.query, kQuery); !restored) return restored.error();
+  llama_memory_t memory = llama_get_memory(context_.get());
+  llama_seq_id sequence = kFirstBlock;
+  for (const IdentifierBlock& identifier : identifiers) {
+    if (auto restored = restore(*identifier.candidate, sequence); !restored)
+      return restored.error();
+    llama_memory_seq_cp(memory, kHead, sequence, -1, -1);
+    llama_memory_seq_cp(memory, kQuery, sequence++, -1, -1);
+  }
+  if (auto done = run(pass); !done) return done.error();
+  sequence = kFirstBlock;
+  for (const IdentifierBlock& identifier : identifiers)
+    llama_memory_seq_cp(memory, sequence++, kCollected, static_cast<llama_pos>(identifier.position),
+                        -1);
+  return state_of(kCollected);
+}
+
+Result<std::vector<std::vector<std::uint8_t>>> BlockEncoder::encode_identifiers(
+    const IdentifierRequest& request) {
+  std::vector<std::vector<std::uint8_t>> states;
+  const std::span all(request.identifiers);
+  for (std::size_t first = 0; first < all.size();) {
+    std::size_t end = first;
+    std::size_t n_tokens = 0;
+    std::size_t n_cells = 0;
+    while (end < all.size() && end - first < kMaxBlocks) {
+      n_tokens += all[end].tokens.size();
+      n_cells += all[end].candidate->n_tokens;
+      const bool fits = n_tokens <= kSharedPassTokens && n_cells <= kMaxGroupCells;
+      if (end > first && !fits) break;
+      ++end;
+    }
+    auto state = encode_identifier_group(request, all.subspan(first, end - first));
+    if (!state) return state.error();
+    states.push_back(*std::move(state));
+    first = end;
+  }
+  return states;
+}
+
+}  // namespace rsd

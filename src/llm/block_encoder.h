@@ -1,0 +1,99 @@
+// Encodes the blocks of prompts that the answer does not see by itself: heads, candidates' texts
+// and queries, which are kept, and what the identifiers read of them.
+//
+// It has a context of its own, in which nothing stays from one pass to the next: its cells are few,
+// so that attention walks over few, and every pass begins in the same cells. A block has the same
+// bits whatever is encoded beside it or was kept before (test: BlockEncoder.*):
+// - blocks of up to kSharedPassTokens go in passes of fewer tokens than llama.cpp's flash attention
+//   takes at a time (64), where every token's row is computed by itself, in the order of the cells
+//   that it sees; longer blocks have a pass each;
+// - every pass is filled up to a multiple of kPassMultiple tokens, since matrix kernels take rows
+// in
+//   fours or eights and treat a rest differently.
+#pragma once
+
+#include <llama.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "llm/block_cache.h"
+#include "llm/llama_state.h"
+#include "rsd/core/index.h"
+#include "rsd/core/result.h"
+
+namespace rsd {
+
+// What an identifier's block is encoded behind.
+struct IdentifierBlock {
+  BlockPtr candidate;
+  std::span<const TokenId> tokens;
+  std::size_t position = 0;  // of the first of them
+};
+
+struct IdentifierRequest {
+  BlockPtr head;
+  BlockPtr query;
+  std::vector<IdentifierBlock> identifiers;
+};
+
+class BlockEncoder {
+ public:
+  // A context with so many cells and kSequences sequences, whose passes end at the engine's
+  // deadline.
+  using MakeContext = std::function<Result<LlamaContext>(std::size_t n_cells)>;
+  // Runs a batch. kDeadlineExceeded, kRuntime.
+  using Decode = std::function<Result<void>(llama_context*, const llama_batch&)>;
+
+  static constexpr std::size_t kSharedPassTokens = 56;
+  static constexpr std::size_t kPassMultiple = 8;
+  static constexpr std::size_t kSequences = 32;
+  // Tokens of a pass that llama.cpp computes at a time.
+  static constexpr std::size_t kMicroBatch = 512;
+
+  BlockEncoder(MakeContext make_context, Decode decode, std::size_t capacity_bytes)
+      : make_context_(std::move(make_context)),
+        decode_(std::move(decode)),
+        cache_(capacity_bytes) {}
+
+  const BlockCache& cache() const noexcept { return cache_; }
+
+  struct Encoded {
+    std::vector<BlockPtr> blocks;  // by key
+    // By key, the tokens that went through the LLM for it: of equal keys for the first of them, of
+    // a head for the first key that has it.
+    std::vector<std::size_t> n_encoded;
+  };
+  // The blocks of the keys, of which those that are not kept go through the LLM, several in a pass.
+  // What was encoded before an error is kept.
+  Result<Encoded> encode(std::span<const BlockKey> keys);
+
+  // The cells of the identifiers, in their order, in groups that can be restored one after another.
+  Result<std::vector<std::vector<std::uint8_t>>> encode_identifiers(
+      const IdentifierRequest& request);
+
+ private:
+  struct Pass;
+  struct Missing;
+
+  Result<void> reserve(std::size_t n_cells);
+  Result<BlockPtr> head_block(const std::vector<TokenId>& tokens, std::size_t& n_encoded);
+  Result<void> encode_group(std::span<Missing* const> group);
+  Result<std::vector<std::uint8_t>> encode_identifier_group(
+      const IdentifierRequest& request, std::span<const IdentifierBlock> identifiers);
+  Result<void> restore(const EncodedBlock& block, llama_seq_id sequence);
+  Result<void> run(Pass& pass);
+  Result<std::vector<std::uint8_t>> state_of(llama_seq_id sequence) const;
+
+  MakeContext make_context_;
+  Decode decode_;
+  BlockCache cache_;
+  LlamaContext context_;
+  std::size_t n_cells_ = 0;
+};
+
+}  // namespace rsd

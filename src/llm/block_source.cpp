@@ -1,0 +1,148 @@
+#include "llm/block_source.h"
+
+#include <algorithm>
+#include <iterator>
+#include <numeric>
+#include <set>
+#include <utility>
+
+#include "llm/block_encoder.h"
+#include "rsd/core/check.h"
+
+namespace rsd {
+namespace {
+
+constexpr std::size_t kHead = 0;
+constexpr std::size_t kQuery = 1;
+constexpr std::size_t kFirstCandidate = 2;
+
+std::vector<BlockKey> keys_of(const Prompt& prompt) {
+  const auto tokens = [&](const PromptBlock& block) {
+    const auto begin = prompt.tokens.begin() + static_cast<std::ptrdiff_t>(block.first);
+    return std::vector<TokenId>(begin, begin + static_cast<std::ptrdiff_t>(block.n_tokens));
+  };
+  std::vector<BlockKey> keys(kFirstCandidate);
+  keys[kHead].tokens = tokens(prompt.blocks.front());
+  for (const PromptBlock& block : prompt.blocks) {
+    BlockKey key{.scope = prompt.cache_scope, .head = keys[kHead].tokens, .tokens = {}};
+    if (block.kind != BlockKind::kCandidate && block.kind != BlockKind::kQuery) continue;
+    key.tokens = tokens(block);
+    if (block.kind == BlockKind::kQuery) {
+      keys[kQuery] = std::move(key);
+    } else {
+      keys.push_back(std::move(key));
+    }
+  }
+  return keys;
+}
+
+}  // namespace
+
+BlockSource::BlockSource(LlamaEngine::State& state, const Prompt& prompt)
+    : state_(state), prompt_(prompt), keys_(keys_of(prompt)) {}
+
+std::span<const TokenId> BlockSource::tokens_of(const PromptBlock& block) const {
+  return std::span(prompt_.tokens).subspan(block.first, block.n_tokens);
+}
+
+std::size_t BlockSource::n_identifier_tokens() const {
+  std::size_t n_tokens = 0;
+  for (const PromptBlock& block : prompt_.blocks)
+    if (block.kind == BlockKind::kIdentifier) n_tokens += block.n_tokens;
+  return n_tokens;
+}
+
+std::size_t BlockSource::n_to_encode(const Others& /*others*/) const {
+  std::size_t n_tokens = n_identifier_tokens() + prompt_.blocks.back().n_tokens;
+  std::set<std::vector<TokenId>> missing;  // equal texts are encoded once
+  for (const BlockKey& key : keys_) {
+    if (state_.blocks->cache().contains(key)) continue;
+    if (missing.insert(key.tokens).second) n_tokens += key.tokens.size();
+  }
+  return n_tokens;
+}
+
+Result<void> BlockSource::encode_together(LlamaEngine::State& state,
+                                          std::span<BlockSource* const> sources) {
+  if (sources.empty()) return {};
+  const auto start = Clock::now();
+  std::vector<BlockKey> keys;
+  for (const BlockSource* source : sources)
+    keys.insert(keys.end(), source->keys_.begin(), source->keys_.end());
+  auto encoded = state.blocks->encode(keys);
+  if (!encoded) return encoded.error();
+  std::size_t n_all = 0;
+  auto block = encoded->blocks.begin();
+  auto n_encoded = encoded->n_encoded.begin();
+  for (BlockSource* source : sources) {
+    const auto n_keys = static_cast<std::ptrdiff_t>(source->keys_.size());
+    source->encoded_.assign(std::move_iterator(block), std::move_iterator(block + n_keys));
+    source->n_encoded_ = std::accumulate(n_encoded, n_encoded + n_keys, std::size_t{0});
+    block += n_keys;
+    n_encoded += n_keys;
+    n_all += source->n_encoded_;
+  }
+  const double ms = ms_between(start, Clock::now());
+  for (BlockSource* source : sources) {
+    const double share = n_all == 0
+                             ? 1.0 / static_cast<double>(sources.size())
+                             : static_cast<double>(source->n_encoded_) / static_cast<double>(n_all);
+    source->encode_ms_ = ms * share;
+  }
+  return {};
+}
+
+// Through a sequence of its own, since what is restored replaces what a sequence holds.
+Result<void> BlockSource::copy_to(std::size_t sequence, std::span<const std::uint8_t> state) {
+  llama_context* context = state_.context.get();
+  const auto transfer = static_cast<llama_seq_id>(state_.sequences.size());
+  if (llama_state_seq_set_data(context, state.data(), state.size(), transfer) == 0)
+    return Error(ErrorCode::kRuntime, "a block can't be put into the LLM's cache");
+  llama_memory_t memory = llama_get_memory(context);
+  llama_memory_seq_cp(memory, transfer, static_cast<llama_seq_id>(sequence), -1, -1);
+  llama_memory_seq_rm(memory, transfer, -1, -1);
+  return {};
+}
+
+Result<StagedPrompt> BlockSource::stage(std::size_t sequence, const Others& /*others*/) {
+  RSD_CHECK(encoded_.size() == keys_.size(), "blocks that are encoded");
+  const std::vector<BlockPtr> blocks = std::exchange(encoded_, {});
+  IdentifierRequest request{.head = blocks[kHead], .query = blocks[kQuery], .identifiers = {}};
+  auto candidate = blocks.begin() + kFirstCandidate;
+  for (const PromptBlock& block : prompt_.blocks) {
+    if (block.kind != BlockKind::kIdentifier) continue;
+    request.identifiers.push_back(
+        {.candidate = *candidate++, .tokens = tokens_of(block), .position = block.position});
+  }
+  auto identifiers = state_.blocks->encode_identifiers(request);
+  if (!identifiers) return identifiers.error();
+  for (const BlockPtr& seen : {request.head, request.query})
+    if (auto copied = copy_to(sequence, seen->state); !copied) return copied.error();
+  for (const auto& group : *identifiers)
+    if (auto copied = copy_to(sequence, group); !copied) return copied.error();
+  const PromptBlock& tail = prompt_.blocks.back();
+  const std::size_t n_identifiers = n_identifier_tokens();
+  return StagedPrompt{
+      .tokens = tokens_of(tail),
+      .first_position = tail.position,
+      .n_encoded = n_encoded_ + n_identifiers,
+      .n_reused = prompt_.tokens.size() - tail.n_tokens - n_encoded_ - n_identifiers,
+      .output = nullptr};
+}
+
+// The blocks are kept where they are made; prompts as a whole don't come again often enough.
+void BlockSource::keep(std::size_t /*sequence*/, std::span<const float> /*output*/) {}
+
+bool BlockSource::wants_resident(const Others& /*others*/) const {
+  return false;
+}
+
+bool BlockSource::is_of_use_to_others() const {
+  return false;
+}
+
+void BlockSource::leave(std::size_t /*sequence*/) {
+  RSD_CHECK(false, "a prompt in blocks leaves nothing");
+}
+
+}  // namespace rsd
