@@ -78,8 +78,11 @@ Broker::Order Broker::prepare(Request request, const RankOptions& options,
                               Clock::time_point arrival) const {
   Order order;
   auto prepared = ranker_->prepare(std::move(request), options, arrival);
-  if (prepared) order.request = *std::move(prepared);
-  if (!prepared) order.failure = failure_of(refusal_in_words(prepared.error(), options));
+  if (!prepared) {
+    order.failure = failure_of(refusal_in_words(prepared.error(), options));
+    return order;
+  }
+  order.request = *std::move(prepared);
   return order;
 }
 

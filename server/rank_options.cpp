@@ -45,9 +45,13 @@ auto named(Fields& fields, const char* field, Parse parse)
   return std::nullopt;
 }
 
-template <class T, class U>
-void take(const std::optional<T>& told, U& option) {
-  if (told) option = *told;
+template <class T>
+void take(std::optional<T> read, T& option) {
+  if (read) option = *std::move(read);
+}
+template <class T>
+void take(std::optional<T> read, std::optional<T>& option) {
+  if (read) option = std::move(read);
 }
 
 void read_deadline(Fields& fields, const char* field, RankOptions& options) {

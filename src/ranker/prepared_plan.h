@@ -18,7 +18,7 @@ struct PreparedRequest::Plan {
 
   // Of an outcome about the whole request (ListRequest::complete), without rounds; scores are
   // ranks.
-  Answer answer_of(const ListOutcome& outcome) const;
+  Answer answer_of(const ListOutcome& ranked) const;
 };
 
 }  // namespace rsd
