@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <fstream>
 #include <iterator>
+#include <span>
 #include <sstream>
 
 #include "rsd/core/check.h"
@@ -57,7 +58,7 @@ Result<std::vector<std::string>> ApiKeys::read_file(const std::string& path) {
   return parse({std::istreambuf_iterator<char>(file), {}}, path);
 }
 
-std::optional<std::size_t> ApiKeys::number_of(std::string_view authorization) const {
+std::optional<std::string> ApiKeys::name_of(std::string_view authorization) const {
   const bool has_scheme = begins_with_scheme(authorization);
   const Digest given = digest_of(has_scheme ? trimmed(authorization.substr(kScheme.size()), kSpace)
                                             : std::string_view());
@@ -65,7 +66,14 @@ std::optional<std::size_t> ApiKeys::number_of(std::string_view authorization) co
   for (std::size_t i = 0; i < digests_.size(); ++i)
     number = CRYPTO_memcmp(digests_[i].data(), given.data(), given.size()) == 0 ? i : number;
   if (!has_scheme || number == digests_.size()) return std::nullopt;
-  return number;
+  constexpr std::size_t kNameBytes = 8;
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string name;
+  for (const unsigned char byte : std::span(given).first<kNameBytes>()) {
+    name += kDigits[byte >> 4U];
+    name += kDigits[byte & 15U];
+  }
+  return name;
 }
 
 }  // namespace rsd::server

@@ -27,9 +27,11 @@ class ApiKeys {
   static Result<std::vector<std::string>> read_file(const std::string& path);
 
   bool empty() const noexcept { return digests_.empty(); }
-  // `authorization`: the header's value, "Bearer <key>". The key's place in the list; nullopt: it
-  // is none of them. Takes the same time whatever keys there are and however much of one is right.
-  std::optional<std::size_t> number_of(std::string_view authorization) const;
+  std::size_t size() const noexcept { return digests_.size(); }
+  // `authorization`: the header's value, "Bearer <key>". A name for the key that doesn't tell it
+  // and is the same in other lists; nullopt: it is none of them. Takes the same time whatever keys
+  // there are and however much of one is right.
+  std::optional<std::string> name_of(std::string_view authorization) const;
 
  private:
   using Digest = std::array<unsigned char, 32>;

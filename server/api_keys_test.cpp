@@ -10,12 +10,19 @@ namespace {
 
 TEST(ApiKeys, TakeABearerOfAnyOfThem) {
   const ApiKeys keys({"first", "second"});
-  EXPECT_TRUE(keys.number_of("Bearer first"));
-  EXPECT_TRUE(keys.number_of("bearer  second "));
+  EXPECT_TRUE(keys.name_of("Bearer first"));
+  EXPECT_TRUE(keys.name_of("bearer  second "));
   for (const char* bad : {"", "Bearer", "Bearer ", "first", "Basic first", "Bearer First",
                           "Bearer firs", "Bearer first second", "Bearer firstsecond"}) {
-    EXPECT_FALSE(keys.number_of(bad)) << bad;
+    EXPECT_FALSE(keys.name_of(bad)) << bad;
   }
+}
+
+TEST(ApiKeys, HaveNamesThatStayTheSameInOtherLists) {
+  const auto name = ApiKeys({"first", "second"}).name_of("Bearer second").value();
+  EXPECT_EQ(ApiKeys({"second"}).name_of("Bearer second"), name);
+  EXPECT_NE(ApiKeys({"first"}).name_of("Bearer first"), name);
+  EXPECT_EQ(name.find("second"), std::string::npos);
 }
 
 TEST(ApiKeys, AreReadFromLines) {

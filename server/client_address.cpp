@@ -13,6 +13,8 @@
 namespace rsd::server {
 namespace {
 
+constexpr std::string_view kUnix = "unix";
+
 // `ask` tells one end's address: getpeername or getsockname.
 template <class Ask>
 ClientAddress address_of(Ask ask, int socket) {
@@ -21,8 +23,9 @@ ClientAddress address_of(Ask ask, int socket) {
   std::array<char, NI_MAXHOST> host{};
   std::array<char, NI_MAXSERV> service{};
   auto* const raw = reinterpret_cast<sockaddr*>(&address);
-  if (ask(socket, raw, &length) != 0 ||
-      ::getnameinfo(raw, length, host.data(), host.size(), service.data(), service.size(),
+  if (ask(socket, raw, &length) != 0) return {};
+  if (address.ss_family == AF_UNIX) return {.ip = std::string(kUnix)};
+  if (::getnameinfo(raw, length, host.data(), host.size(), service.data(), service.size(),
                     NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
     return {};
   }
@@ -62,7 +65,7 @@ std::string limit_name(const std::string& ip) {
 
 bool is_loopback(const std::string& ip) {
   const std::string bare = plain(ip);
-  return bare.starts_with("127.") || bare == "::1";
+  return bare.starts_with("127.") || bare == "::1" || bare == kUnix;
 }
 
 }  // namespace rsd::server

@@ -1,7 +1,6 @@
 #include "connection.h"
 
 #include <poll.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -24,7 +23,8 @@ thread_local Connection* t_current = nullptr;
 Connection::Connection(VisitorPtr visitor, const ConnectionLimits& limits, Room room,
                        const Surroundings& around)
     : visitor_(std::move(visitor)),
-      socket_(visitor_->socket),
+      socket_(&visitor_->socket),
+      descriptor_(socket_->descriptor()),
       limits_(limits),
       room_(room),
       around_(around),
@@ -38,7 +38,7 @@ Connection::Connection(VisitorPtr visitor, const ConnectionLimits& limits, Room 
 Connection::~Connection() {
   t_current = nullptr;
   give_back();
-  if (visitor_) around_.closing.take(std::exchange(visitor_->socket, -1));
+  if (visitor_) around_.closing.take(socket_->release());
 }
 
 Connection* Connection::current() noexcept {
@@ -62,7 +62,7 @@ VisitorPtr Connection::leave() {
 bool Connection::wait_for(short events, Clock::time_point until) const {
   while (true) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now()).count();
-    pollfd waiting{.fd = socket_, .events = events, .revents = 0};
+    pollfd waiting{.fd = descriptor_, .events = events, .revents = 0};
     const int n = ::poll(&waiting, 1, static_cast<int>(std::clamp<long>(left, 0, 60'000)));
     if (n > 0) return true;
     if (n < 0 && errno != EINTR) return false;
@@ -71,7 +71,7 @@ bool Connection::wait_for(short events, Clock::time_point until) const {
 }
 
 bool Connection::hung_up() const {
-  pollfd state{.fd = socket_, .events = POLLRDHUP, .revents = 0};
+  pollfd state{.fd = descriptor_, .events = POLLRDHUP, .revents = 0};
   return ::poll(&state, 1, 0) > 0 && (state.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
@@ -88,13 +88,14 @@ bool Connection::is_too_slow(std::size_t n_bytes, Clock::time_point since) const
 }
 
 bool Connection::wait_for_more() const {
+  if (socket_->has_unread()) return true;
   const auto until = begin_ + limits_.request;
   while (!around_.ending.has_begun) {
     const auto now = Clock::now();
-    if (wait_for(POLLIN, std::min(until, now + kLookInterval))) return true;
+    if (wait_for(socket_->events_to_receive(), std::min(until, now + kLookInterval))) return true;
     if (now >= until || is_too_slow(n_taken_, begin_)) return false;
   }
-  return wait_for(POLLIN, Clock::now());  // what is there already
+  return wait_for(socket_->events_to_receive(), Clock::now());  // what is there already
 }
 
 // The end may begin, or come nearer, while it waits.
@@ -102,7 +103,7 @@ bool Connection::wait_for_room(std::size_t n_sent, Clock::time_point since) cons
   while (true) {
     const auto now = Clock::now();
     const auto end = std::min(since + limits_.response, around_.ending.limit.load());
-    if (wait_for(POLLOUT, std::min(end, now + kLookInterval))) return true;
+    if (wait_for(socket_->events_to_send(), std::min(end, now + kLookInterval))) return true;
     if (now >= end || is_too_slow(n_sent, since)) return false;
   }
 }
@@ -111,14 +112,18 @@ bool Connection::is_writable() const {
   return !hung_up();
 }
 
+// What has come over TLS may be less than can be decrypted.
 ssize_t Connection::receive() {
-  if (!wait_for_more()) {
-    over_end_ = around_.ending.has_begun && Clock::now() < begin_ + limits_.request;
-    over_time_ = !over_end_;
-    closes_ = true;
-    return -1;
-  }
-  const ssize_t n = ::recv(socket_, in_.data(), in_.size(), MSG_DONTWAIT);
+  ssize_t n = -1;
+  do {
+    if (!wait_for_more()) {
+      over_end_ = around_.ending.has_begun && Clock::now() < begin_ + limits_.request;
+      over_time_ = !over_end_;
+      closes_ = true;
+      return -1;
+    }
+    n = socket_->receive(in_.data(), in_.size());
+  } while (n < 0 && (errno == EAGAIN || errno == EINTR));
   in_begin_ = 0;
   in_end_ = n > 0 ? static_cast<std::size_t>(n) : 0;
   if (n <= 0) closes_ = true;
@@ -213,8 +218,7 @@ bool Connection::flush() {
   const auto since = Clock::now();
   std::size_t n_sent = 0;
   while (n_sent < out_.size()) {
-    const ssize_t n =
-        ::send(socket_, out_.data() + n_sent, out_.size() - n_sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+    const ssize_t n = socket_->send(out_.data() + n_sent, out_.size() - n_sent);
     if (n > 0) {
       has_sent_ = true;
       n_sent += static_cast<std::size_t>(n);
@@ -233,17 +237,17 @@ void Connection::refuse_for_memory() noexcept {
       "Content-Length: 0\r\n\r\n";
   if (has_sent_) return;
   out_ = std::string();
-  ::send(socket_, kResponse.data(), kResponse.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  socket_->send(kResponse.data(), kResponse.size());
 }
 
 void Connection::get_remote_ip_and_port(std::string& ip, int& port) const {
-  auto peer = peer_of(socket_);
+  auto peer = peer_of(descriptor_);
   ip = std::move(peer.ip);
   port = peer.port;
 }
 
 void Connection::get_local_ip_and_port(std::string& ip, int& port) const {
-  auto own = own_of(socket_);
+  auto own = own_of(descriptor_);
   ip = std::move(own.ip);
   port = own.port;
 }

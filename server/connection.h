@@ -43,7 +43,7 @@ struct Ending {
 // Unlike httplib's own stream it holds a client to a time for the whole of a request, however
 // slowly it comes, and to a number of bytes; it gives heads and chunks in the form that httplib
 // reads (plain_head, ChunkedBody); it writes a response at once, and knows whether the client is
-// still there. Owns the socket, which `closing` takes behind it. For one thread.
+// still there. Owns the visitor, whose socket `closing` takes after it. For one thread.
 class Connection final : public httplib::Stream {
  public:
   // What it needs of the server, which outlives it.
@@ -94,7 +94,7 @@ class Connection final : public httplib::Stream {
   ssize_t write(const char* ptr, size_t size) override;
   void get_remote_ip_and_port(std::string& ip, int& port) const override;
   void get_local_ip_and_port(std::string& ip, int& port) const override;
-  socket_t socket() const override { return socket_; }
+  socket_t socket() const override { return descriptor_; }
 
  private:
   void give_back() noexcept;
@@ -111,8 +111,9 @@ class Connection final : public httplib::Stream {
   ssize_t read_chunks();
   ssize_t read_body(char* ptr, std::size_t size);
 
-  VisitorPtr visitor_;  // null once it has left
-  const int socket_;
+  VisitorPtr visitor_;    // null once it has left
+  Socket* const socket_;  // the visitor's
+  const int descriptor_;
   const ConnectionLimits limits_;
   const Room room_;
   const Surroundings around_;

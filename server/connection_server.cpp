@@ -64,6 +64,32 @@ int ConnectionServer::bind(const std::string& host, int port) {
   return bound;
 }
 
+Result<void> ConnectionServer::bind_file(const std::string& path) {
+  auto file = SocketFile::listen(path, kBacklog);
+  if (!file) return file.error();
+  file_.emplace(*std::move(file));
+  svr_sock_ = file_->release();
+  return {};
+}
+
+void ConnectionServer::remove_file() noexcept {
+  if (file_) file_->remove();
+}
+
+void ConnectionServer::greet(int descriptor) noexcept {
+  guarded([&] {
+    const auto identity = tls_.get();
+    Socket socket = identity ? Socket(descriptor, *identity) : Socket(descriptor);
+    lobby_->enter(std::make_unique<Visitor>(std::move(socket)));
+  });
+}
+
+void ConnectionServer::say_no_tls(const std::string& client, const std::string& why) noexcept {
+  guarded([&] {
+    if (log_) log_(LogLevel::kInfo, "no TLS with " + client + ": " + why);
+  });
+}
+
 Result<void> ConnectionServer::serve() {
   constexpr auto accept_one = [](int listening) {
     return ::accept4(listening, nullptr, nullptr, SOCK_CLOEXEC);
@@ -72,14 +98,15 @@ Result<void> ConnectionServer::serve() {
       limits_.lobby, closing_,
       Lobby::Doors{
           .whole = [this](VisitorPtr visitor) { find_place(std::move(visitor)); },
-          .broken = [this](VisitorPtr visitor) { serve_brief(std::move(visitor), Room::kThere); }});
+          .broken = [this](VisitorPtr visitor) { serve_brief(std::move(visitor), Room::kThere); },
+          .no_tls = [this](const std::string& client,
+                           const std::string& why) { say_no_tls(client, why); }});
   Acceptor acceptor({.accept = accept_one, .log = log_});
   auto done = acceptor.run(
       svr_sock_, [this] { return ending_.has_begun.load(); },
-      [this](int socket) {
-        guarded([this, socket] { lobby_->enter(std::make_unique<Visitor>(socket)); });
-      });
+      [this](int socket) { greet(socket); });
   ending_.has_begun = true;
+  remove_file();
   ::close(svr_sock_.exchange(INVALID_SOCKET));
   lobby_->end();
   pool_.shutdown();

@@ -5,17 +5,22 @@
 
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "connection.h"
 #include "connection_pool.h"
 #include "lobby.h"
 #include "memory_reserve.h"
 #include "quota.h"
+#include "renewable.h"
 #include "rsd/core/log.h"
 #include "rsd/core/result.h"
+#include "socket_file.h"
+#include "tls.h"
 
 namespace rsd::server {
 
@@ -50,6 +55,12 @@ class ConnectionServer final : public httplib::Server {
 
   // The port; -1 where the address can't be had.
   int bind(const std::string& host, int port);
+  // In place of that, a Unix socket; as SocketFile.
+  Result<void> bind_file(const std::string& path);
+  // Its file is gone after this, or after serve(). From any thread.
+  void remove_file() noexcept;
+  // For connections from now on: null, they are plain.
+  void set_tls(std::shared_ptr<const TlsIdentity> identity) { tls_.set(std::move(identity)); }
   // Until end(). kRuntime: connections can't be accepted any more; those that were are served.
   Result<void> serve();
   // Clients may take what is being served until `limit`. Another call can only bring that nearer.
@@ -57,7 +68,8 @@ class ConnectionServer final : public httplib::Server {
   void end(Clock::time_point limit);
 
  private:
-  void enter(VisitorPtr visitor) noexcept;
+  void greet(int descriptor) noexcept;
+  void say_no_tls(const std::string& client, const std::string& why) noexcept;
   void find_place(VisitorPtr visitor);
   void serve_brief(VisitorPtr visitor, Room room);
   std::optional<Quota::Share> place_of(const std::string& client);
@@ -73,6 +85,8 @@ class ConnectionServer final : public httplib::Server {
   Ending ending_;
   LingeringClose closing_{LingerLimits()};
   Quota clients_;
+  Renewable<TlsIdentity> tls_{nullptr};
+  std::optional<SocketFile> file_;
   std::optional<Lobby> lobby_;  // while it serves
   ConnectionPool pool_;         // its threads use what stands above
 };

@@ -172,6 +172,31 @@ TEST_F(HttpKeys, OneKeyHasItsShareOfTheQueueAndNoMore) {
   EXPECT_THAT(answer(post("/v1/rerank", kBody, one)), HasSubstr("HTTP/1.1 200"));
 }
 
+TEST_F(HttpKeys, NewKeysAreForNewCallsAndThoseUnderWayGoOn) {
+  HttpOptions options;
+  options.keys = ApiKeys({"one", "two"});
+  start(std::move(options));
+  const std::string one = "Authorization: Bearer one\r\nConnection: close\r\n";
+  const std::string two = "Authorization: Bearer two\r\nConnection: close\r\n";
+  gate_.shut();
+  RawClient waits(port_);
+  waits.write(post("/v1/rerank", kBody, one));
+  RawClient arrives(port_);
+  const std::string request = post("/v1/rerank", kBody, one);
+  arrives.write("GET /v1/models HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer one\r\n\r\n");
+  EXPECT_THAT(arrives.read_some(), HasSubstr("HTTP/1.1 200"));
+  gate_.wait_for_passes(1);
+  http_->set_keys(ApiKeys({"two", "three"}));
+  EXPECT_THAT(answer("GET /v1/models HTTP/1.1\r\nHost: localhost\r\n" + one + "\r\n"),
+              HasSubstr("HTTP/1.1 401"));
+  EXPECT_THAT(answer("GET /v1/models HTTP/1.1\r\nHost: localhost\r\n" + two + "\r\n"),
+              HasSubstr("HTTP/1.1 200"));
+  arrives.write(request);
+  EXPECT_THAT(arrives.read_all(), HasSubstr("HTTP/1.1 401")) << "a connection is no leave to call";
+  gate_.open();
+  EXPECT_THAT(waits.read_all(), HasSubstr("HTTP/1.1 200"));
+}
+
 TEST_F(HttpKeys, AListOfRequestsIsHeldToTheSameShare) {
   HttpOptions options;
   options.keys = ApiKeys({"one", "two"});

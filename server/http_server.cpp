@@ -14,6 +14,7 @@
 #include "failure.h"
 #include "host_check.h"
 #include "page_files.h"
+#include "renewable.h"
 #include "request_head.h"
 #include "rsd/core/duration.h"
 #include "shown_text.h"
@@ -31,6 +32,7 @@ struct CurrentCall {
   Clock::time_point arrival;  // of its headers, then of its body
   std::string route = "other";
   std::optional<std::string> type_fault;  // of its body
+  std::shared_ptr<const ApiKeys> keys;    // that it is held to
   CallNotes notes = {};
 };
 thread_local CurrentCall t_call;
@@ -141,9 +143,12 @@ struct HttpServer::State {
   State(Service& ranking, HttpOptions wanted)
       : service(ranking),
         options(std::move(wanted)),
-        hosts(options.host, options.allowed_hosts),
+        keys(std::make_shared<ApiKeys>(options.keys)),
+        hosts(options.unix_socket.empty() ? options.host : "", options.allowed_hosts),
         memory(options.memory_bytes),
-        http(limits_of(options), options.messages) {}
+        http(limits_of(options), options.messages) {
+    http.set_tls(options.tls);
+  }
 
   using Handler = std::function<Reply(const Call&)>;
   enum class Access { kOpen, kWithKey };
@@ -172,6 +177,7 @@ struct HttpServer::State {
 
   Service& service;
   const HttpOptions options;
+  Renewable<ApiKeys> keys;
   const HostCheck hosts;
   Quota memory;  // bytes, of all calls
   ConnectionServer http;
@@ -206,7 +212,7 @@ void HttpServer::State::add_routes() {
   get("/info", Access::kWithKey, [this](const Call&) { return service.info(); });
   // Xinference's clients ask before they show their key.
   get("/v1/cluster/auth", Access::kOpen, [this](const Call&) {
-    return Reply{.body = options.keys.empty() ? R"({"auth":false})" : R"({"auth":true})"};
+    return Reply{.body = keys.get()->empty() ? R"({"auth":false})" : R"({"auth":true})"};
   });
   get("/metrics", Access::kWithKey, [this](const Call&) { return service.metrics_text(); });
   post("/v1/rank", [this](const Call& call) { return service.rank(call); });
@@ -249,7 +255,8 @@ void HttpServer::State::begin_call(Request& request) const {
   const auto route = routes.find(route_name(path_of(request)));
   t_call = {.id = request_id(request.get_header_value("X-Request-Id")),
             .arrival = Clock::now(),
-            .route = route == routes.end() ? "other" : route->first};
+            .route = route == routes.end() ? "other" : route->first,
+            .keys = keys.get()};
   if (leaves_doubt_about_the_next(request)) close_behind_response();
   if (!request.has_header("Content-Length") && !request.has_header("Transfer-Encoding"))
     request.set_header("Content-Length", "0");
@@ -312,7 +319,7 @@ std::optional<Failure> HttpServer::State::want_of_memory(const Request& request)
 // all may be linked to from anywhere, and health is asked for by whatever name.
 std::optional<Failure> HttpServer::State::foreign_site(const Request& request, bool is_open) const {
   static const std::set<std::string_view> kAnyName = {"/health", "/ready"};
-  if (!options.keys.empty() && options.allowed_hosts.empty()) return std::nullopt;
+  if (!t_call.keys->empty() && options.allowed_hosts.empty()) return std::nullopt;
   const auto named = request.headers.equal_range("Host");
   for (auto host = named.first; host != named.second; ++host) {
     if (kAnyName.contains(path_of(request)) || hosts.takes_host(host->second)) continue;
@@ -343,8 +350,8 @@ std::optional<Failure> HttpServer::State::refusal_of(const Request& request) con
   }
   const auto route = routes.find(route_name(path_of(request)));
   const bool is_open = route != routes.end() && route->second.access == Access::kOpen;
-  if (!is_open && !options.keys.empty() &&
-      !options.keys.number_of(request.get_header_value("Authorization"))) {
+  if (!is_open && !t_call.keys->empty() &&
+      !t_call.keys->name_of(request.get_header_value("Authorization"))) {
     return Failure{.status = 401, .message = "the API key is missing or wrong"};
   }
   if (auto failure = foreign_site(request, is_open)) return failure;
@@ -379,7 +386,7 @@ void HttpServer::State::serve_call(const Request& request, Response& response,
     return apply(error_reply(failure, dialect_of(path_of(request))), response);
   }
   const Connection* connection = Connection::current();
-  const auto key = options.keys.number_of(request.get_header_value("Authorization"));
+  const auto key = t_call.keys->name_of(request.get_header_value("Authorization"));
   const Call call{
       .body = request.body,
       .header_of = [&](const char* name) -> std::optional<std::string> {
@@ -389,7 +396,7 @@ void HttpServer::State::serve_call(const Request& request, Response& response,
       .hung_up = [connection] { return connection != nullptr && connection->hung_up(); },
       .request_id = t_call.id,
       .arrival = t_call.arrival,
-      .key = key ? std::to_string(*key) : "",
+      .key = key.value_or(""),
       .take_memory = [this](std::size_t bytes) { return take_memory(bytes); }};
   apply(handler(call), response);
 }
@@ -509,6 +516,11 @@ HttpServer::HttpServer(Service& service, HttpOptions options)
 HttpServer::~HttpServer() = default;
 
 Result<int> HttpServer::bind() {
+  if (!state_->options.unix_socket.empty()) {
+    if (auto bound = state_->http.bind_file(state_->options.unix_socket); !bound)
+      return bound.error();
+    return 0;
+  }
   const int port = state_->http.bind(state_->options.host, state_->options.port);
   if (port < 0) {
     return Error(ErrorCode::kRuntime, "can't listen on " + state_->options.host + ":" +
@@ -524,6 +536,18 @@ Result<void> HttpServer::serve() {
 
 void HttpServer::stop(Clock::time_point limit) {
   state_->http.end(limit);
+}
+
+void HttpServer::set_keys(ApiKeys keys) {
+  state_->keys.set(std::make_shared<ApiKeys>(std::move(keys)));
+}
+
+void HttpServer::set_tls(std::shared_ptr<const TlsIdentity> identity) {
+  state_->http.set_tls(std::move(identity));
+}
+
+void HttpServer::remove_socket_file() noexcept {
+  state_->http.remove_file();
 }
 
 }  // namespace rsd::server

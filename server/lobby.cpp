@@ -1,8 +1,6 @@
 #include "lobby.h"
 
 #include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -39,10 +37,6 @@ void add(Visitor& visitor, std::string_view bytes) {
 
 }  // namespace
 
-Visitor::~Visitor() {
-  if (socket >= 0) ::close(socket);
-}
-
 Lobby::Lobby(const LobbyLimits& limits, LingeringClose& closing, Doors doors)
     : limits_(limits), closing_(closing), doors_(std::move(doors)) {
   thread_ = std::thread([this] { work(); });
@@ -63,7 +57,7 @@ void Lobby::end() {
 
 void Lobby::enter(VisitorPtr visitor) noexcept {
   try {
-    if (visitor->client.empty()) visitor->client = peer_of(visitor->socket).ip;
+    if (visitor->client.empty()) visitor->client = peer_of(visitor->socket.descriptor()).ip;
     visitor->since = Clock::now();
     add(*visitor, std::exchange(visitor->bytes, {}));
     const std::lock_guard lock(mutex_);
@@ -76,7 +70,7 @@ void Lobby::enter(VisitorPtr visitor) noexcept {
 }
 
 void Lobby::leave(Visitor& visitor) noexcept {
-  closing_.take(std::exchange(visitor.socket, -1));
+  closing_.take(visitor.socket.release());
 }
 
 void Lobby::work() {
@@ -121,13 +115,16 @@ void Lobby::make_room() {
 void Lobby::poll_once() {
   std::vector<pollfd> waiting{{.fd = wake_.reader(), .events = POLLIN, .revents = 0}};
   for (const VisitorPtr& visitor : visitors_)
-    waiting.push_back({.fd = visitor->socket, .events = POLLIN, .revents = 0});
+    waiting.push_back({.fd = visitor->socket.descriptor(),
+                       .events = visitor->socket.events_to_receive(),
+                       .revents = 0});
   ::poll(waiting.data(), waiting.size(), static_cast<int>(time_to_wait().count()));
   wake_.clear();
   const auto now = Clock::now();
   std::size_t i = 1;
   for (auto one = visitors_.begin(); one != visitors_.end(); ++i) {
-    const bool is_open = waiting[i].revents == 0 || receive(**one);
+    const bool has_news = waiting[i].revents != 0 || (*one)->socket.has_unread();
+    const bool is_open = !has_news || receive(**one);
     State state = state_of(**one, now);
     if (!is_open && state == State::kWaiting)
       state = is_idle(**one) ? State::kLeaving : State::kBroken;
@@ -144,7 +141,9 @@ void Lobby::poll_once() {
 // False: nothing more will come.
 bool Lobby::receive(Visitor& visitor) try {
   std::array<char, kBlock> block{};
-  const ssize_t n = ::recv(visitor.socket, block.data(), block.size(), MSG_DONTWAIT);
+  const bool was_established = visitor.socket.is_established();
+  const ssize_t n = visitor.socket.receive(block.data(), block.size());
+  if (!was_established && visitor.socket.is_established()) visitor.since = Clock::now();
   if (n <= 0) return n < 0 && (errno == EAGAIN || errno == EINTR);
   const bool was_idle = is_idle(visitor);
   add(visitor, {block.data(), static_cast<std::size_t>(n)});
@@ -172,7 +171,8 @@ std::chrono::milliseconds Lobby::time_to_wait() const {
   const auto now = Clock::now();
   auto time = wake_.reader() >= 0 ? kLongest : kLookInterval;
   for (const VisitorPtr& visitor : visitors_) {
-    if (state_of(*visitor, now) != State::kWaiting) return std::chrono::milliseconds(0);
+    if (state_of(*visitor, now) != State::kWaiting || visitor->socket.has_unread())
+      return std::chrono::milliseconds(0);
     time = std::min(time, std::chrono::ceil<std::chrono::milliseconds>(due(*visitor) - now));
   }
   return time;
@@ -181,6 +181,8 @@ std::chrono::milliseconds Lobby::time_to_wait() const {
 void Lobby::show_out(VisitorPtr visitor, State state) {
   if (state == State::kWhole) return doors_.whole(std::move(visitor));
   if (state == State::kBroken) return doors_.broken(std::move(visitor));
+  if (const auto fault = visitor->socket.fault(); !fault.empty() && doors_.no_tls)
+    doors_.no_tls(visitor->client, fault);
   leave(*visitor);
 }
 

@@ -9,22 +9,21 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "lingering_close.h"
 #include "quota.h"
 #include "rsd/decode/position_scorer.h"
+#include "socket.h"
 #include "wake_pipe.h"
 
 namespace rsd::server {
 
-// A connection between its requests. Closes the socket, if it is still there.
+// A connection between its requests.
 struct Visitor {
-  explicit Visitor(int connection) : socket(connection) {}
-  ~Visitor();
-  Visitor(const Visitor&) = delete;
-  Visitor& operator=(const Visitor&) = delete;
+  explicit Visitor(Socket connection) : socket(std::move(connection)) {}
 
-  int socket;
+  Socket socket;
   std::string client;          // its address
   std::string bytes;           // of its next request, as many as have come
   bool head_is_whole = false;  // whose line and headers are all among them
@@ -35,7 +34,7 @@ struct Visitor {
 using VisitorPtr = std::unique_ptr<Visitor>;
 
 struct LobbyLimits {
-  std::chrono::milliseconds silence{5'000};      // until the first request begins
+  std::chrono::milliseconds silence{5'000};  // for a TLS handshake, then until the first request
   std::chrono::milliseconds keep_alive{75'000};  // until each other begins
   std::chrono::milliseconds head{20'000};        // for a request's line and headers to come
   std::size_t head_bytes = std::size_t{64} * 1024;
@@ -51,6 +50,8 @@ class Lobby {
   struct Doors {
     std::function<void(VisitorPtr)> whole;
     std::function<void(VisitorPtr)> broken;
+    // One leaves because TLS failed, and why. May be empty.
+    std::function<void(const std::string& client, const std::string& why)> no_tls;
   };
 
   // `closing` gets those that leave without a request, and outlives it.

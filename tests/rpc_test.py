@@ -4,15 +4,19 @@ Usage: rpc_test.py RSD [unittest's arguments]
 """
 
 import json
+import os
 import pathlib
+import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 
-from support.processes import RpcServer, free_port
+from support.processes import RpcServer, free_port, wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "benchmarks" / "remote"))
@@ -57,6 +61,51 @@ class OtherServer:
     def __exit__(self, *_):
         self.thread.join(timeout=30)
         self.socket.close()
+
+
+HELLO = bytes([14]) + struct.pack("<Q", 24) + bytes(24)
+# ggml reserves memory of that size, and ends in an exception that nobody catches.
+DEADLY = bytes([6]) + struct.pack("<Q", 2**64 - 1)
+
+
+class RawClient:
+    """Speaks to an RPC server by hand."""
+
+    def __init__(self, server, timeout=30):
+        self.socket = socket.create_connection(("127.0.0.1", server.port), timeout=timeout)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def greet(self):
+        self.socket.sendall(HELLO)
+        answer = b""
+        while len(answer) < 8 + 28:
+            block = self.socket.recv(100)
+            assert block, "closed"
+            answer += block
+        return answer
+
+    def is_closed(self):
+        try:
+            return self.socket.recv(1) == b""
+        except ConnectionResetError:
+            return True
+
+
+def workers_of(server):
+    children = pathlib.Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
+    return [int(pid) for pid in children.read_text().split()]
+
+
+def is_running(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 class Rpc(unittest.TestCase):
@@ -176,6 +225,102 @@ class Rpc(unittest.TestCase):
                 holder.communicate("", timeout=60)
         self.assertEqual(done.returncode, RUNTIME)
         self.assertIn(f"RPC server {server.address}: no answer; is it busy", done.stderr)
+
+    def test_a_message_that_ends_the_worker_costs_its_sender_and_nobody_else(self):
+        here = rank("--decoder", "exact")
+        with RpcServer(RSD) as server:
+            for _ in range(2):
+                before = workers_of(server)
+                with RawClient(server) as evil:
+                    evil.greet()
+                    evil.socket.sendall(DEADLY)
+                    self.assertTrue(evil.is_closed())
+                wait_until(lambda: workers_of(server) not in ([], before))
+                there = rank("--decoder", "exact", "--rpc", server.address)
+                self.assertEqual(there.returncode, OK, there.stderr)
+                self.assertEqual(rankings(there), rankings(here))
+            self.assertRegex(server.log(), r"the worker has ended \(.*\); another starts in \d+ ms")
+
+    def test_a_worker_that_dies_between_clients_is_replaced(self):
+        with RpcServer(RSD) as server:
+            (worker,) = workers_of(server)
+            os.kill(worker, signal.SIGKILL)
+            done = rank("--rpc", server.address)
+            self.assertEqual(done.returncode, OK, done.stderr)
+            self.assertNotEqual(workers_of(server), [worker])
+
+    def test_who_sends_no_greeting_holds_nobody_up_and_is_given_up(self):
+        with RpcServer(RSD) as server, RawClient(server) as silent, RawClient(server) as slow:
+            slow.socket.sendall(HELLO[:20])
+            done = rank("--rpc", server.address)
+            self.assertEqual(done.returncode, OK, done.stderr)
+            self.assertTrue(silent.is_closed())
+            self.assertTrue(slow.is_closed())
+            self.assertIn("sent no greeting", server.log())
+
+    def test_an_idle_client_is_given_up_where_that_is_asked_for(self):
+        with RpcServer(RSD, "--idle-timeout", "1") as server, RawClient(server) as idle:
+            idle.greet()
+            with RawClient(server) as next_one:
+                next_one.greet()  # which waits for it
+            self.assertTrue(idle.is_closed())
+            self.assertIn("--idle-timeout", server.log())
+
+    def test_only_so_many_may_wait(self):
+        with RpcServer(RSD, "--waiting", "2") as server, RawClient(server) as served:
+            served.greet()
+            with RawClient(server), RawClient(server):
+                wait_until(lambda: self.is_turned_away(server))
+                self.assertIn("turned away: 2 are waiting", server.log())
+            served.socket.sendall(bytes([15]) + struct.pack("<Q", 0))  # how many devices?
+            self.assertEqual(len(served.socket.recv(100)), 8 + 4)
+
+    def is_turned_away(self, server):
+        with RawClient(server, timeout=1) as one:
+            try:
+                return one.is_closed()
+            except TimeoutError:
+                return False
+
+    def test_signals_end_server_and_worker(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with RpcServer(RSD) as server, RawClient(server) as client:
+                client.greet()
+                (worker,) = workers_of(server)
+                server.process.send_signal(number)
+                self.assertEqual(server.process.wait(timeout=30), OK)
+                self.assertFalse(is_running(worker))
+                self.assertTrue(client.is_closed())
+
+    def test_a_server_that_is_killed_leaves_no_worker(self):
+        with RpcServer(RSD) as server:
+            (worker,) = workers_of(server)
+            server.process.kill()
+            server.process.wait()
+            wait_until(lambda: not is_running(worker))
+
+    def test_a_setup_that_can_not_work_ends_it(self):
+        done = subprocess.run([RSD, "rpc-server", "--port", str(free_port()), "--cache",
+                               "/nowhere/at/all"], capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, MISSING)
+        self.assertIn("/nowhere/at/all is no folder", done.stderr)
+
+    def test_the_oldest_tensors_leave_a_cache_that_is_too_large(self):
+        with tempfile.TemporaryDirectory() as folder:
+            cache = pathlib.Path(folder)
+            for age, name in enumerate(["00000000000000aa", "00000000000000bb", "notes.txt",
+                                        "00000000000000cc"]):
+                (cache / name).write_bytes(bytes(1 << 20))
+                os.utime(cache / name, (1000 - age, 1000 - age))
+            with RpcServer(RSD, "--cache", folder, "--cache-limit", "2") as server:
+                wait_until(lambda: "were removed" in server.log())
+                self.assertEqual({path.name for path in cache.iterdir()},
+                                 {"00000000000000aa", "00000000000000bb", "notes.txt"})
+                with RawClient(server) as client:
+                    client.greet()
+                    (cache / "00000000000000dd").write_bytes(bytes(1 << 20))
+                wait_until(lambda: not (cache / "00000000000000bb").exists())
+                self.assertTrue((cache / "00000000000000dd").exists())
 
     def test_two_engines_of_a_process_share_a_server(self):
         with RpcServer(RSD) as server, tempfile.TemporaryDirectory() as folder:

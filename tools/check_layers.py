@@ -71,7 +71,7 @@ LIBRARIES = {
     "GoogleTest": ["gtest/*", "gmock/*"],
     "Google Benchmark": ["benchmark/*"],
     "POSIX": ["unistd.h", "fcntl.h", "dlfcn.h", "poll.h", "pthread.h", "signal.h", "sched.h",
-              "spawn.h", "cpuid.h", "sys/*.h", "arpa/*.h", "netdb.h"],
+              "spawn.h", "cpuid.h", "sys/*.h", "arpa/*.h", "netinet/*.h", "netdb.h"],
 }
 
 # library: the modules and roots whose private files may include it. TESTS stands for the tests,

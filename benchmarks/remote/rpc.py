@@ -150,7 +150,7 @@ def main(arguments):
     if not requests:
         sys.exit("there are no requests")
     with contextlib.ExitStack() as stack:
-        servers = [stack.enter_context(RpcServer(options.rsd, options.threads))
+        servers = [stack.enter_context(RpcServer(options.rsd, threads=options.threads))
                    for _ in range(options.servers)]
         print(f"sent at the start: {bytes_at_the_start(options, servers) / 1e6:,.1f} MB\n", flush=True)
         measured = [measure(options, decoder, requests, servers) for decoder in options.decoder]

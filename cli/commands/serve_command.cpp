@@ -6,9 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <csignal>
 #include <cstdlib>
-#include <ctime>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "options/credentials.h"
 #include "options/decoder_options.h"
 #include "options/engine_options.h"
 #include "options/option_checks.h"
@@ -29,6 +28,7 @@
 #include "server/http_server.h"
 #include "server/service.h"
 #include "terminal/exit_code.h"
+#include "terminal/serve_signals.h"
 #include "terminal/server_log.h"
 
 namespace rsd::cli {
@@ -45,7 +45,7 @@ struct ServeOptions {
   std::size_t requests_per_key = 0;        // the same
   bool requests_per_key_is_given = false;
   std::string alias;
-  std::string api_key_file;
+  CredentialFiles credentials;
   std::string port_file;
   double drain_timeout_s = 30;
   std::string log_format = "text";
@@ -70,28 +70,6 @@ void allow_more_files() {
   setrlimit(RLIMIT_NOFILE, &files);
 }
 
-// SIGTERM and SIGINT, which no thread takes but the one that waits for them.
-class StopSignals {
- public:
-  StopSignals() {
-    sigemptyset(&signals_);
-    sigaddset(&signals_, SIGTERM);
-    sigaddset(&signals_, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);  // threads made from here on inherit it
-  }
-
-  // True when one has come by then.
-  bool wait_for(std::chrono::milliseconds time) const {
-    constexpr long kNanoseconds = 1'000'000;
-    const timespec limit{.tv_sec = static_cast<std::time_t>(time.count() / 1000),
-                         .tv_nsec = static_cast<long>(time.count() % 1000) * kNanoseconds};
-    return sigtimedwait(&signals_, nullptr, &limit) > 0;
-  }
-
- private:
-  sigset_t signals_{};
-};
-
 constexpr std::chrono::milliseconds kLookInterval{50};
 // At the end, for the log to be written.
 constexpr std::chrono::seconds kLogTime{1};
@@ -101,7 +79,7 @@ constexpr std::chrono::seconds kGrace{2};
 class ServeRun {
  public:
   // `signals` and `log` outlive it.
-  ServeRun(const ServeOptions& options, const CommonOptions& common, const StopSignals& signals,
+  ServeRun(const ServeOptions& options, const CommonOptions& common, const ServeSignals& signals,
            const ServerLog& log)
       : options_(options), common_(common), signals_(signals), log_(log) {}
 
@@ -116,7 +94,7 @@ class ServeRun {
     std::thread loading([this] { load(); });
     bool stop = false;
     while (!stop && !loaded_ && !served_)
-      stop = signals_.wait_for(kLookInterval);
+      stop = stop_came(kLookInterval);
     if (!loaded_) {  // loading can't be interrupted, and nothing else was begun
       if (served_) exit_at_once(fail(*serve_error_));
       spdlog::info("stopped while the model was being loaded");
@@ -127,7 +105,7 @@ class ServeRun {
     if (!load_error_) {
       spdlog::info("ready: model {}, {} requests at a time", model_name_, options_.engine.parallel);
       while (!stop && !served_)
-        stop = signals_.wait_for(kLookInterval);
+        stop = stop_came(kLookInterval);
       end = drain();
     }
     stop_serving(serving, end);
@@ -144,10 +122,13 @@ class ServeRun {
     http.log = log_.access_sink();
     http.memory_bytes = options_.memory_mib << 20U;
     http.messages = log_sink();
-    auto keys = api_keys();
+    auto keys = read_api_keys(options_.credentials);
     if (!keys) return keys.error();
     http.keys = server::ApiKeys(*keys);
-    if (keys->empty() && !is_own_machine(http.host)) {
+    auto tls = read_tls(options_.credentials);
+    if (!tls) return tls.error();
+    http.tls = *std::move(tls);
+    if (keys->empty() && http.unix_socket.empty() && !is_own_machine(http.host)) {
       spdlog::warn("everybody who can reach {} may call: there is no API key (--api-key-file)",
                    http.host);
     }
@@ -168,16 +149,6 @@ class ServeRun {
     return {};
   }
 
-  // The file's, else those of the environment. One that is set but blank is a mistake, and not a
-  // server that is open to everybody.
-  Result<std::vector<std::string>> api_keys() const {
-    if (!options_.api_key_file.empty()) return server::ApiKeys::read_file(options_.api_key_file);
-    for (const char* name : {"RSD_API_KEY", "LLAMA_API_KEY"}) {
-      if (const char* key = std::getenv(name)) return server::ApiKeys::parse(key, name);
-    }
-    return std::vector<std::string>();
-  }
-
   // Where there is one key, nobody else is kept waiting by it.
   std::size_t requests_per_key(std::size_t n_keys) const {
     if (options_.requests_per_key_is_given) return limit_of(options_.requests_per_key);
@@ -185,11 +156,23 @@ class ServeRun {
   }
 
   Result<void> report_port(int port) const {
+    const std::string scheme = options_.credentials.tls.certificate.empty() ? "http" : "https";
+    if (!options_.http.unix_socket.empty()) {
+      spdlog::info("listening on unix:{} ({})", options_.http.unix_socket, scheme);
+      return {};
+    }
     const bool is_v6 = options_.http.host.find(':') != std::string::npos;
     const std::string host = is_v6 ? "[" + options_.http.host + "]" : options_.http.host;
-    spdlog::info("listening on http://{}:{}", host, port);
+    spdlog::info("listening on {}://{}:{}", scheme, host, port);
     if (options_.port_file.empty()) return {};
     return write_file_atomically(options_.port_file, std::to_string(port) + "\n");
+  }
+
+  // True when a signal to stop has come by then. Any other is followed at once.
+  bool stop_came(std::chrono::milliseconds time) {
+    const ServeSignal signal = signals_.wait_for(time);
+    if (signal == ServeSignal::kReread) reread(options_.credentials, *http_);
+    return signal == ServeSignal::kStop;
   }
 
   // In a thread of its own.
@@ -232,7 +215,7 @@ class ServeRun {
     spdlog::info("stopping: requests that were accepted are finished first");
     auto end = end_of_stopping();
     while (!service_->drain(std::min(Clock::now() + kLookInterval, end))) {
-      if (signals_.wait_for(std::chrono::milliseconds(0))) end = Clock::now();
+      if (stop_came(std::chrono::milliseconds(0))) end = Clock::now();
       if (Clock::now() < end) continue;
       spdlog::warn(
           "some requests are not finished; their clients get the answer that the server stops");
@@ -247,7 +230,7 @@ class ServeRun {
     service_->stop(Clock::now());
     http_->stop(end);
     while (!served_ && Clock::now() < end + kGrace) {
-      if (!signals_.wait_for(kLookInterval)) continue;
+      if (!stop_came(kLookInterval)) continue;
       end = std::min(end, Clock::now());
       http_->stop(end);
     }
@@ -260,14 +243,15 @@ class ServeRun {
   }
 
   // Nothing is waited for but the log, and no destructor runs.
-  [[noreturn]] void exit_at_once(int code) const {
+  [[noreturn]] void exit_at_once(int code) {
+    http_->remove_socket_file();
     log_.flush(kLogTime);
     std::_Exit(code);
   }
 
   const ServeOptions& options_;
   const CommonOptions& common_;
-  const StopSignals& signals_;
+  const ServeSignals& signals_;
   const ServerLog& log_;
   EngineOptions engine_options_;
   std::optional<server::Service> service_;
@@ -282,7 +266,7 @@ class ServeRun {
 // Whoever doesn't read standard error keeps the process from nothing: the thread that writes there
 // would be waited for at its end.
 int serve(const ServeOptions& options, const CommonOptions& common) {
-  const StopSignals signals;
+  const ServeSignals signals;
   const ServerLog log(
       options.log_format == "json" ? ServerLogFormat::kJson : ServerLogFormat::kText,
       options.level_is_given);
@@ -311,11 +295,13 @@ void add_http_options(CLI::App& command, ServeOptions& options) {
       ->type_name("FILE")
       ->group(group);
   command
-      .add_option("--api-key-file", options.api_key_file,
-                  "File with the API keys, one a line; else RSD_API_KEY or LLAMA_API_KEY of the "
-                  "environment; without any, everybody may call")
+      .add_option("--unix-socket", options.http.unix_socket,
+                  "Unix socket to listen on in place of host and port, for its owner and group")
       ->check(not_empty())
-      ->type_name("FILE")
+      ->excludes("--host")
+      ->excludes("--port")
+      ->excludes("--port-file")
+      ->type_name("PATH")
       ->group(group);
   command
       .add_option("--allowed-hosts", options.http.allowed_hosts,
@@ -341,6 +327,33 @@ void add_http_options(CLI::App& command, ServeOptions& options) {
       ->capture_default_str()
       ->type_name("S")
       ->group(group);
+}
+
+// Files that SIGHUP has the server read again.
+void add_credential_options(CLI::App& command, CredentialFiles& files) {
+  const std::string group = "Server";
+  command
+      .add_option("--api-key-file", files.api_keys,
+                  "File with the API keys, one a line; else RSD_API_KEY or LLAMA_API_KEY of the "
+                  "environment; without any, everybody may call")
+      ->check(not_empty())
+      ->type_name("FILE")
+      ->group(group);
+  auto* const certificate =
+      command
+          .add_option("--tls-cert", files.tls.certificate,
+                      "Serve HTTPS with this certificate, followed by those of its issuers; PEM")
+          ->check(not_empty())
+          ->type_name("FILE")
+          ->group(group);
+  auto* const key = command
+                        .add_option("--tls-key", files.tls.key,
+                                    "Private key of the certificate, without a passphrase; PEM")
+                        ->check(not_empty())
+                        ->type_name("FILE")
+                        ->group(group);
+  certificate->needs(key);
+  key->needs(certificate);
 }
 
 // Other servers' clients send fields that mean nothing here.
@@ -436,6 +449,7 @@ void add_serve_command(CLI::App& app, Selected& selected) {
   constexpr std::size_t kParallel = 4;
   constexpr std::size_t kCacheMib = 64;
   add_http_options(*command, *options);
+  add_credential_options(*command, options->credentials);
   add_strict_option(*command, *options);
   add_limit_options(*command, *options);
   add_decoder_options(*command, options->decoder);

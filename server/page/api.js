@@ -11,6 +11,7 @@ export class ApiError extends Error {
   }
 }
 
+// Paths are relative to the page: a proxy may serve it below a prefix.
 async function send(path, { key, ...options } = {}) {
   const headers = { ...(options.body && { 'Content-Type': 'application/json' }) };
   if (key) headers.Authorization = `Bearer ${key}`;
@@ -45,7 +46,7 @@ function failure(response, body) {
 
 // Ranks one request; gives its answer line. Throws ApiError, or the AbortError of `signal`.
 export async function rank(request, { key, signal }) {
-  const response = await send('/v1/rank', {
+  const response = await send('./v1/rank', {
     method: 'POST',
     body: JSON.stringify(request),
     key,
@@ -61,7 +62,7 @@ export async function rank(request, { key, signal }) {
 
 // The served model's name, or null where the server does not tell (a missing key, say).
 export async function modelName(key) {
-  const response = await send('/v1/models', { key });
+  const response = await send('./v1/models', { key });
   if (!response.ok) return null;
   return (await parsed(response))?.data?.[0]?.id ?? null;
 }
@@ -69,7 +70,7 @@ export async function modelName(key) {
 // 'ready', 'loading' or 'absent'.
 export async function readiness() {
   try {
-    const response = await send('/ready');
+    const response = await send('./ready');
     return response.ok ? 'ready' : 'loading';
   } catch {
     return 'absent';

@@ -1,7 +1,9 @@
 """Ports and processes that tests and benchmarks start on this machine, and end by their ids."""
 
+import pathlib
 import socket
 import subprocess
+import tempfile
 import time
 
 
@@ -21,14 +23,19 @@ def wait_until(condition, seconds=60):
 class RpcServer:
     """`rsd rpc-server` on a free port, until the end of the `with`."""
 
-    def __init__(self, rsd, threads=1):
+    def __init__(self, rsd, *options, threads=1):
         self.port = free_port()
         self.address = f"127.0.0.1:{self.port}"
-        self._command = [str(rsd), "rpc-server", "--port", str(self.port), "--threads", str(threads)]
+        self._command = [str(rsd), "rpc-server", "--port", str(self.port), "--threads",
+                         str(threads), *options]
+        self._log = tempfile.NamedTemporaryFile()
+
+    def log(self):
+        return pathlib.Path(self._log.name).read_text(encoding="utf-8", errors="replace")
 
     def __enter__(self):
         self.process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                                        stdout=self._log, stderr=self._log)
         try:
             wait_until(self._listens)
         except BaseException:
@@ -47,6 +54,7 @@ class RpcServer:
     def __exit__(self, *_):
         self.process.kill()
         self.process.wait(timeout=30)
+        self._log.close()
 
 
 class FakeEngine:

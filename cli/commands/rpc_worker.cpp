@@ -1,0 +1,142 @@
+#include "commands/rpc_worker.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <spdlog/spdlog.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <system_error>
+#include <utility>
+
+#include "terminal/exit_code.h"
+
+namespace rsd::cli {
+namespace {
+
+using std::chrono::steady_clock;
+
+sockaddr_in loopback(std::uint16_t port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(port);
+  return address;
+}
+
+// ggml takes an address, and no socket. 0: there is no port.
+std::uint16_t free_port() {
+  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address = loopback(0);
+  socklen_t size = sizeof(address);
+  auto* const raw = reinterpret_cast<sockaddr*>(&address);
+  const bool is_bound =
+      socket >= 0 && ::bind(socket, raw, size) == 0 && ::getsockname(socket, raw, &size) == 0;
+  if (socket >= 0) ::close(socket);
+  return is_bound ? ntohs(address.sin_port) : std::uint16_t{0};
+}
+
+void close_all_but_standard_streams() {
+  ::close_range(STDERR_FILENO + 1, ~0U, 0);
+}
+
+// The child's whole life.
+[[noreturn]] void serve_as_worker(const RpcServerOptions& options, pid_t parent) {
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != parent) std::_Exit(kSuccess);  // it ended before that
+  close_all_but_standard_streams();
+  ::dup2(STDERR_FILENO, STDOUT_FILENO);  // ggml tells who comes and goes on stdout
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);
+  int code = kRuntimeFailure;
+  try {
+    const auto stopped = serve_rpc(options);
+    code = stopped ? kRuntimeFailure : exit_code(stopped.error().code());
+    if (!stopped) spdlog::error("{}", stopped.error().message());
+  } catch (const std::exception& failure) {
+    spdlog::error("ggml's RPC server failed: {}", failure.what());
+  }
+  std::fflush(stdout);
+  std::_Exit(code);
+}
+
+}  // namespace
+
+RpcWorker::~RpcWorker() {
+  stop();
+}
+
+Result<void> RpcWorker::start() {
+  options_.host = "127.0.0.1";
+  options_.port = free_port();
+  if (options_.port == 0) return Error(ErrorCode::kRuntime, "no port of loopback is free");
+  const pid_t parent = ::getpid();
+  process_ = ::fork();
+  if (process_ == 0) serve_as_worker(options_, parent);
+  if (process_ < 0) {
+    const std::string why = std::generic_category().message(errno);
+    process_ = 0;
+    return Error(ErrorCode::kRuntime, "no process for ggml's RPC server: " + why);
+  }
+  has_listened_ = false;
+  since_ = steady_clock::now();
+  return {};
+}
+
+int RpcWorker::connect() {
+  if (!is_running()) return -1;
+  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const sockaddr_in address = loopback(options_.port);
+  if (socket < 0) return -1;
+  if (::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
+    ::close(socket);
+    return -1;
+  }
+  has_listened_ = true;
+  const int yes = 1;
+  ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
+  ::fcntl(socket, F_SETFL, ::fcntl(socket, F_GETFL) | O_NONBLOCK);
+  return socket;
+}
+
+std::optional<RpcWorker::End> RpcWorker::reap() {
+  int status = 0;
+  if (!is_running() || ::waitpid(process_, &status, WNOHANG) != process_) return std::nullopt;
+  process_ = 0;
+  End end{
+      .exit_code = std::nullopt,
+      .how = "",
+      .has_listened = has_listened_,
+      .lived = std::chrono::duration_cast<std::chrono::milliseconds>(steady_clock::now() - since_)};
+  if (WIFEXITED(status)) {
+    end.exit_code = WEXITSTATUS(status);
+    end.how = "exit code " + std::to_string(WEXITSTATUS(status));
+  } else {
+    end.how = "signal " + std::to_string(WTERMSIG(status));
+    if (const char* name = sigdescr_np(WTERMSIG(status))) end.how += std::string(", ") + name;
+  }
+  return end;
+}
+
+// It has nothing to finish.
+void RpcWorker::stop() noexcept {
+  if (!is_running()) return;
+  ::kill(process_, SIGKILL);
+  while (::waitpid(process_, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  process_ = 0;
+}
+
+}  // namespace rsd::cli

@@ -1,0 +1,42 @@
+// A Unix socket that is listened on, and its file.
+#pragma once
+
+#include <sys/types.h>
+
+#include <atomic>
+#include <string>
+
+#include "rsd/core/result.h"
+
+namespace rsd::server {
+
+class SocketFile {
+ public:
+  // Makes the file, for its owner and group to connect to. One whose server has gone without
+  // removing it gives way. kInvalidArgument: the path has more bytes than an address holds, or
+  // something else is there; kRuntime: a server listens there, or the file can't be made.
+  static Result<SocketFile> listen(const std::string& path, int backlog);
+  // Closes the socket unless it was released, and remove()s the file.
+  ~SocketFile();
+  SocketFile(SocketFile&& other) noexcept;
+  SocketFile& operator=(SocketFile&&) = delete;
+  SocketFile(const SocketFile&) = delete;
+  SocketFile& operator=(const SocketFile&) = delete;
+
+  // It doesn't block. The caller owns it; -1 where that was done before.
+  int release() noexcept;
+  // Removes the file, unless another has taken its place. From any thread, and more than once.
+  void remove() noexcept;
+
+ private:
+  SocketFile(std::string path, int socket) : path_(std::move(path)), socket_(socket) {}
+  Result<void> make(int backlog);
+
+  std::string path_;
+  int socket_;
+  dev_t device_ = 0;
+  ino_t inode_ = 0;
+  std::atomic<bool> is_there_{false};
+};
+
+}  // namespace rsd::server
