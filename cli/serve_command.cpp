@@ -44,6 +44,7 @@ struct ServeOptions {
   std::size_t memory_mib = 1024;
   std::size_t connections_per_client = 0;  // once it is given; 0 = any number
   std::size_t requests_per_key = 0;        // the same
+  std::size_t max_tokens = 500'000;        // of a request; 0 = any number
   bool requests_per_key_is_given = false;
   std::string alias;
   std::string api_key_file;
@@ -165,7 +166,8 @@ class ServeRun {
     service_.emplace(limits, server::RankDefaults{.decoding = *std::move(decoding),
                                                   .budget = kDefaultBudget,
                                                   .deadline_ms = options_.decoder.deadline_ms,
-                                                  .windows = *windows});
+                                                  .windows = *windows,
+                                                  .max_tokens = max_tokens()});
     http_.emplace(*service_, std::move(http));
     return {};
   }
@@ -184,6 +186,10 @@ class ServeRun {
   std::size_t requests_per_key(std::size_t n_keys) const {
     if (options_.requests_per_key_is_given) return limit_of(options_.requests_per_key);
     return n_keys > 1 ? (options_.limits.jobs.queue + 1) / 2 : server::Quota::kNoLimit;
+  }
+
+  std::optional<std::size_t> max_tokens() const {
+    return options_.max_tokens == 0 ? std::nullopt : std::optional(options_.max_tokens);
   }
 
   Result<void> tell_port(int port) const {
@@ -216,6 +222,7 @@ class ServeRun {
     model_name_ = options_.alias.empty() ? engine->short_name() : options_.alias;
     auto ranking = LlmRankingEngine::create(*std::move(engine), model_name_, options_.decoder);
     if (!ranking) return ranking.error();
+    (*ranking)->engine().llm().reserve_places(kReservedPlaces);
     CostModel costs;
     if (auto done = learn_costs((*ranking)->engine(), costs); !done) return done;
     if (const auto policy = (*ranking)->policy("")) learn_policy(**policy, costs);
@@ -354,6 +361,19 @@ void add_strict_option(CLI::App& command, ServeOptions& options) {
       ->group("Server");
 }
 
+// What a list takes that isn't long for its text: many windows, or many rounds.
+void add_work_option(CLI::App& command, ServeOptions& options) {
+  command
+      .add_option(
+          "--max-tokens-per-request", options.max_tokens,
+          "Tokens that a list may be expected to send through the LLM, over all its windows; "
+          "beyond 413; 0 = any number")
+      ->check(whole_number(0, 1'000'000'000))
+      ->capture_default_str()
+      ->type_name("N")
+      ->group("Limits");
+}
+
 // Of what all have, what one may have.
 void add_share_options(CLI::App& command, ServeOptions& options) {
   const std::string group = "Limits";
@@ -390,6 +410,7 @@ void add_limit_options(CLI::App& command, ServeOptions& options) {
       ->type_name("N")
       ->group(group);
   add_share_options(command, options);
+  add_work_option(command, options);
   command
       .add_option("--memory-limit", options.memory_mib,
                   "MiB that all requests under way may take, from their bodies to their answers, "

@@ -1,7 +1,6 @@
 // Who may call.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -9,6 +8,7 @@
 #include <vector>
 
 #include "rsd/core/result.h"
+#include "sha256.h"
 
 namespace rsd::server {
 
@@ -30,11 +30,10 @@ class ApiKeys {
   // `authorization`: the header's value, "Bearer <key>". The key's place in the list; nullopt: it
   // is none of them. Takes the same time whatever keys there are and however much of one is right.
   std::optional<std::size_t> number_of(std::string_view authorization) const;
+  // What the key is called among those who may not know it: its digest, in 64 digits.
+  std::string name_of(std::size_t number) const { return hex(digests_.at(number)); }
 
  private:
-  using Digest = std::array<unsigned char, 32>;
-  static Digest digest_of(std::string_view key);
-
   std::vector<Digest> digests_;
 };
 

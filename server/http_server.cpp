@@ -389,7 +389,7 @@ void HttpServer::State::serve_call(const Request& request, Response& response,
       .hung_up = [connection] { return connection != nullptr && connection->hung_up(); },
       .request_id = t_call.id,
       .arrival = t_call.arrival,
-      .key = key ? std::to_string(*key) : "",
+      .key = key ? options.keys.name_of(*key) : "",
       .take_memory = [this](std::size_t bytes) { return take_memory(bytes); }};
   apply(handler(call), response);
 }

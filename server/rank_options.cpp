@@ -42,6 +42,7 @@ void read_common_options(Fields& fields, RankOptions& options) {
   options.window = fields.whole_number("window", kMaxCount);
   options.stride = fields.whole_number("stride", kMaxCount);
   options.window_method = fields.optional_text("window_method");
+  options.cache_salt = fields.optional_text("cache_salt");
 }
 
 void read_all_options(Fields& fields, RankOptions& options) {
@@ -122,6 +123,7 @@ Result<ListSettings> list_settings(const RankOptions& options, const RankDefault
       .windows = choice,
       .max_text_tokens = options.max_text_tokens.value_or(kDefaultTextTokens),
       .long_texts = options.refuse_cut ? LongTexts::kRefuse : LongTexts::kCut,
+      .max_tokens = defaults.max_tokens,
   };
 }
 

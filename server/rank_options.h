@@ -27,6 +27,7 @@ struct RankOptions {
   std::optional<std::size_t> max_text_tokens;  // rerank's max_tokens_per_doc
   bool refuse_cut = false;                     // rerank's truncate: false
   bool tell_rounds = false;                    // rank's rounds: true
+  std::optional<std::string> cache_salt;       // whose prompts may use what is kept of its own
 };
 
 // The value of a request's header; nullopt where it is absent.
@@ -34,7 +35,8 @@ using HeaderOf = std::function<std::optional<std::string>(const char* name)>;
 
 inline constexpr std::size_t kMaxCount = 1'000'000;  // of anything that a call chooses
 
-// decoder, budget, deadline_ms, window, stride and window_method, which every shape takes.
+// decoder, budget, deadline_ms, window, stride, window_method and cache_salt, which every shape
+// takes.
 void read_common_options(Fields& fields, RankOptions& options);
 // top_n, draft and policy, too.
 void read_all_options(Fields& fields, RankOptions& options);
@@ -48,6 +50,7 @@ struct RankDefaults {
   std::size_t budget = 3;    // of rsd, where neither the call nor `decoding` tells one
   std::optional<double> deadline_ms;
   WindowChoice windows;
+  std::optional<std::size_t> max_tokens = std::nullopt;  // ListSettings::max_tokens
 };
 
 // How a call's lists are ranked, without their deadline. kInvalidArgument: no such decoder, draft,

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "cache_scope.h"
 #include "rsd/core/duration.h"
 #include "rsd/rank/presentation.h"
 #include "rsd/window/list_request.h"
@@ -112,10 +113,13 @@ std::variant<std::vector<RankEnd>, Failure> Ranker::rank(std::vector<Request> re
   const Timeliness times =
       timeliness(call, options.deadline_ms ? options.deadline_ms : defaults_.deadline_ms);
   settings->deadline = times.deadline;
+  settings->cache_scope = cache_scope_of(call.key, options.cache_salt);
   std::vector<Prepared> prepared;
   prepared.reserve(requests.size());
   for (Request& request : requests)
     prepared.push_back(prepare(std::move(request), *settings, times));
+  for (Prepared& one : prepared)
+    if (one.job) one.job->key = call.key;
   std::vector<RankEnd> ends;
   ends.reserve(prepared.size());
   if (auto refusal = submit(prepared, times)) return *std::move(refusal);
@@ -160,7 +164,8 @@ Ranker::Prepared Ranker::prepare(Request request, const ListSettings& settings,
     prepared.job = JobRequest{.n_items = ranked.items.size(),
                               .list = list->options(),
                               .prompt = [list](auto items) { return list->prompt(items); },
-                              .times = {}};
+                              .times = {},
+                              .key = {}};
   }
   return prepared;
 }

@@ -30,7 +30,7 @@ struct Scheduler::Job {
 
 Scheduler::Scheduler(RankingEngine& engine, const CostModel& costs, const Limits& limits,
                      Metrics& metrics)
-    : engine_(engine), limits_(limits), metrics_(metrics), costs_(costs) {
+    : engine_(engine), limits_(limits), metrics_(metrics), costs_(costs), turns_(costs) {
   make_batch();
   thread_ = std::thread([this] { work(); });
 }
@@ -56,8 +56,10 @@ void Scheduler::make_batch() {
       engine_.llm(),
       ScorerOpener{.has_room = [this](const Prompt& prompt) { return engine_.has_room(prompt); },
                    .open = [this](Prompt prompt) { return engine_.open(std::move(prompt)); },
-                   .parallel = limits_.parallel},
+                   .parallel = limits_.parallel,
+                   .reserved = limits_.reserved},
       &costs_);
+  batch_->limit_passes(kLongestPass);
   batch_->on_left_out([this](std::size_t ticket, const ListOutcome& so_far) {
     const Lock lock(mutex_);
     Job& job = *in_flight_.at(ticket);
@@ -87,13 +89,16 @@ std::variant<std::vector<Scheduler::JobHandle>, Refusal> Scheduler::submit(
   for (JobRequest& request : requests) {
     auto job = std::make_shared<Job>();
     job->arrival = request.times.arrival.value_or(now);
-    job->due = request.times.due(now);
     job->request = std::move(request);
     jobs.push_back(std::move(job));
   }
   {
     const Lock lock(mutex_);
     if (const auto refusal = refusal_under_lock(jobs.size())) return *refusal;
+    for (const JobHandle& job : jobs) {
+      const JobRequest& asked = job->request;
+      job->due = turns_.due(asked.key, asked.times, asked.list.expected_tokens, now);
+    }
     queue_.insert(queue_.end(), jobs.begin(), jobs.end());  // all or, without memory, none
   }
   work_.notify_one();
@@ -234,21 +239,28 @@ void Scheduler::drop_cancelled() {
 }
 
 void Scheduler::admit() {
-  while (batch_->has_place()) {
-    JobHandle job;
-    {
-      const Lock lock(mutex_);
-      const auto next = std::ranges::min_element(queue_, {}, &Job::due);
-      if (next == queue_.end()) return;
-      job = *next;
-      in_flight_.emplace(next_ticket_ + 1, job);  // first: without memory it stays in the queue
-      ++next_ticket_;
-      queue_.erase(next);
-      job->state = Job::State::kInFlight;
-      job->admitted = Clock::now();
-    }
+  while (const JobHandle job = next_to_admit())
     take_in(job);
+}
+
+// Nothing where there is no place for any that waits.
+Scheduler::JobHandle Scheduler::next_to_admit() {
+  const bool for_all = batch_->has_place(Length::kLong);
+  if (!for_all && !batch_->has_place(Length::kShort)) return nullptr;
+  const Lock lock(mutex_);
+  auto next = queue_.end();
+  for (auto job = queue_.begin(); job != queue_.end(); ++job) {
+    if (!for_all && length_of((*job)->request.list) != Length::kShort) continue;
+    if (next == queue_.end() || (*job)->due < (*next)->due) next = job;
   }
+  if (next == queue_.end()) return nullptr;
+  JobHandle job = *next;
+  in_flight_.emplace(next_ticket_ + 1, job);  // first: without memory it stays in the queue
+  ++next_ticket_;
+  queue_.erase(next);
+  job->state = Job::State::kInFlight;
+  job->admitted = Clock::now();
+  return job;
 }
 
 void Scheduler::take_in(const JobHandle& job) {
@@ -275,6 +287,7 @@ void Scheduler::step() {
   const Lock lock(mutex_);
   busy_ms_ += ms_between(start, Clock::now());
   prompt_figures_ = engine_.prompt_figures();
+  turns_.learn(costs_);
   for (const auto& [ticket, job] : in_flight_)
     job->left_out.reset();
   if (!finished.empty()) {

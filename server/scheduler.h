@@ -10,11 +10,13 @@
 #include <mutex>
 #include <optional>
 #include <span>
+#include <string>
 #include <thread>
 #include <variant>
 #include <vector>
 
 #include "metrics.h"
+#include "queue_turns.h"
 #include "ranking_engine.h"
 #include "rsd/decode/cost_model.h"
 #include "rsd/window/list_batch.h"
@@ -28,6 +30,7 @@ struct JobRequest {
   // As ListBatch::List has it; called from the engine's thread.
   std::function<Result<Prompt>(std::span<const ItemId> items)> prompt;
   Timeliness times;
+  std::string key = {};  // whose it is; empty: nobody's in particular
 };
 
 struct JobAnswer {
@@ -41,18 +44,24 @@ struct JobAnswer {
 struct HungUp {};    // the client went away
 struct ShutDown {};  // the server ended before the job did
 struct NoMemory {};  // there was none left
+// So long whoever comes in waits for a pass that is running.
+inline constexpr std::chrono::milliseconds kLongestPass{200};
+
 using JobEnd = std::variant<JobAnswer, Error, HungUp, ShutDown, NoMemory>;
 
 enum class Refusal { kFull, kDraining };
 
-// Requests of all clients go through the engine together, a pass of the LLM at a time. Who is due
-// first (Timeliness) is taken in first, as many as `parallel` and the engine have room for.
-// Thread-safe, but for the constructor and the destructor.
+// Requests of all clients go through the engine together, a pass of the LLM at a time, of at most
+// kLongestPass as far as costs are known. As many are taken in as `parallel` and the engine have
+// room for: who is due first (QueueTurns), and short ones in places that are reserved for them.
+// Once they are in, decode/turn.h says whose turn it is. Thread-safe, but for the constructor and
+// the destructor.
 class Scheduler {
  public:
   struct Limits {
-    std::size_t queue = 64;    // jobs that wait
-    std::size_t parallel = 4;  // jobs, and windows of theirs, that are under way
+    std::size_t queue = 64;                  // jobs that wait
+    std::size_t parallel = 4;                // jobs, and windows of theirs, that are under way
+    std::size_t reserved = kReservedPlaces;  // short ones beside them
   };
   struct Job;
   using JobHandle = std::shared_ptr<Job>;
@@ -96,6 +105,7 @@ class Scheduler {
   bool wait_for_work();
   void drop_cancelled();
   void admit();
+  JobHandle next_to_admit();
   void take_in(const JobHandle& job);
   void step();
   void finish(ListBatch::Finished finished);
@@ -118,6 +128,7 @@ class Scheduler {
   std::condition_variable work_;
   std::condition_variable idle_;
   std::vector<JobHandle> queue_;
+  QueueTurns turns_;
   std::map<std::size_t, JobHandle> in_flight_;
   bool draining_ = false;
   bool stopping_ = false;

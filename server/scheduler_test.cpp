@@ -151,6 +151,25 @@ TEST_F(SchedulerTest, ADeadlineFarAwayIsNoReasonToStarve) {
   answer(held);
 }
 
+TEST_F(SchedulerTest, AShortJobHasAPlaceBesideLongOnes) {
+  start(10, 1);
+  const auto held = hold("held");
+  JobRequest small = request("short");
+  small.list.expected_tokens = kShortRequest;
+  JobRequest large = request("long");
+  large.list.expected_tokens = kShortRequest + 1;
+  const auto waiting = submit({large}).front();
+  const auto job = submit({small}).front();
+  gate_.pass_one();  // of the one that is held; then all that are in go on together
+  gate_.wait_for_passes(2);
+  EXPECT_EQ(scheduler_->n_in_flight(), 2U);
+  EXPECT_EQ(scheduler_->n_queued(), 1U);
+  gate_.open();
+  EXPECT_EQ(answer(job).list.outcome.ranking, target("short"));
+  EXPECT_EQ(answer(waiting).list.outcome.ranking, target("long"));
+  answer(held);
+}
+
 TEST_F(SchedulerTest, AClientThatHangsUpFreesItsPlaceInTheQueue) {
   start(1, 1);
   const auto held = hold("held");

@@ -33,7 +33,9 @@ void LlamaEngine::Scorer::lose_cache() {
   if (prompt_cached_ && state_.prompts.keeps_any() && state_.reuses_beginnings &&
       drop_behind(0, 0)) {
     state_.release_resident();
-    state_.resident = Resident{.tokens = prompt_.tokens, .sequence = lanes_.front()->sequence};
+    state_.resident = Resident{.tokens = prompt_.tokens,
+                               .sequence = lanes_.front()->sequence,
+                               .cache_scope = prompt_.cache_scope};
     lanes_.front().reset();
   }
   forget_cache();
@@ -53,6 +55,7 @@ void LlamaEngine::Scorer::forget_cache() {
     if (lane) state_.release(lane->sequence);
   lanes_.clear();
   prompt_cached_ = false;
+  begun_.reset();
 }
 
 void LlamaEngine::Scorer::check_owner() const {
@@ -79,7 +82,7 @@ struct LlamaEngine::Scorer::Reuse {
 // The same prompt, or the longest beginning that is worth it.
 LlamaEngine::Scorer::Reuse LlamaEngine::Scorer::reusable() const {
   if (!state_.prompts.keeps_any()) return {};
-  const PromptCache::Match kept = state_.prompts.find(prompt_.tokens);
+  const PromptCache::Match kept = state_.prompts.find(prompt_);
   // A copy comes back as a whole, however little of it is of use.
   const std::size_t n_resident_cells = state_.resident ? state_.resident->tokens.size() : 0;
   const std::size_t n_others = state_.claimed_cells() - claimed_cells() + n_resident_cells;
@@ -89,8 +92,7 @@ LlamaEngine::Scorer::Reuse LlamaEngine::Scorer::reusable() const {
   // The last token is encoded in any case: its output is wanted.
   const std::size_t limit = prompt_.tokens.size() - 1;
   const std::size_t n_resident =
-      state_.resident ? std::min(limit, common_beginning(state_.resident->tokens, prompt_.tokens))
-                      : 0;
+      state_.resident ? std::min(limit, state_.resident->n_common(prompt_)) : 0;
   const std::size_t n_kept = fits ? std::min(limit, kept.n_tokens) : 0;
   if (std::max(n_resident, n_kept) < kMinReusedTokens) return {};
   if (n_resident >= n_kept) return {.source = Reuse::Source::kResident, .n_tokens = n_resident};
@@ -98,6 +100,7 @@ LlamaEngine::Scorer::Reuse LlamaEngine::Scorer::reusable() const {
 }
 
 std::size_t LlamaEngine::Scorer::n_prefill_tokens() const {
+  if (begun_) return begun_->n_left;
   return prompt_.tokens.size() - reusable().n_tokens;
 }
 
@@ -112,7 +115,7 @@ bool LlamaEngine::Scorer::reuse(const Reuse& reuse, std::size_t sequence) {
     return true;
   }
   const std::vector<float>* output =
-      state_.prompts.restore(prompt_.tokens, state_.context.get(), sequence);
+      state_.prompts.restore(prompt_, state_.context.get(), sequence);
   if (!output) return false;
   if (reuse.n_tokens == prompt_.tokens.size()) {
     read_row(*output, first_row_);
@@ -164,32 +167,42 @@ void LlamaEngine::Scorer::forget_proposals() {
 // The resident prompt goes with the first prompts that may begin like it. Where none does it goes
 // before: so a prompt lies in the same cells, and rounds alike, whatever stood there before.
 std::vector<LlamaEngine::Scorer::Part> LlamaEngine::Scorer::stage_prompts(
-    State& state, std::span<Scorer* const> scorers) {
-  const bool wanted = std::ranges::any_of(scorers, [](const Scorer* scorer) {
-    return scorer->reusable().source == Reuse::Source::kResident;
+    State& state, std::span<const PromptPart> prompts) {
+  const auto begins = [](const PromptPart& prompt) { return !prompt.scorer->begun_; };
+  const bool any_begins = std::ranges::any_of(prompts, begins);
+  const bool wanted = std::ranges::any_of(prompts, [&](const PromptPart& prompt) {
+    return begins(prompt) && prompt.scorer->reusable().source == Reuse::Source::kResident;
   });
-  if (!wanted && !scorers.empty()) state.release_resident();
+  if (!wanted && any_begins) state.release_resident();
   std::vector<Part> parts;
-  parts.reserve(scorers.size());
-  for (Scorer* scorer : scorers)
-    parts.push_back(scorer->stage_prompt());
+  parts.reserve(prompts.size());
+  for (const PromptPart& prompt : prompts)
+    parts.push_back(prompt.scorer->stage_prompt(prompt.max_tokens));
   if (wanted) state.release_resident();
   return parts;
 }
 
-LlamaEngine::Scorer::Part LlamaEngine::Scorer::stage_prompt() {
+// Behind what is in the cache already, so many tokens; the output of the prompt's last one only.
+LlamaEngine::Scorer::Part LlamaEngine::Scorer::stage_prompt(std::size_t max_tokens) {
   check_owner();
+  Part part = begun_ ? Part{.scorer = this, .sequence = lane(0).sequence} : begin_prompt();
+  part.first_position = begun_ ? prompt_.tokens.size() - begun_->n_left : part.prefill.n_reused;
+  const auto rest = std::span(prompt_.tokens).subspan(part.first_position);
+  const auto now = rest.first(std::min(rest.size(), max_tokens));
+  part.tokens.assign(now.begin(), now.end());
+  part.prefill.n_tokens = now.size();
+  part.prefill.n_left = rest.size() - now.size();
+  part.first_output = now.size() - (part.prefill.n_left == 0 && !now.empty() ? 1 : 0);
+  return part;
+}
+
+LlamaEngine::Scorer::Part LlamaEngine::Scorer::begin_prompt() {
   const auto start = Clock::now();
   forget_cache();
-  Part part{.scorer = this};
-  part.sequence = lane(0).sequence;
+  Part part{.scorer = this, .sequence = lane(0).sequence};
   Reuse known = reusable();
   if (!reuse(known, part.sequence)) known = {};
-  const auto rest = std::span(prompt_.tokens).subspan(known.n_tokens);
-  part.tokens.assign(rest.begin(), rest.end());
-  part.first_position = known.n_tokens;
-  part.first_output = rest.empty() ? 0 : rest.size() - 1;
-  part.prefill = {.n_tokens = rest.size(), .n_reused = known.n_tokens, .ms = ms_since(start)};
+  part.prefill = {.n_reused = known.n_tokens, .ms = ms_since(start)};
   return part;
 }
 
@@ -263,22 +276,12 @@ void LlamaEngine::Scorer::take(Part& part, std::size_t token, std::span<const fl
     return read_row(output, part.encoding.rows.row(row));
   }
   read_row(output, first_row_);
-  state_.prompts.keep(prompt_.tokens, state_.context.get(), part.sequence, output);
+  state_.prompts.keep(prompt_, state_.context.get(), part.sequence, output);
 }
 
 // Part of a batch that broke off may be in the cache: it is dropped.
 void LlamaEngine::Scorer::finish(Part& part, bool done) {
-  if (!part.query) {
-    if (!done) return forget_cache();
-    prompt_cached_ = true;
-    if (prefill_) return;
-    prefill_ = part.prefill;
-    ++state_.reuse.n_prompts;
-    state_.reuse.n_hits += part.prefill.n_reused > 0 ? 1 : 0;
-    state_.reuse.tokens_encoded += part.prefill.n_tokens;
-    state_.reuse.tokens_reused += part.prefill.n_reused;
-    return;
-  }
+  if (!part.query) return finish_prompt(part, done);
   if (!part.tokens.empty()) {
     const auto& proposal = part.query->proposal;
     auto& items = lane(part.query->lane).items;
@@ -290,9 +293,39 @@ void LlamaEngine::Scorer::finish(Part& part, bool done) {
   part.encoding.n_tokens = part.n_tokens();
 }
 
+// What earlier passes have encoded of it stays, where the cache can drop what a later one left.
+void LlamaEngine::Scorer::finish_prompt(const Part& part, bool done) {
+  if (!done) {
+    const bool stays =
+        begun_ && state_.info.keeps_partial_cache &&
+        llama_memory_seq_rm(llama_get_memory(state_.context.get()), id_of(part.sequence),
+                            static_cast<llama_pos>(part.first_position), -1);
+    if (!stays) forget_cache();
+    return;
+  }
+  Prefill sum = part.prefill;
+  if (begun_) {
+    sum.n_tokens += begun_->n_tokens;
+    sum.n_reused += begun_->n_reused;
+    sum.ms += begun_->ms;
+  }
+  if (sum.n_left > 0) {
+    begun_ = sum;
+    return;
+  }
+  begun_.reset();
+  prompt_cached_ = true;
+  if (prefill_) return;
+  prefill_ = sum;
+  ++state_.reuse.n_prompts;
+  state_.reuse.n_hits += sum.n_reused > 0 ? 1 : 0;
+  state_.reuse.tokens_encoded += sum.n_tokens;
+  state_.reuse.tokens_reused += sum.n_reused;
+}
+
 // Afterwards the cache holds the prompt and none of its items.
 Result<Prefill> LlamaEngine::Scorer::encode_prompt(std::optional<Clock::time_point> give_up_at) {
-  Scorer* const self = this;
+  const PromptPart self{.scorer = this};
   auto parts = stage_prompts(state_, {&self, 1});
   if (auto done = encode_parts(state_, parts, give_up_at); !done) return done.error();
   return parts.front().prefill;
@@ -322,7 +355,7 @@ bool LlamaEngine::Scorer::side_by_side(std::span<const EncodingQuery> queries) c
   if (n_lanes == 1) return true;
   // Every other scorer may still need its first one.
   return n_lanes <= kMaxLanes &&
-         n_lanes_lacking(n_lanes) + state_.max_scorers <= state_.sequences.n_free() + 1 &&
+         n_lanes_lacking(n_lanes) + state_.places.total() <= state_.sequences.n_free() + 1 &&
          (n_lanes - n_before) * n_items() <= state_.free_cells();
 }
 

@@ -33,13 +33,18 @@ class LlamaEngine::Scorer final : public PositionScorer {
 
   // What a scorer puts into a pass of the LLM, and what comes out for it.
   struct Part;
-  static std::vector<Part> stage_prompts(State& state, std::span<Scorer* const> scorers);
+  struct PromptPart {
+    Scorer* scorer = nullptr;
+    std::size_t max_tokens = kWholePrompt;  // of the rest of it
+  };
+  static std::vector<Part> stage_prompts(State& state, std::span<const PromptPart> prompts);
   // A cache that can't drop its end is filled anew here, which takes a pass of its own.
   Result<Part> stage(const EncodingQuery& query, std::optional<Clock::time_point> give_up_at);
   // One pass for all parts; whatever happens, each scorer is told.
   static Result<void> encode_parts(State& state, std::span<Part> parts,
                                    std::optional<Clock::time_point> give_up_at);
 
+  Length length() const { return length_of(prompt_); }
   // Cells of the cache that are, or may come to be, its own.
   std::size_t claimed_cells() const;
   // Another scorer takes its place.
@@ -59,7 +64,8 @@ class LlamaEngine::Scorer final : public PositionScorer {
   void check_owner() const;
   Reuse reusable() const;
   bool reuse(const Reuse& reuse, std::size_t sequence);
-  Part stage_prompt();
+  Part stage_prompt(std::size_t max_tokens);
+  Part begin_prompt();
   Result<Prefill> encode_prompt(std::optional<Clock::time_point> give_up_at);
   std::size_t n_lanes_lacking(std::size_t n_lanes) const;
   Lane& lane(std::size_t number);
@@ -68,6 +74,7 @@ class LlamaEngine::Scorer final : public PositionScorer {
   Result<std::vector<Encoding>> encode_together(std::span<const EncodingQuery> queries);
   void take(Part& part, std::size_t token, std::span<const float> output);
   void finish(Part& part, bool done);
+  void finish_prompt(const Part& part, bool done);
   void read_row(std::span<const float> output, std::span<float> row) const;
 
   State& state_;
@@ -75,6 +82,8 @@ class LlamaEngine::Scorer final : public PositionScorer {
   std::optional<IdentifierHead> head_;
   bool owns_cache_ = true;
   bool prompt_cached_ = false;
+  // Of a prompt that is encoded in pieces: what those so far took.
+  std::optional<Prefill> begun_;
   std::optional<Prefill> prefill_;
   std::vector<float> first_row_;  // the logits behind the prompt, by item
   // The first one is there as soon as the prompt is encoded.

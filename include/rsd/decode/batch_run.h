@@ -1,7 +1,6 @@
 // Several requests at once on one LLM.
 #pragma once
 
-#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <functional>
@@ -16,31 +15,24 @@
 #include "rsd/decode/position_scorer.h"
 #include "rsd/decode/request_run.h"
 #include "rsd/decode/run.h"
+#include "rsd/decode/turn.h"
 
 namespace rsd {
-
-// How long a request may be passed over by others that are more urgent.
-inline constexpr std::chrono::seconds kPatience{5};
-
-struct Timeliness {
-  std::optional<Clock::time_point> deadline;
-  std::optional<Clock::time_point> arrival;  // nullopt = when it is added
-
-  // When it is its turn; `now` stands for an arrival that is not told.
-  Clock::time_point due(Clock::time_point now) const {
-    const auto patience_ends = arrival.value_or(now) + kPatience;
-    return deadline ? std::min(*deadline, patience_ends) : patience_ends;
-  }
-};
 
 // Requests that are served together: in each step one pass of the LLM for all that are under way,
 // whatever round each is in. They may come and go between steps.
 //
-// A pass takes longer the more requests are in it. Those that are due first are in it first, and
-// others only as far as the deadlines of those in it are expected to hold. Every request is due
-// kPatience after its arrival at the latest, so that no others can keep it waiting for ever. A pass
-// that runs into a deadline all the same is given up; the requests whose time is over end with what
-// they have, the others' work is done again.
+// A pass takes longer the more requests are in it. Those whose turn it is (decode/turn.h) are in it
+// first, and others only as far as the deadlines of those in it are expected to hold. Every request
+// is due kPatience after its arrival at the latest, and gets a pass when it has been passed over
+// for that long, so that no others can keep it waiting for ever. A pass that runs into a deadline
+// all the same is given up; the requests whose time is over end with what they have, the others'
+// work is done again.
+//
+// With limit_passes() no pass is expected to take longer than that, so that whoever comes next
+// needn't wait for long: what exceeds it goes through the LLM in pieces, prompts as well as the
+// rows of an encoding, and others get in between. A request's answer is the same up to the rounding
+// of other batch shapes.
 //
 // Where the LLM has a PartQueue, requests don't wait for each other: each has its own part under
 // way, and a deadline ends that part only.
@@ -71,6 +63,11 @@ class BatchRun {
   using OnLeftOut = std::function<void(std::size_t ticket, const Outcome& so_far)>;
   void on_left_out(OnLeftOut callback) { on_left_out_ = std::move(callback); }
 
+  // The expected time of a pass, at most; of 32 tokens in any case, and of 256 while nothing is
+  // known of the costs. Without it requests go through the LLM in as few passes as they need. No
+  // matter where the LLM has a PartQueue.
+  void limit_passes(std::chrono::milliseconds most) { longest_pass_ = most; }
+
   std::size_t size() const noexcept { return requests_.size(); }
 
   struct Finished {
@@ -89,7 +86,9 @@ class BatchRun {
 
   bool owes_pass() const;
   void ask_all();
-  std::vector<Request*> by_due() const;
+  class Pass;
+
+  std::vector<Request*> by_turn() const;
   std::vector<Request*> choose();
   void tell_left_out(const std::vector<Request*>& chosen);
   void encode(const std::vector<Request*>& chosen);
@@ -103,6 +102,8 @@ class BatchRun {
   CostModel* costs_;
   std::function<Clock::time_point()> now_;
   OnLeftOut on_left_out_;
+  std::optional<std::chrono::milliseconds> longest_pass_;
+  bool was_passed_over_ = false;    // who got the last pass
   std::size_t n_without_pass_ = 0;  // steps, one after the other
   std::vector<std::unique_ptr<Request>> requests_;
 };

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "rsd/core/result.h"
+#include "rsd/decode/places.h"
 #include "rsd/decode/position_scorer.h"
 #include "rsd/prompt/prompt_builder.h"
 #include "rsd/prompt/tokenizer.h"
@@ -48,6 +49,10 @@ class LlmEngine : public BatchScorer {
   virtual Result<std::unique_ptr<PositionScorer>> open(Prompt prompt) = 0;
   // May it be opened beside those that are?
   virtual bool has_room(const Prompt& prompt) const noexcept = 0;
+  // Keeps so many more places, and room for as many prompts of kShortRequest tokens, for short ones
+  // (decode/places.h). To be called before any is open. An LLM that takes one request at a time,
+  // whatever it was asked for, keeps none.
+  virtual void reserve_places(std::size_t n_places) = 0;
 };
 
 }  // namespace rsd

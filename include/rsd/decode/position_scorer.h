@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <limits>
 #include <optional>
 #include <span>
 #include <variant>
@@ -55,6 +56,7 @@ struct Prefill {
   std::size_t n_tokens = 0;  // that went through the LLM
   std::size_t n_reused = 0;  // of the prompt's, which were known from an earlier request
   double ms = 0;
+  std::size_t n_left = 0;  // of the prompt's, after a pass that took a piece of it
 };
 
 // The LLM's view of one request. Not thread-safe; used by one decoding at a time. A scorer may
@@ -65,7 +67,7 @@ class PositionScorer {
 
   virtual std::size_t n_items() const noexcept = 0;
   // Tokens that a first prefill() would encode now: the prompt's, less a beginning that is known
-  // from an earlier request.
+  // from an earlier request, or was encoded in earlier passes (PassPart::max_tokens).
   virtual std::size_t n_prefill_tokens() const = 0;
 
   // Does the prompt go through the LLM in a pass of its own, of which row 0 comes out? Where it
@@ -93,10 +95,16 @@ class PositionScorer {
   virtual Result<std::vector<Encoding>> encode_all(std::span<const EncodingQuery> queries);
 };
 
+inline constexpr std::size_t kWholePrompt = std::numeric_limits<std::size_t>::max();
+
 // What one scorer has to do in a pass that it shares with others.
 struct PassPart {
   PositionScorer* scorer = nullptr;
   std::optional<EncodingQuery> query;  // nullopt: the prefill
+  // Of a prefill: tokens that it may encode now, 1 at least. The next prefill of the scorer goes on
+  // where this one ends (Prefill::n_left), and the figures of each are its own. A limit, where an
+  // LLM can stop within a prompt; others encode all of it.
+  std::size_t max_tokens = kWholePrompt;
 };
 
 using PartResult = std::variant<Prefill, Encoding>;

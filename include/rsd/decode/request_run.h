@@ -29,6 +29,14 @@ class RequestRun {
   // nothing is known of the costs.
   std::size_t n_tokens() const noexcept { return n_tokens_; }
   double expected_ms() const noexcept { return expected_ms_; }
+  // The LLM's time that the request has had, and what the rest of its prompt is expected to take.
+  double llm_ms() const;
+  double prompt_ms() const;
+  // Leaves at most so many tokens, 1 at least, of the part that next() named: what n_tokens() and
+  // expected_ms() are of, and what absorb() takes in then. next() names the rest after that.
+  // Together the pieces are one encoding, in the request's accounts, too. Where the prompt has no
+  // pass of its own the part stays whole.
+  PassPart cut(std::size_t n_tokens);
   // What the policy is expected to take for the next part, 0 where that is known already, or
   // nothing is known of the policy.
   double proposal_ms() const;
@@ -55,6 +63,11 @@ class RequestRun {
   void refuse(CostKind kind);
   Result<void> prefill_without_pass();
   bool needs_pass(const RowRange& rows) const noexcept;
+  double expected_prefill_ms(std::size_t n_tokens) const;
+  RowRange rows_left() const noexcept;
+  EncodingQuery query_of(const RowRange& rows) const;
+  std::optional<Encoding> joined(const Encoding& piece);
+  Result<void> take_in_pieces();
   Result<std::optional<PassPart>> next_prefill();
   Result<std::optional<PassPart>> next_encoding();
   bool is_before_deadline();
@@ -69,6 +82,10 @@ class RequestRun {
   Clock::time_point start_;
   std::optional<Decoding::Step> step_;  // that is still to be encoded
   bool prefilled_ = false;
+  Prefill begun_prompt_;           // the pieces of it so far
+  double prompt_token_ms_ = 0;     // of the last piece
+  std::optional<Encoding> begun_;  // of the step, with all of its rows
+  std::size_t n_rows_begun_ = 0;   // that are there
   bool ended_ = false;
   Clock::time_point part_start_;
   std::size_t n_tokens_ = 0;

@@ -115,6 +115,8 @@ class LlamaEngine final : public LlmEngine {
   // errors of LlmEngine kRuntime, when prompt and ranking exceed what the others leave of it.
   Result<std::unique_ptr<PositionScorer>> open(Prompt prompt) override;
   bool has_room(const Prompt& prompt) const noexcept override;
+  // The cache may grow by the room for them, beyond context_size().
+  void reserve_places(std::size_t n_places) override;
 
   Result<std::vector<PartResult>> encode_parts(
       std::span<const PassPart> parts, std::optional<Clock::time_point> give_up_at) override;

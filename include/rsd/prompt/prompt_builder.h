@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "rsd/core/index.h"
@@ -22,6 +23,9 @@ struct Prompt {
   std::size_t truncated_candidates = 0;      // texts that were cut
   std::optional<std::size_t> text_limit;     // to this many tokens each; nullopt = none was cut
   bool truncated_query = false;              // the query, or titles of the history, were
+  // Only prompts of the same scope use what an LLM has kept of each other: whose prompts are none
+  // of the others' business has a scope of their own.
+  std::string cache_scope = {};
 };
 
 // Tokens of a candidate's text that are read unless somebody says otherwise: as Cohere's
@@ -43,6 +47,11 @@ struct FittedRequest {
   // So many candidates, whichever they are, fit one prompt together: all of them, or as many of the
   // longest as do; at least 2, if there are 2.
   std::size_t max_window = 0;
+  // What a prompt of them is expected to take: what belongs to no candidate, and all candidates
+  // with their places in the ranking. Texts that need not be tokenised are counted as four bytes a
+  // token.
+  std::size_t frame_tokens = 0;
+  std::size_t candidate_tokens = 0;
 };
 
 struct PromptSurroundings;  // src/prompt

@@ -119,6 +119,7 @@ class RemoteEngine final : public LlmEngine {
   // Any number may be open. kUnsupported: more identifiers than max_items().
   Result<std::unique_ptr<PositionScorer>> open(Prompt prompt) override;
   bool has_room(const Prompt& prompt) const noexcept override;
+  void reserve_places(std::size_t n_places) override;
 
   // Parts don't wait for each other. kRuntime names the replicas and what they said.
   PartQueue* queue() noexcept override;

@@ -1,6 +1,7 @@
 // Lists of any length on one LLM, several windows at a time.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -10,6 +11,7 @@
 
 #include "rsd/core/result.h"
 #include "rsd/decode/batch_run.h"
+#include "rsd/decode/places.h"
 #include "rsd/prompt/prompt_builder.h"
 #include "rsd/window/list_run.h"
 
@@ -20,11 +22,13 @@ struct ScorerOpener {
   std::function<bool(const Prompt&)> has_room;  // beside those that are open
   std::function<Result<std::unique_ptr<PositionScorer>>(Prompt)> open;
   std::size_t parallel = 1;  // windows at a time, at least 1
+  std::size_t reserved = 0;  // beside them, those of short lists (ListOptions::expected_tokens)
 };
 
 // A BatchRun of lists: in each step, one pass of the LLM over the windows under way, of whatever
 // list. Windows of one list that don't depend on each other are under way together. Who is due
-// first (Timeliness) gets its windows first. Not thread-safe.
+// first (Timeliness) gets its windows first; with limit_passes() it is whose turn it is
+// (decode/turn.h), by what all windows of a list have taken. Not thread-safe.
 class ListBatch {
  public:
   // What there is no room for waits until others have ended. LLM, what the opener refers to, and
@@ -51,9 +55,12 @@ class ListBatch {
   using OnLeftOut = std::function<void(std::size_t ticket, const ListOutcome& so_far)>;
   void on_left_out(OnLeftOut callback) { on_left_out_ = std::move(callback); }
 
+  // As BatchRun::limit_passes.
+  void limit_passes(std::chrono::milliseconds most);
+
   std::size_t size() const noexcept { return lists_.size(); }
-  // Could one more window be under way, if there were another list?
-  bool has_place() const;
+  // Could one more window be under way, if there were another list of that length?
+  bool has_place(Length length = Length::kLong) const;
 
   // A window that was decoded.
   struct Decoded {
@@ -75,8 +82,10 @@ class ListBatch {
  private:
   struct Entry;
 
+  std::vector<Entry*> by_turn() const;
   void start_windows();
   bool start_window_of(Entry& entry);
+  bool has_place_for_window(Length length, bool is_blocked) const;
   Result<Prompt> built_prompt(List& list, std::span<const ItemId> items) const;
   void doubt(Entry& entry, const Outcome& window);
   void tell_left_out();
@@ -86,6 +95,8 @@ class ListBatch {
   std::vector<Finished> take_finished();
 
   ScorerOpener opener_;
+  Places places_;
+  bool limits_passes_ = false;
   std::function<Clock::time_point()> now_;
   CostModel* costs_;
   std::size_t n_side_by_side_;  // windows that don't slow each other down

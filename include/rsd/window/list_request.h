@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "rsd/core/result.h"
@@ -35,6 +36,9 @@ struct ListSettings {
   LongTexts long_texts = LongTexts::kCut;
   // An order of the request's candidates that is likely to be right, such as an earlier answer.
   std::optional<Ranking> draft;
+  // Tokens that the list may be expected to send through the LLM (ListRequest::expected_tokens).
+  std::optional<std::size_t> max_tokens = std::nullopt;
+  std::string cache_scope = {};  // of its prompts
 };
 
 // What prompts are made with. Refers to the builder.
@@ -49,7 +53,8 @@ struct PromptSpace {
 class ListRequest {
  public:
   // kInvalidInput: no candidate has a text. kTooLong: the context has no room for two candidates,
-  // or a text would have to be cut that must not. kUnsupported: the model has no two identifiers.
+  // or a text would have to be cut that must not, or it is expected to take more than max_tokens.
+  // kUnsupported: the model has no two identifiers.
   // kInvalidArgument: windows out of range.
   static Result<std::shared_ptr<const ListRequest>> create(const Request& request,
                                                            const ListSettings& settings,
@@ -61,6 +66,10 @@ class ListRequest {
   ListOutcome settled(Clock::time_point start, Clock::time_point now) const;
 
   bool in_windows() const noexcept { return in_windows_; }
+  // Tokens that are expected to go through the LLM, were there no deadline: of the prompts of all
+  // windows, as far as its budget is enough for them, and of what is encoded after each. Nothing
+  // is counted out that is known from earlier prompts.
+  std::size_t expected_tokens() const noexcept { return options_.expected_tokens; }
   // For ListRun: of shown(), in the order that the list begins with.
   const Ranking& order() const noexcept { return order_; }
   const ListOptions& options() const noexcept { return options_; }
@@ -86,10 +95,13 @@ class ListRequest {
 
   Result<void> plan(const Request& request, const ListSettings& settings, const PromptSpace& space);
   Result<void> choose_windows(const WindowChoice& choice, std::size_t size);
+  Result<std::size_t> tokens_of_windows() const;
+  Result<void> check_work(const ListSettings& settings);
   void begin_with(const Ranking& draft);
 
   const PromptBuilder& builder_;
   std::size_t context_tokens_;
+  std::string cache_scope_;
   std::size_t n_items_ = 0;    // of the request
   std::vector<ItemId> items_;  // of it, those with a text
   FittedRequest fitted_;

@@ -10,6 +10,7 @@
 
 #include "rsd/core/result.h"
 #include "rsd/decode/decoding.h"
+#include "rsd/decode/places.h"
 #include "rsd/decode/run.h"
 #include "rsd/window/window_plan.h"
 
@@ -29,6 +30,8 @@ struct ListOptions {
   // A window that had no time for its prefill may come again, with twice the time, until one had
   // all that was left.
   std::optional<Clock::time_point> deadline;
+  // Tokens that are expected to go through the LLM for all of it; 0 = nobody knows.
+  std::size_t expected_tokens = 0;
 };
 
 // The answer to a list. The outcome's figures are sums over the windows, but for these:
@@ -41,6 +44,10 @@ struct ListOutcome {
   std::size_t n_windows = 0;          // that were ranked
   std::size_t confirmed_prefix = 0;   // WindowPlan::confirmed
 };
+
+inline Length length_of(const ListOptions& options) noexcept {
+  return options.expected_tokens == 0 ? Length::kLong : length_of(options.expected_tokens);
+}
 
 // Encodings that a list of `n_items` may take: its own budget, else that of each of the `n_windows`
 // that were ranked (one where a window takes one row), or of the only one; nullopt = no limit.
@@ -82,6 +89,10 @@ class ListRun {
   void expect_side_by_side(std::size_t n_windows) { at_once_ = n_windows; }
 
   const std::optional<Clock::time_point>& deadline() const noexcept { return options_.deadline; }
+  // kLong where nobody knows.
+  Length length() const noexcept { return rsd::length_of(options_); }
+  // The LLM's time that its windows have had so far.
+  double llm_ms() const noexcept { return sums_.timing.prefill_ms + sums_.timing.decode_ms; }
   ListOutcome outcome(Clock::time_point now) const;
   // The answer so far, with what a window that is under way has told: where it is the only one of
   // the list, its order counts.
