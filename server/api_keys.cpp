@@ -1,12 +1,10 @@
 #include "api_keys.h"
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 
 #include <algorithm>
 #include <fstream>
 #include <iterator>
-#include <span>
 #include <sstream>
 
 #include "rsd/core/check.h"
@@ -24,20 +22,11 @@ bool begins_with_scheme(std::string_view header) {
 
 }  // namespace
 
-ApiKeys::Digest ApiKeys::digest_of(std::string_view key) {
-  Digest digest{};
-  unsigned int length = 0;
-  const int done =
-      EVP_Digest(key.data(), key.size(), digest.data(), &length, EVP_sha256(), nullptr);
-  RSD_CHECK(done == 1 && length == digest.size(), "SHA-256 is there");
-  return digest;
-}
-
 ApiKeys::ApiKeys(const std::vector<std::string>& keys) {
   digests_.reserve(keys.size());
   for (const std::string& key : keys) {
     RSD_CHECK(!key.empty(), "an empty API key");
-    digests_.push_back(digest_of(key));
+    digests_.push_back(sha256(key));
   }
 }
 
@@ -60,20 +49,13 @@ Result<std::vector<std::string>> ApiKeys::read_file(const std::string& path) {
 
 std::optional<std::string> ApiKeys::name_of(std::string_view authorization) const {
   const bool has_scheme = begins_with_scheme(authorization);
-  const Digest given = digest_of(has_scheme ? trimmed(authorization.substr(kScheme.size()), kSpace)
-                                            : std::string_view());
+  const Digest given = sha256(has_scheme ? trimmed(authorization.substr(kScheme.size()), kSpace)
+                                         : std::string_view());
   std::size_t number = digests_.size();
   for (std::size_t i = 0; i < digests_.size(); ++i)
     number = CRYPTO_memcmp(digests_[i].data(), given.data(), given.size()) == 0 ? i : number;
   if (!has_scheme || number == digests_.size()) return std::nullopt;
-  constexpr std::size_t kNameBytes = 8;
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string name;
-  for (const unsigned char byte : std::span(given).first<kNameBytes>()) {
-    name += kDigits[byte >> 4U];
-    name += kDigits[byte & 15U];
-  }
-  return name;
+  return hex(given);
 }
 
 }  // namespace rsd::server

@@ -1,7 +1,6 @@
 // Who may call.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -9,6 +8,7 @@
 #include <vector>
 
 #include "rsd/core/result.h"
+#include "sha256.h"
 
 namespace rsd::server {
 
@@ -28,15 +28,12 @@ class ApiKeys {
 
   bool empty() const noexcept { return digests_.empty(); }
   std::size_t size() const noexcept { return digests_.size(); }
-  // `authorization`: the header's value, "Bearer <key>". A name for the key that doesn't tell it
-  // and is the same in other lists; nullopt: it is none of them. Takes the same time whatever keys
-  // there are and however much of one is right.
+  // `authorization`: the header's value, "Bearer <key>". Returns a name for the key that doesn't
+  // reveal it and is the same in other lists, its digest in 64 digits; nullopt: it is none of them.
+  // Takes the same time whatever keys there are and however much of one is right.
   std::optional<std::string> name_of(std::string_view authorization) const;
 
  private:
-  using Digest = std::array<unsigned char, 32>;
-  static Digest digest_of(std::string_view key);
-
   std::vector<Digest> digests_;
 };
 

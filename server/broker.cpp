@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "cache_scope.h"
 #include "rsd/rank/presentation.h"
 
 namespace rsd::server {
@@ -52,13 +53,15 @@ std::variant<std::vector<RankEnd>, Failure> Broker::rank(std::vector<Request> re
   if (!share) return key_has_enough();
   // Prompts take time, which a server that is full doesn't have.
   if (const auto why = scheduler_->refusal_of(n_jobs)) return refused(*why);
+  RankOptions scoped = options;
+  scoped.cache_scope = cache_scope_of(call.key, options.cache_scope);
   std::vector<Order> orders;
   orders.reserve(requests.size());
   for (Request& request : requests)
-    orders.push_back(prepare(std::move(request), options, call.arrival));
+    orders.push_back(prepare(std::move(request), scoped, call.arrival));
   std::vector<RankEnd> ends;
   ends.reserve(orders.size());
-  if (auto refusal = submit(orders)) return *std::move(refusal);
+  if (auto refusal = submit(orders, call.key)) return *std::move(refusal);
   try {
     for (const Order& order : orders) {
       ends.push_back(await(order, call));
@@ -86,12 +89,12 @@ Broker::Order Broker::prepare(Request request, const RankOptions& options,
   return order;
 }
 
-std::optional<Failure> Broker::submit(std::vector<Order>& orders) {
+std::optional<Failure> Broker::submit(std::vector<Order>& orders, const std::string& key) {
   const auto waits = [](const Order& order) { return order.request && order.request->needs_llm(); };
-  std::vector<std::shared_ptr<const PreparedRequest>> jobs;
+  std::vector<JobRequest> jobs;
   jobs.reserve(orders.size());
   for (const Order& order : orders)
-    if (waits(order)) jobs.push_back(order.request);
+    if (waits(order)) jobs.push_back({.request = order.request, .key = key});
   if (jobs.empty()) return std::nullopt;
   auto taken = scheduler_->submit(std::move(jobs));
   if (const auto* why = std::get_if<Refusal>(&taken)) return refused(*why);

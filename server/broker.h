@@ -53,7 +53,7 @@ class Broker {
   struct Order;
 
   Order prepare(Request request, const RankOptions& options, Clock::time_point arrival) const;
-  std::optional<Failure> submit(std::vector<Order>& orders);
+  std::optional<Failure> submit(std::vector<Order>& orders, const std::string& key);
   void cancel(const std::vector<Order>& orders);
   RankEnd await(const Order& order, const Call& call);
   Failure refused(Refusal why);

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 
 #include <future>
+#include <set>
 #include <thread>
 
 #include "http_server_test.h"
@@ -502,6 +503,41 @@ TEST_F(HttpServerTest, FailuresTellNothingOfTheInside) {
   EXPECT_EQ(response->status, 400);
   for (const char* inside : {"nlohmann", "httplib", ".cpp", "json.exception"})
     EXPECT_THAT(response->body, Not(HasSubstr(inside)));
+}
+
+// Else the tokens that an answer took would tell what the holder of another key has asked for.
+TEST_F(HttpServerTest, PromptsOfAKeyAndOfASaltHaveAScopeOfTheirOwn) {
+  HttpOptions options;
+  options.keys = ApiKeys({"one", "two"});
+  start(std::move(options));
+  const auto ask = [&](const std::string& key, const std::string& path, const std::string& salt) {
+    const std::string field = salt.empty() ? "" : R"(,"cache_salt":")" + salt + "\"";
+    const std::string body =
+        path == "/v1/rank"
+            ? R"({"query":"q","candidates":[{"id":1,"text":"a"},{"id":2,"text":"b"}])" + field + "}"
+            : R"({"query":"q","documents":["a","b"])" + field + "}";
+    const auto reply =
+        client().Post(path, {{"Authorization", "Bearer " + key}}, body, "application/json");
+    EXPECT_EQ(reply->status, 200) << reply->body;
+    EXPECT_FALSE(reply->has_header("X-RSD-Ignored-Fields"));
+  };
+  for (const char* path : {"/v1/rerank", "/v1/rank"}) {
+    ask("one", path, "");
+    ask("two", path, "");
+    ask("one", path, "salt");
+    ask("two", path, "salt");
+    ask("one", path, "pepper");
+  }
+  const auto scopes = engine_->scopes();
+  ASSERT_EQ(scopes.size(), 10U);
+  const std::set<std::string> different(scopes.begin(), scopes.begin() + 5);
+  EXPECT_EQ(different.size(), 5U);
+  EXPECT_FALSE(different.contains(""));
+  for (std::size_t n = 0; n < 5; ++n) {
+    EXPECT_EQ(scopes[n], scopes[5 + n]) << n;
+    EXPECT_EQ(scopes[n].find("salt"), std::string::npos);
+    EXPECT_EQ(scopes[n].find("one"), std::string::npos);
+  }
 }
 
 }  // namespace

@@ -68,6 +68,7 @@ void read_common_options(Fields& fields, RankOptions& options) {
                          .size = fields.whole_number("window", kMaxCount),
                          .stride = fields.whole_number("stride", kMaxCount)};
   options.windows = own.over(options.windows);
+  if (auto salt = fields.optional_text("cache_salt")) options.cache_scope = *std::move(salt);
 }
 
 void read_all_options(Fields& fields, RankOptions& options) {

@@ -17,10 +17,11 @@ using HeaderOf = std::function<std::optional<std::string>(const char* name)>;
 
 inline constexpr std::size_t kMaxCount = 1'000'000;  // of anything that a call chooses
 
-// What is read takes the place of what `options` hold: the server's defaults, then a call's headers,
-// then its fields.
+// What is read takes the place of what `options` hold: the server's defaults, then a call's
+// headers, then its fields.
 
-// decoder, budget, deadline_ms, window, stride and window_method, which every shape takes.
+// decoder, budget, deadline_ms, window, stride, window_method and cache_salt (which Broker makes a
+// scope of), which every shape takes.
 void read_common_options(Fields& fields, RankOptions& options);
 // top_n, draft and policy, too.
 void read_all_options(Fields& fields, RankOptions& options);

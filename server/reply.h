@@ -22,7 +22,7 @@ struct Call {
   std::function<bool()> hung_up;  // has the client gone away?
   std::string request_id;
   Clock::time_point arrival;  // the body was there
-  std::string key;            // whose it is: the API key's name; empty where none is needed
+  std::string key;  // whose it is: the API key's name (ApiKeys); empty where none is needed
   // Takes so many bytes of the memory of all calls until the answer is sent, or tells that there
   // are no more. May be empty: there is no account of it.
   std::function<std::optional<Failure>(std::size_t bytes)> take_memory;

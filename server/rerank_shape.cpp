@@ -15,25 +15,14 @@ constexpr std::size_t kMaxTextTokens = 1'000'000'000;
 // Every field of the shapes that means something here.
 const std::vector<ForeignField>& known_fields() {
   using enum FieldKind;
-  static const std::vector<ForeignField> kFields = {{"query", kOther},
-                                                    {"documents", kOther},
-                                                    {"texts", kOther},
-                                                    {"model", kOther},
-                                                    {"rank_fields", kOther},
-                                                    {"decoder", kText},
-                                                    {"budget", kNumber},
-                                                    {"deadline_ms", kNumber},
-                                                    {"window", kNumber},
-                                                    {"stride", kNumber},
-                                                    {"window_method", kText},
-                                                    {"top_n", kNumber},
-                                                    {"max_doc_length", kNumber},
-                                                    {"max_tokens_per_doc", kNumber},
-                                                    {"raw_scores", kFlag},
-                                                    {"return_text", kFlag},
-                                                    {"return_documents", kFlag},
-                                                    {"truncate", kFlag},
-                                                    {"truncation_direction", kText}};
+  static const std::vector<ForeignField> kFields = {
+      {"query", kOther},     {"documents", kOther},          {"texts", kOther},
+      {"model", kOther},     {"rank_fields", kOther},        {"decoder", kText},
+      {"budget", kNumber},   {"deadline_ms", kNumber},       {"window", kNumber},
+      {"stride", kNumber},   {"window_method", kText},       {"cache_salt", kText},
+      {"top_n", kNumber},    {"max_doc_length", kNumber},    {"max_tokens_per_doc", kNumber},
+      {"raw_scores", kFlag}, {"return_text", kFlag},         {"return_documents", kFlag},
+      {"truncate", kFlag},   {"truncation_direction", kText}};
   return kFields;
 }
 

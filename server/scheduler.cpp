@@ -22,6 +22,7 @@ struct Scheduler::Job {
   enum class State { kQueued, kInFlight, kDone };
 
   std::shared_ptr<const PreparedRequest> request;
+  std::string key;  // JobRequest::key
   Clock::time_point due;
   Clock::time_point admitted;
   State state = State::kQueued;
@@ -31,7 +32,7 @@ struct Scheduler::Job {
 };
 
 Scheduler::Scheduler(Ranker& ranker, const Limits& limits, Metrics& metrics)
-    : ranker_(ranker), limits_(limits), metrics_(metrics) {
+    : ranker_(ranker), limits_(limits), metrics_(metrics), turns_(ranker.costs()) {
   make_queue();
   thread_ = std::thread([this] { work(); });
 }
@@ -53,7 +54,8 @@ bool Scheduler::stop(Clock::time_point until) {
 }
 
 void Scheduler::make_queue() {
-  ranking_ = std::make_unique<RankingQueue>(ranker_);
+  ranking_ = std::make_unique<RankingQueue>(
+      ranker_, QueueOptions{.reserved = limits_.reserved, .longest_pass = kLongestPass});
   ranking_->on_left_out([this](std::size_t ticket, const Answer& so_far) {
     const Lock lock(mutex_);
     Job& job = *in_flight_.at(ticket);
@@ -76,19 +78,24 @@ std::optional<Refusal> Scheduler::refusal_under_lock(std::size_t n_jobs) const {
 }
 
 std::variant<std::vector<Scheduler::JobHandle>, Refusal> Scheduler::submit(
-    std::vector<std::shared_ptr<const PreparedRequest>> requests) {
+    std::vector<JobRequest> requests) {
   std::vector<JobHandle> jobs;
   jobs.reserve(requests.size());
   const auto now = Clock::now();
-  for (auto& request : requests) {
+  for (JobRequest& request : requests) {
     auto job = std::make_shared<Job>();
-    job->due = Timeliness{.deadline = request->deadline(), .arrival = request->arrival()}.due(now);
-    job->request = std::move(request);
+    job->request = std::move(request.request);
+    job->key = std::move(request.key);
     jobs.push_back(std::move(job));
   }
   {
     const Lock lock(mutex_);
     if (const auto refusal = refusal_under_lock(jobs.size())) return *refusal;
+    for (const JobHandle& job : jobs) {
+      const PreparedRequest& asked = *job->request;
+      const Timeliness times{.deadline = asked.deadline(), .arrival = asked.arrival()};
+      job->due = turns_.due(job->key, times, asked.expected_tokens(), now);
+    }
     queue_.insert(queue_.end(), jobs.begin(), jobs.end());  // all or, without memory, none
   }
   work_.notify_one();
@@ -226,21 +233,28 @@ void Scheduler::drop_cancelled() {
 }
 
 void Scheduler::admit() {
-  while (ranking_->has_place()) {
-    JobHandle job;
-    {
-      const Lock lock(mutex_);
-      const auto next = std::ranges::min_element(queue_, {}, &Job::due);
-      if (next == queue_.end()) return;
-      job = *next;
-      in_flight_.emplace(next_ticket_ + 1, job);  // first: without memory it stays in the queue
-      ++next_ticket_;
-      queue_.erase(next);
-      job->state = Job::State::kInFlight;
-      job->admitted = Clock::now();
-    }
+  while (const JobHandle job = next_to_admit())
     take_in(job);
+}
+
+// Nothing where there is no place for any that waits.
+Scheduler::JobHandle Scheduler::next_to_admit() {
+  const bool for_all = ranking_->has_place(Length::kLong);
+  if (!for_all && !ranking_->has_place(Length::kShort)) return nullptr;
+  const Lock lock(mutex_);
+  auto next = queue_.end();
+  for (auto job = queue_.begin(); job != queue_.end(); ++job) {
+    if (!for_all && length_of((*job)->request->expected_tokens()) != Length::kShort) continue;
+    if (next == queue_.end() || (*job)->due < (*next)->due) next = job;
   }
+  if (next == queue_.end()) return nullptr;
+  JobHandle job = *next;
+  in_flight_.emplace(next_ticket_ + 1, job);  // first: without memory it stays in the queue
+  ++next_ticket_;
+  queue_.erase(next);
+  job->state = Job::State::kInFlight;
+  job->admitted = Clock::now();
+  return job;
 }
 
 void Scheduler::take_in(const JobHandle& job) {
@@ -259,6 +273,7 @@ void Scheduler::step() {
   const Lock lock(mutex_);
   busy_ms_ += ms_between(start, Clock::now());
   prompt_reuse_ = ranker_.prompt_reuse();
+  turns_.learn(ranker_.costs());
   for (const auto& [ticket, job] : in_flight_)
     job->left_out.reset();
   if (!finished.empty()) {

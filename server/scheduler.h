@@ -10,16 +10,23 @@
 #include <mutex>
 #include <optional>
 #include <span>
+#include <string>
 #include <thread>
 #include <variant>
 #include <vector>
 
 #include "metrics.h"
+#include "queue_turns.h"
 #include "rsd/data/answer.h"
 #include "rsd/ranker/ranker.h"
 #include "rsd/ranker/ranking_queue.h"
 
 namespace rsd::server {
+
+struct JobRequest {
+  std::shared_ptr<const PreparedRequest> request;
+  std::string key{};  // the API key's name; empty: nobody's in particular
+};
 
 struct JobAnswer {
   Answer answer;
@@ -29,17 +36,23 @@ struct JobAnswer {
 struct HungUp {};    // the client went away
 struct ShutDown {};  // the server ended before the job did
 struct NoMemory {};  // there was none left
+// So long whoever comes in waits for a pass that is running.
+inline constexpr std::chrono::milliseconds kLongestPass{200};
+
 using JobEnd = std::variant<JobAnswer, Error, HungUp, ShutDown, NoMemory>;
 
 enum class Refusal { kFull, kDraining };
 
-// Requests of all clients go through the engine together, a pass of the LLM at a time. Who is due
-// first (Timeliness) is taken in first, as many as the ranker has places and room for.
-// Thread-safe, but for the constructor and the destructor.
+// Requests of all clients go through the engine together, a pass of the LLM at a time, of at most
+// kLongestPass as far as costs are known. As many are taken in as the ranker has places and room
+// for: those that are due first (QueueTurns), and short ones in places that are reserved for them.
+// Then decode/turn.h decides whose turn it is. Thread-safe, but for the constructor and the
+// destructor.
 class Scheduler {
  public:
   struct Limits {
-    std::size_t queue = 64;  // jobs that wait
+    std::size_t queue = 64;                  // jobs that wait
+    std::size_t reserved = kReservedPlaces;  // places for short ones, beside the ranker's
   };
   struct Job;
   using JobHandle = std::shared_ptr<Job>;
@@ -54,7 +67,7 @@ class Scheduler {
   std::optional<Refusal> refusal_of(std::size_t n_jobs) const;
 
   // All of them or none. Each must be waited for or cancelled.
-  std::variant<std::vector<JobHandle>, Refusal> submit(std::vector<std::shared_ptr<const PreparedRequest>> requests);
+  std::variant<std::vector<JobHandle>, Refusal> submit(std::vector<JobRequest> requests);
 
   // Until the job has ended. At its deadline the answer is there at the latest: where the job is
   // still waiting, or the pass that is running is not its own, it is the input order or the
@@ -83,6 +96,7 @@ class Scheduler {
   bool wait_for_work();
   void drop_cancelled();
   void admit();
+  JobHandle next_to_admit();
   void take_in(const JobHandle& job);
   void step();
   void finish(RankingQueue::Finished finished);
@@ -104,6 +118,7 @@ class Scheduler {
   std::condition_variable work_;
   std::condition_variable idle_;
   std::vector<JobHandle> queue_;
+  QueueTurns turns_;
   std::map<std::size_t, JobHandle> in_flight_;
   bool draining_ = false;
   bool stopping_ = false;

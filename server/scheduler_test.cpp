@@ -28,17 +28,20 @@ class SchedulerTest : public testing::Test {
   }
   void TearDown() override { gate_.open(); }
 
-  using Job = std::shared_ptr<const PreparedRequest>;
-  // Arrives now, if `times` don't say when.
-  Job request(const std::string& query, Timeliness times = {}) const {
+  // Arrives now, if `times` don't say when; of so many bytes, which are tokens, or a little more.
+  JobRequest request(const std::string& query, Timeliness times = {},
+                     const std::string& text = "text") const {
     Request asked{.query = query};
-    asked.candidates.resize(kItems, {.text = "text"});
+    asked.candidates.resize(kItems, {.text = text});
     RankOptions options{.decoder = DecoderKind::kExact};
     const auto arrival = times.arrival.value_or(Clock::now());
     if (times.deadline) options.deadline = *times.deadline - arrival;
-    return ranker_->prepare(std::move(asked), options, arrival).value();
+    return {.request = ranker_->prepare(std::move(asked), options, arrival).value()};
   }
-  std::vector<Scheduler::JobHandle> submit(std::vector<Job> requests) {
+  JobRequest long_request(const std::string& query) const {
+    return request(query, {}, std::string(kShortRequest / kItems + 1, 'x'));
+  }
+  std::vector<Scheduler::JobHandle> submit(std::vector<JobRequest> requests) {
     return std::get<std::vector<Scheduler::JobHandle>>(scheduler_->submit(std::move(requests)));
   }
   Scheduler::JobHandle submit(const std::string& query, Timeliness times = {}) {
@@ -71,7 +74,7 @@ class SchedulerTest : public testing::Test {
 
 TEST_F(SchedulerTest, EachJobGetsItsOwnAnswer) {
   start(100, 4);
-  std::vector<Job> requests;
+  std::vector<JobRequest> requests;
   for (int i = 0; i < 20; ++i)
     requests.push_back(request("q" + std::to_string(i)));
   const auto jobs = submit(std::move(requests));
@@ -150,6 +153,21 @@ TEST_F(SchedulerTest, ADeadlineFarAwayIsNoReasonToStarve) {
   const double first_ms =
       answer(first).queue_ms - std::chrono::duration<double, std::milli>(kPatience).count();
   EXPECT_LT(first_ms, later_ms);
+  answer(held);
+}
+
+TEST_F(SchedulerTest, AShortJobHasAPlaceBesideLongOnes) {
+  start(10, 1);
+  const auto held = hold("held");
+  const auto waiting = submit({long_request("long")}).front();
+  const auto job = submit("short");
+  gate_.pass_one();  // of the one that is held; then all that are in go on together
+  gate_.wait_for_passes(2);
+  EXPECT_EQ(scheduler_->n_in_flight(), 2U);
+  EXPECT_EQ(scheduler_->n_queued(), 1U);
+  gate_.open();
+  EXPECT_EQ(answer(job).answer.ranking, target("short"));
+  EXPECT_EQ(answer(waiting).answer.ranking, target("long"));
   answer(held);
 }
 

@@ -651,5 +651,47 @@ TEST(Openapi, NamesTheWindowMethodsThatThereAre) {
   EXPECT_GE(n_schemas, 2U);
 }
 
+// ---- What is kept of prompts, and what a request may take
+// --------------------------------------------------------------------------------------------------
+
+TEST_F(ServiceTest, WithoutKeyAndSaltAllPromptsAreOfOneScope) {
+  rerank(R"({"query":"q","documents":["a","b"]})");
+  rerank(R"({"query":"q","documents":["a","b"],"cache_salt":null})");
+  rerank(R"({"query":"q","documents":["a","b"],"cache_salt":"mine"})");
+  rerank(R"({"query":"q","documents":["a","b"],"cache_salt":""})");
+  const auto scopes = engine_->scopes();
+  EXPECT_EQ(scopes[0], "");
+  EXPECT_EQ(scopes[1], "");
+  EXPECT_EQ(scopes[2].size(), 64U);
+  EXPECT_EQ(scopes[3].size(), 64U);
+  EXPECT_NE(scopes[2], scopes[3]);
+  expect_refused(rerank(R"({"query":"q","documents":["a","b"],"cache_salt":7})"), 400,
+                 "cache_salt");
+}
+
+TEST(ServiceWork, ARequestOfTooMuchWorkIsRefusedBeforeTheLlmSeesIt) {
+  Gate gate;
+  Service service({.max_candidates = 50, .jobs = {.queue = 3}},
+                  {.decoder = DecoderKind::kExact, .max_tokens = 5000});
+  service.start(synthetic_ranker(std::make_unique<SyntheticEngine>(gate), 1));
+  std::string documents;
+  for (int i = 0; i < 50; ++i)
+    documents += (i > 0 ? R"(,"text )" : R"("text )") + std::to_string(i) + "\"";
+  const auto ask = [&](const std::string& fields) {
+    return service.rerank({.body = R"({"query":"q","documents":[)" + documents + "]" + fields + "}",
+                           .header_of = [](const char*) { return std::nullopt; },
+                           .hung_up = [] { return false; },
+                           .request_id = "call",
+                           .arrival = Clock::now()},
+                          RerankRoute::kV1);
+  };
+  const Reply refused = ask(R"(,"window":2,"stride":1,"window_method":"sliding")");
+  EXPECT_EQ(refused.status, 413);
+  EXPECT_THAT(refused.body, HasSubstr("tokens"));
+  EXPECT_THAT(refused.body, HasSubstr("5000"));
+  EXPECT_EQ(gate.n_passes(), 0U);
+  EXPECT_EQ(ask(R"(,"window":20,"window_method":"calibrated")").status, 200);
+}
+
 }  // namespace
 }  // namespace rsd::server

@@ -32,6 +32,12 @@ class Gate {
     shut_ = false;
     changed_.notify_all();
   }
+  // Lets the pass that is held go, and holds the next.
+  void pass_one() {
+    const std::lock_guard lock(mutex_);
+    n_let_go_ = n_passes_;
+    changed_.notify_all();
+  }
   // Until so many passes have come to it.
   void wait_for_passes(std::size_t n_passes) {
     std::unique_lock lock(mutex_);
@@ -44,9 +50,9 @@ class Gate {
   // False: `until` came first.
   bool pass(std::optional<Clock::time_point> until) {
     std::unique_lock lock(mutex_);
-    ++n_passes_;
+    const std::size_t number = ++n_passes_;
     changed_.notify_all();
-    const auto is_open = [this] { return !shut_; };
+    const auto is_open = [&] { return !shut_ || number <= n_let_go_; };
     if (until) return changed_.wait_until(lock, *until, is_open);
     changed_.wait(lock, is_open);
     return true;
@@ -57,6 +63,7 @@ class Gate {
   std::condition_variable changed_;
   bool shut_ = false;
   std::size_t n_passes_ = 0;
+  std::size_t n_let_go_ = 0;
 };
 
 class SyntheticEngine final : public LlmEngine {
@@ -83,10 +90,20 @@ class SyntheticEngine final : public LlmEngine {
 
   bool has_room(const Prompt& /*prompt*/) const noexcept override { return true; }
   Result<std::unique_ptr<PositionScorer>> open(Prompt prompt) override {
+    {
+      const std::lock_guard lock(scopes_mutex_);
+      scopes_.push_back(prompt.cache_scope);
+    }
     SyntheticOptions made_up = options(query_of(prompt), prompt.identifiers.size());
     made_up.failing_encoding = failing_encoding;
     return std::unique_ptr<PositionScorer>(std::make_unique<SyntheticScorer>(made_up));
   }
+  // Of the prompts so far, in the order of opening.
+  std::vector<std::string> scopes() const {
+    const std::lock_guard lock(scopes_mutex_);
+    return scopes_;
+  }
+  void reserve_places(std::size_t /*n_places*/) override {}
 
   Result<std::vector<PartResult>> encode_parts(
       std::span<const PassPart> parts, std::optional<Clock::time_point> give_up_at) override {
@@ -100,7 +117,8 @@ class SyntheticEngine final : public LlmEngine {
         encoding->ms = 0;
         results.emplace_back(*std::move(encoding));
       } else {
-        Prefill prefill = *part.scorer->prefill(std::nullopt);
+        Prefill prefill =
+            dynamic_cast<SyntheticScorer&>(*part.scorer).prefill_piece(part.max_tokens);
         prefill.ms = 0;
         results.emplace_back(prefill);
       }
@@ -146,6 +164,8 @@ class SyntheticEngine final : public LlmEngine {
   }
 
   Gate& gate_;
+  mutable std::mutex scopes_mutex_;
+  std::vector<std::string> scopes_;
   std::shared_ptr<CountingTokenizer> tokenizer_ = std::make_shared<CountingTokenizer>();
   PromptBuilder prompts_{tokenizer_, PromptTemplates(), kMaxCandidates};
 };

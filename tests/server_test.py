@@ -256,6 +256,28 @@ class Limits(unittest.TestCase):
                 self.assertEqual(server.get("/metrics").status, 401)
                 self.assertNotIn("secret", server.log())
 
+    def test_what_another_key_has_asked_for_shows_in_no_answer(self):
+        with tempfile.TemporaryDirectory() as folder:
+            keys = pathlib.Path(folder, "keys")
+            keys.write_text("secret-1\nsecret-2\n")
+            with serve("--api-key-file", keys) as server:
+                def tokens(key, **more):
+                    body = {"query": "who asked this before?", "decoder": "std", "candidates":
+                            [{"id": i, "text": text(i)} for i in range(12)], **more}
+                    reply = server.post("/v1/rank", body, {"Authorization": "Bearer " + key})
+                    self.assertEqual(reply.status, 200, reply.body)
+                    return reply.json()["answers"][0]["tokens_encoded"]
+
+                first = tokens("secret-1")
+                self.assertGreater(first, 0)
+                self.assertEqual(tokens("secret-1"), 0)
+                self.assertEqual(tokens("secret-2"), first)
+                self.assertEqual(tokens("secret-2"), 0)
+                self.assertEqual(tokens("secret-2", cache_salt="a tenant"), first)
+                self.assertEqual(tokens("secret-2", cache_salt="a tenant"), 0)
+                self.assertEqual(tokens("secret-1", cache_salt="a tenant"), first)
+                self.assertEqual(tokens("secret-1"), 0)
+
     def test_the_environments_key(self):
         with serve(env={**os.environ, "LLAMA_API_KEY": "k"}) as server:
             self.assertEqual(server.get("/v1/models").status, 401)
@@ -280,6 +302,30 @@ class Limits(unittest.TestCase):
                                {"X-RSD-Deadline-Ms": "0.001"})
             self.assertEqual(late.headers["X-RSD-Deadline-Hit"], "true")
             self.assertEqual([r["index"] for r in late.json()["results"]], list(range(20)))
+
+    def test_work_beyond_the_limit_is_refused_with_the_estimate(self):
+        with serve("--max-tokens-per-request", 3000) as server:
+            body = {"query": "q", "documents": documents(60), "window": 2, "stride": 1,
+                    "window_method": "sliding"}
+            refused = server.post("/v1/rerank", body)
+            self.assertEqual(refused.status, 413)
+            self.assertRegex(refused.json()["message"], r"expected to take \d{4,} tokens.* 3000")
+            self.assertEqual(server.post("/v1/rerank", {**body, "documents": documents(4)}).status,
+                             200)
+
+    def test_a_short_request_gets_in_beside_long_ones(self):
+        """With one place for requests; how long it waits is measured by benchmarks/hostile.py."""
+        with serve("--parallel", 1) as server:
+            long = {"query": "q", "documents": [text(i) * 40 for i in range(60)], "window": 2,
+                    "stride": 1, "window_method": "sliding"}
+            with concurrent.futures.ThreadPoolExecutor(4) as pool:
+                answers = [pool.submit(server.post, "/v1/rerank", long) for _ in range(3)]
+                while server.metric("rsd_in_flight") != 1:
+                    time.sleep(0.01)
+                short = server.post("/v1/rerank", {"query": "q", "documents": documents(2)})
+                self.assertEqual(short.status, 200)
+                self.assertFalse(any(answer.done() for answer in answers))
+                self.assertEqual([answer.result().status for answer in answers], [200] * 3)
 
     def test_a_full_queue_is_told(self):
         with serve("--queue", 1, "--parallel", 1) as server:

@@ -43,6 +43,7 @@ struct ServeOptions {
   std::size_t memory_mib = 1024;
   std::size_t connections_per_client = 0;  // once it is given; 0 = any number
   std::size_t requests_per_key = 0;        // the same
+  std::size_t max_tokens = 500'000;        // of a request; 0 = any number
   bool requests_per_key_is_given = false;
   std::string alias;
   CredentialFiles credentials;
@@ -144,6 +145,7 @@ class ServeRun {
       return named.error();
     server::ServiceLimits limits = options_.limits;
     limits.requests_per_key = requests_per_key(keys->size());
+    if (options_.max_tokens > 0) defaults->max_tokens = options_.max_tokens;
     service_.emplace(limits, *std::move(defaults));
     http_.emplace(*service_, std::move(http));
     return {};
@@ -366,6 +368,19 @@ void add_strict_option(CLI::App& command, ServeOptions& options) {
       ->group("Server");
 }
 
+// What a list takes that isn't long for its text: many windows, or many rounds.
+void add_work_option(CLI::App& command, ServeOptions& options) {
+  command
+      .add_option(
+          "--max-tokens-per-request", options.max_tokens,
+          "Tokens that a list may be expected to send through the LLM, over all its windows; "
+          "beyond 413; 0 = any number")
+      ->check(whole_number(0, 1'000'000'000))
+      ->capture_default_str()
+      ->type_name("N")
+      ->group("Limits");
+}
+
 // Of what all have, what one may have.
 void add_share_options(CLI::App& command, ServeOptions& options) {
   const std::string group = "Limits";
@@ -402,6 +417,7 @@ void add_limit_options(CLI::App& command, ServeOptions& options) {
       ->type_name("N")
       ->group(group);
   add_share_options(command, options);
+  add_work_option(command, options);
   command
       .add_option("--memory-limit", options.memory_mib,
                   "MiB that all requests under way may take, from their bodies to their answers, "

@@ -30,6 +30,9 @@ struct BatchRun::Request {
   std::optional<PartQueue::Ticket> ticket;  // of the part, while a queue is encoding it
   PassCosts costs;                          // of the part
   Clock::time_point part_start;
+  double list_ms = 0;             // the LLM's time that its list has had before
+  Clock::time_point served_at;    // when it was in a pass for the last time, or came
+  bool is_within_prompt = false;  // pieces of it are encoded, and some are left
   std::optional<Error> failure;
   bool ended = false;
 
@@ -47,6 +50,11 @@ struct BatchRun::Request {
     if (!done) failure = done.error();
     if (failure) ended = true;
   }
+  void take(const PartResult& result) {
+    const auto* prompt = std::get_if<Prefill>(&result);
+    is_within_prompt = prompt && prompt->n_left > 0;
+    note(run.absorb(result));
+  }
   void ask() {
     if (ticket) return;
     auto next = run.next();
@@ -55,7 +63,67 @@ struct BatchRun::Request {
     ended = !part.has_value();
   }
   bool is_late(Clock::time_point now) const { return run.deadline() && now >= *run.deadline(); }
+  bool is_passed_over(Clock::time_point now) const { return now >= served_at + kPatience; }
+  Turn turn(Clock::time_point now) const {
+    return {.waits = !is_passed_over(now),
+            .level = turn_level(list_ms + run.llm_ms() + run.prompt_ms()),
+            .due = due};
+  }
 };
+
+// What is in a pass, and what it is expected to take.
+class BatchRun::Pass {
+ public:
+  // Both may be null and nullopt.
+  Pass(const CostModel* costs, std::optional<std::chrono::milliseconds> longest)
+      : costs_(costs), longest_(longest) {}
+
+  // Cuts the request's part to what fits beside the others. False: not even a piece that is worth
+  // it does.
+  bool fit(Request& request) const;
+  void add(const RequestRun& run) {
+    (run.encodes_prompt() ? n_prompt_ : n_encoded_) += run.n_tokens();
+  }
+
+ private:
+  bool is_empty() const { return n_prompt_ + n_encoded_ == 0; }
+  // 0 where nothing is known of the costs.
+  double expected_ms(std::size_t n_prompt, std::size_t n_encoded) const {
+    if (!costs_) return 0;
+    return costs_->prefill_ms(n_prompt).value_or(0) + costs_->encoding_ms(n_encoded).value_or(0);
+  }
+
+  const CostModel* costs_;
+  std::optional<std::chrono::milliseconds> longest_;
+  std::size_t n_prompt_ = 0;  // tokens
+  std::size_t n_encoded_ = 0;
+};
+
+bool BatchRun::Pass::fit(Request& request) const {
+  constexpr std::size_t kLeast = 32;     // fewer tokens take hardly less time
+  constexpr std::size_t kWorthIt = 128;  // beside others' parts
+  constexpr std::size_t kUnknown = 256;  // while nothing is known of the costs
+  if (!longest_) return true;
+  RequestRun& run = request.run;
+  const std::size_t n_tokens = run.n_tokens();
+  const bool is_prompt = run.encodes_prompt();
+  const double before_ms = expected_ms(n_prompt_, n_encoded_);
+  const double with_it_ms =
+      expected_ms(n_prompt_ + (is_prompt ? n_tokens : 0), n_encoded_ + (is_prompt ? 0 : n_tokens));
+  // A prompt's later pieces take longer than those of others that the costs were learned from.
+  const double ms = std::max(with_it_ms - before_ms, is_prompt ? run.expected_ms() : 0);
+  const double left_ms = static_cast<double>(longest_->count()) - before_ms;
+  const bool is_known = ms > 0;
+  if (n_tokens <= kLeast || (is_known && ms <= left_ms)) return is_empty() || ms <= left_ms;
+  const double share = is_known ? std::max(left_ms, 0.0) / ms : 1;
+  std::size_t n_fit = is_known ? static_cast<std::size_t>(share * static_cast<double>(n_tokens))
+                               : kUnknown - std::min(kUnknown, n_prompt_ + n_encoded_);
+  n_fit -= n_fit % kLeast;
+  if (is_empty()) n_fit = std::max(n_fit, kLeast);
+  if (n_fit < (is_empty() ? kLeast : kWorthIt)) return false;
+  if (n_fit < n_tokens) request.part = run.cut(n_fit);
+  return true;
+}
 
 BatchRun::BatchRun(BatchScorer& llm, CostModel* costs, std::function<Clock::time_point()> now)
     : llm_(llm), costs_(costs), now_(std::move(now)) {}
@@ -70,7 +138,11 @@ void BatchRun::add(std::size_t ticket, Decoding decoding, std::unique_ptr<Positi
   requests_.push_back(std::make_unique<Request>(
       ticket, std::move(decoding), std::move(scorer),
       RunOptions{.deadline = times.deadline, .costs = costs_, .now = now_}));
-  requests_.back()->due = times.due(now_());
+  Request& added = *requests_.back();
+  const auto now = now_();
+  added.due = times.due(now);
+  added.list_ms = times.llm_ms;
+  added.served_at = times.waits_since.value_or(times.arrival.value_or(now));
 }
 
 bool BatchRun::cancel(std::size_t ticket) {
@@ -115,7 +187,7 @@ bool BatchRun::owes_pass() const {
 // finished requests are returned at once. Policies not called here are called in the next step.
 void BatchRun::ask_all() {
   std::optional<Clock::time_point> earliest;
-  for (Request* request : by_due()) {
+  for (Request* request : by_turn()) {
     if (earliest && request->run.proposal_ms() > ms_between(now_(), *earliest)) continue;
     if (!request->ended) request->ask();
     if (request->ended && !owes_pass()) return;
@@ -124,12 +196,22 @@ void BatchRun::ask_all() {
   }
 }
 
-std::vector<BatchRun::Request*> BatchRun::by_due() const {
+// Where passes are long, whatever waits is in the next one, and levels are of no use. Every other
+// pass at most is for those who were passed over: there may be many of them.
+std::vector<BatchRun::Request*> BatchRun::by_turn() const {
+  const auto now = now_();
+  std::vector<std::pair<Turn, Request*>> turns;
+  turns.reserve(requests_.size());
+  for (const auto& request : requests_) {
+    Turn turn = longest_pass_ ? request->turn(now) : Turn{.due = request->due};
+    turn.waits = turn.waits || was_passed_over_;
+    turns.emplace_back(turn, request.get());
+  }
+  std::ranges::stable_sort(turns, {}, &std::pair<Turn, Request*>::first);
   std::vector<Request*> requests;
-  requests.reserve(requests_.size());
-  for (const auto& request : requests_)
-    requests.push_back(request.get());
-  std::ranges::stable_sort(requests, {}, &Request::due);
+  requests.reserve(turns.size());
+  for (const auto& [turn, request] : turns)
+    requests.push_back(request);
   return requests;
 }
 
@@ -169,30 +251,31 @@ void BatchRun::withdraw_what_is_late() {
   }
 }
 
-// The requests of the next pass, in the order in which they are due, as many as are expected to
-// leave all of their deadlines intact.
+// The requests of the next pass, by turn: as many as are expected to leave all of their deadlines
+// intact and as the pass has room for.
 std::vector<BatchRun::Request*> BatchRun::choose() {
-  std::vector<Request*> waiting = by_due();
+  std::vector<Request*> waiting = by_turn();
   std::erase_if(waiting, [](const Request* request) { return !request->part; });
   const auto now = now_();
   // A request without a deadline that has waited kPatience gets passes without requests that have
   // one, so that no deadline can abort them.
   if (!waiting.empty() && !waiting.front()->run.deadline() && waiting.front()->due <= now)
     std::erase_if(waiting, [](const Request* request) { return request->run.deadline(); });
+  std::vector<Request*> chosen;
+  Pass pass(costs_, longest_pass_);
   double expected_ms = 0;
   std::optional<Clock::time_point> earliest;
-  std::size_t n_chosen = 0;
-  for (; n_chosen < waiting.size(); ++n_chosen) {
-    const RequestRun& next = waiting[n_chosen]->run;
+  for (Request* request : waiting) {
+    if (!pass.fit(*request)) continue;
+    const RequestRun& next = request->run;
     expected_ms += next.expected_ms();
     earliest = earlier(earliest, next.deadline());
-    if (n_chosen > 0 && earliest &&
-        expected_ms > std::chrono::duration<double, std::milli>(*earliest - now).count()) {
-      break;
-    }
+    if (!chosen.empty() && earliest && expected_ms > ms_between(now, *earliest)) break;
+    pass.add(next);
+    chosen.push_back(request);
   }
-  waiting.resize(n_chosen);
-  return waiting;
+  was_passed_over_ = !was_passed_over_ && !chosen.empty() && chosen.front()->is_passed_over(now);
+  return chosen;
 }
 
 void BatchRun::tell_left_out(const std::vector<Request*>& chosen) {
@@ -211,20 +294,24 @@ void BatchRun::encode(const std::vector<Request*>& chosen) {
   parts.reserve(chosen.size());
   PassCosts pass;
   std::optional<Clock::time_point> earliest;
-  for (const Request* request : chosen) {
+  // The later pieces of a prompt take longer than other tokens, and tell nothing of these.
+  const bool is_typical = std::ranges::none_of(chosen, &Request::is_within_prompt);
+  const auto start = now_();
+  for (Request* request : chosen) {
     earliest = earlier(earliest, request->run.deadline());
     parts.push_back(*request->part);
     pass.add(request->run);
+    request->served_at = start;
   }
-  const auto start = now_();
   auto results = llm_.encode_parts(parts, earliest);
   const double ms = std::chrono::duration<double, std::milli>(now_() - start).count();
   if (results) {
-    if (costs_) pass.observe(*costs_, ms);
+    if (costs_ && is_typical) pass.observe(*costs_, ms);
     for (std::size_t n = 0; n < chosen.size(); ++n)
-      chosen[n]->note(chosen[n]->run.absorb((*results)[n]));
+      chosen[n]->take((*results)[n]);
   } else if (results.error().code() == ErrorCode::kDeadlineExceeded) {
-    if (costs_) pass.observe_given_up(*costs_, ms);
+    if (costs_ && is_typical) pass.observe_given_up(*costs_, ms);
+    if (costs_ && !is_typical) costs_->note_vain_try(CostKind::kPrefill);
     give_up_what_is_late(chosen);
   } else if (chosen.size() == 1) {
     chosen.front()->note(results.error());

@@ -221,6 +221,194 @@ TEST_F(Batch, TheTokensOfThePromptAreTold) {
   EXPECT_EQ(outcomes_.at(1).round_ms.front(), 100);  // the prompt's
 }
 
+// ---- Passes that are limited
+// ----------------------------------------------------------------------
+
+// A token of a prompt takes a millisecond.
+class LimitedBatch : public Batch {
+ protected:
+  LimitedBatch() {
+    costs_.observe_prefill(100, 100);
+    costs_.observe_prefill(200, 200);
+    costs_.observe_encoding(10, 25);
+    costs_.observe_encoding(20, 45);
+    batch_.limit_passes(std::chrono::milliseconds(200));
+  }
+  static constexpr SyntheticOptions kLong{.n_items = 20, .n_prompt_tokens = 10'000};
+  static constexpr SyntheticOptions kShort{.n_items = 2, .n_prompt_tokens = 50};
+
+  // The time of one step.
+  double step() {
+    const auto start = llm_.now();
+    for (auto& finished : batch_.step()) {
+      order_.push_back(finished.ticket);
+      outcomes_[finished.ticket] = *std::move(finished.outcome);
+    }
+    return ms_between(start, llm_.now());
+  }
+};
+
+TEST_F(LimitedBatch, ALongPromptGoesThroughInPiecesAndIsOneEncoding) {
+  add(1, {.n_items = 20, .n_prompt_tokens = 1000});
+  while (batch_.size() > 0)
+    EXPECT_LE(step(), 200);
+  EXPECT_EQ(llm_.passes().size(), 6U + 3U);  // of 192 tokens each, as 32 at a time are worth it
+  const Outcome& outcome = outcomes_.at(1);
+  SyntheticScorer scorer({.seed = 1, .n_items = 20, .n_prompt_tokens = 1000});
+  auto decoding = *Decoding::create(20, kRsd);
+  const Outcome whole = *rsd::run(decoding, scorer);
+  EXPECT_EQ(outcome.ranking, whole.ranking);
+  EXPECT_EQ(outcome.encodings, whole.encodings);
+  EXPECT_EQ(outcome.tokens_encoded, whole.tokens_encoded);
+  EXPECT_EQ(outcome.prompt_tokens, 1000U);
+  EXPECT_EQ(outcome.timing.prefill_ms, 1000);
+  EXPECT_EQ(outcome.round_ms.front(), 1000);
+}
+
+TEST_F(LimitedBatch, RowsOfALongEncodingGoThroughInPiecesAndAreOneRound) {
+  add(1, {.n_items = 400});
+  while (batch_.size() > 0)
+    EXPECT_LE(step(), 205);
+  EXPECT_GE(llm_.passes().size(), 1U + 3U * 5U);
+  SyntheticScorer scorer({.seed = 1, .n_items = 400});
+  auto decoding = *Decoding::create(400, kRsd);
+  const Outcome whole = *rsd::run(decoding, scorer);
+  EXPECT_EQ(outcomes_.at(1).ranking, whole.ranking);
+  EXPECT_EQ(outcomes_.at(1).encodings, whole.encodings);
+  EXPECT_EQ(outcomes_.at(1).tokens_encoded, whole.tokens_encoded);
+  EXPECT_EQ(outcomes_.at(1).verified_prefix, whole.verified_prefix);
+}
+
+TEST_F(LimitedBatch, ShortRequestsGetInBetweenThePiecesOfLongOnes) {
+  for (std::size_t ticket = 1; ticket <= 4; ++ticket)
+    add(ticket, kLong);
+  step();
+  for (std::size_t ticket = 11; ticket <= 30; ++ticket) {
+    add(ticket, kShort);
+    const auto start = llm_.now();
+    while (!outcomes_.contains(ticket))
+      step();
+    EXPECT_LT(ms_between(start, llm_.now()), 600) << ticket;
+  }
+  while (batch_.size() > 0)
+    step();
+  EXPECT_EQ(outcomes_.size(), 24U);
+}
+
+TEST_F(LimitedBatch, ADeadlineBehindALongPromptIsTimeEnough) {
+  add(1, kLong);
+  step();
+  add(2, kShort, 500);
+  while (!outcomes_.contains(2))
+    step();
+  EXPECT_EQ(outcomes_.at(2).verified_prefix, 2U);
+  EXPECT_FALSE(outcomes_.at(2).deadline_hit);
+}
+
+TEST_F(LimitedBatch, AStreamOfShortRequestsDoesNotKeepALongOneOutForEver) {
+  add(1, {.n_items = 20, .n_prompt_tokens = 1500});
+  const auto start = llm_.now();
+  for (std::size_t ticket = 2; !outcomes_.contains(1); ++ticket) {
+    ASSERT_LT(ms_between(start, llm_.now()), 100'000);
+    while (batch_.size() < 6)
+      add(100 * ticket + batch_.size(), {.n_items = 20, .n_prompt_tokens = 200});
+    step();
+  }
+}
+
+TEST_F(LimitedBatch, AShortDeadlineDoesNotMakeALongRequestGoFirst) {
+  add(1, {.n_items = 20, .n_prompt_tokens = 3000}, 4000);
+  PositionScorer* const added = add(2, kShort);  // due later
+  step();
+  EXPECT_THAT(llm_.passes().front(), testing::Contains(added));
+}
+
+TEST_F(LimitedBatch, PiecesOfAListCountForTheWholeOfIt) {
+  add(1, {.n_items = 20, .n_prompt_tokens = 150});
+  auto scorer = std::make_unique<SyntheticScorer>(SyntheticOptions{.n_items = 20});
+  PositionScorer* const of_long_list = scorer.get();
+  batch_.add(2, *Decoding::create(20, kRsd), std::move(scorer),
+             {.deadline = llm_.now() + duration_of(2000), .llm_ms = 60'000});
+  step();
+  EXPECT_THAT(llm_.passes().front(), testing::Not(testing::Contains(of_long_list)));
+}
+
+TEST_F(LimitedBatch, RowsThatAreThereWhenTheDeadlineComesCount) {
+  CostModel costs;  // too good to be true
+  costs.observe_prefill(100, 100);
+  costs.observe_encoding(10, 10);
+  costs.observe_encoding(20, 20);
+  BatchRun batch(llm_, &costs, [this] { return llm_.now(); });
+  batch.limit_passes(std::chrono::milliseconds(200));
+  batch.add(1, *Decoding::create(400, kRsd),
+            std::make_unique<SyntheticScorer>(SyntheticOptions{.n_items = 400}),
+            {.deadline = llm_.now() + duration_of(650)});
+  std::vector<BatchRun::Finished> finished;
+  while (finished.empty())
+    finished = batch.step();
+  const Outcome& outcome = *finished.front().outcome;
+  EXPECT_TRUE(outcome.deadline_hit);
+  EXPECT_EQ(outcome.encodings, 2U);  // the prompt, and a round that was cut short
+  EXPECT_LE(outcome.timing.total_ms, 650);
+  EXPECT_GT(outcome.tokens_encoded, 100U + 100U);
+  EXPECT_LT(outcome.tokens_encoded, 100U + 399U);
+}
+
+// Every token takes the longer the more stand before it in its prompt.
+class DeepLlm final : public BatchScorer {
+ public:
+  explicit DeepLlm(SyntheticLlm& llm) : llm_(llm) {}
+  Result<std::vector<PartResult>> encode_parts(
+      std::span<const PassPart> parts, std::optional<Clock::time_point> give_up_at) override {
+    double more_ms = 0;
+    for (const PassPart& part : parts) {
+      const auto& scorer = dynamic_cast<const SyntheticScorer&>(*part.scorer);
+      const std::size_t n_left = scorer.n_prefill_tokens();
+      const std::size_t n_before = scorer.options().n_prompt_tokens - n_left;
+      if (!part.query) {
+        more_ms += 0.002 * static_cast<double>(n_before) *
+                   static_cast<double>(std::min(n_left, part.max_tokens));
+      }
+    }
+    auto results = llm_.encode_parts(parts, give_up_at);
+    llm_.pass(more_ms);
+    if (results && parts.size() == 1) {
+      if (auto* prefill = std::get_if<Prefill>(&results->front())) prefill->ms += more_ms;
+    }
+    return results;
+  }
+
+ private:
+  SyntheticLlm& llm_;
+};
+
+TEST_F(LimitedBatch, LaterPiecesOfAPromptAreSmallerAndSayNothingOfOtherPrompts) {
+  DeepLlm deep(llm_);
+  BatchRun batch(deep, &costs_, [this] { return llm_.now(); });
+  batch.limit_passes(std::chrono::milliseconds(200));
+  batch.add(1, *Decoding::create(20, kRsd), std::make_unique<SyntheticScorer>(kLong));
+  for (int steps = 0; steps < 60; ++steps) {
+    const auto start = llm_.now();
+    batch.step();
+    EXPECT_LT(ms_between(start, llm_.now()), 700) << steps;  // 32 tokens at the most
+  }
+  EXPECT_LT(*costs_.prefill_ms(100), 120);
+  batch.add(2, *Decoding::create(2, kRsd), std::make_unique<SyntheticScorer>(kShort),
+            {.deadline = llm_.now() + duration_of(500)});
+  std::vector<BatchRun::Finished> finished;
+  while (finished.empty())
+    finished = batch.step();
+  EXPECT_FALSE(finished.front().outcome->deadline_hit);
+}
+
+TEST_F(LimitedBatch, WhereNothingIsKnownOfTheCostsPiecesAreSmallAllTheSame) {
+  BatchRun batch(llm_, nullptr, [this] { return llm_.now(); });
+  batch.limit_passes(std::chrono::milliseconds(200));
+  batch.add(1, *Decoding::create(20, kRsd), std::make_unique<SyntheticScorer>(kLong));
+  batch.step();
+  EXPECT_EQ(llm_.now(), Clock::time_point() + duration_of(256));
+}
+
 TEST_F(Batch, EveryDeadlineHolds) {
   for (std::size_t round = 0; round < 5; ++round) {
     for (std::size_t n = 1; n <= 4; ++n)

@@ -147,9 +147,46 @@ bool RequestRun::expect_in_time(CostKind kind) {
   return false;
 }
 
+// The later tokens of a prompt take longer, since they look back at more: its last piece tells.
+double RequestRun::expected_prefill_ms(std::size_t n_tokens) const {
+  const double by_costs = options_.costs ? options_.costs->prefill_ms(n_tokens).value_or(0) : 0;
+  return std::max(by_costs, prompt_token_ms_ * static_cast<double>(n_tokens));
+}
+
+double RequestRun::llm_ms() const {
+  return outcome_.timing.prefill_ms + outcome_.timing.decode_ms + (begun_ ? begun_->ms : 0);
+}
+
+double RequestRun::prompt_ms() const {
+  return prefilled_ || ended_ ? 0 : expected_prefill_ms(scorer_.n_prefill_tokens());
+}
+
+RowRange RequestRun::rows_left() const noexcept {
+  return {step_->rows.first + n_rows_begun_, step_->rows.end};
+}
+
+EncodingQuery RequestRun::query_of(const RowRange& rows) const {
+  return {.proposal = step_->proposal, .rows = rows, .give_up_at = options_.deadline};
+}
+
+PassPart RequestRun::cut(std::size_t n_tokens) {
+  RSD_CHECK(n_tokens > 0 && step_, "a part to be cut");
+  if (!scorer_.has_own_prefill()) return {.scorer = &scorer_, .query = query_of(step_->rows)};
+  if (!prefilled_) {
+    n_tokens_ = std::min(n_tokens, scorer_.n_prefill_tokens());
+    expected_ms_ = expected_prefill_ms(n_tokens_);
+    return {.scorer = &scorer_, .query = std::nullopt, .max_tokens = n_tokens};
+  }
+  RowRange rows = rows_left();
+  n_tokens_ = std::min(n_tokens, tokens_of(rows));
+  rows.end -= tokens_of(rows) - n_tokens_;
+  expected_ms_ = options_.costs ? options_.costs->encoding_ms(n_tokens_).value_or(0) : 0;
+  return {.scorer = &scorer_, .query = query_of(rows)};
+}
+
 Result<std::optional<PassPart>> RequestRun::next_prefill() {
   n_tokens_ = scorer_.n_prefill_tokens();
-  expected_ms_ = options_.costs ? options_.costs->prefill_ms(n_tokens_).value_or(0) : 0;
+  expected_ms_ = expected_prefill_ms(n_tokens_);
   if (expect_in_time(CostKind::kPrefill))
     return std::optional(PassPart{.scorer = &scorer_, .query = std::nullopt});
   outcome_.deadline_hit = true;
@@ -160,7 +197,7 @@ Result<std::optional<PassPart>> RequestRun::next_prefill() {
 Result<std::optional<PassPart>> RequestRun::next_encoding() {
   CostModel* const costs = options_.costs;
   const bool with_prompt = encodes_prompt();
-  n_tokens_ = tokens_of(step_->rows) + (with_prompt ? scorer_.n_prefill_tokens() : 0);
+  n_tokens_ = tokens_of(rows_left()) + (with_prompt ? scorer_.n_prefill_tokens() : 0);
   expected_ms_ = 0;
   if (costs) {
     const auto ms = with_prompt ? costs->prefill_ms(n_tokens_) : costs->encoding_ms(n_tokens_);
@@ -169,10 +206,7 @@ Result<std::optional<PassPart>> RequestRun::next_encoding() {
   // Without the prompt's encoding the answer is only the input order, so no estimate prevents an
   // encoding that carries the prompt: it can be aborted at any time.
   if (with_prompt ? is_before_deadline() : expect_in_time(CostKind::kEncoding)) {
-    return std::optional(PassPart{
-        .scorer = &scorer_,
-        .query = EncodingQuery{
-            .proposal = step_->proposal, .rows = step_->rows, .give_up_at = options_.deadline}});
+    return std::optional(PassPart{.scorer = &scorer_, .query = query_of(rows_left())});
   }
   if (auto ended = end_without_time(); !ended) return ended.error();
   return std::optional<PassPart>();
@@ -182,6 +216,7 @@ Result<std::optional<PassPart>> RequestRun::next_encoding() {
 Result<void> RequestRun::end_without_time() {
   outcome_.deadline_hit = true;
   ended_ = true;
+  if (begun_) return take_in_pieces();
   if (!decoding_.history().rounds().empty() || !scorer_.has_own_prefill()) return {};
   step_ = Decoding::Step{.proposal = {}, .rows = {0, 1}};
   auto first = scorer_.encode({.proposal = {}, .rows = step_->rows});
@@ -190,15 +225,49 @@ Result<void> RequestRun::end_without_time() {
 }
 
 Result<void> RequestRun::absorb(const PartResult& result) {
-  if (const auto* encoding = std::get_if<Encoding>(&result)) return take_in(*encoding);
-  const auto& prefill = std::get<Prefill>(result);
-  prefilled_ = true;
-  outcome_.timing.prefill_ms = prefill.ms;
-  outcome_.tokens_encoded += prefill.n_tokens;
-  outcome_.prompt_tokens = prefill.n_tokens + prefill.n_reused;
-  outcome_.tokens_reused = prefill.n_reused;
-  unbilled_ms_ = std::max(0.0, prefill.ms - ms_between(part_start_, options_.now()));
+  if (const auto* encoding = std::get_if<Encoding>(&result)) {
+    const auto whole = joined(*encoding);
+    return whole ? take_in(*whole) : Result<void>();
+  }
+  const auto& piece = std::get<Prefill>(result);
+  outcome_.timing.prefill_ms += piece.ms;
+  outcome_.tokens_encoded += piece.n_tokens;
+  unbilled_ms_ += std::max(0.0, piece.ms - ms_between(part_start_, options_.now()));
+  begun_prompt_.n_tokens += piece.n_tokens;
+  begun_prompt_.n_reused += piece.n_reused;
+  if (piece.n_left > 0 && piece.n_tokens > 0)
+    prompt_token_ms_ = piece.ms / static_cast<double>(piece.n_tokens);
+  prefilled_ = piece.n_left == 0;
+  if (!prefilled_) return {};
+  outcome_.prompt_tokens = begun_prompt_.n_tokens + begun_prompt_.n_reused;
+  outcome_.tokens_reused = begun_prompt_.n_reused;
   return {};
+}
+
+// All rows of the step, once the last piece is there.
+std::optional<Encoding> RequestRun::joined(const Encoding& piece) {
+  const std::size_t n_rows = step_->rows.size();
+  if (!begun_ && piece.rows.n_rows() == n_rows) return piece;
+  if (!begun_) begun_ = Encoding{.rows = LogitMatrix(n_rows, scorer_.n_items())};
+  for (std::size_t j = 0; j < piece.rows.n_rows(); ++j)
+    std::ranges::copy(piece.rows.row(j), begun_->rows.row(n_rows_begun_ + j).begin());
+  begun_->n_tokens += piece.n_tokens;
+  begun_->ms += piece.ms;
+  n_rows_begun_ += piece.rows.n_rows();
+  if (n_rows_begun_ < n_rows) return std::nullopt;
+  n_rows_begun_ = 0;
+  return *std::exchange(begun_, std::nullopt);
+}
+
+// There is no time for the other rows of the step.
+Result<void> RequestRun::take_in_pieces() {
+  Encoding known = *std::exchange(begun_, std::nullopt);
+  LogitMatrix rows(std::exchange(n_rows_begun_, 0), scorer_.n_items());
+  for (std::size_t j = 0; j < rows.n_rows(); ++j)
+    std::ranges::copy(known.rows.row(j), rows.row(j).begin());
+  known.rows = std::move(rows);
+  step_->rows.end = step_->rows.first + known.rows.n_rows();
+  return take_in(known);
 }
 
 Result<void> RequestRun::take_in(const Encoding& encoding) {
@@ -218,7 +287,7 @@ Result<void> RequestRun::give_up() {
     outcome_.timing.decode_ms += wall_ms;
     return end_without_time();
   }
-  outcome_.timing.prefill_ms = wall_ms;
+  outcome_.timing.prefill_ms += wall_ms;
   outcome_.deadline_hit = true;
   ended_ = true;
   return {};

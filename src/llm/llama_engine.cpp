@@ -184,14 +184,15 @@ Result<void> LlamaEngine::State::set_up(const LlamaOptions& options) {
   // and are not all copied: only what was encoded in one go is sure to be there.
   slides = llama_model_n_swa(model.get()) > 0;
   reuses_beginnings = options.reuse == PromptReuseMode::kBeginnings && !recurrent && !slides;
-  max_scorers = options.parallel;
-  if ((recurrent || slides) && max_scorers > 1) {
+  places.for_all = options.parallel;
+  takes_one = recurrent || slides;
+  if (takes_one && options.parallel > 1) {
     return Error(ErrorCode::kUnsupported, "model " + options.model_path + " is a " +
                                               (recurrent ? "recurrent" : "sliding-window") +
                                               " one: it can't take several requests at once");
   }
+  sequences = SequencePool(recurrent ? 1 : kMaxLanes + options.parallel + kReservedPlaces);
   // And one, outside of the pool, through which blocks come into others (BlockSource).
-  sequences = SequencePool(recurrent ? 1 : kMaxLanes + max_scorers);
   const std::size_t n_sequences = sequences.size() + (recurrent ? 0 : 1);
   params = llama_context_default_params();
   params.n_seq_max = static_cast<std::uint32_t>(n_sequences);
@@ -394,13 +395,22 @@ std::shared_ptr<const Tokenizer> LlamaEngine::tokenizer() const noexcept {
 }
 
 bool LlamaEngine::has_room(const Prompt& prompt) const noexcept {
-  return state_->scorers.size() < state_->max_scorers &&
-         prompt.n_seen() + prompt.identifiers.size() <= state_->free_cells();
+  const auto n_short = std::ranges::count_if(
+      state_->scorers, [](const Scorer* scorer) { return scorer->length() == Length::kShort; });
+  const std::size_t needed = prompt.n_seen() + prompt.identifiers.size();
+  return state_->places.has_one(state_->scorers.size(), static_cast<std::size_t>(n_short),
+                                length_of(prompt)) &&
+         needed <= state_->room_for(needed);
+}
+
+void LlamaEngine::reserve_places(std::size_t n_places) {
+  RSD_CHECK(state_->scorers.empty() && n_places <= kReservedPlaces, "places that can be kept");
+  if (!state_->takes_one) state_->places.for_short = n_places;
 }
 
 Result<std::vector<PartResult>> LlamaEngine::encode_parts(
     std::span<const PassPart> parts, std::optional<Clock::time_point> give_up_at) {
-  std::vector<Scorer*> prompts;
+  std::vector<Scorer::PromptPart> prompts;
   std::vector<std::size_t> prompts_at;  // in parts
   prompts.reserve(parts.size());
   prompts_at.reserve(parts.size());
@@ -409,7 +419,7 @@ Result<std::vector<PartResult>> LlamaEngine::encode_parts(
     const auto own = std::ranges::find(state_->scorers, parts[n].scorer);
     RSD_CHECK(own != state_->scorers.end(), "a part of a scorer that isn't open");
     if (!parts[n].query) {
-      prompts.push_back(*own);
+      prompts.push_back({.scorer = *own, .max_tokens = parts[n].max_tokens});
       prompts_at.push_back(n);
       continue;
     }
@@ -498,15 +508,13 @@ Result<std::unique_ptr<PositionScorer>> LlamaEngine::open(Prompt prompt) {
     return Error(ErrorCode::kUnsupported, "prompts in blocks: " + state_->info.why_no_blocks);
   RSD_CHECK(!prompt.tokens.empty() && !prompt.identifiers.empty(), "an empty prompt");
   auto& scorers = state_->scorers;
-  if (scorers.size() >= state_->max_scorers) scorers.front()->lose_cache();
-  if (needed > state_->free_cells()) {
+  if (scorers.size() >= state_->places.total()) scorers.front()->lose_cache();
+  if (const std::size_t n_free = state_->room_for(needed); needed > n_free) {
     return Error(ErrorCode::kRuntime, "prompt and ranking take " + std::to_string(needed) +
                                           " tokens; beside the other requests' there is room for " +
-                                          std::to_string(state_->free_cells()));
+                                          std::to_string(n_free));
   }
-  // What is resident begins no prompt in blocks.
-  const std::span<const TokenId> tokens(prompt.tokens);
-  state_->make_room_for(prompt.blocks.empty() ? tokens : tokens.first(0), needed);
+  state_->make_room_for(prompt, needed);
   if (auto grown = state_->grow_context(needed); !grown) return grown.error();
   std::optional<IdentifierHead> head;
   if (state_->head) {

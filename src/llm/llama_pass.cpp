@@ -135,7 +135,7 @@ std::vector<SavedSequence> save(llama_context* context, const SequencePool& sequ
 
 Result<void> LlamaEngine::State::grow_context(std::size_t n_more) {
   // Where one scorer is open at a time, what is resident is the beginning of its prompt.
-  const std::size_t n_resident = resident && max_scorers > 1 ? resident->tokens.size() : 0;
+  const std::size_t n_resident = resident && takes_several() ? resident->tokens.size() : 0;
   const std::size_t n_cells = claimed_cells() + n_more + n_resident;
   const std::size_t n_now = llama_n_ctx(context.get());
   if (n_cells <= n_now) return {};
@@ -145,7 +145,7 @@ Result<void> LlamaEngine::State::grow_context(std::size_t n_more) {
   if (slides) release_resident();
   const auto saved = save(context.get(), sequences);
   context.reset();  // first, since the memory may not do for both
-  auto grown = make_context(std::min(context_size, std::bit_ceil(n_cells)));
+  auto grown = make_context(std::min(max_cells(), std::bit_ceil(n_cells)));
   if (!grown) {
     const auto restored = make_context(n_now);
     RSD_CHECK(restored.ok(), "a context of the size that there was");
@@ -172,13 +172,21 @@ std::size_t LlamaEngine::State::claimed_cells() const {
 }
 
 std::size_t LlamaEngine::State::free_cells() const {
-  return context_size - std::min(context_size, claimed_cells());
+  return max_cells() - std::min(max_cells(), claimed_cells());
 }
 
-void LlamaEngine::State::make_room_for(std::span<const TokenId> prompt, std::size_t n_cells) {
+std::size_t LlamaEngine::State::room_for(std::size_t n_needed) const {
+  if (length_of(n_needed) == Length::kShort) return free_cells();
+  std::size_t n_kept = places.for_short * kShortRequest;
+  for (const Scorer* scorer : scorers)
+    if (scorer->length() == Length::kShort) n_kept -= std::min(n_kept, scorer->claimed_cells());
+  return free_cells() - std::min(free_cells(), n_kept);
+}
+
+void LlamaEngine::State::make_room_for(const Prompt& prompt, std::size_t n_cells) {
   if (!resident) return;
-  if (max_scorers > 1 && n_cells + resident->tokens.size() <= free_cells()) return;
-  const std::size_t n_common = common_beginning(resident->tokens, prompt);
+  if (takes_several() && n_cells + resident->tokens.size() <= free_cells()) return;
+  const std::size_t n_common = resident->n_common(prompt);
   if (n_common < kMinReusedTokens) return release_resident();
   llama_memory_seq_rm(llama_get_memory(context.get()),
                       static_cast<llama_seq_id>(resident->sequence),

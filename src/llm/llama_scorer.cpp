@@ -62,6 +62,7 @@ void LlamaEngine::Scorer::forget_cache() {
     if (lane) state_.release(lane->sequence);
   lanes_.clear();
   prompt_cached_ = false;
+  begun_.reset();
 }
 
 void LlamaEngine::Scorer::check_owner() const {
@@ -83,7 +84,7 @@ PromptSource::Others LlamaEngine::Scorer::others() const {
 }
 
 std::size_t LlamaEngine::Scorer::n_prefill_tokens() const {
-  return source_->n_to_encode(others());
+  return begun_ ? begun_->rest.tokens.size() : source_->n_to_encode(others());
 }
 
 // The lane, with the prompt in its cache.
@@ -127,20 +128,24 @@ void LlamaEngine::Scorer::forget_proposals() {
 // The resident prompt goes with the first prompts that may begin like it. Where none does it goes
 // before: so a prompt lies in the same cells, and rounds alike, whatever stood there before.
 Result<std::vector<LlamaEngine::Scorer::Part>> LlamaEngine::Scorer::stage_prompts(
-    State& state, std::span<Scorer* const> scorers, std::optional<Clock::time_point> give_up_at) {
-  const bool wanted = std::ranges::any_of(scorers, [](const Scorer* scorer) {
+    State& state, std::span<const PromptPart> prompts,
+    std::optional<Clock::time_point> give_up_at) {
+  std::vector<Scorer*> begin;  // those whose prompts begin now
+  for (const PromptPart& prompt : prompts)
+    if (!prompt.scorer->begun_) begin.push_back(prompt.scorer);
+  const bool wanted = std::ranges::any_of(begin, [](const Scorer* scorer) {
     return scorer->source_->wants_resident(scorer->others());
   });
-  if (!wanted && !scorers.empty()) state.release_resident();
+  if (!wanted && !begin.empty()) state.release_resident();
   std::vector<BlockSource*> in_blocks;
-  for (const Scorer* scorer : scorers)
+  for (const Scorer* scorer : begin)
     if (BlockSource* blocks = scorer->source_->in_blocks()) in_blocks.push_back(blocks);
   state.give_up_at = give_up_at;
   auto done = BlockSource::encode_together(state, in_blocks);
   std::vector<Part> parts;
-  parts.reserve(scorers.size());
-  for (std::size_t n = 0; done && n < scorers.size(); ++n) {
-    auto part = scorers[n]->stage_prompt();
+  parts.reserve(prompts.size());
+  for (std::size_t n = 0; done && n < prompts.size(); ++n) {
+    auto part = prompts[n].scorer->stage_prompt(prompts[n].max_tokens);
     if (part) {
       parts.push_back(*std::move(part));
     } else {
@@ -149,13 +154,36 @@ Result<std::vector<LlamaEngine::Scorer::Part>> LlamaEngine::Scorer::stage_prompt
   }
   if (wanted) state.release_resident();
   if (done) return parts;
-  for (Scorer* scorer : scorers)
+  for (Scorer* scorer : begin)
     scorer->forget_cache();
   return done.error();
 }
 
-Result<LlamaEngine::Scorer::Part> LlamaEngine::Scorer::stage_prompt() {
+// Some tokens after those that the cache holds already; the output of the prompt's last one only.
+Result<LlamaEngine::Scorer::Part> LlamaEngine::Scorer::stage_prompt(std::size_t max_tokens) {
   check_owner();
+  Part part{.scorer = this};
+  if (begun_) {
+    part.sequence = lane(0).sequence;
+    part.rest = begun_->rest;
+  } else {
+    auto begins = begin_prompt();
+    if (!begins) return begins.error();
+    part = *std::move(begins);
+  }
+  const auto now = part.rest.tokens.first(std::min(part.rest.tokens.size(), max_tokens));
+  part.tokens.assign(now.begin(), now.end());
+  part.first_position = part.rest.position;
+  part.rest = {.tokens = part.rest.tokens.subspan(now.size()),
+               .position = part.rest.position + now.size()};
+  part.prefill.n_tokens += now.size();
+  part.prefill.n_left = part.rest.tokens.size();
+  part.first_output = now.size() - (part.prefill.n_left == 0 && !now.empty() ? 1 : 0);
+  return part;
+}
+
+// Brings what is known of the prompt into the cache, and in blocks all but the tail.
+Result<LlamaEngine::Scorer::Part> LlamaEngine::Scorer::begin_prompt() {
   const auto start = Clock::now();
   forget_cache();
   Part part{.scorer = this};
@@ -163,11 +191,9 @@ Result<LlamaEngine::Scorer::Part> LlamaEngine::Scorer::stage_prompt() {
   const auto staged = source_->stage(part.sequence, others());
   if (!staged) return staged.error();
   if (staged->output) read_row(*staged->output, first_row_);
-  part.tokens.assign(staged->tokens.begin(), staged->tokens.end());
-  part.first_position = staged->first_position;
-  part.first_output = part.tokens.empty() ? 0 : part.tokens.size() - 1;
+  part.rest = {.tokens = staged->tokens, .position = staged->first_position};
   const BlockSource* blocks = source_->in_blocks();
-  part.prefill = {.n_tokens = staged->n_encoded + part.tokens.size(),
+  part.prefill = {.n_tokens = staged->n_encoded,
                   .n_reused = staged->n_reused,
                   .ms = ms_since(start) + (blocks ? blocks->encode_ms() : 0)};
   return part;
@@ -248,17 +274,7 @@ void LlamaEngine::Scorer::take(Part& part, std::size_t token, std::span<const fl
 
 // Part of a batch that broke off may be in the cache: it is dropped.
 void LlamaEngine::Scorer::finish(Part& part, bool done) {
-  if (!part.query) {
-    if (!done) return forget_cache();
-    prompt_cached_ = true;
-    if (prefill_) return;
-    prefill_ = part.prefill;
-    ++state_.reuse.n_prompts;
-    state_.reuse.n_hits += part.prefill.n_reused > 0 ? 1 : 0;
-    state_.reuse.tokens_encoded += part.prefill.n_tokens;
-    state_.reuse.tokens_reused += part.prefill.n_reused;
-    return;
-  }
+  if (!part.query) return finish_prompt(part, done);
   if (!part.tokens.empty()) {
     const auto& proposal = part.query->proposal;
     auto& items = lane(part.query->lane).items;
@@ -270,9 +286,39 @@ void LlamaEngine::Scorer::finish(Part& part, bool done) {
   part.encoding.n_tokens = part.n_tokens();
 }
 
+// What earlier passes have encoded of it stays if the cache can drop what a later one left.
+void LlamaEngine::Scorer::finish_prompt(const Part& part, bool done) {
+  if (!done) {
+    const bool stays =
+        begun_ && state_.info.keeps_partial_cache &&
+        llama_memory_seq_rm(llama_get_memory(state_.context.get()), id_of(part.sequence),
+                            static_cast<llama_pos>(part.first_position), -1);
+    if (!stays) forget_cache();
+    return;
+  }
+  Prefill sum = part.prefill;
+  if (begun_) {
+    sum.n_tokens += begun_->sum.n_tokens;
+    sum.n_reused += begun_->sum.n_reused;
+    sum.ms += begun_->sum.ms;
+  }
+  if (sum.n_left > 0) {
+    begun_ = {.sum = sum, .rest = part.rest};
+    return;
+  }
+  begun_.reset();
+  prompt_cached_ = true;
+  if (prefill_) return;
+  prefill_ = sum;
+  ++state_.reuse.n_prompts;
+  state_.reuse.n_hits += sum.n_reused > 0 ? 1 : 0;
+  state_.reuse.tokens_encoded += sum.n_tokens;
+  state_.reuse.tokens_reused += sum.n_reused;
+}
+
 // Afterwards the cache holds the prompt and none of its items.
 Result<Prefill> LlamaEngine::Scorer::encode_prompt(std::optional<Clock::time_point> give_up_at) {
-  Scorer* const self = this;
+  const PromptPart self{.scorer = this};
   auto parts = stage_prompts(state_, {&self, 1}, give_up_at);
   if (!parts) return parts.error();
   if (auto done = encode_parts(state_, *parts, give_up_at); !done) return done.error();
@@ -303,7 +349,7 @@ bool LlamaEngine::Scorer::side_by_side(std::span<const EncodingQuery> queries) c
   if (n_lanes == 1) return true;
   // Every other scorer may still need its first one.
   return n_lanes <= kMaxLanes &&
-         n_lanes_lacking(n_lanes) + state_.max_scorers <= state_.sequences.n_free() + 1 &&
+         n_lanes_lacking(n_lanes) + state_.places.total() <= state_.sequences.n_free() + 1 &&
          (n_lanes - n_before) * n_items() <= state_.free_cells();
 }
 

@@ -35,8 +35,12 @@ class LlamaEngine::Scorer final : public PositionScorer {
 
   // What a scorer puts into a pass of the LLM, and what comes out for it.
   struct Part;
+  struct PromptPart {
+    Scorer* scorer = nullptr;
+    std::size_t max_tokens = kWholePrompt;  // of the rest of its prompt
+  };
   // Takes passes of its own where prompts are in blocks, which end at the deadline.
-  static Result<std::vector<Part>> stage_prompts(State& state, std::span<Scorer* const> scorers,
+  static Result<std::vector<Part>> stage_prompts(State& state, std::span<const PromptPart> prompts,
                                                  std::optional<Clock::time_point> give_up_at);
   // A cache that can't drop its end is filled anew here, which takes a pass of its own.
   Result<Part> stage(const EncodingQuery& query, std::optional<Clock::time_point> give_up_at);
@@ -44,6 +48,7 @@ class LlamaEngine::Scorer final : public PositionScorer {
   static Result<void> encode_parts(State& state, std::span<Part> parts,
                                    std::optional<Clock::time_point> give_up_at);
 
+  Length length() const { return length_of(prompt_); }
   // Cells of the cache that are, or may come to be, its own.
   std::size_t claimed_cells() const;
   // Another scorer takes its place.
@@ -54,6 +59,16 @@ class LlamaEngine::Scorer final : public PositionScorer {
   void forget_cache();
 
  private:
+  // Tokens of the prompt that are still to be encoded.
+  struct Rest {
+    std::span<const TokenId> tokens;
+    std::size_t position = 0;  // of the first of them
+  };
+  // A prompt that is encoded in pieces.
+  struct Begun {
+    Prefill sum;  // of the pieces so far
+    Rest rest;
+  };
   struct Lane {
     std::size_t sequence = 0;
     std::vector<ItemId> items;  // in the cache behind the prompt
@@ -61,7 +76,8 @@ class LlamaEngine::Scorer final : public PositionScorer {
 
   void check_owner() const;
   PromptSource::Others others() const;
-  Result<Part> stage_prompt();
+  Result<Part> stage_prompt(std::size_t max_tokens);
+  Result<Part> begin_prompt();
   Result<Prefill> encode_prompt(std::optional<Clock::time_point> give_up_at);
   std::size_t n_lanes_lacking(std::size_t n_lanes) const;
   Lane& lane(std::size_t number);
@@ -70,6 +86,7 @@ class LlamaEngine::Scorer final : public PositionScorer {
   Result<std::vector<Encoding>> encode_together(std::span<const EncodingQuery> queries);
   void take(Part& part, std::size_t token, std::span<const float> output);
   void finish(Part& part, bool done);
+  void finish_prompt(const Part& part, bool done);
   void read_row(std::span<const float> output, std::span<float> row) const;
 
   State& state_;
@@ -78,6 +95,7 @@ class LlamaEngine::Scorer final : public PositionScorer {
   std::optional<IdentifierHead> head_;
   bool owns_cache_ = true;
   bool prompt_cached_ = false;
+  std::optional<Begun> begun_;
   std::optional<Prefill> prefill_;
   std::vector<float> first_row_;  // the logits behind the prompt, by item
   // The first one is there as soon as the prompt is encoded.
@@ -94,6 +112,7 @@ struct LlamaEngine::Scorer::Part {
   std::size_t n_kept = 0;          // of a query: items in the lane's cache that are kept
   std::size_t n_again = 0;         // tokens of a prompt that had to be encoded anew for it
   Prefill prefill;                 // of the prompt
+  Rest rest;                       // of the prompt, after `tokens`
   Encoding encoding;               // of a query
 
   std::size_t n_tokens() const { return tokens.size() + n_again; }

@@ -419,6 +419,29 @@ Prompt prompt_with(LlamaEngine& engine, std::size_t n_own, const std::string& na
   return *std::move(prompt);
 }
 
+// Who may not know what others have asked for must not see it in what a prompt costs.
+TEST(LlamaScorerPromptCache, AnotherScopeKnowsNothingOfAPrompt) {
+  const auto engine = *LlamaEngine::load(
+      {.model_path = kBpe, .prompt_cache_bytes = std::size_t{64} << 20U, .threads = 1});
+  const auto encoded = [&](const std::string& scope, const std::string& name) {
+    Prompt prompt = prompt_with(*engine, 2, name);
+    prompt.cache_scope = scope;
+    const auto scorer = *engine->open(prompt);
+    EXPECT_EQ(scorer->n_prefill_tokens() + scorer->prefill(std::nullopt)->n_reused,
+              prompt.tokens.size());
+    return *scorer->prefill(std::nullopt);
+  };
+  const Prefill first = encoded("a", "an apple");
+  EXPECT_EQ(first.n_reused, 0U);
+  EXPECT_EQ(encoded("b", "an apple").n_reused, 0U);  // resident when it is opened
+  EXPECT_EQ(encoded("", "an apple").n_reused, 0U);
+  EXPECT_EQ(encoded("b", "a river").n_reused, encoded("a", "a river").n_reused);
+  EXPECT_EQ(encoded("c", "a river").n_reused, 0U);  // kept, by others only
+  EXPECT_EQ(encoded("a", "an apple").n_tokens, 0U);
+  EXPECT_EQ(encoded("b", "an apple").n_tokens, 0U);
+  EXPECT_GT(encoded("c", "an apple").n_reused, 64U);  // its own, of the river
+}
+
 class SharedBeginning : public testing::TestWithParam<std::string> {
  protected:
   std::unique_ptr<LlamaEngine> load(std::size_t n_bytes) {
@@ -501,7 +524,7 @@ TEST(LlamaScorerPromptCache, TheLeastRecentlyUsedPromptGoesFirst) {
       llama_init_from_model(model.get(), params), &llama_free);
   llama_context* context = owned.get();
   const auto prompt = [](int first) {
-    return std::vector<TokenId>{TokenId(first), TokenId(7), TokenId(8)};
+    return Prompt{.tokens = {TokenId(first), TokenId(7), TokenId(8)}};
   };
   const auto keep = [&](PromptCache& cache, int first) {
     llama_memory_clear(llama_get_memory(context), true);
@@ -729,6 +752,41 @@ TEST_P(Together, OneMayBePrefilledWhileAnotherVerifies) {
       kSharedPassTolerance);
 }
 
+TEST_P(Together, APromptMayGoInPiecesWhileOthersVerify) {
+  open(3, std::size_t{64} << 20U);
+  ASSERT_TRUE(scorers_[0]->prefill(std::nullopt));
+  std::mt19937 random(20272);
+  const std::size_t n_tokens = prompts_[1].tokens.size();
+  std::size_t n_encoded = 0;
+  for (std::size_t n_left = n_tokens; n_left > 0;) {
+    const auto proposal = shuffled(20, random);
+    const EncodingQuery query{.proposal = proposal, .rows = {0, 20}};
+    const auto results =
+        encode({{.scorer = scorers_[1].get(), .query = std::nullopt, .max_tokens = 50},
+                {.scorer = scorers_[0].get(), .query = query},
+                {.scorer = scorers_[2].get(), .query = std::nullopt, .max_tokens = 40}});
+    const auto& piece = std::get<Prefill>(results[0]);
+    EXPECT_LE(piece.n_tokens, 50U);
+    n_encoded += piece.n_tokens + piece.n_reused;
+    n_left = piece.n_left;
+    EXPECT_EQ(n_encoded + n_left, n_tokens);
+    EXPECT_LT(
+        difference(std::get<Encoding>(results[1]).rows, reference_.rows(prompts_[0], proposal)),
+        kSharedPassTolerance);
+    EXPECT_TRUE(n_left == 0 || scorers_[1]->n_prefill_tokens() == n_left);
+  }
+  EXPECT_EQ(
+      scorers_[1]->prefill(std::nullopt)->n_tokens + scorers_[1]->prefill(std::nullopt)->n_reused,
+      n_tokens);
+  ASSERT_TRUE(scorers_[2]->prefill(std::nullopt));  // the rest in one go
+  for (const std::size_t n : {1U, 2U}) {
+    const auto proposal = shuffled(20, random);
+    EXPECT_LT(
+        difference(encode_all(*scorers_[n], proposal).rows, reference_.rows(prompts_[n], proposal)),
+        kSharedPassTolerance);
+  }
+}
+
 TEST_P(Together, AClosedOnesRoomIsFreeAndItsPromptOfUse) {
   open(2, std::size_t{64} << 20U);
   for (int round = 0; round < 40; ++round) {  // far more than the cache has cells or sequences
@@ -768,6 +826,50 @@ TEST(LlamaScorerTogether, WhatHasNoRoomBesideTheOthersIsRefused) {
   EXPECT_EQ(refused.error().code(), ErrorCode::kRuntime);
   open.pop_back();
   EXPECT_TRUE(engine->open(prompt).ok());
+}
+
+TEST(LlamaScorerTogether, LongPromptsLeaveTheReservedPlacesAndRoomToShortOnes) {
+  for (const std::size_t parallel : {1U, 2U}) {
+    const auto engine = *LlamaEngine::load(
+        {.model_path = kBpe, .context_size = 1600, .parallel = parallel, .threads = 1});
+    engine->reserve_places(kReservedPlaces);
+    const PromptBuilder builder(engine->tokenizer(), {});
+    Request many = request_of(60);
+    for (Candidate& candidate : many.candidates)
+      candidate.text += " that is rather long, for what it says";
+    const Prompt large = *builder.build(many, 1600);
+    const Prompt small = *builder.build(request_of(3), 1600);
+    ASSERT_EQ(length_of(small), Length::kShort);
+    ASSERT_GT(large.tokens.size() + 60, 1600 - small.tokens.size());  // all of the context
+    std::vector<std::unique_ptr<PositionScorer>> open;
+    open.push_back(*engine->open(large));
+    ASSERT_TRUE(open.back()->prefill(std::nullopt));
+    EXPECT_FALSE(engine->has_room(large));
+    EXPECT_FALSE(engine->open(large).ok());
+    StepByStep reference(kBpe, 2048);
+    std::mt19937 random(20273);
+    while (engine->has_room(small)) {
+      open.push_back(*engine->open(small));
+      ASSERT_TRUE(open.back()->prefill(std::nullopt));
+      const auto proposal = shuffled(3, random);
+      EXPECT_LT(
+          difference(encode_all(*open.back(), proposal).rows, reference.rows(small, proposal)),
+          kSharedPassTolerance);
+    }
+    EXPECT_EQ(open.size(), parallel + kReservedPlaces);
+    open.erase(open.begin());
+    EXPECT_TRUE(engine->has_room(large));
+  }
+}
+
+TEST(LlamaScorerTogether, ModelsThatTakeOneRequestReserveNoPlaces) {
+  for (const std::string& path : {kMamba, kGemma2}) {
+    const auto engine = *LlamaEngine::load({.model_path = path, .threads = 1});
+    engine->reserve_places(kReservedPlaces);
+    const Prompt prompt = *PromptBuilder(engine->tokenizer(), {}).build(request_of(3), 1600);
+    const auto scorer = *engine->open(prompt);
+    EXPECT_FALSE(engine->has_room(prompt));
+  }
 }
 
 TEST(LlamaScorerTogether, WhatIsInTheCacheStaysWhenTheContextGrows) {
@@ -879,6 +981,30 @@ TEST(LlamaScorerDeadline, PassedOneGivesUpAndTheScorerGoesOn) {
     EXPECT_LT(difference(encode(*session.scorer, changed, {4, 8}).rows, expected, 4),
               kTinyTolerance);
     EXPECT_LT(difference(encode_all(*session.scorer, changed).rows, expected), kTinyTolerance);
+  }
+}
+
+TEST(LlamaScorerDeadline, PiecesOfAPromptAreNotLostWithALaterOne) {
+  for (const std::string& path : {kBpe, kMamba, kGemma2}) {
+    SCOPED_TRACE(path);
+    const Session session = open_session(path, 8);
+    StepByStep reference(path, 2048);
+    const std::size_t n_tokens = session.prompt.tokens.size();
+    const PassPart piece{.scorer = session.scorer.get(), .query = std::nullopt, .max_tokens = 40};
+    const auto first = session.engine->encode_parts({&piece, 1}, std::nullopt);
+    ASSERT_TRUE(first);
+    EXPECT_EQ(std::get<Prefill>(first->front()).n_left, n_tokens - 40);
+    const auto late =
+        session.engine->encode_parts({&piece, 1}, Clock::now() - std::chrono::seconds(1));
+    ASSERT_FALSE(late);
+    EXPECT_EQ(late.error().code(), ErrorCode::kDeadlineExceeded);
+    // A cache that can't drop its end begins anew.
+    EXPECT_EQ(session.scorer->n_prefill_tokens(), path == kMamba ? n_tokens : n_tokens - 40);
+    ASSERT_TRUE(session.scorer->prefill(std::nullopt));
+    const auto proposal = items({7, 1, 2, 3, 4, 5, 6, 0});
+    EXPECT_LT(difference(encode_all(*session.scorer, proposal).rows,
+                         reference.rows(session.prompt, proposal)),
+              kOtherKernelTolerance);
   }
 }
 

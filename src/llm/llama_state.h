@@ -18,6 +18,7 @@
 #include "llm/sequence_pool.h"
 #include "rsd/core/index.h"
 #include "rsd/core/result.h"
+#include "rsd/decode/places.h"
 #include "rsd/decode/position_scorer.h"
 #include "rsd/llm/llama_engine.h"
 
@@ -49,6 +50,12 @@ using OnOutput =
 struct Resident {
   std::vector<TokenId> tokens;
   std::size_t sequence = 0;
+  std::string cache_scope;
+  // Of a prompt that may use it.
+  std::size_t n_common(const Prompt& prompt) const {
+    const bool may_use = prompt.blocks.empty() && cache_scope == prompt.cache_scope;
+    return may_use ? common_beginning(tokens, prompt.tokens) : 0;
+  }
 };
 
 struct LlamaEngine::State {
@@ -68,7 +75,8 @@ struct LlamaEngine::State {
   std::size_t context_size = 0;    // tokens that prompt and ranking may take
   bool slides = false;             // the model has a sliding window
   bool reuses_beginnings = false;  // of prompts
-  std::size_t max_scorers = 1;     // that may be open at a time
+  Places places;                   // for scorers
+  bool takes_one = false;          // scorer at a time, since the model's cache allows no more
   std::vector<Scorer*> scorers;    // those that own a part of the cache, in the order of opening
   SequencePool sequences{0};       // that the cache tells apart; they share its cells
   std::optional<Resident> resident;
@@ -97,9 +105,14 @@ struct LlamaEngine::State {
   std::size_t claimed_cells() const;
   // Cells of the cache that no scorer has a claim to; the resident prompt's count as free.
   std::size_t free_cells() const;
+  // That a prompt may take which needs `n_needed`, the ranking's included: long ones leave the
+  // room that is kept for short ones.
+  std::size_t room_for(std::size_t n_needed) const;
+  std::size_t max_cells() const { return context_size + places.for_short * kShortRequest; }
+  bool takes_several() const { return places.total() > 1; }
   // Frees what of the resident prompt is of no use to this one, if it can't be of use to others or
   // there is no room for it beside so many cells.
-  void make_room_for(std::span<const TokenId> prompt, std::size_t n_cells);
+  void make_room_for(const Prompt& prompt, std::size_t n_cells);
   void release_resident();
   void release(std::size_t sequence);
 

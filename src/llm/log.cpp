@@ -30,12 +30,18 @@ std::string valid_utf8(std::string text) {
   return text;
 }
 
-LogLevel level_of(ggml_log_level level, LogLevel previous) {
+// The cache may have more cells than the model was trained for positions, since several prompts
+// share it; none of them is longer than context_size.
+bool is_about_cells(const std::string& line) {
+  return line.find("possible training context overflow") != std::string::npos;
+}
+
+LogLevel level_of(ggml_log_level level, const std::string& line, LogLevel previous) {
   switch (level) {
     case GGML_LOG_LEVEL_ERROR:
       return LogLevel::kError;
     case GGML_LOG_LEVEL_WARN:
-      return LogLevel::kWarning;
+      return is_about_cells(line) ? LogLevel::kDebug : LogLevel::kWarning;
     case GGML_LOG_LEVEL_CONT:
       return previous;
     default:
@@ -57,7 +63,7 @@ void on_llama_log(ggml_log_level level, const char* text, void*) {
   if (level == GGML_LOG_LEVEL_ERROR) note_llama_error(line);
   Router& to = router();
   const std::scoped_lock lock(to.mutex);
-  to.level = level_of(level, to.level);
+  to.level = level_of(level, line, to.level);
   if (to.sink) to.sink(to.level, line);
 }
 

@@ -10,25 +10,32 @@ std::size_t common_beginning(std::span<const TokenId> a, std::span<const TokenId
   return static_cast<std::size_t>(std::ranges::mismatch(a, b).in1 - a.begin());
 }
 
-PromptCache::Entries::const_iterator PromptCache::nearest(
-    const std::vector<TokenId>& prompt) const {
-  const auto behind = entries_.lower_bound(prompt);
-  if (behind == entries_.begin()) return behind;
-  const auto before = std::prev(behind);
-  if (behind == entries_.end()) return before;
-  return common_beginning(before->first, prompt) > common_beginning(behind->first, prompt) ? before
-                                                                                           : behind;
+PromptCache::Entries::const_iterator PromptCache::nearest(const Prompt& prompt) const {
+  const auto is_of_scope = [&](Entries::const_iterator entry) {
+    return entry->first.cache_scope == prompt.cache_scope;
+  };
+  const auto n_common = [&](Entries::const_iterator entry) {
+    return common_beginning(entry->first.tokens, prompt.tokens);
+  };
+  const auto next = entries_.lower_bound(prompt);
+  const bool has_next = next != entries_.end() && is_of_scope(next);
+  const bool has_last = next != entries_.begin() && is_of_scope(std::prev(next));
+  if (!has_last) return has_next ? next : entries_.end();
+  const auto last = std::prev(next);
+  return !has_next || n_common(last) > n_common(next) ? last : next;
 }
 
-PromptCache::Match PromptCache::find(const std::vector<TokenId>& prompt) const {
+PromptCache::Match PromptCache::find(const Prompt& prompt) const {
   const auto found = nearest(prompt);
   if (found == entries_.end()) return {};
-  const std::size_t n_common = common_beginning(found->first, prompt);
-  return {.n_tokens = n_common, .is_whole = found->first == prompt, .size = found->first.size()};
+  const std::vector<TokenId>& kept = found->first.tokens;
+  return {.n_tokens = common_beginning(kept, prompt.tokens),
+          .is_whole = kept == prompt.tokens,
+          .size = kept.size()};
 }
 
-const std::vector<float>* PromptCache::restore(const std::vector<TokenId>& prompt,
-                                               llama_context* context, std::size_t sequence) {
+const std::vector<float>* PromptCache::restore(const Prompt& prompt, llama_context* context,
+                                               std::size_t sequence) {
   const auto near = nearest(prompt);
   if (near == entries_.end()) return nullptr;
   const auto found = entries_.find(near->first);  // to change it
@@ -44,8 +51,8 @@ const std::vector<float>* PromptCache::restore(const std::vector<TokenId>& promp
   return &entry.output;
 }
 
-void PromptCache::keep(const std::vector<TokenId>& prompt, llama_context* context,
-                       std::size_t sequence, std::span<const float> output) {
+void PromptCache::keep(const Prompt& prompt, llama_context* context, std::size_t sequence,
+                       std::span<const float> output) {
   if (capacity_ == 0 || entries_.contains(prompt)) return;
   const auto id = static_cast<llama_seq_id>(sequence);
   const std::size_t n_state = llama_state_seq_get_size(context, id);
@@ -56,7 +63,8 @@ void PromptCache::keep(const std::vector<TokenId>& prompt, llama_context* contex
   entry.state.resize(n_state);
   if (llama_state_seq_get_data(context, entry.state.data(), n_state, id) != n_state) return;
   used_ += n_bytes;
-  entries_.emplace(prompt, std::move(entry));
+  entries_.emplace(Key{.cache_scope = prompt.cache_scope, .tokens = prompt.tokens},
+                   std::move(entry));
 }
 
 void PromptCache::make_room(std::size_t n_bytes) {

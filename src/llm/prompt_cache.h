@@ -7,9 +7,11 @@
 #include <cstdint>
 #include <map>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "rsd/core/index.h"
+#include "rsd/prompt/prompt_builder.h"
 
 namespace rsd {
 
@@ -17,7 +19,8 @@ namespace rsd {
 std::size_t common_beginning(std::span<const TokenId> a, std::span<const TokenId> b);
 
 // Copies of the cache's cells behind a prompt, within a number of bytes; the least recently used
-// one goes first. What comes back is bit-equal to what was encoded.
+// one goes first. What comes back is bit-equal to what was encoded. A prompt finds those of its own
+// cache scope only; the number of bytes is that of all.
 class PromptCache {
  public:
   // 0: keeps nothing.
@@ -25,21 +28,21 @@ class PromptCache {
 
   bool keeps_any() const noexcept { return capacity_ > 0; }
 
-  // The prompt that begins like `prompt` for the longest.
+  // The prompt of the same scope that begins like `prompt` for the longest.
   struct Match {
     std::size_t n_tokens = 0;  // in common
     bool is_whole = false;     // it is the same prompt: its output is kept, too
     std::size_t size = 0;      // tokens of the kept one
   };
-  Match find(const std::vector<TokenId>& prompt) const;
+  Match find(const Prompt& prompt) const;
 
   // Puts all cells of the prompt that find() means into the sequence, which is empty, and returns
   // the LLM's output behind it. Null, and the sequence is empty, when there is none.
-  const std::vector<float>* restore(const std::vector<TokenId>& prompt, llama_context* context,
+  const std::vector<float>* restore(const Prompt& prompt, llama_context* context,
                                     std::size_t sequence);
   // The sequence holds just the prompt, and `output` came out behind it: copied where there is
   // room.
-  void keep(const std::vector<TokenId>& prompt, llama_context* context, std::size_t sequence,
+  void keep(const Prompt& prompt, llama_context* context, std::size_t sequence,
             std::span<const float> output);
 
   std::size_t n_prompts() const noexcept { return entries_.size(); }
@@ -52,10 +55,23 @@ class PromptCache {
     std::uint64_t last_used = 0;
     std::size_t size_bytes() const { return state.size() + output.size() * sizeof(float); }
   };
-  // In lexicographic order: the longest common beginning is that of a neighbour.
-  using Entries = std::map<std::vector<TokenId>, Entry>;
+  struct Key {
+    std::string cache_scope;
+    std::vector<TokenId> tokens;
+  };
+  // By scope, then in lexicographic order: the longest common beginning is that of a neighbour.
+  struct InOrder {
+    using is_transparent = void;
+    template <class A, class B>
+    bool operator()(const A& a, const B& b) const {
+      if (a.cache_scope != b.cache_scope) return a.cache_scope < b.cache_scope;
+      return a.tokens < b.tokens;
+    }
+  };
+  using Entries = std::map<Key, Entry, InOrder>;
 
-  Entries::const_iterator nearest(const std::vector<TokenId>& prompt) const;
+  // The end where there is none of the prompt's scope.
+  Entries::const_iterator nearest(const Prompt& prompt) const;
   void make_room(std::size_t n_bytes);
 
   std::size_t capacity_;

@@ -16,7 +16,7 @@ llama_seq_id id_of(std::size_t sequence) {
 // The same prompt, or the longest beginning that is worth it.
 SequenceSource::Reuse SequenceSource::reusable(const Others& others) const {
   if (!state_.prompts.keeps_any()) return {};
-  const PromptCache::Match kept = state_.prompts.find(tokens_);
+  const PromptCache::Match kept = state_.prompts.find(prompt_);
   // A copy comes back as a whole, however little of it is of use.
   const std::size_t n_resident_cells = state_.resident ? state_.resident->tokens.size() : 0;
   const bool fits =
@@ -24,9 +24,9 @@ SequenceSource::Reuse SequenceSource::reusable(const Others& others) const {
   if (kept.is_whole && fits) return {.from = Reuse::From::kKept, .n_tokens = kept.n_tokens};
   if (!state_.reuses_beginnings) return {};
   // The last token is encoded in any case: its output is wanted.
-  const std::size_t limit = tokens_.size() - 1;
+  const std::size_t limit = prompt_.tokens.size() - 1;
   const std::size_t n_resident =
-      state_.resident ? std::min(limit, common_beginning(state_.resident->tokens, tokens_)) : 0;
+      state_.resident ? std::min(limit, state_.resident->n_common(prompt_)) : 0;
   const std::size_t n_kept = fits ? std::min(limit, kept.n_tokens) : 0;
   if (std::max(n_resident, n_kept) < kMinReusedTokens) return {};
   if (n_resident >= n_kept) return {.from = Reuse::From::kResident, .n_tokens = n_resident};
@@ -34,7 +34,7 @@ SequenceSource::Reuse SequenceSource::reusable(const Others& others) const {
 }
 
 std::size_t SequenceSource::n_to_encode(const Others& others) const {
-  return tokens_.size() - reusable(others).n_tokens;
+  return prompt_.tokens.size() - reusable(others).n_tokens;
 }
 
 bool SequenceSource::wants_resident(const Others& others) const {
@@ -52,9 +52,9 @@ bool SequenceSource::put_back(const Reuse& reuse, std::size_t sequence, StagedPr
     return true;
   }
   const std::vector<float>* output =
-      state_.prompts.restore(tokens_, state_.context.get(), sequence);
+      state_.prompts.restore(prompt_, state_.context.get(), sequence);
   if (!output) return false;
-  if (reuse.n_tokens == tokens_.size()) {
+  if (reuse.n_tokens == prompt_.tokens.size()) {
     staged.output = output;
     return true;
   }
@@ -67,14 +67,14 @@ Result<StagedPrompt> SequenceSource::stage(std::size_t sequence, const Others& o
   StagedPrompt staged;
   Reuse known = reusable(others);
   if (!put_back(known, sequence, staged)) known = {};
-  staged.tokens = std::span(tokens_).subspan(known.n_tokens);
+  staged.tokens = std::span(prompt_.tokens).subspan(known.n_tokens);
   staged.first_position = known.n_tokens;
   staged.n_reused = known.n_tokens;
   return staged;
 }
 
 void SequenceSource::keep(std::size_t sequence, std::span<const float> output) {
-  state_.prompts.keep(tokens_, state_.context.get(), sequence, output);
+  state_.prompts.keep(prompt_, state_.context.get(), sequence, output);
 }
 
 bool SequenceSource::is_of_use_to_others() const {
@@ -83,7 +83,8 @@ bool SequenceSource::is_of_use_to_others() const {
 
 void SequenceSource::leave(std::size_t sequence) {
   state_.release_resident();
-  state_.resident = Resident{.tokens = tokens_, .sequence = sequence};
+  state_.resident =
+      Resident{.tokens = prompt_.tokens, .sequence = sequence, .cache_scope = prompt_.cache_scope};
 }
 
 }  // namespace rsd

@@ -15,10 +15,10 @@ class SequenceSource final : public PromptSource {
  public:
   // Both outlive it.
   SequenceSource(LlamaEngine::State& state, const Prompt& prompt)
-      : state_(state), tokens_(prompt.tokens) {}
+      : state_(state), prompt_(prompt) {}
 
-  std::size_t n_cells() const override { return tokens_.size(); }
-  std::size_t end_position() const override { return tokens_.size(); }
+  std::size_t n_cells() const override { return prompt_.tokens.size(); }
+  std::size_t end_position() const override { return prompt_.tokens.size(); }
   std::size_t n_to_encode(const Others& others) const override;
   Result<StagedPrompt> stage(std::size_t sequence, const Others& others) override;
   void keep(std::size_t sequence, std::span<const float> output) override;
@@ -38,7 +38,7 @@ class SequenceSource final : public PromptSource {
   bool put_back(const Reuse& reuse, std::size_t sequence, StagedPrompt& staged);
 
   LlamaEngine::State& state_;
-  const std::vector<TokenId>& tokens_;
+  const Prompt& prompt_;
 };
 
 }  // namespace rsd

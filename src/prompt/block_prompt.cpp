@@ -223,10 +223,14 @@ Result<FittedRequest> fit_block_prompt(const PromptSurroundings& around, Request
   FittedRequest fitted{.request = std::move(request)};
   const std::size_t n_items = fitted.request.candidates.size();
   const BlockRenderer renderer(around, fitted.request);
-  const std::size_t n_fitting = max_candidates(Frame(renderer), limits.context_tokens);
+  const Frame frame(renderer);
+  const std::size_t n_fitting = max_candidates(frame, limits.context_tokens);
   const std::size_t n_least = std::min<std::size_t>(2, n_items);
   if (n_fitting < n_least) return no_room(n_least, limits.context_tokens, n_fitting);
-  (void)cut_texts(renderer, around.tokenizer, limits, fitted);
+  const auto texts = cut_texts(renderer, around.tokenizer, limits, fitted);
+  fitted.frame_tokens = frame.head.size() + frame.query.size() + frame.tail.size();
+  for (const auto& text : texts)
+    fitted.candidate_tokens += text.size() + frame.n_identifier_tokens() + 1;
   fitted.max_window = std::min({n_items, n_fitting, around.identifiers.size()});
   return fitted;
 }

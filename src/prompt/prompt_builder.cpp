@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <numeric>
 #include <string>
 #include <utility>
 
@@ -106,19 +107,25 @@ struct Room {
   std::size_t item = 0;
 };
 
-// The number of the longest candidates that fit one prompt, at least 2 if there are 2.
-std::size_t largest_window(const PromptRenderer& renderer, const Request& request,
+// The number of the longest candidates that fit one prompt, at least 2 if there are 2. Notes how
+// many tokens they take.
+std::size_t largest_window(const PromptRenderer& renderer, FittedRequest& fitted,
                            const Room& room) {
+  constexpr std::size_t kBytesOfToken = 4;
+  const Request& request = fitted.request;
   const std::size_t n_items = request.candidates.size();
   std::size_t bytes = 0;
   for (const Candidate& candidate : request.candidates)
     bytes += candidate.text.size();
   // A token has at least one byte: if even the bytes fit, nothing needs to be tokenised.
+  fitted.frame_tokens = room.frame;
+  fitted.candidate_tokens = n_items * room.item + bytes / kBytesOfToken;
   if (room.frame + n_items * room.item + bytes <= room.context) return n_items;
   std::vector<std::size_t> sizes;
   sizes.reserve(n_items);
   for (const Candidate& candidate : request.candidates)
     sizes.push_back(renderer.n_item_tokens(candidate.text) + 1);
+  fitted.candidate_tokens = std::accumulate(sizes.begin(), sizes.end(), std::size_t{0});
   std::ranges::sort(sizes, std::greater());
   std::size_t sum = room.frame;
   std::size_t n_fitting = 0;
@@ -204,8 +211,7 @@ Result<FittedRequest> PromptBuilder::fit(const Request& request, const TextLimit
   for (Candidate& candidate : fitted.request.candidates)
     fitted.truncated_candidates += cut_text(candidate.text, *tokenizer_, text_limit) ? 1 : 0;
   if (fitted.truncated_candidates > 0) fitted.text_limit = text_limit;
-  fitted.max_window =
-      std::min(task.identifiers.size(), largest_window(renderer, fitted.request, room));
+  fitted.max_window = std::min(task.identifiers.size(), largest_window(renderer, fitted, room));
   return fitted;
 }
 

@@ -26,12 +26,13 @@ class MadeUpLlm final : public LlmEngine {
   std::shared_ptr<const Tokenizer> tokenizer() const noexcept override { return tokenizer_; }
   PromptReuse prompt_reuse() const noexcept override { return {}; }
   bool has_room(const Prompt& /*prompt*/) const noexcept override { return true; }
+  void reserve_places(std::size_t /*n_places*/) override {}
   Result<std::unique_ptr<PositionScorer>> open(Prompt prompt) override {
     return std::unique_ptr<PositionScorer>(
         std::make_unique<SyntheticScorer>(options(query_of(prompt), prompt.identifiers.size())));
   }
   Result<std::vector<PartResult>> encode_parts(
-      std::span<const PassPart> parts, std::optional<Clock::time_point> give_up_at) override {
+      std::span<const PassPart> parts, std::optional<Clock::time_point> /*give_up_at*/) override {
     std::vector<PartResult> results;
     for (const PassPart& part : parts) {
       if (part.query) {
@@ -39,9 +40,8 @@ class MadeUpLlm final : public LlmEngine {
         if (!encoding) return encoding.error();
         results.emplace_back(*std::move(encoding));
       } else {
-        auto prefill = part.scorer->prefill(give_up_at);
-        if (!prefill) return prefill.error();
-        results.emplace_back(*prefill);
+        results.emplace_back(
+            dynamic_cast<SyntheticScorer&>(*part.scorer).prefill_piece(part.max_tokens));
       }
     }
     return results;

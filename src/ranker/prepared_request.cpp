@@ -26,6 +26,10 @@ std::optional<Clock::time_point> PreparedRequest::deadline() const noexcept {
   return plan_->list->options().deadline;
 }
 
+std::size_t PreparedRequest::expected_tokens() const noexcept {
+  return plan_->list->expected_tokens();
+}
+
 Answer PreparedRequest::Plan::answer_of(const ListOutcome& ranked) const {
   const Outcome& outcome = ranked.outcome;
   Answer answer{.ranking = outcome.ranking,

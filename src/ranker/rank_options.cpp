@@ -16,6 +16,7 @@ Result<void> check(const RankOptions& options) {
   if (auto fine = at_least_one("budget", options.budget); !fine) return fine;
   if (auto fine = at_least_one("top_n", options.top_n); !fine) return fine;
   if (auto fine = at_least_one("max_text_tokens", options.max_text_tokens); !fine) return fine;
+  if (auto fine = at_least_one("max_tokens", options.max_tokens); !fine) return fine;
   if (options.deadline && !(options.deadline->count() > 0)) {
     return Error(
         ErrorCode::kInvalidArgument,

@@ -74,7 +74,9 @@ Result<ListSettings> settings_of(const Ranker& ranker, const RankOptions& option
                         .windows = options.windows,
                         .max_text_tokens = options.max_text_tokens,
                         .refuses_long_texts = options.long_texts == LongTexts::kRefuse,
-                        .draft = options.previous};
+                        .draft = options.previous,
+                        .max_tokens = options.max_tokens,
+                        .cache_scope = options.cache_scope.value_or("")};
   if (options.deadline) settings.deadline = arrival + duration_of_ms(options.deadline->count());
   return settings;
 }
@@ -209,6 +211,10 @@ void Ranker::set_model_name(std::string name) {
 
 LlmEngine& Ranker::llm() noexcept {
   return *state_->parts.llm;
+}
+
+const CostModel& Ranker::costs() const noexcept {
+  return state_->costs;
 }
 
 PromptReuse Ranker::prompt_reuse() const noexcept {

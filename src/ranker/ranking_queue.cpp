@@ -17,10 +17,11 @@ namespace {
 // No blank candidate has more.
 constexpr double kBlankRelevance = 1e-4;
 
-ScorerOpener opener_of(LlmEngine& llm, std::size_t parallel) {
+ScorerOpener opener_of(LlmEngine& llm, std::size_t parallel, std::size_t reserved) {
   return {.has_room = [&llm](const Prompt& prompt) { return llm.has_room(prompt); },
           .open = [&llm](Prompt prompt) { return llm.open(std::move(prompt)); },
-          .parallel = parallel};
+          .parallel = parallel,
+          .reserved = reserved};
 }
 
 // Blank candidates are below all others, by as much as the scores allow.
@@ -84,8 +85,8 @@ Answer answer_of(const PreparedRequest::Plan& plan, ListOutcome outcome,
 }  // namespace
 
 struct RankingQueue::State {
-  explicit State(Ranker& on, CostModel& costs)
-      : ranker(on), batch(on.llm(), opener_of(on.llm(), on.parallel()), &costs) {}
+  State(Ranker& on, CostModel& costs, std::size_t reserved)
+      : ranker(on), batch(on.llm(), opener_of(on.llm(), on.parallel(), reserved), &costs) {}
 
   // Leaves the queue.
   std::shared_ptr<const PreparedRequest> take(std::size_t ticket) {
@@ -98,8 +99,11 @@ struct RankingQueue::State {
   ListBatch batch;
 };
 
-RankingQueue::RankingQueue(Ranker& ranker)
-    : state_(std::make_unique<State>(ranker, ranker.state_->costs)) {}
+RankingQueue::RankingQueue(Ranker& ranker, const QueueOptions& options) {
+  ranker.llm().reserve_places(options.reserved);
+  state_ = std::make_unique<State>(ranker, ranker.state_->costs, options.reserved);
+  if (options.longest_pass) state_->batch.limit_passes(*options.longest_pass);
+}
 
 RankingQueue::~RankingQueue() = default;
 
@@ -107,8 +111,8 @@ std::size_t RankingQueue::size() const noexcept {
   return state_->waiting.size();
 }
 
-bool RankingQueue::has_place() const {
-  return state_->batch.has_place();
+bool RankingQueue::has_place(Length length) const {
+  return state_->batch.has_place(length);
 }
 
 Result<void> RankingQueue::add(std::size_t ticket, std::shared_ptr<const PreparedRequest> request) {

@@ -31,6 +31,10 @@ std::string json_string(std::string_view text) {
   return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+void append_member(std::string& text, std::string_view name, std::string_view value) {
+  if (!value.empty()) text += "," + json_string(name) + ":" + json_string(value);
+}
+
 Error bad_answer(const std::string& what) {
   return {ErrorCode::kRuntime, "the answer " + shown_text(what)};
 }

@@ -24,6 +24,7 @@ struct RowQuestion {
   // At least rows.end - 1 items; row j depends on the first j.
   std::span<const ItemId> proposal;
   RowRange rows;
+  std::string_view cache_scope = {};  // Prompt::cache_scope: servers know it as a salt
 
   // prompt, then proposal[0, n_items).
   std::vector<TokenId> tokens(std::size_t n_items) const;

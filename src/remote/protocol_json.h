@@ -26,6 +26,8 @@ void append_numbers(std::string& text, std::span<const Index<Kind>> numbers) {
 }
 
 std::string json_string(std::string_view text);
+// After others; nothing where the value is empty.
+void append_member(std::string& text, std::string_view name, std::string_view value);
 
 // A kRuntime error "the answer …".
 Error bad_answer(const std::string& what);

@@ -96,6 +96,26 @@ TEST(Protocols, NamesOfModelsAreQuoted) {
   EXPECT_THAT(Json::parse(body)["model"].get<std::string>(), HasSubstr("a\"b\\c"));
 }
 
+// Else one who may call could learn from what the server knew what others have asked for.
+TEST(Protocols, AScopeIsTheServersSalt) {
+  const Small small;
+  RowQuestion question = small.question();
+  const std::vector<std::pair<std::unique_ptr<const Protocol>, std::string>> protocols = [] {
+    std::vector<std::pair<std::unique_ptr<const Protocol>, std::string>> all;
+    all.emplace_back(vllm_generate_protocol(), "cache_salt");
+    all.emplace_back(vllm_completions_protocol(), "cache_salt");
+    all.emplace_back(sglang_generate_protocol(), "extra_key");
+    return all;
+  }();
+  for (const auto& [protocol, name] : protocols) {
+    SCOPED_TRACE(protocol->name());
+    question.cache_scope = {};
+    EXPECT_FALSE(body_of(*protocol, question).contains(name));
+    question.cache_scope = "7f";
+    EXPECT_EQ(body_of(*protocol, question)[name], "7f");
+  }
+}
+
 // --- what is answered ----------------------------------------------------------------------------
 
 const char* const kZeros = "k05VTVBZAQB2AHsnZGVzY3InOiAnPGY0JywgJ2ZvcnRyYW5fb3JkZXInOiBGYWxzZSwg";

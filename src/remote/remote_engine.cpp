@@ -50,7 +50,7 @@ Result<std::unique_ptr<RemoteEngine>> RemoteEngine::connect(RemoteOptions option
       std::make_unique<Dispatcher>(options, *std::move(http), *std::move(protocol), model->name);
   state->tokenizer = options.tokenizer;
   state->context_size = context_of(options, *model);
-  state->parallel = options.parallel;
+  state->places.for_all = options.parallel;
   return std::unique_ptr<RemoteEngine>(new RemoteEngine(std::move(state)));
 }
 
@@ -99,8 +99,15 @@ Result<std::unique_ptr<PositionScorer>> RemoteEngine::open(Prompt prompt) {
   return std::unique_ptr<PositionScorer>(new Scorer(*state_, std::move(prompt)));
 }
 
-bool RemoteEngine::has_room(const Prompt& /*prompt*/) const noexcept {
-  return state_->scorers.size() < state_->parallel;
+bool RemoteEngine::has_room(const Prompt& prompt) const noexcept {
+  const auto n_short = std::ranges::count_if(
+      state_->scorers, [](const Scorer* scorer) { return scorer->length() == Length::kShort; });
+  return state_->places.has_one(state_->scorers.size(), static_cast<std::size_t>(n_short),
+                                length_of(prompt));
+}
+
+void RemoteEngine::reserve_places(std::size_t n_places) {
+  state_->places.for_short = n_places;
 }
 
 PartQueue* RemoteEngine::queue() noexcept {

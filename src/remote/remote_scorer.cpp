@@ -58,7 +58,8 @@ RowQuestion RemoteEngine::Scorer::question(const EncodingQuery& query) const {
   return {.prompt = prompt_.tokens,
           .identifiers = prompt_.identifiers,
           .proposal = query.proposal,
-          .rows = query.rows};
+          .rows = query.rows,
+          .cache_scope = prompt_.cache_scope};
 }
 
 std::span<const ItemId> RemoteEngine::Scorer::prefix_of(const EncodingQuery& query) {

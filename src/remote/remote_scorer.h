@@ -24,6 +24,7 @@ class RemoteEngine::Scorer final : public PositionScorer {
 
   std::size_t n_items() const noexcept override { return prompt_.identifiers.size(); }
   std::size_t n_prefill_tokens() const override { return prompt_.tokens.size(); }
+  Length length() const { return length_of(prompt_); }
   bool has_own_prefill() const noexcept override { return false; }
   Result<Prefill> prefill(std::optional<Clock::time_point> give_up_at) override;
   // Can't clear the server's cache: whatever it still holds makes the next encoding cheaper.

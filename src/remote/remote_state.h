@@ -11,6 +11,7 @@
 
 #include "remote/dispatcher.h"
 #include "rsd/core/result.h"
+#include "rsd/decode/places.h"
 #include "rsd/decode/position_scorer.h"
 #include "rsd/remote/remote_engine.h"
 
@@ -21,7 +22,7 @@ class RemoteEngine::State final : public PartQueue {
   std::unique_ptr<Dispatcher> dispatcher;
   std::shared_ptr<const Tokenizer> tokenizer;
   std::size_t context_size = 0;
-  std::size_t parallel = 1;
+  Places places;
   std::vector<Scorer*> scorers;  // open scorers
   PromptReuse reuse;
 

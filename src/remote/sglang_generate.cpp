@@ -30,6 +30,7 @@ class SglangGenerate final : public Protocol {
             std::to_string(question.prompt.size() - 1 + question.rows.first);
     text += ",\"token_ids_logprob\":";
     append_numbers(text, question.identifiers);
+    append_member(text, "extra_key", question.cache_scope);
     return text + "}";
   }
 

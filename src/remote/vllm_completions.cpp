@@ -41,8 +41,9 @@ class VllmCompletions final : public Protocol {
   // The cache can always be read: the rows are predictions after the prompts.
   std::string body(const RowQuestion& question, std::string_view model,
                    CacheUse /*cache*/) const override {
-    std::string text =
-        "{\"model\":" + json_string(model) + ",\"max_tokens\":1,\"temperature\":0,\"prompt\":[";
+    std::string text = "{\"model\":" + json_string(model);
+    append_member(text, "cache_salt", question.cache_scope);
+    text += R"(,"max_tokens":1,"temperature":0,"prompt":[)";
     const std::vector<TokenId> tokens = question.tokens(question.rows.end - 1);
     for (std::size_t row = question.rows.first; row < question.rows.end; ++row) {
       if (row > question.rows.first) text += ',';

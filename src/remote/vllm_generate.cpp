@@ -33,7 +33,9 @@ class VllmGenerate final : public Protocol {
   std::string body(const RowQuestion& question, std::string_view model,
                    CacheUse cache) const override {
     const std::vector<TokenId> tokens = question.tokens_with_last_row();
-    std::string text = "{\"model\":" + json_string(model) + ",\"token_ids\":";
+    std::string text = "{\"model\":" + json_string(model);
+    append_member(text, "cache_salt", question.cache_scope);
+    text += ",\"token_ids\":";
     append_numbers(text, std::span(tokens));
     text += R"(,"sampling_params":{"max_tokens":1,"temperature":0,"detokenize":false,)";
     text += "\"prompt_logprob_start\":" +

@@ -12,6 +12,7 @@ struct ListBatch::Entry {
   std::size_t ticket;
   List list;
   Clock::time_point due;
+  Clock::time_point served_at;  // when it last had a window under way, or came
   struct UnderWay {
     std::size_t number;  // the task's
     std::vector<ItemId> items;
@@ -30,11 +31,16 @@ struct ListBatch::Entry {
     if (failure) return true;
     return windows.empty() && !task && list.run.finished(now);
   }
+  Turn turn(Clock::time_point now) const {
+    return {
+        .waits = now < served_at + kPatience, .level = turn_level(list.run.llm_ms()), .due = due};
+  }
 };
 
 ListBatch::ListBatch(BatchScorer& llm, ScorerOpener opener, CostModel* costs,
                      std::function<Clock::time_point()> now)
     : opener_(std::move(opener)),
+      places_{.for_all = opener_.parallel, .for_short = opener_.reserved},
       now_(std::move(now)),
       costs_(costs),
       n_side_by_side_(llm.queue() ? opener_.parallel : 1),
@@ -55,9 +61,16 @@ void ListBatch::add(std::size_t ticket, List list) {
   }
   list.run.expect_side_by_side(n_side_by_side_);
   const Timeliness times{.deadline = list.run.deadline(), .arrival = list.arrival};
-  const auto due = times.due(now_());
-  lists_.push_back(
-      std::make_unique<Entry>(Entry{.ticket = ticket, .list = std::move(list), .due = due}));
+  const auto now = now_();
+  lists_.push_back(std::make_unique<Entry>(Entry{.ticket = ticket,
+                                                 .list = std::move(list),
+                                                 .due = times.due(now),
+                                                 .served_at = times.arrival.value_or(now)}));
+}
+
+void ListBatch::limit_passes(std::chrono::milliseconds most) {
+  limits_passes_ = true;
+  batch_.limit_passes(most);
 }
 
 // Builds a prompt; the time counts against the list.
@@ -77,11 +90,25 @@ bool ListBatch::cancel(std::size_t ticket) {
   return true;
 }
 
-bool ListBatch::has_place() const {
-  std::size_t n_without_window = 0;
+bool ListBatch::has_place(Length length) const {
+  std::size_t n_taken = 0;
+  std::size_t n_short = 0;
+  for (const auto& entry : lists_) {
+    const std::size_t n = std::max<std::size_t>(entry->windows.size(), 1);
+    n_taken += n;
+    n_short += entry->list.run.length() == Length::kShort ? n : 0;
+  }
+  return places_.has_one(n_taken, n_short, length);
+}
+
+// Where another list waits for room that it will have when others end, nobody gets in but by the
+// places that are reserved.
+bool ListBatch::has_place_for_window(Length length, bool is_blocked) const {
+  std::size_t n_short = 0;
   for (const auto& entry : lists_)
-    n_without_window += entry->windows.empty() ? 1 : 0;
-  return batch_.size() + n_without_window < opener_.parallel;
+    n_short += entry->list.run.length() == Length::kShort ? entry->windows.size() : 0;
+  if (is_blocked && (length == Length::kLong || n_short >= places_.for_short)) return false;
+  return places_.has_one(batch_.size(), n_short, length);
 }
 
 std::vector<ListBatch::Finished> ListBatch::step() {
@@ -96,17 +123,29 @@ std::vector<ListBatch::Finished> ListBatch::step() {
   return take_finished();
 }
 
-// No list overtakes one whose window has no room, which might otherwise wait for ever.
-void ListBatch::start_windows() {
-  std::vector<Entry*> waiting;
-  waiting.reserve(lists_.size());
+std::vector<ListBatch::Entry*> ListBatch::by_turn() const {
+  const auto now = now_();
+  std::vector<std::pair<Turn, Entry*>> turns;
+  turns.reserve(lists_.size());
   for (const auto& entry : lists_)
-    waiting.push_back(entry.get());
-  std::ranges::stable_sort(waiting, {}, &Entry::due);
-  for (Entry* entry : waiting) {
-    while (batch_.size() < opener_.parallel && start_window_of(*entry)) {
+    turns.emplace_back(limits_passes_ ? entry->turn(now) : Turn{.due = entry->due}, entry.get());
+  std::ranges::stable_sort(turns, {}, &std::pair<Turn, Entry*>::first);
+  std::vector<Entry*> entries;
+  entries.reserve(turns.size());
+  for (const auto& [turn, entry] : turns)
+    entries.push_back(entry);
+  return entries;
+}
+
+// Nobody overtakes a list whose window has no room: it would wait for ever. Only short ones do, by
+// places that it could not have.
+void ListBatch::start_windows() {
+  bool is_blocked = false;
+  for (Entry* entry : by_turn()) {
+    const Length length = entry->list.run.length();
+    while (has_place_for_window(length, is_blocked) && start_window_of(*entry)) {
     }
-    if (entry->task) return;
+    is_blocked = is_blocked || entry->task.has_value();
   }
 }
 
@@ -134,7 +173,11 @@ bool ListBatch::start_window_of(Entry& entry) {
     return false;
   }
   batch_.add(next_window_, *std::move(decoding), *std::move(scorer),
-             {.deadline = task.deadline, .arrival = entry.list.arrival});
+             {.deadline = task.deadline,
+              .arrival = entry.list.arrival,
+              .llm_ms = entry.list.run.llm_ms(),
+              .waits_since = entry.served_at});
+  entry.served_at = now_();
   entry.windows.emplace(next_window_++,
                         Entry::UnderWay{.number = task.number,
                                         .items = std::move(task.items),
@@ -166,6 +209,7 @@ void ListBatch::take(BatchRun::Finished finished) {
   if (found == lists_.end()) return;  // its list failed meanwhile
   Entry& entry = **found;
   Entry::UnderWay window = std::move(entry.windows.extract(finished.ticket).mapped());
+  entry.served_at = now_();
   if (!finished.outcome) return fail(entry, finished.outcome.error());
   doubt(entry, *finished.outcome);
   const auto& rounds = finished.decoding.history().rounds();

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <map>
 #include <memory>
 
@@ -19,12 +20,17 @@ using testing::HasSubstr;
 // finds their relevance: item 0 is the best.
 class Lists {
  public:
-  explicit Lists(std::size_t parallel, double pair_noise = 0, CostModel* costs = nullptr)
+  explicit Lists(std::size_t parallel, double pair_noise = 0, CostModel* costs = nullptr,
+                 std::size_t reserved = 0)
       : pair_noise_(pair_noise),
         batch_(llm_,
-               {.has_room = [this](const Prompt&) { return has_room_; },
+               {.has_room =
+                    [this](const Prompt& prompt) {
+                      return has_room_ && prompt.identifiers.size() <= room_for_items_;
+                    },
                 .open = [this](const Prompt& prompt) { return open(prompt); },
-                .parallel = parallel},
+                .parallel = parallel,
+                .reserved = reserved},
                costs, [this] { return llm_.now(); }) {}
 
   void add(std::size_t ticket, std::size_t n_items, ListOptions options) {
@@ -59,6 +65,8 @@ class Lists {
   SyntheticLlm& llm() { return llm_; }
   void fail_opening_at(std::size_t number) { failing_ = number; }
   void set_room(bool has_room) { has_room_ = has_room; }
+  // Prompts of more have none.
+  void set_room_for_items(std::size_t n_items) { room_for_items_ = n_items; }
 
  private:
   Result<Prompt> prompt(std::span<const ItemId> items) {
@@ -89,6 +97,7 @@ class Lists {
   std::optional<std::size_t> failing_;
   std::size_t n_opened_ = 0;
   bool has_room_ = true;
+  std::size_t room_for_items_ = 1000;
   ListBatch batch_;
 };
 
@@ -353,6 +362,73 @@ TEST(ListBatch, NobodyOvertakesAListWhoseWindowHasNoRoom) {
   lists.batch().step();
   EXPECT_EQ(lists.n_opened(), 1U);
   EXPECT_EQ(lists.n_prompts() - n_before, 1U) << "that of the urgent one, which is kept";
+}
+
+// ---- Long lists and short ones
+// ------------------------------------------------------------------
+
+// Until that list has ended; how long that takes.
+double time_of(Lists& lists, std::size_t ticket) {
+  const auto start = lists.llm().now();
+  for (int steps = 0; steps < 10'000; ++steps)
+    for (const auto& finished : lists.batch().step())
+      if (finished.ticket == ticket) return ms_between(start, lists.llm().now());
+  return INFINITY;
+}
+
+ListOptions of_tokens(ListOptions options, std::size_t expected_tokens) {
+  options.expected_tokens = expected_tokens;
+  return options;
+}
+
+TEST(ListBatch, AShortListHasAPlaceBesideLongOnes) {
+  for (const std::size_t parallel : {1U, 4U}) {
+    CostModel costs;
+    costs.observe_prefill(100, 100);
+    Lists lists(parallel, 0, &costs, /*reserved=*/1);
+    lists.batch().limit_passes(std::chrono::milliseconds(200));
+    const auto windows = options_of(DecoderKind::kRsd, WindowMethod::kSliding);
+    for (std::size_t ticket = 0; ticket < parallel; ++ticket)
+      lists.add(ticket, 500, of_tokens(windows, 500'000));
+    lists.batch().step();
+    EXPECT_FALSE(lists.batch().has_place());
+    for (std::size_t ticket = 10; ticket < 15; ++ticket) {
+      ASSERT_TRUE(lists.batch().has_place(Length::kShort));
+      lists.add(ticket, 2, of_tokens(windows, 120));
+      EXPECT_FALSE(lists.batch().has_place(Length::kShort));
+      EXPECT_LE(time_of(lists, ticket), 800);  // its own three passes, and one before them
+    }
+  }
+}
+
+TEST(ListBatch, WindowsOfAListThatHasHadMuchWaitForThoseOfOneThatHasNot) {
+  CostModel costs;
+  costs.observe_prefill(100, 100);
+  Lists lists(2, 0, &costs);
+  lists.batch().limit_passes(std::chrono::milliseconds(200));
+  const auto windows = options_of(DecoderKind::kRsd, WindowMethod::kTournament);
+  lists.add(1, 900, windows);
+  for (int steps = 0; steps < 12; ++steps)
+    lists.batch().step();
+  lists.add(2, 30, windows);  // it came later, and takes a place as soon as one is free
+  EXPECT_LT(time_of(lists, 2), 4000);
+  EXPECT_EQ(lists.run_all().size(), 1U);
+}
+
+TEST(ListBatch, AListWithoutRoomIsNotOvertakenButByReservedPlaces) {
+  Lists lists(4, 3.0, nullptr, /*reserved=*/1);
+  const auto whole = options_of(DecoderKind::kRsd, WindowMethod::kSliding);
+  lists.add(1, 20, of_tokens(whole, 1000));
+  lists.batch().step();
+  lists.set_room_for_items(2);
+  lists.add(2, 20, of_tokens(whole, 1000));
+  lists.add(3, 2, of_tokens(whole, 1000));
+  lists.add(4, 2, of_tokens(whole, 100));
+  lists.add(5, 2, of_tokens(whole, 100));
+  lists.batch().step();
+  EXPECT_EQ(lists.n_opened(), 2U);  // 1 and 4
+  lists.set_room_for_items(20);
+  EXPECT_EQ(lists.run_all().size(), 5U);
 }
 
 }  // namespace

@@ -32,6 +32,16 @@ WindowChoice shrunk(WindowChoice choice, std::size_t size) {
   return choice;
 }
 
+// Tokens that are encoded after a prompt of so many items, as far as that is known beforehand.
+std::size_t tokens_of_rounds(const DecodingOptions& decoding, std::size_t n_items) {
+  constexpr std::size_t kUsualRounds = 4;  // of who is done when all is verified
+  if (decoding.decoder == DecoderKind::kStd) return 0;
+  if (decoding.decoder == DecoderKind::kAr) return n_items;
+  const std::size_t rounds =
+      takes_budget(decoding.decoder) ? decoding.budget.value_or(kUsualRounds) : kUsualRounds;
+  return std::max<std::size_t>(rounds - 1, 1) * n_items;  // a draft makes one of the first
+}
+
 std::string told(std::size_t n_texts, bool query) {
   std::string what;
   if (query) what = "the query or the history";
@@ -50,6 +60,7 @@ Result<std::shared_ptr<const ListRequest>> ListRequest::create(const Request& re
   list->n_items_ = request.candidates.size();
   list->items_ = items_with_text(request);
   list->order_ = Ranking::identity(list->items_.size());
+  list->cache_scope_ = settings.cache_scope;
   list->options_ = {.windows = {},
                     .decoding = settings.decoding,
                     .budget = settings.budget,
@@ -84,12 +95,48 @@ Result<void> ListRequest::plan(const Request& request, const ListSettings& setti
   const std::size_t n_shown = items_.size();
   const std::size_t max_window = std::min(fitted_.max_window, space.max_items);
   in_windows_ = n_shown > std::min(max_window, settings.windows.size.value_or(n_shown));
-  if (in_windows_) return choose_windows(settings.windows, max_window);
+  if (in_windows_) {
+    if (auto chosen = choose_windows(settings.windows, max_window); !chosen) return chosen;
+    return check_work(settings);
+  }
   options_.windows.size = std::max(options_.windows.size, n_shown);
   auto whole = builder_.build(fitted_.request, context_tokens_);
   if (!whole) return whole.error();
   whole_ = *std::move(whole);
-  return {};
+  whole_->cache_scope = cache_scope_;
+  return check_work(settings);
+}
+
+// An estimate, before any work of the LLM.
+Result<void> ListRequest::check_work(const ListSettings& settings) {
+  if (in_windows_) {
+    const auto n_tokens = tokens_of_windows();
+    if (!n_tokens) return n_tokens.error();
+    options_.expected_tokens = *n_tokens;
+  } else {
+    DecodingOptions decoding = options_.decoding;
+    if (options_.budget) decoding.budget = options_.budget;
+    options_.expected_tokens = whole_->tokens.size() + tokens_of_rounds(decoding, items_.size());
+  }
+  if (!settings.max_tokens || options_.expected_tokens <= *settings.max_tokens) return {};
+  return Error(ErrorCode::kTooLong, "the request is expected to take " +
+                                        std::to_string(options_.expected_tokens) +
+                                        " tokens of the LLM's work; it may take " +
+                                        std::to_string(*settings.max_tokens));
+}
+
+Result<std::size_t> ListRequest::tokens_of_windows() const {
+  const auto plan = WindowPlan::create(order_, options_.windows, options_.budget);
+  if (!plan) return plan.error();
+  const std::size_t n_windows = (*plan)->n_to_come();
+  const std::size_t size = std::min(options_.windows.size, items_.size());
+  DecodingOptions decoding = options_.decoding;
+  if (options_.windows.method == WindowMethod::kCalibrated) decoding.decoder = DecoderKind::kStd;
+  if (options_.budget)
+    decoding.budget =
+        std::max<std::size_t>(*options_.budget / std::max<std::size_t>(n_windows, 1), 1);
+  const std::size_t candidates = size * fitted_.candidate_tokens / items_.size();
+  return n_windows * (fitted_.frame_tokens + candidates + tokens_of_rounds(decoding, size));
 }
 
 Result<void> ListRequest::choose_windows(const WindowChoice& choice, std::size_t size) {
@@ -124,7 +171,9 @@ void ListRequest::begin_with(const Ranking& draft) {
 
 Result<Prompt> ListRequest::prompt(std::span<const ItemId> items) const {
   if (whole_) return *whole_;
-  return builder_.build(presented(fitted_.request, items), context_tokens_);
+  auto prompt = builder_.build(presented(fitted_.request, items), context_tokens_);
+  if (prompt) prompt->cache_scope = cache_scope_;
+  return prompt;
 }
 
 ListOutcome ListRequest::settled(Clock::time_point start, Clock::time_point now) const {

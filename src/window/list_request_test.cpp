@@ -269,5 +269,58 @@ TEST_F(ListRequestTest, ADraftIsTheFirstProposalOfAPromptAndTheFirstOrderOfWindo
   EXPECT_FALSE((*windows)->options().decoding.first_proposal);
 }
 
+// ---- Work
+// -------------------------------------------------------------------------------------------
+
+TEST_F(ListRequestTest, TheTokensOfOnePromptAreItsOwnAndThoseOfItsRounds) {
+  ListSettings settings{.decoding = {.decoder = DecoderKind::kStd}};
+  const std::size_t n_prompt = list({"aa", "bb"}, 100)->prompt(items({0, 1}))->tokens.size();
+  EXPECT_EQ(list({"aa", "bb"}, 100, settings)->expected_tokens(), n_prompt);
+  settings.decoding.decoder = DecoderKind::kAr;
+  EXPECT_EQ(list({"aa", "bb"}, 100, settings)->expected_tokens(), n_prompt + 2);
+  settings.decoding = {.decoder = DecoderKind::kSd, .budget = 3};
+  EXPECT_EQ(list({"aa", "bb"}, 100, settings)->expected_tokens(), n_prompt + 4);
+}
+
+TEST_F(ListRequestTest, ManyWindowsOfAShortListAreMuchWork) {
+  const std::vector<std::string> texts(1000, "aa");
+  const auto expected = [&](std::size_t size) {
+    const ListSettings settings{
+        .decoding = {.decoder = DecoderKind::kSd, .budget = 2},
+        .windows = {.method = WindowMethod::kSliding, .size = size, .stride = 1}};
+    return list(texts, 4000, settings)->expected_tokens();
+  };
+  EXPECT_GT(expected(2), 999 * 20U);
+  EXPECT_LT(expected(2), 999 * 30U);
+  EXPECT_GT(expected(20), 981 * 150U);
+}
+
+TEST_F(ListRequestTest, WhatTakesMoreThanItMayIsRefusedBeforehand) {
+  const std::vector<std::string> texts(1000, "aa");
+  ListSettings settings{.windows = {.method = WindowMethod::kSliding, .size = 2, .stride = 1},
+                        .max_tokens = 10'000};
+  settings.decoding = {.decoder = DecoderKind::kSd, .budget = 2};
+  const auto refused = make(request_of(texts), 4000, settings);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::kTooLong);
+  settings.max_tokens.reset();
+  const std::size_t n_tokens = list(texts, 4000, settings)->expected_tokens();
+  EXPECT_THAT(refused.error().message(), HasSubstr(std::to_string(n_tokens) + " tokens"));
+  EXPECT_THAT(refused.error().message(), HasSubstr("10000"));
+  settings.max_tokens = n_tokens;
+  EXPECT_TRUE(make(request_of(texts), 4000, settings));
+  settings.max_tokens = 10'000;
+  settings.budget = 20;  // encodings, of the whole list
+  EXPECT_TRUE(make(request_of(texts), 4000, settings));
+}
+
+TEST_F(ListRequestTest, AllPromptsOfAListHaveItsScope) {
+  const ListSettings settings{.cache_scope = "somebody's"};
+  EXPECT_EQ(list({"aa", "bb"}, 100, settings)->prompt(items({0, 1}))->cache_scope, "somebody's");
+  const auto windows = list({"aaaaaa", "bbbbbb", "cccccc", "dddddd"}, 34, settings);
+  ASSERT_TRUE(windows->in_windows());
+  EXPECT_EQ(windows->prompt(items({2, 0}))->cache_scope, "somebody's");
+}
+
 }  // namespace
 }  // namespace rsd

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "rsd/decode/position_scorer.h"
+#include "support/synthetic_scorer.h"
 
 namespace rsd {
 
@@ -31,7 +32,9 @@ class SyntheticLlm final : public BatchScorer {
         ms += encoding->ms;
         results.emplace_back(*std::move(encoding));
       } else {
-        const Prefill prefill = *part.scorer->prefill(std::nullopt);
+        auto* const synthetic = dynamic_cast<SyntheticScorer*>(part.scorer);
+        const Prefill prefill = synthetic ? synthetic->prefill_piece(part.max_tokens)
+                                          : *part.scorer->prefill(std::nullopt);
         ms += prefill.ms;
         results.emplace_back(prefill);
       }

@@ -58,13 +58,24 @@ class SyntheticScorer : public PositionScorer {
   }
 
   std::size_t n_items() const noexcept override { return options_.n_items; }
-  std::size_t n_prefill_tokens() const override { return options_.n_prompt_tokens; }
+  std::size_t n_prefill_tokens() const override { return options_.n_prompt_tokens - n_begun_; }
 
   Result<Prefill> prefill(std::optional<Clock::time_point> /*give_up_at*/) override {
     ++prefill_calls_;
     const auto n_tokens = options_.n_prompt_tokens;
     return Prefill{.n_tokens = n_tokens,
                    .ms = options_.ms_per_prompt_token * static_cast<double>(n_tokens)};
+  }
+
+  // As an LLM does it that can stop within a prompt (PassPart::max_tokens).
+  Prefill prefill_piece(std::size_t max_tokens) {
+    const std::size_t n_left = n_prefill_tokens();
+    const std::size_t n_tokens = std::min(max_tokens, n_left);
+    ++prefill_calls_;
+    n_begun_ = n_tokens < n_left ? n_begun_ + n_tokens : 0;
+    return {.n_tokens = n_tokens,
+            .ms = options_.ms_per_prompt_token * static_cast<double>(n_tokens),
+            .n_left = n_left - n_tokens};
   }
 
   void forget_proposals() override {
@@ -180,6 +191,7 @@ class SyntheticScorer : public PositionScorer {
 
   SyntheticOptions options_;
   std::size_t prefill_calls_ = 0;
+  std::size_t n_begun_ = 0;  // tokens of a prompt that is encoded in pieces
   std::size_t forget_calls_ = 0;
   std::size_t encodings_ = 0;
   std::size_t tokens_encoded_ = 0;

@@ -1,7 +1,6 @@
 // Decodes several requests at a time on one LLM.
 #pragma once
 
-#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <functional>
@@ -16,32 +15,23 @@
 #include "rsd/decode/position_scorer.h"
 #include "rsd/decode/request_run.h"
 #include "rsd/decode/run.h"
+#include "rsd/decode/turn.h"
 
 namespace rsd {
-
-// The longest time that more urgent requests may delay a request.
-inline constexpr std::chrono::seconds kPatience{5};
-
-struct Timeliness {
-  std::optional<Clock::time_point> deadline;
-  std::optional<Clock::time_point> arrival;  // nullopt = the time of add()
-
-  // When the request is due: at its deadline, or kPatience after its arrival, whichever comes
-  // first. `now` replaces a missing arrival.
-  Clock::time_point due(Clock::time_point now) const {
-    const auto patience_ends = arrival.value_or(now) + kPatience;
-    return deadline ? std::min(*deadline, patience_ends) : patience_ends;
-  }
-};
 
 // Requests that are served together: each step makes one pass of the LLM over the pending parts of
 // several requests, whatever round each is in. Requests may be added and cancelled between steps.
 //
-// A pass takes longer the more requests it holds. Requests enter it in the order in which they are
-// due, and only as long as all deadlines in the pass are expected to hold. Every request is due
-// kPatience after its arrival at the latest, so that none waits for ever. A pass that runs into a
-// deadline all the same is aborted: the requests past their deadline finish with their ranking so
-// far, and the others' parts are encoded again.
+// A pass takes longer the more requests it holds. Requests enter it by turn (decode/turn.h), and
+// only as long as all deadlines in the pass are expected to hold. Every request is due kPatience
+// after its arrival at the latest, and gets a pass once it has been passed over for that long, so
+// that none waits for ever. A pass that runs into a deadline all the same is aborted: the requests
+// past their deadline finish with their ranking so far, and the others' parts are encoded again.
+//
+// With limit_passes() no pass is expected to take longer than that limit, so that new requests need
+// not wait for long: longer parts, prompts and rows of encodings alike, go through the LLM in
+// pieces with other requests in between. An answer is the same up to the rounding of other batch
+// shapes.
 //
 // With an LLM that has a PartQueue, requests don't wait for each other: each has its own part in
 // progress, and a deadline aborts only that part.
@@ -72,6 +62,11 @@ class BatchRun {
   using OnLeftOut = std::function<void(std::size_t ticket, const Outcome& so_far)>;
   void on_left_out(OnLeftOut callback) { on_left_out_ = std::move(callback); }
 
+  // The expected time of a pass, at most; of 32 tokens in any case, and of 256 while nothing is
+  // known of the costs. Without it requests go through the LLM in as few passes as they need. No
+  // matter where the LLM has a PartQueue.
+  void limit_passes(std::chrono::milliseconds most) { longest_pass_ = most; }
+
   std::size_t size() const noexcept { return requests_.size(); }
 
   struct Finished {
@@ -90,7 +85,9 @@ class BatchRun {
 
   bool owes_pass() const;
   void ask_all();
-  std::vector<Request*> by_due() const;
+  class Pass;
+
+  std::vector<Request*> by_turn() const;
   std::vector<Request*> choose();
   void tell_left_out(const std::vector<Request*>& chosen);
   void encode(const std::vector<Request*>& chosen);
@@ -104,6 +101,8 @@ class BatchRun {
   CostModel* costs_;
   std::function<Clock::time_point()> now_;
   OnLeftOut on_left_out_;
+  std::optional<std::chrono::milliseconds> longest_pass_;
+  bool was_passed_over_ = false;    // the request that got the last pass
   std::size_t n_without_pass_ = 0;  // consecutive steps that made no pass
   std::vector<std::unique_ptr<Request>> requests_;
 };

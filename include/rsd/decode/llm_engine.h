@@ -9,6 +9,7 @@
 
 #include "rsd/core/result.h"
 #include "rsd/decode/cost_model.h"
+#include "rsd/decode/places.h"
 #include "rsd/decode/position_scorer.h"
 #include "rsd/prompt/prompt_builder.h"
 #include "rsd/prompt/tokenizer.h"
@@ -51,6 +52,11 @@ class LlmEngine : public BatchScorer {
   virtual Result<std::unique_ptr<PositionScorer>> open(Prompt prompt) = 0;
   // True if `prompt` can be opened in addition to the open ones.
   virtual bool has_room(const Prompt& prompt) const noexcept = 0;
+
+  // Keeps n_places more places, and room for as many prompts of kShortRequest tokens, for short
+  // requests (decode/places.h). To be called before any scorer is open. An LLM that can only take
+  // one request at a time keeps none.
+  virtual void reserve_places(std::size_t n_places) = 0;
 
   // The layout of prompts that the model is tuned for; nullopt where it doesn't say.
   virtual std::optional<PromptLayout> prompt_layout() const { return std::nullopt; }

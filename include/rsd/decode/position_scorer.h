@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <limits>
 #include <optional>
 #include <span>
 #include <variant>
@@ -56,6 +57,7 @@ struct Prefill {
   std::size_t n_tokens = 0;  // tokens that went through the LLM
   std::size_t n_reused = 0;  // tokens of the prompt reused from an earlier request
   double ms = 0;
+  std::size_t n_left = 0;  // of the prompt's, after a pass that took a piece of it
 };
 
 // The LLM's view of one request. Not thread-safe; used by one decoding at a time. A scorer may
@@ -66,7 +68,7 @@ class PositionScorer {
 
   virtual std::size_t n_items() const noexcept = 0;
   // Tokens that a first prefill() would encode now: the prompt's, less a beginning reused from an
-  // earlier request.
+  // earlier request or encoded in earlier passes (PassPart::max_tokens).
   virtual std::size_t n_prefill_tokens() const = 0;
 
   // True if the prompt goes through the LLM in a pass of its own, which computes row 0. Otherwise
@@ -94,10 +96,16 @@ class PositionScorer {
   virtual Result<std::vector<Encoding>> encode_all(std::span<const EncodingQuery> queries);
 };
 
+inline constexpr std::size_t kWholePrompt = std::numeric_limits<std::size_t>::max();
+
 // One scorer's part of a pass that several scorers share.
 struct PassPart {
   PositionScorer* scorer = nullptr;
   std::optional<EncodingQuery> query;  // nullopt: the prefill
+  // Of a prefill: tokens that it may encode now, 1 at least. The next prefill of the scorer goes on
+  // where this one ends (Prefill::n_left), and the figures of each are its own. A limit, where an
+  // LLM can stop within a prompt; others encode all of it.
+  std::size_t max_tokens = kWholePrompt;
 };
 
 using PartResult = std::variant<Prefill, Encoding>;

@@ -29,6 +29,14 @@ class RequestRun {
   // own; 0 while its costs are unknown.
   std::size_t n_tokens() const noexcept { return n_tokens_; }
   double expected_ms() const noexcept { return expected_ms_; }
+  // The LLM time that the request has used, and the time that the rest of its prompt is expected to
+  // take.
+  double llm_ms() const;
+  double prompt_ms() const;
+  // Limits the part that next() returned to n_tokens tokens, at least 1: n_tokens(), expected_ms()
+  // and absorb() then mean this piece, and next() returns the rest after it. The pieces count as
+  // one encoding. If the prompt has no pass of its own the part stays whole.
+  PassPart cut(std::size_t n_tokens);
   // The policy's expected milliseconds for the next part; 0 if that part needs no policy, or while
   // the policy's costs are unknown.
   double proposal_ms() const;
@@ -55,6 +63,11 @@ class RequestRun {
   void refuse(CostKind kind);
   Result<void> prefill_without_pass();
   bool needs_pass(const RowRange& rows) const noexcept;
+  double expected_prefill_ms(std::size_t n_tokens) const;
+  RowRange rows_left() const noexcept;
+  EncodingQuery query_of(const RowRange& rows) const;
+  std::optional<Encoding> joined(const Encoding& piece);
+  Result<void> take_in_pieces();
   Result<std::optional<PassPart>> next_prefill();
   Result<std::optional<PassPart>> next_encoding();
   bool is_before_deadline();
@@ -69,6 +82,10 @@ class RequestRun {
   Clock::time_point start_;
   std::optional<Decoding::Step> step_;  // not encoded yet
   bool prefilled_ = false;
+  Prefill begun_prompt_;           // the pieces of it so far
+  double prompt_token_ms_ = 0;     // of the last piece
+  std::optional<Encoding> begun_;  // of the step, with all of its rows
+  std::size_t n_rows_begun_ = 0;   // that are there
   bool ended_ = false;
   Clock::time_point part_start_;
   std::size_t n_tokens_ = 0;

@@ -124,6 +124,8 @@ class LlamaEngine final : public LlmEngine {
   // kUnsupported for a prompt in blocks if the model can't take it (why_no_blocks).
   Result<std::unique_ptr<PositionScorer>> open(Prompt prompt) override;
   bool has_room(const Prompt& prompt) const noexcept override;
+  // The cache may grow by this room, beyond context_size().
+  void reserve_places(std::size_t n_places) override;
   std::optional<PromptLayout> prompt_layout() const override { return info().prompt_layout; }
   std::string why_no_blocks() const override { return info().why_no_blocks; }
   Result<void> calibrate(CostModel& costs) override;

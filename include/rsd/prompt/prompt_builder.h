@@ -26,9 +26,10 @@ struct Prompt {
   bool truncated_query = false;              // the query was cut, or titles of the history
   // With `layout: blocks`: head, candidates, query, identifiers and tail, in the order of the
   // tokens. Empty: every token sees all tokens before it.
-  std::vector<PromptBlock> blocks;
-  // Kept blocks are reused only by prompts with the same scope.
-  std::string cache_scope;
+  std::vector<PromptBlock> blocks{};
+  // Prompts reuse what the LLM keeps of prompts with the same scope only: clients that must not
+  // learn of each other's prompts have different scopes.
+  std::string cache_scope{};
 
   // Tokens that the answer sees, which the LLM's cache has to hold while it is decoded.
   std::size_t n_seen() const noexcept {
@@ -59,6 +60,11 @@ struct FittedRequest {
   // The number of candidates that fit one prompt, whichever ones are chosen: all of them, or as
   // many of the longest as fit together; at least 2 if there are 2.
   std::size_t max_window = 0;
+  // What a prompt of them is expected to take: what belongs to no candidate, and all candidates
+  // with their places in the ranking. Texts that need not be tokenised are counted as four bytes a
+  // token.
+  std::size_t frame_tokens = 0;
+  std::size_t candidate_tokens = 0;
 };
 
 struct PromptSurroundings;  // src/prompt

@@ -35,6 +35,12 @@ struct RankOptions {
   // An order of the request's candidates that is likely to be right, such as an earlier answer: the
   // draft of the first encoding (sd, rsd, exact), or the order in which windows begin.
   std::optional<Ranking> previous{};
+  // Tokens of LLM work that the request may be expected to take (PreparedRequest::expected_tokens);
+  // nullopt = any number.
+  std::optional<std::size_t> max_tokens{};
+  // Requests reuse prompts, and kept candidates, of the same scope only: give clients that must not
+  // learn of each other's requests different ones.
+  std::optional<std::string> cache_scope{};
   bool keep_rounds = false;  // Answer::rounds; takes O(K^3) floats at most
 };
 

@@ -34,6 +34,9 @@ class PreparedRequest {
   bool needs_llm() const noexcept;
   Clock::time_point arrival() const noexcept;
   std::optional<Clock::time_point> deadline() const noexcept;
+  // Tokens of LLM work that the request is expected to take without a deadline; 0 = unknown, or
+  // none.
+  std::size_t expected_tokens() const noexcept;
   // The answer without the LLM: the settled one if the LLM isn't needed, else the input order, for
   // a deadline that came before the LLM could begin.
   Answer answer_without_llm(Clock::time_point now) const;
@@ -78,8 +81,8 @@ class Ranker {
   // Checks and completes the request (complete()) and plans its prompts. Any number of threads may
   // call it at a time. kInvalidInput: no candidate has a text, or as complete(); kInvalidArgument:
   // options out of range, a policy that there is not; kTooLong: the context has no room for two
-  // candidates, or a text would have to be cut that must not; kUnsupported: the model has no two
-  // identifiers.
+  // candidates, a text would have to be cut that must not, or more than options.max_tokens would be
+  // needed; kUnsupported: the model has no two identifiers.
   Result<std::shared_ptr<const PreparedRequest>> prepare(
       Request request, const RankOptions& options = {},
       Clock::time_point arrival = Clock::now()) const;
@@ -103,6 +106,8 @@ class Ranker {
   void set_model_name(std::string name);
   LlmEngine& llm() noexcept;
   PromptReuse prompt_reuse() const noexcept;
+  // What passes have been found to cost; changes while requests are ranked.
+  const CostModel& costs() const noexcept;
 
  private:
   friend class RankingQueue;

@@ -1,23 +1,35 @@
 // Requests on their way through a ranker, side by side.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "rsd/core/result.h"
 #include "rsd/data/answer.h"
+#include "rsd/decode/places.h"
 #include "rsd/ranker/ranker.h"
 
 namespace rsd {
+
+struct QueueOptions {
+  // Places for short requests (decode/places.h) beside the ranker's: long ones never take them. At
+  // most kReservedPlaces.
+  std::size_t reserved = 0;
+  // No pass is expected to take longer: longer parts go through the LLM in pieces, with other
+  // requests in between. nullopt = no limit.
+  std::optional<std::chrono::milliseconds> longest_pass{};
+};
 
 // Each step is one LLM pass over all requests that are under way. Those that are due first
 // (Timeliness) begin first. Not thread-safe; the ranker outlives it and serves no other queue at
 // the same time.
 class RankingQueue {
  public:
-  explicit RankingQueue(Ranker& ranker);
+  explicit RankingQueue(Ranker& ranker, const QueueOptions& options = {});
   ~RankingQueue();
   RankingQueue(const RankingQueue&) = delete;
   RankingQueue& operator=(const RankingQueue&) = delete;
@@ -33,7 +45,7 @@ class RankingQueue {
 
   std::size_t size() const noexcept;
   // May one more request begin, beside those that are under way? More may be added; they wait.
-  bool has_place() const;
+  bool has_place(Length length = Length::kLong) const;
 
   struct Finished {
     std::size_t ticket = 0;

@@ -120,6 +120,7 @@ class RemoteEngine final : public LlmEngine {
   // Any number of scorers may be open. kUnsupported: more identifiers than max_items().
   Result<std::unique_ptr<PositionScorer>> open(Prompt prompt) override;
   bool has_room(const Prompt& prompt) const noexcept override;
+  void reserve_places(std::size_t n_places) override;
   Result<void> calibrate(CostModel& costs) override;
 
   // Parts don't wait for each other. kRuntime names the replicas and their errors.

@@ -1,6 +1,7 @@
 // Ranks lists of any length on one LLM, several windows at a time.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -10,6 +11,7 @@
 
 #include "rsd/core/result.h"
 #include "rsd/decode/batch_run.h"
+#include "rsd/decode/places.h"
 #include "rsd/prompt/prompt_builder.h"
 #include "rsd/window/list_run.h"
 
@@ -20,11 +22,13 @@ struct ScorerOpener {
   std::function<bool(const Prompt&)> has_room;  // in addition to the open ones
   std::function<Result<std::unique_ptr<PositionScorer>>(Prompt)> open;
   std::size_t parallel = 1;  // windows at a time, at least 1
+  std::size_t reserved = 0;  // beside them, those of short lists (ListOptions::expected_tokens)
 };
 
 // A BatchRun of lists: each step makes one pass of the LLM over the windows in progress, whatever
 // lists they belong to. Windows of one list that don't depend on each other are in progress
-// together. The list that is due first (Timeliness) gets its windows first. Not thread-safe.
+// together. The list that is due first (Timeliness) gets its windows first; with limit_passes() the
+// order is that of decode/turn.h, by the LLM time of all windows of a list. Not thread-safe.
 class ListBatch {
  public:
   // Windows without room wait until others have ended. The LLM, everything that the opener refers
@@ -52,9 +56,12 @@ class ListBatch {
   using OnLeftOut = std::function<void(std::size_t ticket, const ListOutcome& so_far)>;
   void on_left_out(OnLeftOut callback) { on_left_out_ = std::move(callback); }
 
+  // As BatchRun::limit_passes.
+  void limit_passes(std::chrono::milliseconds most);
+
   std::size_t size() const noexcept { return lists_.size(); }
-  // True if a window of one more list could start now.
-  bool has_place() const;
+  // True if a window of one more list of that length could start now.
+  bool has_place(Length length = Length::kLong) const;
 
   // A decoded window.
   struct Decoded {
@@ -77,8 +84,10 @@ class ListBatch {
  private:
   struct Entry;
 
+  std::vector<Entry*> by_turn() const;
   void start_windows();
   bool start_window_of(Entry& entry);
+  bool has_place_for_window(Length length, bool is_blocked) const;
   Result<Prompt> built_prompt(List& list, std::span<const ItemId> items) const;
   void doubt(Entry& entry, const Outcome& window);
   void tell_left_out();
@@ -88,6 +97,8 @@ class ListBatch {
   std::vector<Finished> take_finished();
 
   ScorerOpener opener_;
+  Places places_;
+  bool limits_passes_ = false;
   std::function<Clock::time_point()> now_;
   CostModel* costs_;
   std::size_t n_side_by_side_;  // windows that can be encoded concurrently

@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "rsd/core/result.h"
@@ -32,6 +33,9 @@ struct ListSettings {
   bool refuses_long_texts = false;  // else they are cut
   // An order of the request's candidates that is likely to be right, such as an earlier answer.
   std::optional<Ranking> draft;
+  // Tokens that the list may be expected to send through the LLM (ListRequest::expected_tokens).
+  std::optional<std::size_t> max_tokens = std::nullopt;
+  std::string cache_scope = {};  // of its prompts
 };
 
 // The prompt builder and the limits of the LLM. Refers to the builder.
@@ -46,8 +50,9 @@ struct PromptSpace {
 class ListRequest {
  public:
   // kInvalidInput: no candidate has a text. kTooLong: the context has no room for two candidates,
-  // or LongTexts::kRefuse forbids a cut that is needed. kUnsupported: the model has fewer than two
-  // identifiers. kInvalidArgument: window options out of range.
+  // a text would have to be cut although settings.refuses_long_texts, or the list is expected to
+  // take more than settings.max_tokens. kUnsupported: the model has fewer than two identifiers.
+  // kInvalidArgument: window options out of range.
   static Result<std::shared_ptr<const ListRequest>> create(const Request& request,
                                                            const ListSettings& settings,
                                                            const PromptSpace& space,
@@ -58,6 +63,10 @@ class ListRequest {
   ListOutcome settled(Clock::time_point start, Clock::time_point now) const;
 
   bool in_windows() const noexcept { return in_windows_; }
+  // Tokens that are expected to go through the LLM without a deadline: the prompts of all windows,
+  // as far as the budget allows, and what is encoded after each. Reuse of earlier prompts is not
+  // subtracted.
+  std::size_t expected_tokens() const noexcept { return options_.expected_tokens; }
   // For ListRun: the initial order of the items of shown().
   const Ranking& order() const noexcept { return order_; }
   const ListOptions& options() const noexcept { return options_; }
@@ -84,10 +93,13 @@ class ListRequest {
 
   Result<void> plan(const Request& request, const ListSettings& settings, const PromptSpace& space);
   Result<void> choose_windows(const WindowChoice& choice, std::size_t size);
+  Result<std::size_t> tokens_of_windows() const;
+  Result<void> check_work(const ListSettings& settings);
   void begin_with(const Ranking& draft);
 
   const PromptBuilder& builder_;
   std::size_t context_tokens_;
+  std::string cache_scope_;
   std::size_t n_items_ = 0;    // of the request
   std::vector<ItemId> items_;  // the request's candidates with a text
   FittedRequest fitted_;

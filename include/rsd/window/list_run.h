@@ -10,6 +10,7 @@
 
 #include "rsd/core/result.h"
 #include "rsd/decode/decoding.h"
+#include "rsd/decode/places.h"
 #include "rsd/decode/run.h"
 #include "rsd/window/window_plan.h"
 
@@ -29,6 +30,8 @@ struct ListOptions {
   // less. A window without time for its prefill may be tried again with twice the time, until one
   // had all the time left.
   std::optional<Clock::time_point> deadline;
+  // Tokens that are expected to go through the LLM for all of it; 0 = nobody knows.
+  std::size_t expected_tokens = 0;
 };
 
 // The answer to a list. The outcome's figures are sums over the windows, with these exceptions:
@@ -41,6 +44,10 @@ struct ListOutcome {
   std::size_t n_windows = 0;          // ranked windows
   std::size_t confirmed_prefix = 0;   // WindowPlan::confirmed
 };
+
+inline Length length_of(const ListOptions& options) noexcept {
+  return options.expected_tokens == 0 ? Length::kLong : length_of(options.expected_tokens);
+}
 
 // The encodings that a list of `n_items` may take: its own budget, else the sum of the budgets of
 // the `n_windows` ranked windows (one each if the method takes one row per window); nullopt = no
@@ -84,6 +91,10 @@ class ListRun {
   void expect_side_by_side(std::size_t n_windows) { at_once_ = n_windows; }
 
   const std::optional<Clock::time_point>& deadline() const noexcept { return options_.deadline; }
+  // kLong where nobody knows.
+  Length length() const noexcept { return rsd::length_of(options_); }
+  // The LLM's time that its windows have had so far.
+  double llm_ms() const noexcept { return sums_.timing.prefill_ms + sums_.timing.decode_ms; }
   ListOutcome outcome(Clock::time_point now) const;
   // The answer so far, including the outcome so far of the window in progress. Its order counts
   // only if it is the only window of the list.

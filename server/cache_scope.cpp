@@ -1,0 +1,15 @@
+#include "cache_scope.h"
+
+#include "sha256.h"
+
+namespace rsd::server {
+
+std::string cache_scope_of(const std::string& key, const std::optional<std::string>& salt) {
+  if (key.empty() && !salt) return {};
+  // The key's length parts the two, and a salt that is empty is one.
+  std::string both = std::to_string(key.size()) + ":" + key;
+  if (salt) both += ":" + *salt;
+  return hex(sha256(both));
+}
+
+}  // namespace rsd::server

@@ -1,0 +1,29 @@
+#include "sha256.h"
+
+#include <openssl/evp.h>
+
+#include "rsd/core/check.h"
+
+namespace rsd::server {
+
+Digest sha256(std::string_view text) {
+  Digest digest{};
+  unsigned int length = 0;
+  const int done =
+      EVP_Digest(text.data(), text.size(), digest.data(), &length, EVP_sha256(), nullptr);
+  RSD_CHECK(done == 1 && length == digest.size(), "SHA-256 is there");
+  return digest;
+}
+
+std::string hex(const Digest& digest) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string text;
+  text.reserve(2 * digest.size());
+  for (const unsigned char byte : digest) {
+    text += kDigits[byte >> 4U];
+    text += kDigits[byte & 15U];
+  }
+  return text;
+}
+
+}  // namespace rsd::server

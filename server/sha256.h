@@ -1,0 +1,16 @@
+// Digests of secrets and of what clients choose.
+#pragma once
+
+#include <array>
+#include <string>
+#include <string_view>
+
+namespace rsd::server {
+
+using Digest = std::array<unsigned char, 32>;
+
+Digest sha256(std::string_view text);
+// 64 digits.
+std::string hex(const Digest& digest);
+
+}  // namespace rsd::server
