@@ -123,7 +123,7 @@ Result<std::optional<Notes>> read_notes(const std::string& path) {
   return notes.conditions.empty() ? std::nullopt : std::optional(std::move(notes));
 }
 
-// Answers don't tell which model made them, nor from which texts: their notes do.
+// Answers don't record which model made them, nor from which texts: their notes do.
 Result<void> add_notes(const std::string& path, const std::string& source, const Conditions& now,
                        KeptAnswers& kept) {
   const auto notes = read_notes(path);

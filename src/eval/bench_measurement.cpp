@@ -19,7 +19,7 @@ struct Way {
   DecoderKind decoder;
   std::optional<std::size_t> budget;
 };
-// Those that come behind rsd T=2, from the same prefill.
+// Those that are measured after rsd T=2, from the same prefill.
 constexpr Way kWays[] = {
     {"ar", DecoderKind::kAr, std::nullopt}, {"std", DecoderKind::kStd, std::nullopt},
     {"sd T=2", DecoderKind::kSd, 2},        {"sd", DecoderKind::kSd, std::nullopt},

@@ -18,7 +18,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-// A variable of the environment, as it was again behind the test.
+// Sets a variable of the environment and restores it after the test.
 class Variable {
  public:
   Variable(const char* name, const std::string& value) : name_(name) {

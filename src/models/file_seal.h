@@ -20,7 +20,7 @@ struct FileSeal {
 // Reads the whole file. kNotFound when it can't be opened, kRuntime when it can't be read.
 Result<FileSeal> seal_of(const std::string& path);
 
-// What tells that the file isn't the one that was sealed, such as "it has 5 bytes in place of 9";
+// Why the file can't be the one that was sealed, such as "it has 5 bytes in place of 9";
 // nullopt where the check finds nothing.
 std::optional<std::string> find_damage(const std::string& path, const FileSeal& seal,
                                        DamageCheck check);

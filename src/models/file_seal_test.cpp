@@ -73,7 +73,7 @@ TEST_F(FileSealTest, TheWholeFileSeesASingleByteBetweenTheSamples) {
   std::string content(std::size_t{8} << 20U, 'x');
   write(content);
   const FileSeal before = seal();
-  content[6'000] = 'y';  // behind the first block, before the second
+  content[6'000] = 'y';  // after the first block, before the second
   write(content);
   EXPECT_EQ(find_damage(path_, before, DamageCheck::kSamples), std::nullopt);
   EXPECT_TRUE(find_damage(path_, before, DamageCheck::kWhole));

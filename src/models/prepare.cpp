@@ -141,7 +141,7 @@ Result<bool> prepare_in(const Preparation& preparation, const PrepareOptions& op
   if (!work) return work.error();
   log_to(options.log, LogLevel::kInfo,
          "preparing " + preparation.output + " from " + preparation.model);
-  remove_record(preparation.output);  // else it would tell of a file that is replaced
+  remove_record(preparation.output);  // else it would describe a file that is replaced
   const auto seal = make(preparation, *work, options);
   if (!seal) return seal.error();
   json record = *sources;

@@ -1,4 +1,4 @@
-// What tells files apart.
+// SHA-256, which identifies files. Internal.
 #pragma once
 
 #include <openssl/evp.h>

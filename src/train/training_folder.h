@@ -20,7 +20,7 @@ namespace rsd {
 class TrainingFolder {
  public:
   // Makes it, or goes on in it; waits for another process that is training there.
-  // kInvalidArgument: it was begun under other conditions, which are told; kRuntime: it can't be
+  // kInvalidArgument: it was begun under other conditions, which are named; kRuntime: it can't be
   // made.
   static Result<TrainingFolder> open(const std::string& agent, const Conditions& conditions,
                                      const LogSink& log);
@@ -39,7 +39,7 @@ class TrainingFolder {
 
   // A line of metrics.jsonl, written with the next checkpoint. It has "stage" and "step".
   void record(const nlohmann::ordered_json& metrics);
-  // Of an interrupted run, what came behind its last checkpoint is dropped.
+  // Drops what an interrupted run recorded after its last checkpoint.
   Result<void> drop_behind(const Checkpoint& checkpoint);
 
  private:

@@ -15,7 +15,7 @@
 namespace rsd {
 namespace {
 
-constexpr std::size_t kLeastItems = 3;  // with two, the first row tells all
+constexpr std::size_t kLeastItems = 3;  // with two, the first row decides everything
 
 std::string decimal(double value) {
   return nlohmann::json(value).dump();

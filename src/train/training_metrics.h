@@ -1,4 +1,4 @@
-// The lines of metrics.jsonl: what a step or a validation told, by the number of steps done.
+// The lines of metrics.jsonl: the results of a step or a validation, by the number of steps done.
 // Internal.
 #pragma once
 

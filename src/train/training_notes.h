@@ -9,7 +9,7 @@
 namespace rsd {
 
 // What a training run adds to the notes of the agent that it starts from (empty without one): each
-// note tells what was used, so the options of a stage that was left out are not there.
+// note says what was used, so the options of a stage that was left out are not there.
 struct TrainingNotes {
   const TrainingOptions& options;
   std::string model;  // the LLM that the traces or the trajectories are of; empty = unknown

@@ -17,7 +17,7 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-// Requests are known by their ids; counts what it is asked, and fails where it is told to.
+// Requests are known by their ids; counts what it is asked, and fails where it is asked to.
 class FakeLlm final : public TrainingLlm {
  public:
   Result<Conditions> conditions() override {

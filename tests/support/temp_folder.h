@@ -1,4 +1,4 @@
-// An empty folder for one test, removed behind it.
+// An empty folder for one test, removed after it.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -18,7 +18,7 @@ class PreviousAnswers {
   // kInvalidInput with file and line where a line is no answer.
   static Result<PreviousAnswers> read(const std::string& path);
 
-  // The candidates in the order of the answer, those that it lacks behind them in the input's
+  // The candidates in the order of the answer, followed by those that it lacks, in the input's
   // order. nullopt without an answer that ranks any of them.
   std::optional<Ranking> draft_for(const Request& request) const;
 

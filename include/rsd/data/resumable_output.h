@@ -1,4 +1,4 @@
-// Results that an interrupted run keeps and a later run goes on with: the file that they are
+// Results that an interrupted run keeps and a later run continues: the file that they are
 // written to, what they depend on, and both together for the answers of `rsd rank`.
 #pragma once
 

@@ -43,7 +43,7 @@ struct BenchedRequest {
 // A local LLM that is measured.
 class BenchedLlm {
  public:
-  // A text that is written behind a prompt, token by token.
+  // Times of a text that is generated after a prompt, token by token.
   struct TextTimes {
     double prefill_ms = 0;
     double decode_ms = 0;

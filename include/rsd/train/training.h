@@ -59,7 +59,7 @@ class TrainingLlm {
   // Loads the LLM when it is first called. The scorer lives until the next call. kTooLong,
   // kUnsupported and kInvalidInput leave the request out; other errors end the training.
   virtual Result<std::unique_ptr<PositionScorer>> open(const Request& request) = 0;
-  // As traces name it, and as an agent's notes do; called behind open() only.
+  // As traces name it, and as an agent's notes do; called after open() only.
   virtual std::string model_name() const = 0;
   virtual std::string short_name() const = 0;
 };
