@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import pty
+import random
 import re
 import signal
 import struct
@@ -26,6 +27,7 @@ EXAMPLES = str(ROOT / "examples" / "recommendations.jsonl")
 RSD = ""
 
 OK, USAGE, PREREQUISITE, MISSING, INVALID, RUNTIME, SOME_FAILED = 0, 2, 3, 4, 5, 6, 7
+BLOCKS = str(ROOT / "templates" / "blocks-passage.yaml")
 DECODERS = ["ar", "std", "sd", "rsd", "exact"]
 BASELINE_POLICIES = ["mean-logprob", "argmax", "first-disagreement", "first-row"]
 WORDS = "amber brick cloud delta ember frost grain honey ivory jelly koala lemon".split()
@@ -1456,6 +1458,36 @@ class Training(CliTest):
         self.check(rank(EXAMPLES, "--agent", EXAMPLES), INVALID, "is no GGUF file")
 
 
+class Blocks(CliTest):
+    """Prompts whose candidates see neither the query nor each other."""
+
+    def test_rankings_depend_neither_on_order_nor_on_what_is_kept(self):
+        for decoder in ["std", "ar", "exact", "rsd"]:
+            flags = ["--decoder", decoder, *(["--budget", 3] if decoder == "rsd" else [])]
+            orders = set()
+            for seed in range(4):
+                candidates = json.loads(request("shuffled", 9))["candidates"]
+                random.Random(seed).shuffle(candidates)
+                lines = request("a", candidates=candidates) + request("b", candidates=candidates)
+                for cache in [0, 64]:
+                    done = rank("-", "--prompt-template", BLOCKS, "--cache-ram", cache, *flags,
+                                stdin=lines)
+                    orders |= {(a["id"], *a["ranking"]) for a in answers(self.good(done))}
+            self.assertEqual(len(orders), 2, decoder)
+
+    def test_known_candidates_cost_nothing(self):
+        lines = request("a", 8) + request("a", 8).replace('"a"', '"b"', 1)
+        done = rank("-", "--prompt-template", BLOCKS, "--decoder", "std", "--cache-ram", 64, stdin=lines)
+        first, second = answers(self.good(done))
+        self.assertLess(second["tokens_encoded"], first["tokens_encoded"] / 2)
+
+    def test_a_model_that_cannot_is_refused_with_the_reason(self):
+        done = run("rank", "-m", MODELS / "tiny-mamba.gguf", "--requests", "-", "--prompt-template",
+                   BLOCKS, stdin=request("a"))
+        self.assertNotEqual(done.returncode, OK)
+        self.assertIn("takes no prompts in blocks (layout: blocks): a recurrent model", done.stderr)
+
+
 class Looking(CliTest):
     def render(self, *arguments):
         return on_model("prompt render", "--requests", EXAMPLES, "--limit", 2, *arguments)
@@ -1480,6 +1512,19 @@ class Looking(CliTest):
         self.assertEqual(line["truncated_candidates"], 0)
         self.assertLessEqual(len(line["tokens"]) + line["windows"]["size"], 2048)
 
+    def test_render_tells_the_blocks(self):
+        done = on_model("prompt render", "--requests", "-", "--prompt-template", BLOCKS,
+                        stdin=request("a", candidates=[{"id": "d0", "text": "one"},
+                                                       {"id": "d1", "text": "two"}]))
+        (line,) = answers(self.good(done))
+        self.assertEqual([b["kind"] for b in line["blocks"]],
+                         ["head", "candidate", "candidate", "query", "identifier", "identifier", "tail"])
+        self.assertEqual({b["candidate"] for b in line["blocks"] if "candidate" in b}, {"d0", "d1"})
+        self.assertEqual(sum(b["tokens"] for b in line["blocks"]), len(line["tokens"]))
+        first, second, query = line["blocks"][1:4]
+        self.assertEqual(first["position"], second["position"])
+        self.assertEqual(first["position"], query["position"])
+
     def test_render_as_text_shows_the_prompt(self):
         text = self.good(self.render("--format", "text"))
         self.assertRegex(text, r"^=== films-japanese-animation: \d+ tokens, 10 candidates, 0 cut\n")
@@ -1491,8 +1536,11 @@ class Looking(CliTest):
 
     def test_inspect_tells_model_and_identifiers(self):
         text = self.good(on_model("model inspect"))
-        for part in ["architecture: llama", "vocabulary: 465 tokens", "identifiers (passage): "]:
+        for part in ["architecture: llama", "vocabulary: 465 tokens", "identifiers (passage): ",
+                     "prompts in blocks: yes", "prompt layout: sequence"]:
             self.assertIn(part, text)
+        text = self.good(run("model", "inspect", "-m", MODELS / "tiny-gemma2.gguf"))
+        self.assertIn("prompts in blocks: no, a sliding window", text)
 
     def test_no_progress_bar_without_a_terminal(self):
         self.assertEqual(rank_lines(requests(30)).stderr, "")

@@ -3,7 +3,7 @@
 //
 // It has a context of its own, in which nothing stays from one pass to the next: its cells are few,
 // so that attention walks over few, and every pass begins in the same cells. A block has the same
-// bits whatever is encoded beside it or was kept before (test: BlockEncoder.*):
+// bits whatever is encoded beside it or was kept before (block_scorer_test.cpp):
 // - blocks of up to kSharedPassTokens go in passes of fewer tokens than llama.cpp's flash attention
 //   takes at a time (64), where every token's row is computed by itself, in the order of the cells
 //   that it sees; longer blocks have a pass each;

@@ -93,7 +93,7 @@ Result<void> BlockSource::encode_together(LlamaEngine::State& state,
 }
 
 // Through a sequence of its own, since what is restored replaces what a sequence holds.
-Result<void> BlockSource::copy_to(std::size_t sequence, std::span<const std::uint8_t> state) {
+Result<void> BlockSource::copy_to(std::size_t sequence, std::span<const std::uint8_t> state) const {
   llama_context* context = state_.context.get();
   const auto transfer = static_cast<llama_seq_id>(state_.sequences.size());
   if (llama_state_seq_set_data(context, state.data(), state.size(), transfer) == 0)

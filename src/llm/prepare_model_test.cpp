@@ -1,5 +1,6 @@
 #include "rsd/llm/prepare_model.h"
 
+#include <ggml.h>
 #include <gguf.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -126,6 +127,24 @@ class PrepareModel : public testing::Test {
     return done ? Error(ErrorCode::kRuntime, "no error") : done.error();
   }
 
+  // The tiny adapter, which says that it was tuned for this layout.
+  std::string lora_of_layout(const char* layout) const {
+    ggml_context* tensors = nullptr;
+    gguf_context* adapter =
+        gguf_init_from_file(kLora.c_str(), {.no_alloc = false, .ctx = &tensors});
+    RSD_CHECK(adapter != nullptr, "the adapter");
+    gguf_context* named = gguf_init_empty();
+    gguf_set_kv(named, adapter);
+    gguf_set_val_str(named, kPromptLayoutKey, layout);
+    for (int64_t t = 0; t < gguf_get_n_tensors(adapter); ++t)
+      gguf_add_tensor(named, ggml_get_tensor(tensors, gguf_get_tensor_name(adapter, t)));
+    RSD_CHECK(gguf_write_to_file(named, file("named.gguf").c_str(), false), "writing the adapter");
+    gguf_free(named);
+    gguf_free(adapter);
+    ggml_free(tensors);
+    return file("named.gguf");
+  }
+
   std::string folder_;
 };
 
@@ -145,6 +164,25 @@ TEST_F(PrepareModel, AdaptersAddUp) {
   const std::vector<LoraFile> loras{{.path = kLora, .scale = 0.75F},
                                     {.path = kLora, .scale = -0.5F}};
   EXPECT_LT(difference(logits(merged(kBpe, loras)), logits(kBpe, loras)), kTolerance);
+}
+
+TEST_F(PrepareModel, KeepsTheLayoutThatAnAdapterIsTunedFor) {
+  const std::vector<LoraFile> loras{{.path = lora_of_layout("blocks")}};
+  const auto layout_of = [](const LlamaOptions& options) {
+    const auto engine = LlamaEngine::load(options);
+    RSD_CHECK(engine.ok(), engine ? "" : engine.error().message().c_str());
+    return (*engine)->info().prompt_layout;
+  };
+  EXPECT_EQ(layout_of({.model_path = kBpe, .threads = 1}), std::nullopt);
+  EXPECT_EQ(layout_of({.model_path = kBpe, .loras = loras, .threads = 1}), PromptLayout::kBlocks);
+  const std::string prepared = quantized(merged(kBpe, loras), WeightType::kF16);
+  EXPECT_EQ(layout_of({.model_path = prepared, .threads = 1}), PromptLayout::kBlocks);
+
+  const std::vector<LoraFile> unknown{{.path = lora_of_layout("spirals")}};
+  const auto engine = LlamaEngine::load({.model_path = kBpe, .loras = unknown, .threads = 1});
+  ASSERT_FALSE(engine);
+  EXPECT_EQ(engine.error().code(), ErrorCode::kUnsupported);
+  EXPECT_THAT(engine.error().message(), HasSubstr("spirals"));
 }
 
 TEST_F(PrepareModel, WithoutAdaptersTheModelIsCopied) {
