@@ -147,6 +147,7 @@ class ServeRun {
                                                   .budget = kDefaultBudget,
                                                   .deadline_ms = options_.decoder.deadline_ms,
                                                   .windows = *windows});
+    service_->count_dropped_lines([this] { return log_.n_dropped(); });
     http_.emplace(*service_, std::move(http));
     return {};
   }
