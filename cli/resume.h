@@ -18,13 +18,14 @@ namespace rsd::cli {
 struct Kept {
   std::string notes;  // as they stand beside the file, of the answers below
   std::string text;   // whole answers, as they stand in the file
-  std::unordered_map<std::string, std::string> requests;  // by id: content_digest; "" = not known
+  std::unordered_map<std::string, std::string> requests;  // by id: content_digest
   bool is_interrupted = false;                            // it stands in "<path>.partial"
 };
 
 // Reads "<path>.partial", or `path` where there is none, or nothing where neither is there. What
 // was half written is dropped: a line without its end, and of a TREC run that was interrupted the
-// last request, whose lines may be incomplete. kInvalidInput when the file is no such output.
+// last request, whose lines may be incomplete. kInvalidInput when the file is no such output, or
+// what stands beside it is damaged.
 // kInvalidArgument: the answers were made under other conditions than `now`, nothing is known of
 // what made them, or the format is a table.
 Result<Kept> read_kept(const std::string& path, AnswerFormat format, const Conditions& now);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "rsd/core/duration.h"
+#include "rsd/core/utf8.h"
 #include "rsd/rank/presentation.h"
 #include "rsd/window/list_request.h"
 
@@ -49,6 +50,15 @@ Ranking ranking_of_ranked(const Ranked& ranked) {
   for (const ItemId item : ranked.outcome.ranking.items().first(ranked.items.size()))
     order.push_back(index_of[item.slot()]);
   return *Ranking::create(std::move(order));
+}
+
+// Has an LLM anything to do? All texts are gone through later, once (ListRequest).
+bool has_two_texts(const Request& request) {
+  std::size_t n_texts = 0;
+  return std::ranges::any_of(request.candidates, [&](const Candidate& candidate) {
+    if (!single_line(candidate.text).empty()) ++n_texts;
+    return n_texts == 2;
+  });
 }
 
 // Blank candidates are behind all others, by as much as the scores allow.
@@ -103,8 +113,7 @@ std::variant<std::vector<RankEnd>, Failure> Ranker::rank(std::vector<Request> re
                                                          const Call& call) {
   auto settings = list_settings(options, defaults_, *engine_);
   if (!settings) return failure_of(settings.error());
-  const auto n_jobs = static_cast<std::size_t>(std::ranges::count_if(
-      requests, [](const Request& request) { return items_with_text(request).size() > 1; }));
+  const auto n_jobs = static_cast<std::size_t>(std::ranges::count_if(requests, has_two_texts));
   const auto share = share_of(call.key, n_jobs);  // until they have ended
   if (!share) return key_has_enough();
   // Prompts take time, which a server that is full doesn't have.

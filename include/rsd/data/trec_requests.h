@@ -26,10 +26,11 @@ struct TrecFiles {
   std::string topics;
   // Lines of `docid<tab>text`, `docid<tab>text<tab>title` or MS MARCO's
   // `docid<tab>address<tab>title<tab>text`; or JSON lines with an id (_id, id, pid, docid, doc_id,
-  // docno, passage_id) and a document as data/request_reader.h has it (text, contents, …, and a
-  // title). A first line with the names of the columns says which is which, here and in the
-  // topics. Read once, line by line; what the run doesn't name is not kept. A document's text may
-  // be blank.
+  // docno, passage_id, of which several must be the same; but beside pid or passage_id the others
+  // of documents are those of the document that the passage stands in) and a document as
+  // data/request_reader.h has it (text, contents, …, and a title). A first line with the names of
+  // the columns says which is which, here and in the topics. Read once, line by line; what the run
+  // doesn't name is not kept. A document's text may be blank.
   std::vector<std::string> corpus;
   std::optional<std::size_t> depth;  // only a topic's first so many documents
 };
@@ -37,8 +38,9 @@ struct TrecFiles {
 struct TrecRequestLines {
   std::string text;  // a line a request
   std::size_t n_requests = 0;
-  // Why the other topics of the run have none, in its order, with file and line: a line of the run,
-  // the topic or a document that can't be used or isn't there.
+  // Why the other topics of the run have none, in its order, with file, line and topic: a line of
+  // the run, the topic or a document that can't be used or isn't there, or texts that make no
+  // request (all blank, say).
   std::vector<Error> failures;
 };
 
