@@ -9,15 +9,15 @@
 #include <random>
 
 #include "json_body.h"
-#include "shown_text.h"
+#include "rsd/core/shown_text.h"
 
 namespace rsd::server {
 namespace {
 
-constexpr std::size_t kShownBytes = 200;
+constexpr std::size_t kShownChars = 200;
 
 std::string printable(std::string_view text) {
-  return shown_text(text, kShownBytes, Letters::kAscii);
+  return shown_text(text, kShownChars, Letters::kAscii);
 }
 
 std::string decimal(double ms) {
@@ -38,8 +38,8 @@ bool fits_id(char c) {
 }  // namespace
 
 std::string message_line(std::string_view message) {
-  constexpr std::size_t kMessageBytes = 2000;
-  return shown_text(message, kMessageBytes, Letters::kAll);
+  constexpr std::size_t kMessageChars = 2000;
+  return shown_text(message, kMessageChars);
 }
 
 std::string text_line(const AccessRecord& record) {

@@ -28,7 +28,7 @@ using AccessSink = std::function<void(const AccessRecord&)>;
 std::string text_line(const AccessRecord& record);
 // The same as a JSON object; `time` and `level` stand in it as they are given.
 std::string json_line(const AccessRecord& record, std::string_view time, std::string_view level);
-// Any other message: one line of at most some 2,000 bytes, which no terminal obeys, whatever an
+// Any other message: one line of at most 2,000 characters, which no terminal obeys, whatever an
 // engine or a client has put into it.
 std::string message_line(std::string_view message);
 // The same as a JSON object.

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "cache_scope.h"
-#include "rsd/rank/presentation.h"
+#include "rsd/core/utf8.h"
 
 namespace rsd::server {
 namespace {
@@ -18,6 +18,15 @@ Error refusal_in_words(const Error& error, const RankOptions& options) {
   return is_refused ? Error(error.code(), error.message() + "; truncate is false") : error;
 }
 
+// Only then has an LLM anything to do. All texts are looked at later, once (ListRequest).
+bool has_two_texts(const Request& request) {
+  std::size_t n_texts = 0;
+  return std::ranges::any_of(request.candidates, [&](const Candidate& candidate) {
+    if (!single_line(candidate.text).empty()) ++n_texts;
+    return n_texts == 2;
+  });
+}
+
 Failure shutting_down() {
   constexpr long kSeconds = 5;
   return {.status = 503, .message = "the server is shutting down", .retry_after_s = kSeconds};
@@ -28,6 +37,7 @@ Failure shutting_down() {
 // A request on its way: refused, settled without the LLM, or in the scheduler.
 struct Broker::Order {
   std::shared_ptr<const PreparedRequest> request;
+  std::optional<Answer> settled;
   std::optional<Failure> failure;
   Scheduler::JobHandle handle;
 };
@@ -47,8 +57,7 @@ std::variant<std::vector<RankEnd>, Failure> Broker::rank(std::vector<Request> re
   if (const auto sensible = check(options); !sensible) return failure_of(sensible.error());
   if (const auto policy = ranker_->policy(options.policy); !policy && uses_policy(options.decoder))
     return failure_of(policy.error());
-  const auto n_jobs = static_cast<std::size_t>(std::ranges::count_if(
-      requests, [](const Request& request) { return items_with_text(request).size() > 1; }));
+  const auto n_jobs = static_cast<std::size_t>(std::ranges::count_if(requests, has_two_texts));
   const auto share = share_of(call.key, n_jobs);  // until they have ended
   if (!share) return key_has_enough();
   // Prompts take time, which a server that is full doesn't have.
@@ -86,6 +95,7 @@ Broker::Order Broker::prepare(Request request, const RankOptions& options,
     return order;
   }
   order.request = *std::move(prepared);
+  if (!order.request->needs_llm()) order.settled = order.request->answer_without_llm(Clock::now());
   return order;
 }
 
@@ -112,8 +122,8 @@ void Broker::cancel(const std::vector<Order>& orders) {
 RankEnd Broker::await(const Order& order, const Call& call) {
   if (order.failure) return *order.failure;
   Ranked ranked{.prepared = order.request, .answer = {}};
-  if (!order.handle) {
-    ranked.answer = order.request->answer_without_llm(Clock::now());
+  if (order.settled) {
+    ranked.answer = *order.settled;
     metrics_.observe_answer(ranked.answer);
     return ranked;
   }

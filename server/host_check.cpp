@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "client_address.h"
-#include "shown_text.h"
+#include "rsd/core/shown_text.h"
 #include "words.h"
 
 namespace rsd::server {
@@ -68,8 +68,8 @@ std::optional<std::string> fault_of_type(std::string_view content_type) {
                        type.size() > kApplication.size() + kSuffix.size() &&
                        same_word(type.substr(type.size() - kSuffix.size()), kSuffix);
   if (same_word(type, "application/json") || is_kind) return std::nullopt;
-  constexpr std::size_t kShownBytes = 60;
-  return "Content-Type is \"" + shown_text(type, kShownBytes, Letters::kAscii) +
+  constexpr std::size_t kShownChars = 60;
+  return "Content-Type is \"" + shown_text(type, kShownChars, Letters::kAscii) +
          "\"; it must be application/json (with curl: -H 'Content-Type: application/json')";
 }
 

@@ -17,7 +17,7 @@
 #include "renewable.h"
 #include "request_head.h"
 #include "rsd/core/duration.h"
-#include "shown_text.h"
+#include "rsd/core/shown_text.h"
 #include "words.h"
 
 namespace rsd::server {
@@ -59,8 +59,8 @@ void close_behind_response() {
 }
 
 std::string shown(const std::string& header) {
-  constexpr std::size_t kShownBytes = 100;
-  return shown_text(header, kShownBytes, Letters::kAscii);
+  constexpr std::size_t kShownChars = 100;
+  return shown_text(header, kShownChars, Letters::kAscii);
 }
 
 constexpr const char* kContinue = "100-continue";

@@ -3,13 +3,13 @@
 #include <cmath>
 
 #include "json/read_json.h"
+#include "rsd/core/shown_text.h"
 #include "rsd/core/utf8.h"
-#include "shown_text.h"
 
 namespace rsd::server {
 namespace {
 
-constexpr std::size_t kShownBytes = 60;
+constexpr std::size_t kShownChars = 60;
 
 Error invalid(const std::string& message) {
   return {ErrorCode::kInvalidInput, message};
@@ -17,7 +17,7 @@ Error invalid(const std::string& message) {
 
 std::string shown(const Json& value) {
   const std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
-  return shown_text(text, kShownBytes, Letters::kAll);
+  return shown_text(text, kShownChars);
 }
 
 }  // namespace

@@ -81,6 +81,10 @@ struct Metrics::Families {
   Counter& tokens_reused = counter(registry, "rsd_prompt_tokens_reused_total",
                                    "Tokens of prompts that were known from an earlier one")
                                .Add({});
+  Counter& log_lines_dropped =
+      counter(registry, "rsd_log_lines_dropped_total",
+              "Lines of the log that came faster than they were taken, and were dropped")
+          .Add({});
   Gauge& queued = gauge(registry, "rsd_queue_length", "Ranking requests that wait");
   Gauge& in_flight = gauge(registry, "rsd_in_flight", "Ranking requests that are under way");
   Gauge& ready = gauge(registry, "rsd_ready", "1 when ranking requests are taken");
@@ -122,8 +126,7 @@ void Metrics::observe_answer(const Answer& answer) {
   to.total_seconds.Observe(answer.total_ms / 1000);
   to.encodings.Observe(static_cast<double>(answer.encodings));
   if (const std::size_t n = answer.ranking.size(); n > 0) {
-    to.verified_share.Observe(static_cast<double>(answer.verified_prefix) /
-                              static_cast<double>(n));
+    to.verified_share.Observe(static_cast<double>(answer.verified_prefix) / static_cast<double>(n));
   }
   to.tokens_encoded.Increment(static_cast<double>(answer.tokens_encoded));
 }
@@ -134,6 +137,7 @@ std::string Metrics::text(const State& state) {
   of.queued.Set(static_cast<double>(state.n_queued));
   of.in_flight.Set(static_cast<double>(state.n_in_flight));
   of.ready.Set(state.ready ? 1 : 0);
+  raise_to(of.log_lines_dropped, state.n_log_lines_dropped);
   raise_to(of.prompts, state.prompts.n_prompts);
   raise_to(of.prompt_hits, state.prompts.n_hits);
   raise_to(of.tokens_reused, state.prompts.tokens_reused);

@@ -36,6 +36,7 @@ class Metrics {
     std::size_t n_queued = 0;
     std::size_t n_in_flight = 0;
     bool ready = false;
+    std::size_t n_log_lines_dropped = 0;  // since the start
     PromptReuse prompts;
   };
   // Prometheus' text format.

@@ -3,9 +3,9 @@
 #include <set>
 #include <utility>
 
+#include "rsd/core/shown_text.h"
 #include "rsd/data/answer_writer.h"
 #include "rsd/data/request_reader.h"
-#include "shown_text.h"
 
 namespace rsd::server {
 namespace {
@@ -41,8 +41,8 @@ RankItem parse_item(const Json& item, const std::string& fallback_id, std::size_
 }
 
 std::string shown_id(const std::string& id) {
-  constexpr std::size_t kShownBytes = 60;
-  return shown_text(id, kShownBytes, Letters::kAll);
+  constexpr std::size_t kShownChars = 60;
+  return shown_text(id, kShownChars);
 }
 
 Failure invalid(const std::string& message) {
@@ -86,7 +86,8 @@ const RankedPart* only_part(const Answer& answer) {
   return answer.windows || answer.rounds.empty() ? nullptr : &answer.rounds.front();
 }
 
-// Rounds are about the candidates that the LLM saw; clients know them by their places in the request.
+// Rounds are about the candidates that the LLM saw; clients know them by their places in the
+// request.
 OutJson indices(std::span<const ItemId> items, const RankedPart& part) {
   OutJson list = OutJson::array();
   for (const ItemId item : items)

@@ -278,7 +278,8 @@ Reply Service::info() const {
 }
 
 Reply Service::metrics_text() {
-  Metrics::State state{.ready = is_ready()};
+  Metrics::State state{.ready = is_ready(),
+                       .n_log_lines_dropped = n_log_lines_dropped_ ? n_log_lines_dropped_() : 0};
   if (started_) {
     const Scheduler& scheduler = broker_->scheduler();
     state.n_queued = scheduler.n_queued();

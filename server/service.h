@@ -3,8 +3,10 @@
 
 #include <atomic>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "broker.h"
@@ -45,6 +47,11 @@ class Service {
   // Ends what is left: it is answered with 503 at once. False: a pass of the LLM is still running
   // at `until`, and the destructor would wait for it.
   bool stop(Clock::time_point until);
+  // For the metrics: how many lines of the log were dropped since the start. Called from many
+  // threads; to be set before there are calls.
+  void count_dropped_lines(std::function<std::size_t()> n_dropped) {
+    n_log_lines_dropped_ = std::move(n_dropped);
+  }
   bool is_ready() const noexcept { return phase() == Phase::kReady; }
 
   Reply rerank(const Call& call, RerankRoute route);
@@ -75,7 +82,8 @@ class Service {
   const ServiceLimits limits_;
   const RankOptions defaults_;
   Metrics metrics_;
-  std::unique_ptr<Broker> broker_;  // set before started_, then for good
+  std::function<std::size_t()> n_log_lines_dropped_;  // may be empty
+  std::unique_ptr<Broker> broker_;                    // set before started_, then for good
   std::atomic<bool> started_{false};
   std::atomic<bool> draining_{false};
 };

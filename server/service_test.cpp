@@ -514,6 +514,15 @@ TEST_F(ServiceTest, HistoriesAreRankedToo) {
 
 // ---- load, deadlines, life --------------------------------------------------------------------
 
+TEST_F(ServiceTest, DroppedLinesOfTheLogAreCounted) {
+  EXPECT_THAT(service_.metrics_text().body, HasSubstr("rsd_log_lines_dropped_total 0"));
+  std::size_t n_dropped = 3;
+  service_.count_dropped_lines([&] { return n_dropped; });
+  EXPECT_THAT(service_.metrics_text().body, HasSubstr("rsd_log_lines_dropped_total 3"));
+  n_dropped = 5;
+  EXPECT_THAT(service_.metrics_text().body, HasSubstr("rsd_log_lines_dropped_total 5"));
+}
+
 TEST_F(ServiceTest, AFullQueueIs429WithRetryAfter) {
   const std::string body = R"({"query":"q","documents":["a","b","c"]})";
   gate_.shut();

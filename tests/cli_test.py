@@ -1122,6 +1122,24 @@ class Output(CliTest):
                 self.assertEqual(self.out.read_text(), before)
                 self.assertFalse(self.partial.exists())
 
+    def test_damaged_conditions_are_called_so_and_nothing_is_written(self):
+        self.good(rank(EXAMPLES, "--output", self.out))
+        before = self.out.read_text()
+        notes = self.folder / "out.jsonl.conditions"
+        head, *rest = whole = notes.read_text().splitlines(keepends=True)
+        for damaged, where in (
+                ([], ":1: it is damaged"), ([head[:20]], ":1: it is damaged"),
+                (['{"conditions":{}}\n', *rest], ":1: it is damaged"),
+                (['{"conditions":"none"}\n', *rest], ":1: it is damaged"),
+                ([head, "\0\0\0\n", *rest[1:]], ":2: it is damaged"),
+                (whole[:2] + whole[3:], " is damaged: it has no note of")):
+            notes.write_text("".join(damaged))
+            done = rank(EXAMPLES, "--output", self.out, "--resume")
+            self.check(done, INVALID, r"out\.jsonl\.conditions" + where)
+            self.assertIn("choose another --output", done.stderr)
+            self.assertEqual(self.out.read_text(), before)
+            self.assertFalse(self.partial.exists())
+
     def test_requests_that_join_a_finished_output_are_ranked(self):
         whole = requests(5)
         self.good(rank(self.write("in.jsonl", whole), "--output", self.out))

@@ -129,7 +129,8 @@ class RemoteRank(unittest.TestCase):
                        files / "corpus", "-m", MODEL, "--engine", "vllm", "--engine-url", url,
                        "--ctx-size", 300)
         self.assertEqual(done.returncode, SOME_FAILED, done.stderr)
-        self.assertIn("run as requests:2: candidates has 2 entries, and all their texts are blank", done.stderr)
+        self.assertIn('run:3: topic "q2": candidates has 2 entries, and all their texts are blank',
+                      done.stderr)
         self.assertEqual([json.loads(line)["id"] for line in done.stdout.splitlines()], ["q1"])
 
     def test_the_key_comes_from_the_environment(self):

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <iostream>
 #include <memory>
 #include <system_error>
 
@@ -49,7 +50,9 @@ int serve(const Options& wanted, const CommonOptions& common) {
   RpcWorker worker(options);
   RpcGate gate(gate_options(wanted), worker);
   if (auto listens = gate.listen(); !listens) return fail(listens.error());
-  spdlog::info("listening on {}:{}", options.host, options.port);
+  // ggml says at once where the worker listens, which nobody is to use.
+  std::cerr << "rsd: listening on " << options.host << ':' << options.port
+            << "; the endpoint below is the worker's\n";
   return gate.run();
 }
 

@@ -147,6 +147,7 @@ class ServeRun {
     limits.requests_per_key = requests_per_key(keys->size());
     if (options_.max_tokens > 0) defaults->max_tokens = options_.max_tokens;
     service_.emplace(limits, *std::move(defaults));
+    service_->count_dropped_lines([this] { return log_.n_dropped(); });
     http_.emplace(*service_, std::move(http));
     return {};
   }

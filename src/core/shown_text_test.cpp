@@ -30,6 +30,19 @@ TEST(ShownText, DoesNotTurnWhatFollowsAround) {
   EXPECT_EQ(shown_text("\u2066a\u2069"), "\uFFFDa\uFFFD");
 }
 
+TEST(ShownText, HidesNothing) {
+  EXPECT_EQ(shown_text("pay\u200bpal\u00ad\ufeff\u2060\U000E0041"),
+            "pay\uFFFDpal\uFFFD\uFFFD\uFFFD\uFFFD");
+  EXPECT_EQ(shown_text("👩\u200d🔬 می\u200cخواهم"), "👩\u200d🔬 می\u200cخواهم");
+}
+
+TEST(ShownText, MayBeAsciiOnly) {
+  EXPECT_EQ(shown_text("Grüße\r\n\x1b[2J 東\xff", 100, Letters::kAscii), "Gr??e [2J ??");
+  EXPECT_EQ(shown_text("abcdef", 6, Letters::kAscii), "abcdef");
+  EXPECT_EQ(shown_text("abcdefg", 6, Letters::kAscii), "abc...");
+  EXPECT_EQ(shown_text("abcd", 3, Letters::kAscii), "...");
+}
+
 TEST(ShownText, IsUtf8WhateverComes) {
   EXPECT_EQ(shown_text("a\xffz\xc0\x80"), "a\uFFFDz\uFFFD\uFFFD");
   std::string all;

@@ -8,6 +8,7 @@
 
 #include "json/read_json.h"
 #include "rsd/core/file.h"
+#include "rsd/core/shown_text.h"
 #include "rsd/rank/presentation.h"
 
 namespace rsd {
@@ -91,6 +92,13 @@ struct Notes {
   std::vector<Line> lines;
 };
 
+Error damaged(const std::string& source, std::size_t line) {
+  return {ErrorCode::kInvalidInput,
+          source + ":" + std::to_string(line) +
+              ": it is damaged: this is no note of `rsd rank`, and its answers can't be resumed; "
+              "choose another --output"};
+}
+
 // nullopt: there are none.
 Result<std::optional<Notes>> read_notes(const std::string& path) {
   std::string source = OutputFile::partial_path(notes_path(path));
@@ -107,7 +115,8 @@ Result<std::optional<Notes>> read_notes(const std::string& path) {
       return note.is_object() && note.contains(key) && note[key].is_string();
     };
     const bool is_first = ++number == 1;
-    if (is_first && note.is_object() && note.contains(kConditions)) {
+    if (is_first && note.is_object() && note.contains(kConditions) &&
+        note[kConditions].is_object()) {
       notes.head = line;
       for (const auto& [key, value] : note[kConditions].items())
         if (value.is_string()) notes.conditions.emplace(key, value.get<std::string>());
@@ -116,11 +125,11 @@ Result<std::optional<Notes>> read_notes(const std::string& path) {
                              .id = note["id"].get<std::string>(),
                              .digest = note[kDigest].get<std::string>()});
     } else {
-      return Error(ErrorCode::kInvalidInput,
-                   source + ":" + std::to_string(number) + ": this is no note of `rsd rank`");
+      return damaged(source, number);
     }
   }
-  return notes.conditions.empty() ? std::nullopt : std::optional(std::move(notes));
+  if (notes.conditions.empty()) return damaged(source, 1);
+  return std::optional(std::move(notes));
 }
 
 // Answers don't record which model made them, nor from which texts: their notes do.
@@ -145,6 +154,12 @@ Result<void> add_notes(const std::string& path, const std::string& source, const
     if (answered == kept.requests.end()) continue;
     answered->second = line.digest;
     kept.notes += line.text;
+  }
+  for (const auto& [id, digest] : kept.requests) {
+    if (!digest.empty()) continue;
+    return Error(ErrorCode::kInvalidInput, notes_path(path) + " is damaged: it has no note of \"" +
+                                               shown_text(id) + "\", which " + source +
+                                               " has an answer to; choose another --output");
   }
   return {};
 }

@@ -6,6 +6,7 @@
 
 #include "data/trec_run.h"
 #include "data/trec_texts.h"
+#include "rsd/data/request_reader.h"
 
 namespace rsd {
 namespace {
@@ -46,7 +47,13 @@ Result<std::string> line_of(const RetrievedTopic& topic, const ById<std::string>
   if (!candidates) return candidates.error();
   const Json request{{"query", {{"text", *query}, {"qid", topic.id}}},
                      {"candidates", *std::move(candidates)}};
-  return request.dump() + "\n";
+  std::string line = request.dump();
+  if (const auto usable = parse_request(line, topic.id); !usable) {
+    return usable.error()
+        .within("topic \"" + topic.id + "\"")
+        .within(run + ":" + std::to_string(topic.documents.front().line));
+  }
+  return line += '\n';
 }
 
 }  // namespace

@@ -112,6 +112,26 @@ TEST_F(TrecRequests, ReadsBeirsAndAnserinisJson) {
   EXPECT_EQ(requests[0].candidates[1].text, "War");
 }
 
+TEST_F(TrecRequests, ADocumentWithTwoIdsIsNoneOfThem) {
+  for (const char* ids : {R"("_id":"a","docid":"b")", R"("id":"b","docno":"a")"}) {
+    const std::string corpus = "{" + std::string(ids) + ",\"text\":\"one\"}\nz\tx\n";
+    EXPECT_THAT(message(lines("q1 Q0 a 1 1 t\n", kTopics, corpus)), HasSubstr("corpus:1: ")) << ids;
+    EXPECT_THAT(message(lines("q1 Q0 b 1 1 t\n", kTopics, corpus)),
+                AllOf(HasSubstr("corpus:1: "), HasSubstr("they must be the same")))
+        << ids;
+  }
+  EXPECT_THAT(message(lines("q1 Q0 a 1 1 t\n", kTopics, R"({"_id":"a","docid":"b","text":"x"})")),
+              HasSubstr("corpus:1: _id is \"a\" and docid is \"b\"; they must be the same"));
+  EXPECT_EQ(text_in("{\"_id\":\"a\",\"docid\":\"a\",\"text\":\"one\"}\nz\tx\n"), "one");
+}
+
+TEST_F(TrecRequests, TextsThatMakeNoRequestAreTheTopicsFault) {
+  const std::string blank = "q1 Q0 d8 1 2 t\nq1 Q0 d9 2 1 t\n";
+  EXPECT_THAT(failure(lines("q2 Q0 d1 1 1 t\n" + blank, kTopics, "d1\tone\nd8\t\nd9\t\n")),
+              HasSubstr("run:2: topic \"q1\": candidates has 2 entries, and all their texts are "
+                        "blank"));
+}
+
 TEST_F(TrecRequests, ReadsTrecsTopElements) {
   const std::string topics =
       "<top>\n\n<num> Number: q1\n<title> Topic: split\npeas\n\n<desc> Description:\nHow?\n</top>\n"

@@ -156,6 +156,17 @@ class TopicReader {
 
 // ---- Documents --------------------------------------------------------------------------------
 
+// A passage's line may name the document that it stands in, too, as those of MS MARCO (v2) do.
+std::vector<IdField> document_id_fields(const Json& object) {
+  std::vector<IdField> fields;
+  for (const char* key : {"_id", "id", "pid", "passage_id"})
+    fields.push_back({.value = find(object, key), .name = key});
+  if (fields[2].value != nullptr || fields[3].value != nullptr) return fields;
+  for (const char* key : {"docid", "doc_id", "docno"})
+    fields.push_back({.value = find(object, key), .name = key});
+  return fields;
+}
+
 class CorpusReader {
  public:
   CorpusReader(const std::string& path, const std::unordered_set<std::string>& wanted,
@@ -184,18 +195,29 @@ class CorpusReader {
   Result<void> take_object(const TextLine& line) {
     const auto object = parse_object(line.text);
     if (!object) return object.error();
-    // MS MARCO's passages (v2) have a "docid", too, that of their document.
-    const IdField field =
-        first_id(*object, {"_id", "id", "pid", "docid", "doc_id", "docno", "passage_id"});
-    if (field.value == nullptr) {
+    const auto fields = document_id_fields(*object);
+    const auto id = agreed_id(fields);
+    if (!id) {
+      blame(fields, id.error(), line.number);
+      return id.error();
+    }
+    if (!*id) {
       return invalid(
           "the document has no id: none of _id, id, pid, docid, doc_id, docno, "
           "passage_id is there");
     }
-    const auto id = read_id(*field.value, field.name);
-    if (!id) return id.error();
-    if (wanted_.contains(*id)) put(*id, read_document(*object, ""), line.number);
+    if (wanted_.contains(**id)) put(**id, read_document(*object, ""), line.number);
     return {};
+  }
+
+  // Whoever asks for a document that may be this one learns why it isn't there.
+  void blame(const std::vector<IdField>& fields, const Error& error, std::size_t line) {
+    for (const IdField& field : fields) {
+      if (field.value == nullptr) continue;
+      const auto id = read_id(*field.value, field.name);
+      if (id && wanted_.contains(*id))
+        documents_.put_fault(*id, error.within(place_of(path_, line)));
+    }
   }
 
   Result<void> take_row(const TextLine& line) {

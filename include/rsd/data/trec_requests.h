@@ -25,10 +25,11 @@ struct TrecFiles {
   std::string topics;
   // Lines of `docid<tab>text`, `docid<tab>text<tab>title` or MS MARCO's
   // `docid<tab>address<tab>title<tab>text`; or JSON lines with an id (_id, id, pid, docid, doc_id,
-  // docno, passage_id) and a document as in data/request_reader.h (text, contents, …, and a title).
-  // A header line with the names of the columns may determine their order, here and in the topics.
-  // Files are read once, line by line; documents that the run doesn't name are not kept. A
-  // document's text may be blank.
+  // docno, passage_id; several must agree, but for the document ids beside a pid or passage_id,
+  // which name the document that contains the passage) and a document as in data/request_reader.h
+  // (text, contents, …, and a title). A header line with the names of the columns may determine
+  // their order, here and in the topics. Files are read once, line by line; documents that the run
+  // doesn't name are not kept. A document's text may be blank.
   std::vector<std::string> corpus;
   std::optional<std::size_t> depth;  // take only a topic's first `depth` documents
 };
@@ -36,8 +37,9 @@ struct TrecFiles {
 struct TrecRequestLines {
   std::string text;  // one line per request
   std::size_t n_requests = 0;
-  // The reasons why other topics of the run have no request, in its order, with file and line: an
-  // invalid line of the run, or an invalid or missing topic or document.
+  // The reasons why other topics of the run have no request, in its order, with file, line and
+  // topic: an invalid line of the run, an invalid or missing topic or document, or texts that make
+  // no request (all blank, say).
   std::vector<Error> failures;
 };
 
