@@ -681,7 +681,7 @@ TEST(ServiceWork, ARequestOfTooMuchWorkIsRefusedBeforeTheLlmSeesIt) {
                    .budget = 3,
                    .deadline_ms = std::nullopt,
                    .windows = {},
-                   .max_tokens = 5000});
+                   .max_tokens = 3000});
   service.start(std::make_unique<SyntheticEngine>(gate), CostModel());
   std::string documents;
   for (int i = 0; i < 50; ++i)
@@ -697,7 +697,7 @@ TEST(ServiceWork, ARequestOfTooMuchWorkIsRefusedBeforeTheLlmSeesIt) {
   const Reply refused = ask(R"(,"window":2,"stride":1,"window_method":"sliding")");
   EXPECT_EQ(refused.status, 413);
   EXPECT_THAT(refused.body, HasSubstr("tokens"));
-  EXPECT_THAT(refused.body, HasSubstr("5000"));
+  EXPECT_THAT(refused.body, HasSubstr("3000"));
   EXPECT_EQ(gate.n_passes(), 0U);
   EXPECT_EQ(ask(R"(,"window":20,"window_method":"calibrated")").status, 200);
 }
