@@ -681,7 +681,7 @@ TEST_F(ServiceTest, WithoutKeyAndSaltAllPromptsAreOfOneScope) {
 TEST(ServiceWork, ARequestOfTooMuchWorkIsRefusedBeforeTheLlmSeesIt) {
   Gate gate;
   Service service({.max_candidates = 50, .jobs = {.queue = 3}},
-                  {.decoder = DecoderKind::kExact, .max_tokens = 5000});
+                  {.decoder = DecoderKind::kExact, .max_tokens = 3000});
   service.start(synthetic_ranker(std::make_unique<SyntheticEngine>(gate), 1));
   std::string documents;
   for (int i = 0; i < 50; ++i)
@@ -697,7 +697,7 @@ TEST(ServiceWork, ARequestOfTooMuchWorkIsRefusedBeforeTheLlmSeesIt) {
   const Reply refused = ask(R"(,"window":2,"stride":1,"window_method":"sliding")");
   EXPECT_EQ(refused.status, 413);
   EXPECT_THAT(refused.body, HasSubstr("tokens"));
-  EXPECT_THAT(refused.body, HasSubstr("5000"));
+  EXPECT_THAT(refused.body, HasSubstr("3000"));
   EXPECT_EQ(gate.n_passes(), 0U);
   EXPECT_EQ(ask(R"(,"window":20,"window_method":"calibrated")").status, 200);
 }

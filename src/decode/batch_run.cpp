@@ -103,10 +103,13 @@ bool BatchRun::Pass::fit(Request& request) const {
   constexpr std::size_t kLeast = 32;     // fewer tokens take hardly less time
   constexpr std::size_t kWorthIt = 128;  // beside others' parts
   constexpr std::size_t kUnknown = 256;  // while nothing is known of the costs
+  // More at once is no faster, and short prompts tell too little of what it takes.
+  constexpr std::size_t kMost = 512;
   if (!longest_) return true;
   RequestRun& run = request.run;
-  const std::size_t n_tokens = run.n_tokens();
   const bool is_prompt = run.encodes_prompt();
+  if (is_prompt && run.n_tokens() > kMost) request.part = run.cut(kMost);
+  const std::size_t n_tokens = run.n_tokens();
   const double before_ms = expected_ms(n_prompt_, n_encoded_);
   const double with_it_ms =
       expected_ms(n_prompt_ + (is_prompt ? n_tokens : 0), n_encoded_ + (is_prompt ? 0 : n_tokens));

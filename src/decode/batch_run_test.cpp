@@ -265,6 +265,16 @@ TEST_F(LimitedBatch, ALongPromptGoesThroughInPiecesAndIsOneEncoding) {
   EXPECT_EQ(outcome.round_ms.front(), 1000);
 }
 
+TEST_F(LimitedBatch, NoPieceOfAPromptIsMoreThanAMicroBatchHoweverLittleItIsExpectedToTake) {
+  CostModel costs;
+  costs.observe_prefill(100, 0.1);
+  BatchRun batch(llm_, &costs, [this] { return llm_.now(); });
+  batch.limit_passes(std::chrono::milliseconds(200));
+  batch.add(1, *Decoding::create(20, kRsd), std::make_unique<SyntheticScorer>(kLong));
+  batch.step();
+  EXPECT_EQ(llm_.now(), Clock::time_point() + duration_of(512));
+}
+
 TEST_F(LimitedBatch, RowsOfALongEncodingGoThroughInPiecesAndAreOneRound) {
   add(1, {.n_items = 400});
   while (batch_.size() > 0)
