@@ -57,10 +57,11 @@ class SchedulerTest : public testing::Test {
     return {.deadline = Clock::now() + time};
   }
   // Lets a job in, and holds its first pass.
-  Scheduler::JobHandle hold(const std::string& query) {
+  Scheduler::JobHandle hold(const std::string& query) { return hold(request(query)); }
+  Scheduler::JobHandle hold(JobRequest request) {
     const std::size_t n_passes = gate_.n_passes();
     gate_.shut();
-    auto job = submit(query);
+    auto job = submit(std::vector{std::move(request)}).front();
     gate_.wait_for_passes(n_passes + 1);
     return job;
   }
@@ -158,7 +159,7 @@ TEST_F(SchedulerTest, ADeadlineFarAwayIsNoReasonToStarve) {
 
 TEST_F(SchedulerTest, AShortJobHasAPlaceBesideLongOnes) {
   start(10, 1);
-  const auto held = hold("held");
+  const auto held = hold(long_request("held"));
   const auto waiting = submit({long_request("long")}).front();
   const auto job = submit("short");
   gate_.pass_one();  // of the one that is held; then all that are in go on together

@@ -16,13 +16,25 @@ Error for_local_only(const std::string& option, const std::string& instead) {
   return invalid(option + " is for local LLMs; with a remote one " + instead);
 }
 
+// The log of the places, else of all.
+ModelPlaces places_of(const EngineOptions& options) {
+  ModelPlaces places = options.places;
+  if (!places.log) places.log = options.log;
+  return places;
+}
+
+std::size_t cache_bytes_of(const EngineOptions& options) {
+  constexpr std::size_t kDefault = std::size_t{16} << 20U;
+  return options.prompt_cache_bytes.value_or(options.rpc_servers.empty() ? kDefault : 0);
+}
+
 LlamaOptions llama_options(const EngineOptions& options, std::string model) {
   return {.model_path = std::move(model),
           .loras = options.loras,
           .context_size = options.context_size,
-          .prompt_cache_bytes = options.prompt_cache_bytes,
+          .prompt_cache_bytes = cache_bytes_of(options),
           .reuse = options.reuse,
-          .parallel = options.parallel,
+          .parallel = parallel_of(options),
           .threads = options.threads,
           .gpu_layers = options.gpu_layers,
           .rpc_servers = options.rpc_servers,
@@ -38,7 +50,7 @@ Result<std::unique_ptr<LlmEngine>> connect(const EngineOptions& options) {
   RemoteOptions remote = *options.remote;
   remote.tokenizer = *std::move(tokenizer);
   remote.context_size = options.context_size;
-  remote.parallel = options.parallel;
+  remote.parallel = parallel_of(options);
   if (!remote.log) remote.log = options.log;
   auto llm = RemoteEngine::connect(std::move(remote));
   if (!llm) return llm.error();
@@ -46,6 +58,12 @@ Result<std::unique_ptr<LlmEngine>> connect(const EngineOptions& options) {
 }
 
 }  // namespace
+
+std::size_t parallel_of(const EngineOptions& options) noexcept {
+  constexpr std::size_t kRemote = 16;  // servers make batches of them
+  if (options.parallel > 0) return options.parallel;
+  return options.remote ? kRemote : 1;
+}
 
 Result<void> check(const EngineOptions& options) {
   if (!options.tensor_split.empty() && options.rpc_servers.empty())
@@ -63,7 +81,7 @@ Result<void> check(const EngineOptions& options) {
 Result<std::string> model_file(const EngineOptions& options) {
   if (!options.model.empty()) return checked_model(options.model);
   // The default model has the project's adapter in it: a caller's own takes its place.
-  return options.loras.empty() ? default_model(options.places) : base_model(options.places);
+  return options.loras.empty() ? default_model(places_of(options)) : base_model(places_of(options));
 }
 
 Result<EngineOptions> with_served_model(EngineOptions options) {

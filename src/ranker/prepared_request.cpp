@@ -63,7 +63,7 @@ Answer PreparedRequest::answer_without_llm(Clock::time_point now) const {
   const ListRequest* list = plan_->list.get();
   if (!needs_llm()) return plan_->answer_of(list->settled(plan_->arrival, now));
   ListOutcome late;
-  late.outcome.ranking = list->order();
+  late.outcome.ranking = Ranking::identity(list->order().size());
   late.outcome.deadline_hit = true;
   late.outcome.timing.total_ms = ms_between(plan_->arrival, now);
   late.budget = budget_of(list->options(), list->order().size(), /*n_windows=*/0);

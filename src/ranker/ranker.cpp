@@ -45,11 +45,17 @@ Result<LoadedPolicies> load_policies(const EngineOptions& options) {
     if (agent) loaded.agent = agent->front();
     if (!agent) loaded.agent_fault = agent.error();
   }
-  if (loaded.agent_fault && options.policy.empty() && options.agent.empty()) return loaded;
-  const auto own = named_policies(
-      {.names = listed(options.policy), .agents = listed(options.agent), .places = options.places});
+  const bool wants_agent = options.policy.empty() || options.policy == kAgentPolicy;
+  if (wants_agent && loaded.agent_fault && !options.agent.empty()) return *loaded.agent_fault;
+  if (wants_agent && (loaded.agent || loaded.agent_fault)) {
+    loaded.own = loaded.agent;
+    return loaded;
+  }
+  const auto own = named_policies({.names = listed(options.policy), .places = options.places});
   if (!own) return own.error();
   loaded.own = own->front();
+  if (options.log && options.policy.empty())
+    options.log(LogLevel::kInfo, "there is no agent; the policy is " + std::string(loaded.own->name()));
   return loaded;
 }
 
@@ -97,7 +103,7 @@ Result<Ranker> Ranker::load(const EngineOptions& options) {
                       .prompts = *std::move(prompts),
                       .policy = std::move(policies->own),
                       .agent = std::move(policies->agent),
-                      .parallel = options.parallel,
+                      .parallel = parallel_of(options),
                       .model_name = std::move(name)});
   ranker.state_->agent_fault = std::move(policies->agent_fault);
   return ranker;
@@ -201,7 +207,7 @@ Result<std::shared_ptr<const RankingPolicy>> Ranker::policy(const std::string& n
   if (!name.empty() && name != kAgentPolicy) return policy_by_name(name);
   if (!name.empty() && state_->parts.agent) return state_->parts.agent;
   if (state_->agent_fault) return *state_->agent_fault;
-  if (name.empty()) return blend_policy();
+  if (name.empty()) return policy_by_name(kDefaultPolicy);
   return Error(ErrorCode::kInvalidArgument, "policy agent: there is no agent here");
 }
 

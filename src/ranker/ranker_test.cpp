@@ -150,6 +150,25 @@ TEST(Ranker, OptionsOutOfRangeAreNamed) {
   EXPECT_EQ(fault({.decoder = DecoderKind::kAr, .policy = "best"}), "") << "ar has no policy";
 }
 
+TEST(Ranker, AnotherPolicyByDefaultDoesNotRuleOutTheAgent) {
+  // Fails for the model, after the policies were found to be fine.
+  const auto fault = Ranker::load({.model = "nowhere.gguf",
+                                   .agent = "models/agent.gguf",
+                                   .policy = std::string(kDefaultPolicy)});
+  ASSERT_FALSE(fault);
+  EXPECT_THAT(fault.error().message(), HasSubstr("nowhere.gguf"));
+  const auto unknown = Ranker::load({.model = "nowhere.gguf", .policy = "best"});
+  EXPECT_THAT(unknown.error().message(), HasSubstr("best"));
+  const auto no_agent = Ranker::load({.model = "nowhere.gguf", .agent = "nowhere-else.gguf"});
+  EXPECT_THAT(no_agent.error().message(), HasSubstr("nowhere-else.gguf"));
+}
+
+TEST(Ranker, DefaultsDependOnWhereTheLlmRuns) {
+  EXPECT_EQ(parallel_of({}), 1U);
+  EXPECT_EQ(parallel_of({.remote = RemoteOptions()}), 16U);
+  EXPECT_EQ(parallel_of({.parallel = 3, .remote = RemoteOptions()}), 3U);
+}
+
 TEST(Ranker, IsCalibratedOnce) {
   Ranker ranker = made_up_ranker();
   EXPECT_TRUE(ranker.calibrate());

@@ -119,16 +119,17 @@ Result<void> RankingQueue::add(std::size_t ticket, std::shared_ptr<const Prepare
   State& queue = *state_;
   RSD_CHECK(!queue.waiting.contains(ticket), "a ticket that is in the queue already");
   const auto& list = request->plan().list;
-  if (list->needs_llm()) {
-    auto run = ListRun::create(list->order(), list->options(), request->arrival());
-    if (!run) return run.error();
-    queue.batch.add(ticket, {.run = *std::move(run),
-                             .prompt = [list](auto items) { return list->prompt(items); },
-                             .arrival = request->arrival()});
-  } else {
+  if (!list->needs_llm()) {
     queue.settled.push_back(ticket);
+    queue.waiting.emplace(ticket, std::move(request));
+    return {};
   }
-  queue.waiting.emplace(ticket, std::move(request));
+  auto run = ListRun::create(list->order(), list->options(), request->arrival());
+  if (!run) return run.error();
+  queue.waiting.emplace(ticket, request);  // first: what the batch knows is always here
+  queue.batch.add(ticket, {.run = *std::move(run),
+                           .prompt = [list](auto items) { return list->prompt(items); },
+                           .arrival = request->arrival()});
   return {};
 }
 

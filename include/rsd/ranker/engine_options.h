@@ -25,8 +25,11 @@ struct EngineOptions {
   std::vector<std::string> prompt_templates{};  // YAML files, in place of the built-in ones
 
   std::size_t context_size = 0;  // LlamaOptions::context_size
-  std::size_t parallel = 1;      // prompts that go through the LLM together, 1 to kMaxParallel
-  std::size_t prompt_cache_bytes = std::size_t{16} << 20U;  // LlamaOptions::prompt_cache_bytes
+  // Prompts that go through the LLM together, at most kMaxParallel; 0: 1, or 16 with `remote`.
+  std::size_t parallel = 0;
+  // LlamaOptions::prompt_cache_bytes; nullopt: 16 MiB, or none with RPC servers, from which each kept
+  // prompt would be fetched.
+  std::optional<std::size_t> prompt_cache_bytes{};
   PromptReuseMode reuse = PromptReuseMode::kBeginnings;
   int threads = 0;                         // 0 = one per core
   int gpu_layers = 0;                      // LlamaOptions::gpu_layers
@@ -43,6 +46,9 @@ struct EngineOptions {
   ModelPlaces places{};  // of the default model and the agent
   LogSink log{};         // LlamaOptions::log
 };
+
+// EngineOptions::parallel, or what stands for 0.
+std::size_t parallel_of(const EngineOptions& options) noexcept;
 
 // kInvalidArgument: options that contradict each other, such as adapters for a remote LLM.
 Result<void> check(const EngineOptions& options);
