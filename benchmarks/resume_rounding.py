@@ -6,9 +6,9 @@
 Ranks the requests unbroken and resumed in the middle, one at a time and four at a time, with the
 cache of prompts and without, and compares the rankings and the logits of each two runs. Since
 --trace can't be resumed, the logits of a resumed run are those of a run of the requests that were
-missing, and one real --resume is held to it by its rankings. Logits are
-compared where both runs asked the LLM for the same thing: the rows of a round whose proposal, and
-those of all rounds before it, are the same. A request whose rankings differ first differs
+missing, and one real --resume is held to it by its rankings. Logits are compared where both runs
+asked the LLM for the same thing: the rows of a round whose proposal, and those of all rounds before
+it, are the same. A request whose rankings differ first differs
 
   - at a place: the same proposal was verified, and the LLM's choice there is another. `gap` is by
     how much each run prefers its own item to the other's, in logits, the larger of the two;

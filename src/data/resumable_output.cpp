@@ -102,8 +102,9 @@ Error damaged(const std::string& source, std::size_t line) {
 // nullopt: there are none.
 Result<std::optional<Notes>> read_notes(const std::string& path) {
   std::string source = OutputFile::partial_path(notes_path(path));
-  if (!std::filesystem::exists(source)) source = notes_path(path);
-  if (!std::filesystem::exists(source)) return std::optional<Notes>();
+  std::error_code failure;
+  if (!std::filesystem::exists(source, failure)) source = notes_path(path);
+  if (!std::filesystem::exists(source, failure)) return std::optional<Notes>();
   const auto text = read_file(source);
   if (!text) return text.error();
   Notes notes;
@@ -172,9 +173,10 @@ Result<KeptAnswers> read_kept_answers(const std::string& path, AnswerFormat form
     return Error(ErrorCode::kInvalidArgument, "--resume works with the formats jsonl and trec");
   }
   const std::string partial = OutputFile::partial_path(path);
-  const bool is_interrupted = std::filesystem::exists(partial);
+  std::error_code failure;
+  const bool is_interrupted = std::filesystem::exists(partial, failure);
   const std::string& source = is_interrupted ? partial : path;
-  if (!std::filesystem::exists(source)) return KeptAnswers{};
+  if (!std::filesystem::exists(source, failure)) return KeptAnswers{};
   const auto text = read_file(source);
   if (!text) return text.error();
   auto kept = format == AnswerFormat::kJsonl ? keep_jsonl(source, *text)

@@ -97,7 +97,8 @@ Result<std::string> base_model(const ModelPlaces& places) {
   const auto cache = cache_folder(places);
   if (!cache) return cache.error();
   const fs::path path = fs::path(*cache) / "models" / kModelFile;
-  if (fs::exists(path)) {
+  std::error_code failure;
+  if (fs::exists(path, failure)) {
     const auto damage = find_damage(path.string(), base_model_seal(), DamageCheck::kSamples);
     if (!damage) return path.string();
     return Error(ErrorCode::kInvalidInput, path.string() + " is damaged: " + *damage +

@@ -116,8 +116,9 @@ Result<std::vector<std::string>> cached_models(const ModelPlaces& places) {
   const fs::path folder = fs::path(*cache) / "models";
   std::vector<std::string> models;
   std::error_code failure;
-  for (const auto& entry : fs::directory_iterator(folder, failure)) {
-    if (entry.path().extension() == ".gguf") models.push_back(entry.path().string());
+  for (fs::directory_iterator entry(folder, failure), end; !failure && entry != end;
+       entry.increment(failure)) {
+    if (entry->path().extension() == ".gguf") models.push_back(entry->path().string());
   }
   if (models.empty()) {
     return Error(ErrorCode::kNotFound,

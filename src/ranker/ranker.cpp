@@ -55,7 +55,8 @@ Result<LoadedPolicies> load_policies(const EngineOptions& options) {
   if (!own) return own.error();
   loaded.own = own->front();
   if (options.log && options.policy.empty())
-    options.log(LogLevel::kInfo, "there is no agent; the policy is " + std::string(loaded.own->name()));
+    options.log(LogLevel::kInfo,
+                "there is no agent; the policy is " + std::string(loaded.own->name()));
   return loaded;
 }
 

@@ -25,7 +25,8 @@ Result<void> check_options(const TrainingOptions& options) {
                  "--traces is not used: RPO starts from the agent of --init as it is; "
                  "--supervised-only goes on from it with traces");
   }
-  if (std::filesystem::is_directory(options.out)) {
+  std::error_code failure;
+  if (std::filesystem::is_directory(options.out, failure)) {
     return Error(ErrorCode::kInvalidArgument, "--out " + options.out + " is a folder");
   }
   return {};

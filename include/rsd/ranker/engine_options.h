@@ -27,8 +27,8 @@ struct EngineOptions {
   std::size_t context_size = 0;  // LlamaOptions::context_size
   // Prompts that go through the LLM together, at most kMaxParallel; 0: 1, or 16 with `remote`.
   std::size_t parallel = 0;
-  // LlamaOptions::prompt_cache_bytes; nullopt: 16 MiB, or none with RPC servers, from which each kept
-  // prompt would be fetched.
+  // LlamaOptions::prompt_cache_bytes; nullopt: 16 MiB, or none with RPC servers, from which each
+  // kept prompt would be fetched.
   std::optional<std::size_t> prompt_cache_bytes{};
   PromptReuseMode reuse = PromptReuseMode::kBeginnings;
   int threads = 0;                         // 0 = one per core

@@ -47,23 +47,24 @@ class PreparedRequest {
   std::unique_ptr<const Plan> plan_;
 };
 
-// Movable while it has no RankingQueue; a moved-from ranker may only be destroyed or assigned to. One thread at a time may use
-// it, but for the members that say otherwise.
+// Movable while it has no RankingQueue; a moved-from ranker may only be destroyed or assigned to.
+// One thread at a time may use it, but for the members that say otherwise.
 class Ranker {
  public:
   // Reads the agent, then the model. kInvalidArgument: an unknown policy; else the errors of
-  // load_engine, and of load_agent for an agent that is named. A fault of the project's own agent is
-  // an error only of the requests that use it.
+  // load_engine, and of load_agent for an agent that is named. A fault of the project's own agent
+  // is an error only of the requests that use it.
   static Result<Ranker> load(const EngineOptions& options = {});
 
   // For an LLM of the caller's own.
   struct Parts {
     std::unique_ptr<LlmEngine> llm;
-    PromptBuilder prompts;                                  // for the LLM's tokenizer
-    std::shared_ptr<const RankingPolicy> policy = nullptr;  // of requests without one; null: kDefaultPolicy
-    std::shared_ptr<const RankingPolicy> agent = nullptr;   // by the name kAgentPolicy
-    std::size_t parallel = 1;                               // EngineOptions::parallel
-    std::string model_name{};                               // empty: the LLM's own
+    PromptBuilder prompts;  // for the LLM's tokenizer
+    std::shared_ptr<const RankingPolicy> policy =
+        nullptr;  // of requests without one; null: kDefaultPolicy
+    std::shared_ptr<const RankingPolicy> agent = nullptr;  // by the name kAgentPolicy
+    std::size_t parallel = 1;                              // EngineOptions::parallel
+    std::string model_name{};                              // empty: the LLM's own
   };
   explicit Ranker(Parts parts);
 
