@@ -1,4 +1,4 @@
-#include "commands/rpc_server_command.h"
+#include "commands/commands.h"
 
 #include <spdlog/spdlog.h>
 #include <unistd.h>
@@ -6,14 +6,14 @@
 #include <cstdio>
 #include <memory>
 
-#include "options/option_checks.h"
+#include "options/flags.h"
 #include "rsd/llm/rpc_server.h"
 #include "terminal/exit_code.h"
 
 namespace rsd::cli {
 namespace {
 
-ExitCode serve(RpcServerOptions options, const CommonOptions& common) {
+Result<ExitCode> serve(RpcServerOptions options, const CommonOptions& common) {
   options.threads = common.threads;
   if (!options.host.starts_with("127.")) {
     spdlog::warn(
@@ -24,7 +24,8 @@ ExitCode serve(RpcServerOptions options, const CommonOptions& common) {
   ::dup2(STDERR_FILENO, STDOUT_FILENO);  // ggml reports connections on stdout
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   const auto stopped = serve_rpc(options);
-  return stopped ? kSuccess : static_cast<ExitCode>(fail(stopped.error()));
+  if (!stopped) return stopped.error();
+  return kSuccess;
 }
 
 }  // namespace
@@ -34,21 +35,13 @@ void add_rpc_server_command(CLI::App& app, Selected& selected) {
   CLI::App* command =
       add_command(app, selected, "rpc-server",
                   "Compute layers of other machines' models (their --rpc); trusted networks only");
-  command->add_option("-H,--host", options->host, "IPv4 address to listen at")
-      ->check(not_empty())
-      ->capture_default_str();
-  command->add_option("-p,--port", options->port, "Port to listen at")
-      ->check(whole_number(1, 65535))
-      ->capture_default_str()
-      ->type_name("N");
-  command
-      ->add_option("--cache", options->cache,
-                   "Folder to keep large tensors in, so that they need not be sent again")
-      ->check(not_empty())
-      ->type_name("DIR");
-  command->callback([&selected, options] {
-    selected.run = [&selected, options]() -> int { return serve(*options, selected.common); };
-  });
+  Flags flags(*command);
+  flags.add({"-H,--host", "TEXT", "IPv4 address to listen at"}, options->host, not_empty());
+  flags.add({"-p,--port", "N", "Port to listen at"}, options->port, whole_number(1, 65535));
+  flags.add(
+      {"--cache", "DIR", "Folder to keep large tensors in, so that they need not be sent again"},
+      options->cache, not_empty());
+  set_run(*command, selected, [&selected, options] { return serve(*options, selected.common); });
 }
 
 }  // namespace rsd::cli
