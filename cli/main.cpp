@@ -11,15 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "commands/bench_command.h"
-#include "commands/eval_command.h"
-#include "commands/model_command.h"
-#include "commands/prompt_command.h"
-#include "commands/rank_command.h"
-#include "commands/requests_command.h"
-#include "commands/rpc_server_command.h"
-#include "commands/serve_command.h"
-#include "commands/train_command.h"
+#include "commands/commands.h"
 #include "options/common_options.h"
 #include "terminal/exit_code.h"
 #include "terminal/help.h"
@@ -70,7 +62,7 @@ int report(const CLI::App& app, const CLI::ParseError& stop) {
 void occupy_standard_streams() {
   for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (::fcntl(stream, F_GETFD) >= 0) continue;
-    // Of no use for writing: results that go nowhere are still a failure.
+    // For reading, so that writing results to it still fails.
     const int file = ::open("/dev/null", O_RDONLY);
     if (file >= 0 && file != stream) ::close(file);
   }

@@ -1,4 +1,4 @@
-#include "commands/bench_command.h"
+#include "commands/commands.h"
 
 #include <spdlog/spdlog.h>
 
@@ -13,8 +13,8 @@
 
 #include "options/decoder_options.h"
 #include "options/engine_options.h"
+#include "options/flags.h"
 #include "options/model_places.h"
-#include "options/option_checks.h"
 #include "rsd/core/file.h"
 #include "rsd/data/request_reader.h"
 #include "rsd/eval/bench.h"
@@ -39,10 +39,10 @@ class LocalLlm final : public BenchedLlm {
  public:
   // Errors of load_local_engine and load_templates.
   static Result<LocalLlm> load(const EngineOptions& options) {
-    auto llm = load_local_engine(options);
-    if (!llm) return llm.error();
     auto templates = load_templates(options.prompt_templates);
     if (!templates) return templates.error();
+    auto llm = load_local_engine(options);
+    if (!llm) return llm.error();
     auto prompts = make_prompts(**llm, *std::move(templates));
     if (!prompts) return prompts.error();
     return LocalLlm(*std::move(llm), *std::move(prompts));
@@ -214,36 +214,23 @@ void add_bench_command(CLI::App& app, Selected& selected) {
                                   "Time the decoders on request files, side by side, and beside "
                                   "generating the ranking as text");
   constexpr std::uint64_t kMaxCount = 1'000'000;
-  command->add_option("--requests", options->requests, "Request files, a JSON object a line")
-      ->required()
-      ->check(not_empty())
-      ->type_name("FILE...");
-  command->add_option("--out", options->out, "Folder for bench.json and table.md")
-      ->required()
-      ->check(not_empty())
-      ->type_name("DIR");
-  command->add_option("--limit", options->limit, "Only the first N requests of each file")
-      ->check(whole_number(1, kMaxCount))
-      ->capture_default_str()
-      ->type_name("N");
-  command
-      ->add_option("--shipped-model", options->shipped,
-                   "GGUF model that generates its ranking as text, in place of the one that the "
-                   "default model is made of; with --model there is none without it")
-      ->check(not_empty())
-      ->type_name("FILE");
-  command->add_option("--policy", options->policy, "Policy of rsd and exact; see rsd rank --help")
-      ->type_name("NAME");
-  command->add_option("--agent", options->agent, std::string(kAgentHelp))
-      ->check(not_empty())
-      ->type_name("FILE");
+  Flags flags(*command);
+  flags
+      .add({"--requests", "FILE...", "Request files, a JSON object a line"}, options->requests,
+           not_empty())
+      .required();
+  flags.add({"--out", "DIR", "Folder for bench.json and table.md"}, options->out, not_empty())
+      .required();
+  flags.add({"--limit", "N", "Only the first N requests of each file"}, options->limit,
+            whole_number(1, kMaxCount));
+  flags.add({"--shipped-model", "FILE",
+             "GGUF model that generates its ranking as text, in place of the one that the default "
+             "model is made of; with --model there is none without it"},
+            options->shipped, not_empty());
+  flags.add({"--policy", "NAME", "Policy of rsd and exact; see rsd rank --help"}, options->policy);
+  flags.add({"--agent", "FILE", std::string(kAgentHelp)}, options->agent, not_empty());
   add_engine_options(*command, options->engine);
-  command->callback([&selected, options] {
-    selected.run = [&selected, options]() -> int {
-      auto result = BenchRun(*options, selected).run();
-      return result ? *result : fail(result.error());
-    };
-  });
+  set_run(*command, selected, [&selected, options] { return BenchRun(*options, selected).run(); });
 }
 
 }  // namespace rsd::cli

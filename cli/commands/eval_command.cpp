@@ -1,4 +1,4 @@
-#include "commands/eval_command.h"
+#include "commands/commands.h"
 
 #include <spdlog/spdlog.h>
 
@@ -14,13 +14,14 @@
 
 #include "options/decoder_options.h"
 #include "options/engine_options.h"
+#include "options/flags.h"
 #include "options/model_places.h"
-#include "options/option_checks.h"
 #include "rsd/data/request_reader.h"
 #include "rsd/eval/evaluation.h"
 #include "rsd/eval/report.h"
 #include "rsd/eval/results.h"
 #include "rsd/rank/presentation.h"
+#include "rsd/ranker/conditions.h"
 #include "terminal/exit_code.h"
 #include "terminal/progress.h"
 
@@ -45,7 +46,7 @@ struct EvalOptions {
   bool resume = false;
 };
 
-// The names of all values, looked up.
+// Looks up each name.
 template <class Value, class Lookup>
 Result<std::vector<Value>> look_up(const std::vector<std::string>& names, Lookup lookup) {
   std::vector<Value> values;
@@ -85,11 +86,11 @@ class EvalRun {
 
   Result<ExitCode> run() {
     if (auto prepared = prepare(); !prepared) return prepared.error();
+    auto templates = load_templates(engine_options_.prompt_templates);
+    if (!templates) return templates.error();
     report_lost_rpc_servers(engine_options_.rpc_servers);
     auto llm = load_engine(engine_options_);
     if (!llm) return llm.error();
-    auto templates = load_templates(engine_options_.prompt_templates);
-    if (!templates) return templates.error();
     llm_ = *std::move(llm);
     auto prompts = make_prompts(*llm_, *std::move(templates));
     if (!prompts) return prompts.error();
@@ -100,7 +101,7 @@ class EvalRun {
       auto evaluation = evaluate_file(i);
       if (!evaluation) {
         const Error error = evaluation.error().within(path);
-        // One file none of whose requests can be ranked does not void the others' figures.
+        // If no request of a file can be ranked, the other files still have figures.
         if (error.code() != ErrorCode::kInvalidInput || datasets_.size() == 1) return error;
         note_failure(error);
         continue;
@@ -161,7 +162,7 @@ class EvalRun {
     return make_folder();
   }
 
-  // The good lines of a file; the bad ones are logged and counted.
+  // Reads the valid lines of a file; the others are logged.
   Result<void> read_dataset(const std::string& path) {
     auto reader = RequestReader::open(path);
     if (!reader) return reader.error();
@@ -244,59 +245,47 @@ class EvalRun {
 };
 
 void add_options(CLI::App& command, EvalOptions& options) {
-  command.add_option("--requests", options.requests, "Request files, a JSON object a line")
-      ->required()
-      ->check(not_empty())
-      ->type_name("FILE...");
-  command.add_option("--out", options.out, "Folder for results.json, table.md, report.html")
-      ->required()
-      ->check(not_empty())
-      ->type_name("DIR");
-  command.add_option("--qrels", options.qrels, "TREC judgements in place of the requests' own")
-      ->check(not_empty())
-      ->type_name("FILE");
-  command.add_option("--limit", options.limit, "Only the first N requests of each file")
-      ->check(whole_number(1, kMaxCount))
-      ->type_name("N");
-  command
-      .add_option("--shuffle", options.shuffle,
-                  "Shuffle the candidates of each request, by this seed")
-      ->check(whole_number(0, std::numeric_limits<std::uint64_t>::max()))
-      ->type_name("SEED");
-  command
-      .add_option("--order-shuffles", options.order_shuffles,
-                  "On how many shuffled orders of each request ar is run, to see whether they "
-                  "agree; 0 = none")
-      ->check([](const std::string& text) {
+  Flags flags(command);
+  flags
+      .add({"--requests", "FILE...", "Request files, a JSON object a line"}, options.requests,
+           not_empty())
+      .required();
+  flags
+      .add({"--out", "DIR", "Folder for results.json, table.md, report.html"}, options.out,
+           not_empty())
+      .required();
+  flags.add({"--qrels", "FILE", "TREC judgements in place of the requests' own"}, options.qrels,
+            not_empty());
+  flags.add({"--limit", "N", "Only the first N requests of each file"}, options.limit,
+            whole_number(1, kMaxCount));
+  flags.add({"--shuffle", "SEED", "Shuffle the candidates of each request, by this seed"},
+            options.shuffle, whole_number(0, std::numeric_limits<std::uint64_t>::max()));
+  flags
+      .add({"--order-shuffles", "K",
+            "On how many shuffled orders of each request ar is run, to see whether they agree; "
+            "0 = none"},
+           options.order_shuffles, whole_number(0, kMaxCount))
+      .check([](const std::string& text) {
         return text == "1" ? std::string("1 is not allowed: one order has none to agree with") : "";
-      })
-      ->check(whole_number(0, kMaxCount))
-      ->capture_default_str()
-      ->type_name("K");
-  command.add_flag("--resume", options.resume, "Go on where an interrupted run into --out stopped");
-  const std::string group = "Decoding";
-  const auto list = [&](const char* flag, auto& values, const char* text) {
-    return command.add_option(flag, values, text)
-        ->delimiter(',')
-        ->allow_extra_args(false)
-        ->capture_default_str()
-        ->type_name("LIST")
-        ->group(group);
-  };
-  list("--decoders", options.decoders,
-       "Which, among ar, std, sd, exact, rsd; ar is always the target");
-  list("--budgets", options.budgets, "Encodings for rsd and sd (which also runs to the end)")
-      ->check(whole_number(1, kMaxCount));
-  list("--policy,--policies", options.policies, "Policies for rsd and exact; see rsd rank --help");
-  command
-      .add_option("--agent", options.agents,
-                  std::string(kAgentHelp) + "; may be given several times, to compare them")
-      ->allow_extra_args(false)
-      ->check(not_empty())
-      ->type_name("FILE")
-      ->group(group);
-  list("--draft", options.drafts,
-       "Which, among first-token, input; without it each decoder's default");
+      });
+  flags.add_switch("--resume", "Go on where an interrupted run into --out stopped", options.resume);
+}
+
+void add_grid_options(CLI::App& command, EvalOptions& options) {
+  Flags flags(command, "Decoding");
+  flags.add_list(
+      {"--decoders", "LIST", "Which, among ar, std, sd, exact, rsd; ar is always the target"},
+      options.decoders);
+  flags.add_list({"--budgets", "LIST", "Encodings for rsd and sd (which also runs to the end)"},
+                 options.budgets, whole_number(1, kMaxCount));
+  flags.add_list({"--policy,--policies", "LIST", "Policies for rsd and exact; see rsd rank --help"},
+                 options.policies);
+  flags.add_repeated({"--agent", "FILE",
+                      std::string(kAgentHelp) + "; may be given several times, to compare them"},
+                     options.agents, not_empty());
+  flags.add_list(
+      {"--draft", "LIST", "Which, among first-token, input; without it each decoder's default"},
+      options.drafts);
 }
 
 }  // namespace
@@ -306,14 +295,10 @@ void add_eval_command(CLI::App& app, Selected& selected) {
   CLI::App* command = add_command(app, selected, "eval",
                                   "Compare decoders on request files: agreement, encodings, time");
   add_options(*command, *options);
+  add_grid_options(*command, *options);
   add_engine_options(*command, options->engine);
   add_remote_options(*command, options->engine.remote);
-  command->callback([&selected, options] {
-    selected.run = [&selected, options]() -> int {
-      auto result = EvalRun(*options, selected).run();
-      return result ? *result : fail(result.error());
-    };
-  });
+  set_run(*command, selected, [&selected, options] { return EvalRun(*options, selected).run(); });
 }
 
 }  // namespace rsd::cli

@@ -1,9 +1,7 @@
-#include "commands/model_command.h"
+#include "commands/commands.h"
 
 #include <iostream>
 
-#include "commands/prepare_command.h"
-#include "commands/verify_command.h"
 #include "options/engine_options.h"
 #include "options/model_places.h"
 #include "terminal/exit_code.h"
@@ -11,11 +9,11 @@
 namespace rsd::cli {
 namespace {
 
-int fetch() {
+Result<ExitCode> fetch() {
   const ModelPlaces places = model_places();
-  if (const auto base = fetch_base_model(places); !base) return fail(base.error());
+  if (const auto base = fetch_base_model(places); !base) return base.error();
   const auto path = default_model(places, DamageCheck::kWhole);
-  if (!path) return fail(path.error());
+  if (!path) return path.error();
   std::cout << *path << '\n';
   return kSuccess;
 }
@@ -29,16 +27,16 @@ void print_identifiers(const char* task, const Identifiers& identifiers) {
   std::cout << '\n';
 }
 
-int inspect(const EngineFlags& options, const CommonOptions& common) {
+Result<ExitCode> inspect(const EngineFlags& options, const CommonOptions& common) {
   const auto engine = engine_options(options, common);
-  if (!engine) return fail(engine.error());
+  if (!engine) return engine.error();
+  auto templates = load_templates(engine->prompt_templates);
+  if (!templates) return templates.error();
   report_lost_rpc_servers(engine->rpc_servers);
   const auto llm = load_local_engine(*engine);
-  if (!llm) return fail(llm.error());
-  auto templates = load_templates(engine->prompt_templates);
-  if (!templates) return fail(templates.error());
+  if (!llm) return llm.error();
   const auto prompts = make_prompts(**llm, *std::move(templates));
-  if (!prompts) return fail(prompts.error());
+  if (!prompts) return prompts.error();
   const ModelInfo& info = (*llm)->info();
   std::cout << "path: " << info.path << "\nmodel: " << info.description
             << "\narchitecture: " << info.architecture << "\nparameters: " << info.n_parameters
@@ -65,9 +63,10 @@ void add_model_command(CLI::App& app, Selected& selected) {
   model->require_subcommand(1);
   model->fallthrough();
 
-  add_command(*model, selected, "fetch",
-              "Bring the default model into the cache and prepare it; prints its path")
-      ->callback([&selected] { selected.run = &fetch; });
+  CLI::App* fetching =
+      add_command(*model, selected, "fetch",
+                  "Bring the default model into the cache and prepare it; prints its path");
+  set_run(*fetching, selected, &fetch);
 
   add_verify_command(*model, selected);
   add_prepare_command(*model, selected);
@@ -76,9 +75,8 @@ void add_model_command(CLI::App& app, Selected& selected) {
   CLI::App* inspecting = add_command(*model, selected, "inspect",
                                      "Tell what a model is and which identifiers it offers");
   add_engine_options(*inspecting, *options);
-  inspecting->callback([&selected, options] {
-    selected.run = [&selected, options] { return inspect(*options, selected.common); };
-  });
+  set_run(*inspecting, selected,
+          [&selected, options] { return inspect(*options, selected.common); });
 }
 
 }  // namespace rsd::cli

@@ -1,4 +1,4 @@
-#include "commands/prepare_command.h"
+#include "commands/commands.h"
 
 #include <algorithm>
 #include <array>
@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "options/engine_options.h"
+#include "options/flags.h"
 #include "options/model_places.h"
-#include "options/option_checks.h"
 #include "rsd/data/request_reader.h"
 #include "rsd/models/default_model.h"
 #include "rsd/models/prepare.h"
@@ -35,7 +35,7 @@ constexpr const char* kNoCheck = "none";
 constexpr const char* kFastest = "fastest";
 
 Result<Preparation> preparation_of(const PrepareFlags& options, const ModelPlaces& places) {
-  // Which is the fastest is found out later.
+  // choose_type() finds the fastest.
   const auto type = options.type == kFastest ? kDefaultWeightType : parse_weight_type(options.type);
   if (!type) return type.error().within("--type");
   if (options.model.empty() && options.loras.empty()) {
@@ -84,7 +84,7 @@ std::string describe(const ModelAgreement& agreement) {
   return text.data();
 }
 
-// A line a trial.
+// One line per trial.
 std::string describe(const std::vector<TypeTrial>& trials) {
   std::string text;
   for (const TypeTrial& trial : trials) {
@@ -103,7 +103,7 @@ class Prepare {
   Prepare(const PrepareFlags& options, const CommonOptions& common)
       : options_(options), common_(common) {}
 
-  Result<void> run() {
+  Result<ExitCode> run() {
     auto preparation = preparation_of(options_, places_);
     if (!preparation) return preparation.error();
     preparation_ = *std::move(preparation);
@@ -114,18 +114,18 @@ class Prepare {
       requests = *std::move(read);
     }
     if (options_.type == kFastest) {
-      if (auto chosen = choose_type(requests); !chosen) return chosen;
+      if (auto chosen = choose_type(requests); !chosen) return chosen.error();
     }
     const auto made = prepare(preparation_, work_options());
     if (!made) return made.error();
     say(preparation_.output + (*made ? " is prepared" : " is there already"));
-    if (auto shown = show_agreement(requests); !shown) return shown;
+    if (auto shown = show_agreement(requests); !shown) return shown.error();
     std::cout << preparation_.output << '\n';
-    return {};
+    return kSuccess;
   }
 
  private:
-  // Of the default model the choice is kept, and its file is the cache's of that type.
+  // For the default model, the choice is stored, and the output is the cache's file of that type.
   Result<void> choose_type(const std::vector<Request>& requests) {
     if (requests.empty()) {
       return Error(
@@ -144,7 +144,7 @@ class Prepare {
     return choose_default_type(preparation_.type, places_);
   }
 
-  // What was measured before counts, unless requests are named.
+  // Shows an earlier measurement, unless --check-requests names requests.
   Result<void> show_agreement(const std::vector<Request>& requests) const {
     if (options_.check_requests == kNoCheck) return {};
     auto agreement = recorded_agreement(preparation_.output);
@@ -164,14 +164,14 @@ class Prepare {
     return {};
   }
 
-  // With a progress bar of its own, which goes when the options do.
+  // With a progress bar, which is erased when the options are destroyed.
   PrepareOptions work_options(const std::string& unit = "") const {
     PrepareOptions options{.threads = common_.threads, .log = places_.log};
     if (!unit.empty()) options.on_progress = show_progress(unit);
     return options;
   }
 
-  // The result of this command, whatever the log level.
+  // For results of this command, which are shown at every log level but off.
   void say(const std::string& text) const {
     if (common_.log_level != "off") std::cerr << "rsd: " << text << '\n';
   }
@@ -183,46 +183,29 @@ class Prepare {
 };
 
 void add_options(CLI::App& command, PrepareFlags& options) {
-  const std::string group = "Model";
-  command
-      .add_option("-m,--model", options.model,
-                  "GGUF model to prepare; without it the default model's LLM")
-      ->check(not_empty())
-      ->type_name("FILE")
-      ->group(group);
-  command
-      .add_option("--lora", options.loras,
-                  "GGUF LoRA adapter to merge; may be given several times. Without --model and "
-                  "--lora the project's own adapter is merged, which makes the default model")
-      ->allow_extra_args(false)
-      ->check(not_empty())
-      ->type_name("FILE[:SCALE]")
-      ->group(group);
-  command
-      .add_option(
-          "--type", options.type,
-          "Type of the weights: f32, f16, bf16, q8_0, q5_1, q5_0, q4_1 or q4_0, or fastest: "
-          "the one that answers fastest on this machine among f16, bf16, q8_0 and q4_0, if "
-          "its rankings are those of f16, or nearly; for the default model the choice is "
-          "kept, without one it is of type " +
-              std::string(to_string(kDefaultWeightType)))
-      ->capture_default_str()
-      ->type_name("NAME")
-      ->group(group);
-  command
-      .add_option("--output", options.output,
-                  "File for the prepared model, which appears when it is complete, with "
-                  "FILE.json about it; needed with --model or --lora, else it goes to the cache")
-      ->check(not_empty())
-      ->type_name("FILE")
-      ->group(group);
-  command
-      .add_option("--check-requests", options.check_requests,
-                  "Requests to measure on how well the result's rankings agree with the model and "
-                  "adapters that it is made of; none = don't; without it rsd's examples")
-      ->check(not_empty())
-      ->type_name("FILE")
-      ->group(group);
+  Flags flags(command, "Model");
+  flags.add({"-m,--model", "FILE", "GGUF model to prepare; without it the default model's LLM"},
+            options.model, not_empty());
+  flags.add_repeated(
+      {"--lora", "FILE[:SCALE]",
+       "GGUF LoRA adapter to merge; may be given several times. Without --model and --lora the "
+       "project's own adapter is merged, which makes the default model"},
+      options.loras, not_empty());
+  flags.add({"--type", "NAME",
+             "Type of the weights: f32, f16, bf16, q8_0, q5_1, q5_0, q4_1 or q4_0, or fastest: "
+             "the one that answers fastest on this machine among f16, bf16, q8_0 and q4_0, if its "
+             "rankings are those of f16, or nearly; for the default model the choice is kept, "
+             "without one it is of type " +
+                 std::string(to_string(kDefaultWeightType))},
+            options.type);
+  flags.add({"--output", "FILE",
+             "File for the prepared model, which appears when it is complete, with FILE.json "
+             "about it; needed with --model or --lora, else it goes to the cache"},
+            options.output, not_empty());
+  flags.add({"--check-requests", "FILE",
+             "Requests to measure on how well the result's rankings agree with the model and "
+             "adapters that it is made of; none = don't; without it rsd's examples"},
+            options.check_requests, not_empty());
 }
 
 }  // namespace
@@ -233,12 +216,8 @@ void add_prepare_command(CLI::App& model, Selected& selected) {
       model, selected, "prepare",
       "Merge adapters into a model once and store it for speed; prints the result's path");
   add_options(*command, *options);
-  command->callback([&selected, options] {
-    selected.run = [&selected, options]() -> int {
-      const auto done = Prepare(*options, selected.common).run();
-      return done ? kSuccess : fail(done.error());
-    };
-  });
+  set_run(*command, selected,
+          [&selected, options] { return Prepare(*options, selected.common).run(); });
 }
 
 }  // namespace rsd::cli

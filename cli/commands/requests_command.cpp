@@ -1,11 +1,11 @@
-#include "commands/requests_command.h"
+#include "commands/commands.h"
 
 #include <spdlog/spdlog.h>
 
 #include <memory>
 #include <string>
 
-#include "options/option_checks.h"
+#include "options/flags.h"
 #include "options/trec_options.h"
 #include "rsd/data/resumable_output.h"
 #include "terminal/exit_code.h"
@@ -41,15 +41,9 @@ void add_requests_command(CLI::App& app, Selected& selected) {
   CLI::App* command = add_command(app, selected, "requests",
                                   "Write request lines of a TREC run, its topics and its corpus");
   add_trec_options(*command, options->files);
-  command->add_option("--output", options->output, "File for them; without it stdout")
-      ->check(not_empty())
-      ->type_name("FILE");
-  command->callback([&selected, options] {
-    selected.run = [options]() -> int {
-      auto result = write_requests(*options);
-      return result ? *result : fail(result.error());
-    };
-  });
+  Flags(*command).add({"--output", "FILE", "File for them; without it stdout"}, options->output,
+                      not_empty());
+  set_run(*command, selected, [options] { return write_requests(*options); });
 }
 
 }  // namespace rsd::cli

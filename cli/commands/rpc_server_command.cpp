@@ -1,4 +1,4 @@
-#include "commands/rpc_server_command.h"
+#include "commands/commands.h"
 
 #include <spdlog/spdlog.h>
 
@@ -10,7 +10,7 @@
 
 #include "commands/rpc_gate.h"
 #include "commands/rpc_worker.h"
-#include "options/option_checks.h"
+#include "options/flags.h"
 #include "rsd/core/duration.h"
 #include "rsd/llm/rpc_server.h"
 #include "terminal/exit_code.h"
@@ -35,12 +35,12 @@ RpcGateOptions gate_options(const Options& options) {
           .cache_bytes = options.cache_limit_mib << 20U};
 }
 
-int serve(const Options& wanted, const CommonOptions& common) {
+Result<ExitCode> serve(const Options& wanted, const CommonOptions& common) {
   RpcServerOptions options = wanted.worker;
   options.threads = common.threads;
   std::error_code ignored;
   if (!options.cache.empty() && !std::filesystem::is_directory(options.cache, ignored))
-    return fail(Error(ErrorCode::kNotFound, options.cache + " is no folder"));
+    return Error(ErrorCode::kNotFound, options.cache + " is no folder");
   if (!options.host.starts_with("127.")) {
     spdlog::warn(
         "everyone who reaches {}:{} can use this machine's memory, and what goes over the "
@@ -49,38 +49,11 @@ int serve(const Options& wanted, const CommonOptions& common) {
   }
   RpcWorker worker(options);
   RpcGate gate(gate_options(wanted), worker);
-  if (auto listens = gate.listen(); !listens) return fail(listens.error());
+  if (auto listens = gate.listen(); !listens) return listens.error();
   // ggml says at once where the worker listens, which nobody is to use.
   std::cerr << "rsd: listening on " << options.host << ':' << options.port
             << "; the endpoint below is the worker's\n";
   return gate.run();
-}
-
-void add_limit_options(CLI::App& command, Options& options) {
-  const std::string group = "Limits";
-  command
-      .add_option("--waiting", options.waiting,
-                  "Clients that may wait for their turn; those beyond are turned away")
-      ->check(whole_number(1, 1000))
-      ->capture_default_str()
-      ->type_name("N")
-      ->group(group);
-  command
-      .add_option("--idle-timeout", options.idle_timeout_s,
-                  "Seconds without a byte after which a client is given up, which ends it; longer "
-                  "than the longest pass of an LLM, and than clients are idle; 0 = never")
-      ->check(number_up_to(604'800))
-      ->capture_default_str()
-      ->type_name("S")
-      ->group(group);
-  command
-      .add_option("--cache-limit", options.cache_limit_mib,
-                  "MiB that --cache may have while no client is served: beyond, the oldest tensors "
-                  "are removed")
-      ->check(whole_number(0, 1'000'000'000))
-      ->capture_default_str()
-      ->type_name("MIB")
-      ->group(group);
 }
 
 }  // namespace
@@ -90,22 +63,25 @@ void add_rpc_server_command(CLI::App& app, Selected& selected) {
   CLI::App* command =
       add_command(app, selected, "rpc-server",
                   "Compute layers of other machines' models (their --rpc); trusted networks only");
-  command->add_option("-H,--host", options->worker.host, "IPv4 address to listen at")
-      ->check(not_empty())
-      ->capture_default_str();
-  command->add_option("-p,--port", options->worker.port, "Port to listen at")
-      ->check(whole_number(1, 65535))
-      ->capture_default_str()
-      ->type_name("N");
-  command
-      ->add_option("--cache", options->worker.cache,
-                   "Folder to keep large tensors in, so that they need not be sent again")
-      ->check(not_empty())
-      ->type_name("DIR");
-  add_limit_options(*command, *options);
-  command->callback([&selected, options] {
-    selected.run = [&selected, options] { return serve(*options, selected.common); };
-  });
+  Flags flags(*command);
+  flags.add({"-H,--host", "TEXT", "IPv4 address to listen at"}, options->worker.host, not_empty());
+  flags.add({"-p,--port", "N", "Port to listen at"}, options->worker.port, whole_number(1, 65535));
+  flags.add(
+      {"--cache", "DIR", "Folder to keep large tensors in, so that they need not be sent again"},
+      options->worker.cache, not_empty());
+  Flags limits(*command, "Limits");
+  limits.add(
+      {"--waiting", "N", "Clients that may wait for their turn; those beyond are turned away"},
+      options->waiting, whole_number(1, 1000));
+  limits.add({"--idle-timeout", "S",
+              "Seconds without a byte after which a client is given up, which ends it; longer than "
+              "the longest pass of an LLM, and than clients are idle; 0 = never"},
+             options->idle_timeout_s, number_up_to(604'800));
+  limits.add({"--cache-limit", "MIB",
+              "MiB that --cache may have while no client is served: beyond, the oldest tensors are "
+              "removed"},
+             options->cache_limit_mib, whole_number(0, 1'000'000'000));
+  set_run(*command, selected, [&selected, options] { return serve(*options, selected.common); });
 }
 
 }  // namespace rsd::cli

@@ -1,4 +1,4 @@
-#include "commands/serve_command.h"
+#include "commands/commands.h"
 
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
@@ -17,7 +17,7 @@
 #include "options/credentials.h"
 #include "options/decoder_options.h"
 #include "options/engine_options.h"
-#include "options/option_checks.h"
+#include "options/flags.h"
 #include "options/window_flags.h"
 #include "rsd/core/duration.h"
 #include "rsd/core/file.h"
@@ -41,10 +41,10 @@ struct ServeOptions {
   server::HttpOptions http;
   server::ServiceLimits limits;
   std::size_t memory_mib = 1024;
-  std::size_t connections_per_client = 0;  // once it is given; 0 = any number
-  std::size_t requests_per_key = 0;        // the same
-  std::size_t max_tokens = 500'000;        // of a request; 0 = any number
-  bool requests_per_key_is_given = false;
+  std::optional<std::size_t> connections_per_client;  // 0 = any number
+  std::optional<std::size_t> requests_per_key;        // 0 = any number
+  std::size_t max_tokens = 500'000;                   // of a request; 0 = any number
+  bool is_strict = false;
   std::string alias;
   CredentialFiles credentials;
   std::string port_file;
@@ -53,7 +53,7 @@ struct ServeOptions {
   bool level_is_given = false;
 };
 
-// What options call 0 has no limit.
+// 0 on the command line means no limit.
 std::size_t limit_of(std::size_t option) {
   return option == 0 ? server::Quota::kNoLimit : option;
 }
@@ -71,10 +71,29 @@ void allow_more_files() {
   setrlimit(RLIMIT_NOFILE, &files);
 }
 
+// If there is only one key, its requests delay nobody else.
+std::size_t requests_per_key(const ServeOptions& options, std::size_t n_keys) {
+  if (options.requests_per_key) return limit_of(*options.requests_per_key);
+  return n_keys > 1 ? (options.limits.jobs.queue + 1) / 2 : server::Quota::kNoLimit;
+}
+
+Result<void> report_port(const ServeOptions& options, int port) {
+  const std::string scheme = options.credentials.tls.certificate.empty() ? "http" : "https";
+  if (!options.http.unix_socket.empty()) {
+    spdlog::info("listening on unix:{} ({})", options.http.unix_socket, scheme);
+    return {};
+  }
+  const bool is_v6 = options.http.host.find(':') != std::string::npos;
+  const std::string host = is_v6 ? "[" + options.http.host + "]" : options.http.host;
+  spdlog::info("listening on {}://{}:{}", scheme, host, port);
+  if (options.port_file.empty()) return {};
+  return write_file_atomically(options.port_file, std::to_string(port) + "\n");
+}
+
 constexpr std::chrono::milliseconds kLookInterval{50};
-// At the end, for the log to be written.
+// For the log to be written at the end.
 constexpr std::chrono::seconds kLogTime{1};
-// Behind the end of draining, for the last answers to be sent and a pass of the LLM to be over.
+// After the end of draining, for the last answers to be sent and for a pass of the LLM to finish.
 constexpr std::chrono::seconds kGrace{2};
 
 class ServeRun {
@@ -90,7 +109,7 @@ class ServeRun {
     if (auto prepared = prepare(); !prepared) return prepared.error();
     auto port = http_->bind();
     if (!port) return port.error();
-    if (auto written = report_port(*port); !written) return written.error();
+    if (auto written = report_port(options_, *port); !written) return written.error();
     std::thread serving([this] { serve(); });
     std::thread loading([this] { load(); });
     bool stop = false;
@@ -144,7 +163,7 @@ class ServeRun {
     if (const auto named = named_policies(policy_names(options_.decoder)); !named)
       return named.error();
     server::ServiceLimits limits = options_.limits;
-    limits.requests_per_key = requests_per_key(keys->size());
+    limits.requests_per_key = requests_per_key(options_, keys->size());
     if (options_.max_tokens > 0) defaults->max_tokens = options_.max_tokens;
     service_.emplace(limits, *std::move(defaults));
     service_->count_dropped_lines([this] { return log_.n_dropped(); });
@@ -152,26 +171,7 @@ class ServeRun {
     return {};
   }
 
-  // Where there is one key, nobody else is kept waiting by it.
-  std::size_t requests_per_key(std::size_t n_keys) const {
-    if (options_.requests_per_key_is_given) return limit_of(options_.requests_per_key);
-    return n_keys > 1 ? (options_.limits.jobs.queue + 1) / 2 : server::Quota::kNoLimit;
-  }
-
-  Result<void> report_port(int port) const {
-    const std::string scheme = options_.credentials.tls.certificate.empty() ? "http" : "https";
-    if (!options_.http.unix_socket.empty()) {
-      spdlog::info("listening on unix:{} ({})", options_.http.unix_socket, scheme);
-      return {};
-    }
-    const bool is_v6 = options_.http.host.find(':') != std::string::npos;
-    const std::string host = is_v6 ? "[" + options_.http.host + "]" : options_.http.host;
-    spdlog::info("listening on {}://{}:{}", scheme, host, port);
-    if (options_.port_file.empty()) return {};
-    return write_file_atomically(options_.port_file, std::to_string(port) + "\n");
-  }
-
-  // True when a signal to stop has come by then. Any other is followed at once.
+  // True if a signal to stop has come by then. Any other signal is obeyed at once.
   bool stop_came(std::chrono::milliseconds time) {
     const ServeSignal signal = signals_.wait_for(time);
     if (signal == ServeSignal::kReread) reread(options_.credentials, *http_);
@@ -212,8 +212,8 @@ class ServeRun {
     return Clock::now() + duration_of_ms(1000 * options_.drain_timeout_s);
   }
 
-  // What was accepted is finished; a second signal ends the waiting. Gives when the answers have to
-  // be sent.
+  // Finishes accepted requests; a second signal ends the waiting. Returns the time by which the
+  // answers have to be sent.
   Clock::time_point drain() {
     spdlog::info("stopping: requests that were accepted are finished first");
     auto end = end_of_stopping();
@@ -227,8 +227,8 @@ class ServeRun {
     return end;
   }
 
-  // A signal ends the waiting for clients that don't take their answers, too. What has not ended
-  // then, a pass of the LLM that nobody can interrupt, ends with the process.
+  // A signal also ends the waiting for clients that don't read their answers. A pass of the LLM
+  // that is still running then can't be interrupted and ends with the process.
   void stop_serving(std::thread& serving, Clock::time_point end) {
     service_->stop(Clock::now());
     http_->stop(end);
@@ -245,7 +245,7 @@ class ServeRun {
     serving.join();
   }
 
-  // Nothing is waited for but the log, and no destructor runs.
+  // Waits for the log only; no destructor runs.
   [[noreturn]] void exit_at_once(int code) {
     http_->remove_socket_file();
     log_.flush(kLogTime);
@@ -266,8 +266,8 @@ class ServeRun {
   std::atomic<bool> served_{false};
 };
 
-// Whoever doesn't read standard error keeps the process from nothing: the thread that writes there
-// would be waited for at its end.
+// If nobody reads standard error, the process ends without its destructors, which would wait for
+// the thread that writes there.
 int serve(const ServeOptions& options, const CommonOptions& common) {
   const ServeSignals signals;
   const ServerLog log(
@@ -282,180 +282,90 @@ int serve(const ServeOptions& options, const CommonOptions& common) {
 }
 
 void add_http_options(CLI::App& command, ServeOptions& options) {
-  const std::string group = "Server";
-  command.add_option("--host", options.http.host, "Address to listen on")
-      ->check(not_empty())
-      ->capture_default_str()
-      ->type_name("HOST")
-      ->group(group);
-  command.add_option("--port", options.http.port, "Port to listen on; 0 = any that is free")
-      ->check(whole_number(0, 65535))
-      ->capture_default_str()
-      ->type_name("PORT")
-      ->group(group);
-  command.add_option("--port-file", options.port_file, "File to write the port to")
-      ->check(not_empty())
-      ->type_name("FILE")
-      ->group(group);
-  command
-      .add_option("--unix-socket", options.http.unix_socket,
-                  "Unix socket to listen on in place of host and port, for its owner and group")
-      ->check(not_empty())
-      ->excludes("--host")
-      ->excludes("--port")
-      ->excludes("--port-file")
-      ->type_name("PATH")
-      ->group(group);
-  command
-      .add_option("--allowed-hosts", options.http.allowed_hosts,
-                  "Names by which the server may be called, and whose pages may call it, parted by "
-                  "commas; * = any. Without it those of loopback where --host is one of them")
-      ->delimiter(',')
-      ->check(not_empty())
-      ->type_name("NAME,...")
-      ->group(group);
-  command.add_option("-a,--alias", options.alias, "The model's name for clients")
-      ->check(not_empty())
-      ->type_name("NAME")
-      ->group(group);
-  command.add_option("--log-format", options.log_format, "text, or json: an object a line")
-      ->check(one_of({"text", "json"}))
-      ->capture_default_str()
-      ->type_name("NAME")
-      ->group(group);
-  command
-      .add_option("--drain-timeout", options.drain_timeout_s,
-                  "Seconds to finish what was accepted, once SIGTERM has come")
-      ->check(positive_number(86400))
-      ->capture_default_str()
-      ->type_name("S")
-      ->group(group);
+  Flags flags(command, "Server");
+  CLI::Option& host =
+      flags.add({"--host", "HOST", "Address to listen on"}, options.http.host, not_empty());
+  CLI::Option& port = flags.add({"--port", "PORT", "Port to listen on; 0 = any that is free"},
+                                options.http.port, whole_number(0, 65535));
+  CLI::Option& port_file = flags.add({"--port-file", "FILE", "File to write the port to"},
+                                     options.port_file, not_empty());
+  flags
+      .add({"--unix-socket", "PATH",
+            "Unix socket to listen on in place of host and port, for its owner and group"},
+           options.http.unix_socket, not_empty())
+      .excludes(&host)
+      ->excludes(&port)
+      ->excludes(&port_file);
+  flags
+      .add({"--allowed-hosts", "NAME,...",
+            "Names by which the server may be called, and whose pages may call it, parted by "
+            "commas; * = any. Without it those of loopback where --host is one of them"},
+           options.http.allowed_hosts, not_empty())
+      .delimiter(',');
+  flags.add({"-a,--alias", "NAME", "The model's name for clients"}, options.alias, not_empty());
+  flags.add({"--log-format", "NAME", "text, or json: an object a line"}, options.log_format,
+            one_of({"text", "json"}));
+  flags.add({"--drain-timeout", "S", "Seconds to finish what was accepted, once SIGTERM has come"},
+            options.drain_timeout_s, positive_number(86400));
+  flags.add_switch(
+      "--strict",
+      "Refuse unknown fields on the rerank routes, too; else they are ignored and reported",
+      options.is_strict);
 }
 
-// Files that SIGHUP has the server read again.
+// Files that the server reads again at SIGHUP.
 void add_credential_options(CLI::App& command, CredentialFiles& files) {
-  const std::string group = "Server";
-  command
-      .add_option("--api-key-file", files.api_keys,
-                  "File with the API keys, one a line; else RSD_API_KEY or LLAMA_API_KEY of the "
-                  "environment; without any, everybody may call")
-      ->check(not_empty())
-      ->type_name("FILE")
-      ->group(group);
-  auto* const certificate =
-      command
-          .add_option("--tls-cert", files.tls.certificate,
-                      "Serve HTTPS with this certificate, followed by those of its issuers; PEM")
-          ->check(not_empty())
-          ->type_name("FILE")
-          ->group(group);
-  auto* const key = command
-                        .add_option("--tls-key", files.tls.key,
-                                    "Private key of the certificate, without a passphrase; PEM")
-                        ->check(not_empty())
-                        ->type_name("FILE")
-                        ->group(group);
-  certificate->needs(key);
-  key->needs(certificate);
-}
-
-// Other servers' clients send fields that mean nothing here.
-void add_strict_option(CLI::App& command, ServeOptions& options) {
-  command
-      .add_flag_callback(
-          "--strict",
-          [&options] { options.limits.unknown_fields = server::UnknownFields::kRefused; },
-          "Refuse unknown fields on the rerank routes, too; else they are ignored and reported")
-      ->group("Server");
-}
-
-// What a list takes that isn't long for its text: many windows, or many rounds.
-void add_work_option(CLI::App& command, ServeOptions& options) {
-  command
-      .add_option(
-          "--max-tokens-per-request", options.max_tokens,
-          "Tokens that a list may be expected to send through the LLM, over all its windows; "
-          "beyond 413; 0 = any number")
-      ->check(whole_number(0, 1'000'000'000))
-      ->capture_default_str()
-      ->type_name("N")
-      ->group("Limits");
-}
-
-// Of what all have, what one may have.
-void add_share_options(CLI::App& command, ServeOptions& options) {
-  const std::string group = "Limits";
-  command
-      .add_option("--connections-per-client", options.connections_per_client,
-                  "Of them, those of one address (IPv6: /64); beyond 429; 0 = any number. Without "
-                  "it 128, and any number for this machine's own addresses")
-      ->check(whole_number(0, 10'000))
-      ->type_name("N")
-      ->group(group);
-  command
-      .add_option("--requests-per-key", options.requests_per_key,
-                  "Ranking requests that one API key may have under way; beyond 429; 0 = any "
-                  "number. Without it half of --queue where there are several keys")
-      ->check(whole_number(0, 100'000))
-      ->type_name("N")
-      ->group(group);
+  Flags flags(command, "Server");
+  flags.add({"--api-key-file", "FILE",
+             "File with the API keys, one a line; else RSD_API_KEY or LLAMA_API_KEY of the "
+             "environment; without any, everybody may call"},
+            files.api_keys, not_empty());
+  CLI::Option& certificate =
+      flags.add({"--tls-cert", "FILE",
+                 "Serve HTTPS with this certificate, followed by those of its issuers; PEM"},
+                files.tls.certificate, not_empty());
+  CLI::Option& key =
+      flags.add({"--tls-key", "FILE", "Private key of the certificate, without a passphrase; PEM"},
+                files.tls.key, not_empty());
+  certificate.needs(&key);
+  key.needs(&certificate);
 }
 
 void add_limit_options(CLI::App& command, ServeOptions& options) {
-  const std::string group = "Limits";
-  command
-      .add_option("--queue", options.limits.jobs.queue,
-                  "Requests that may wait; those beyond are refused with 429")
-      ->check(whole_number(1, 100'000))
-      ->capture_default_str()
-      ->type_name("N")
-      ->group(group);
-  command
-      .add_option("--connections", options.http.connections,
-                  "Connections whose requests are served at a time; as many more may wait")
-      ->check(whole_number(1, 10'000))
-      ->capture_default_str()
-      ->type_name("N")
-      ->group(group);
-  add_share_options(command, options);
-  add_work_option(command, options);
-  command
-      .add_option("--memory-limit", options.memory_mib,
-                  "MiB that all requests under way may take, from their bodies to their answers, "
-                  "beside the model; those beyond are refused with 503")
-      ->check(whole_number(1, 1'000'000))
-      ->capture_default_str()
-      ->type_name("MIB")
-      ->group(group);
-  command.add_option("--max-candidates", options.limits.max_candidates, "Candidates of a request")
-      ->check(whole_number(1, 1'000'000))
-      ->capture_default_str()
-      ->type_name("N")
-      ->group(group);
-  command.add_option("--max-body", options.http.max_body_bytes, "Bytes of a request's body")
-      ->check(whole_number(1, std::uint64_t{1} << 30U))
-      ->capture_default_str()
-      ->type_name("BYTES")
-      ->group(group);
-  command.add_option("--max-depth", options.limits.max_depth, "Levels that its JSON may nest")
-      ->check(whole_number(4, 1000))
-      ->capture_default_str()
-      ->type_name("N")
-      ->group(group);
-  command
-      .add_option("--request-timeout", options.http.request_timeout_s,
-                  "Seconds for a request to arrive whole, and for its answer to be taken")
-      ->check(positive_number(3600))
-      ->capture_default_str()
-      ->type_name("S")
-      ->group(group);
-  command
-      .add_option("--keep-alive", options.http.keep_alive_s,
-                  "Seconds that an idle connection is kept; longer than a proxy in front keeps it")
-      ->check(positive_number(86400))
-      ->capture_default_str()
-      ->type_name("S")
-      ->group(group);
+  Flags flags(command, "Limits");
+  flags.add({"--queue", "N", "Requests that may wait; those beyond are refused with 429"},
+            options.limits.jobs.queue, whole_number(1, 100'000));
+  flags.add({"--connections", "N",
+             "Connections whose requests are served at a time; as many more may wait"},
+            options.http.connections, whole_number(1, 10'000));
+  flags.add({"--connections-per-client", "N",
+             "Of them, those of one address (IPv6: /64); beyond 429; 0 = any number. Without it "
+             "128, and any number for this machine's own addresses"},
+            options.connections_per_client, whole_number(0, 10'000));
+  flags.add({"--requests-per-key", "N",
+             "Ranking requests that one API key may have under way; beyond 429; 0 = any number. "
+             "Without it half of --queue where there are several keys"},
+            options.requests_per_key, whole_number(0, 100'000));
+  flags.add({"--max-tokens-per-request", "N",
+             "Tokens that a list may be expected to send through the LLM, over all its windows; "
+             "beyond 413; 0 = any number"},
+            options.max_tokens, whole_number(0, 1'000'000'000));
+  flags.add({"--memory-limit", "MIB",
+             "MiB that all requests under way may take, from their bodies to their answers, "
+             "beside the model; those beyond are refused with 503"},
+            options.memory_mib, whole_number(1, 1'000'000));
+  flags.add({"--max-candidates", "N", "Candidates of a request"}, options.limits.max_candidates,
+            whole_number(1, 1'000'000));
+  flags.add({"--max-body", "BYTES", "Bytes of a request's body"}, options.http.max_body_bytes,
+            whole_number(1, std::uint64_t{1} << 30U));
+  flags.add({"--max-depth", "N", "Levels that its JSON may nest"}, options.limits.max_depth,
+            whole_number(4, 1000));
+  flags.add({"--request-timeout", "S",
+             "Seconds for a request to arrive whole, and for its answer to be taken"},
+            options.http.request_timeout_s, positive_number(3600));
+  flags.add({"--keep-alive", "S",
+             "Seconds that an idle connection is kept; longer than a proxy in front keeps it"},
+            options.http.keep_alive_s, positive_number(86400));
 }
 
 }  // namespace
@@ -467,7 +377,6 @@ void add_serve_command(CLI::App& app, Selected& selected) {
   constexpr std::size_t kCacheMib = 64;
   add_http_options(*command, *options);
   add_credential_options(*command, options->credentials);
-  add_strict_option(*command, *options);
   add_limit_options(*command, *options);
   add_decoder_options(*command, options->decoder);
   command->get_option("--decoder")
@@ -482,9 +391,10 @@ void add_serve_command(CLI::App& app, Selected& selected) {
   command->callback([&selected, options, command] {
     settle_parallel(*command, options->engine);
     options->level_is_given = command->get_option("--log-level")->count() > 0;
-    options->requests_per_key_is_given = command->get_option("--requests-per-key")->count() > 0;
-    if (command->get_option("--connections-per-client")->count() > 0)
-      options->http.connections_per_client = limit_of(options->connections_per_client);
+    if (options->connections_per_client)
+      options->http.connections_per_client = limit_of(*options->connections_per_client);
+    // Other servers' clients send fields that mean nothing here.
+    if (options->is_strict) options->limits.unknown_fields = server::UnknownFields::kRefused;
     selected.run = [&selected, options] { return serve(*options, selected.common); };
   });
 }

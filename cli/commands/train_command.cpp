@@ -1,4 +1,4 @@
-#include "commands/train_command.h"
+#include "commands/commands.h"
 
 #include <cstdio>
 #include <filesystem>
@@ -12,6 +12,7 @@
 #include "options/train_options.h"
 #include "rsd/core/file.h"
 #include "rsd/eval/training_report.h"
+#include "rsd/ranker/conditions.h"
 #include "rsd/train/training.h"
 #include "terminal/exit_code.h"
 #include "terminal/progress.h"
@@ -171,12 +172,7 @@ void add_train_command(CLI::App& app, Selected& selected) {
   CLI::App* command =
       add_command(app, selected, "train", "Train the agent that proposes rankings to an LLM");
   add_train_options(*command, *options);
-  command->callback([&selected, options] {
-    selected.run = [&selected, options]() -> int {
-      auto result = train(*options, selected.common);
-      return result ? *result : fail(result.error());
-    };
-  });
+  set_run(*command, selected, [&selected, options] { return train(*options, selected.common); });
 }
 
 }  // namespace rsd::cli

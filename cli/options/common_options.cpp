@@ -11,9 +11,10 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
-#include "options/option_checks.h"
+#include "options/flags.h"
 #include "rsd/core/shown_text.h"
 #include "terminal/exit_code.h"
 #include "terminal/help.h"
@@ -21,8 +22,8 @@
 namespace rsd::cli {
 namespace {
 
-// What is logged may quote anybody: a server, a file, a model. A message is one line, and no more
-// than a terminal can show.
+// Log messages may quote servers, files and models. Each is shown as one line of limited length,
+// without control characters.
 class ShownMessage final : public spdlog::custom_flag_formatter {
  public:
   static constexpr char kFlag = '*';
@@ -46,29 +47,29 @@ CLI::App* add_command(CLI::App& parent, Selected& selected, const std::string& n
   CommonOptions& common = selected.common;
   const std::string group = kCommonGroup;
   command->get_help_ptr()->group(group);
-  command->add_option("-t,--threads", common.threads, "Threads of the LLM; 0 = one per core")
-      ->check(whole_number(0, 512))
-      ->type_name("N")
-      ->capture_default_str()
-      ->group(group);
-  command->add_option("--seed", common.seed, "Seed of everything random")
-      ->check(whole_number(0, std::numeric_limits<std::uint64_t>::max()))
-      ->type_name("N")
-      ->capture_default_str()
-      ->group(group);
-  command
-      ->add_option("--log-level", common.log_level,
-                   "What is logged to standard error: trace, debug, info, warning, error or off")
-      ->check(one_of({"trace", "debug", "info", "warning", "error", "off"}))
-      ->type_name("LEVEL")
-      ->capture_default_str()
-      ->group(group);
+  Flags flags(*command, group);
+  flags.add({"-t,--threads", "N", "Threads of the LLM; 0 = one per core"}, common.threads,
+            whole_number(0, 512));
+  flags.add({"--seed", "N", "Seed of everything random"}, common.seed,
+            whole_number(0, std::numeric_limits<std::uint64_t>::max()));
+  flags.add({"--log-level", "LEVEL",
+             "What is logged to standard error: trace, debug, info, warning, error or off"},
+            common.log_level, one_of({"trace", "debug", "info", "warning", "error", "off"}));
   command->fallthrough();  // --config belongs to the program
   const std::string section = (parent.get_parent() ? parent.get_name() + "." : "") + name;
   command->footer(
       "--config FILE takes options from a TOML file; those of this command stand below [" +
       section + "].");
   return command;
+}
+
+void set_run(CLI::App& command, Selected& selected, std::function<Result<ExitCode>()> run) {
+  command.callback([&selected, run = std::move(run)] {
+    selected.run = [run]() -> int {
+      const auto result = run();
+      return result ? *result : fail(result.error());
+    };
+  });
 }
 
 int thread_count(const CommonOptions& options) {
@@ -105,7 +106,7 @@ LogSink llama_log_sink() {
     switch (level) {
       case LogLevel::kError:
       case LogLevel::kWarning:
-        // What matters of these reaches the user through our own errors.
+        // Our own errors report those that matter to users.
         spdlog::info("llama.cpp: {}", line);
         break;
       case LogLevel::kInfo:

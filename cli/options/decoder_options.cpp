@@ -2,8 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include "options/flags.h"
 #include "options/model_places.h"
-#include "options/option_checks.h"
 #include "rsd/agent/agent_policy.h"
 #include "rsd/decode/policies.h"
 
@@ -23,50 +23,28 @@ std::string joined(const std::vector<std::string_view>& names) {
 }  // namespace
 
 void add_decoder_options(CLI::App& command, DecoderFlags& options) {
-  const std::string group = "Decoding";
-  command.add_option("--decoder", options.decoder, "rsd, exact, sd, std or ar")
-      ->capture_default_str()
-      ->type_name("NAME")
-      ->group(group);
-  command
-      .add_option("--budget", options.budget,
-                  "LLM encodings a request, the prompt's included (for rsd, default: " +
-                      std::to_string(kDefaultBudget) + "; for sd, default: none)")
-      ->check(whole_number(1, kMaxCount))
-      ->type_name("T")
-      ->group(group);
-  command
-      .add_option("--deadline-ms", options.deadline_ms,
-                  "Milliseconds for a request; then the best ranking so far is returned")
-      ->check(positive_number(kMaxDeadlineMs))
-      ->type_name("MS")
-      ->group(group);
-  command.add_option("--top-n", options.top_n, "Stop as soon as the first N positions are known")
-      ->check(whole_number(1, kMaxCount))
-      ->type_name("N")
-      ->group(group);
-  command
-      .add_option(
-          "--draft", options.draft,
-          "What the first encoding carries behind the prompt: first-token (nothing) or input "
-          "(the input order); default: input for rsd with a budget of 1, else first-token")
-      ->check(not_empty())
-      ->type_name("NAME")
-      ->group(group);
-  command
-      .add_option(
-          "--policy", options.policy,
-          "What orders the positions that are not known (rsd, exact): agent (the learned one, the "
-          "default), " +
-              joined(rsd::policy_names()) +
-              "; where no agent is found: " + std::string(kDefaultPolicy))
-      ->check(not_empty())
-      ->type_name("NAME")
-      ->group(group);
-  command.add_option("--agent", options.agent, std::string(kAgentHelp))
-      ->check(not_empty())
-      ->type_name("FILE")
-      ->group(group);
+  Flags flags(command, "Decoding");
+  flags.add({"--decoder", "NAME", "rsd, exact, sd, std or ar"}, options.decoder);
+  flags.add({"--budget", "T",
+             "LLM encodings a request, the prompt's included (for rsd, default: " +
+                 std::to_string(kDefaultBudget) + "; for sd, default: none)"},
+            options.budget, whole_number(1, kMaxCount));
+  flags.add({"--deadline-ms", "MS",
+             "Milliseconds for a request; then the best ranking so far is returned"},
+            options.deadline_ms, positive_number(kMaxDeadlineMs));
+  flags.add({"--top-n", "N", "Stop as soon as the first N positions are known"}, options.top_n,
+            whole_number(1, kMaxCount));
+  flags.add({"--draft", "NAME",
+             "What the first encoding carries behind the prompt: first-token (nothing) or input "
+             "(the input order); default: input for rsd with a budget of 1, else first-token"},
+            options.draft, not_empty());
+  flags.add({"--policy", "NAME",
+             "What orders the positions that are not known (rsd, exact): agent (the learned one, "
+             "the default), " +
+                 joined(rsd::policy_names()) +
+                 "; where no agent is found: " + std::string(kDefaultPolicy)},
+            options.policy, not_empty());
+  flags.add({"--agent", "FILE", std::string(kAgentHelp)}, options.agent, not_empty());
 }
 
 Result<RankOptions> rank_options(const DecoderFlags& decoder, const WindowFlags& windows) {

@@ -26,7 +26,7 @@ struct DecoderFlags {
   std::string agent;
 };
 
-// An option that may be given once, as a list of what is given.
+// Returns a list of the text, without elements if the text is empty.
 inline std::vector<std::string> listed(const std::string& text) {
   return text.empty() ? std::vector<std::string>() : std::vector{text};
 }
@@ -41,12 +41,12 @@ void add_decoder_options(CLI::App& command, DecoderFlags& options);
 // or windows that window_options refuses.
 Result<RankOptions> rank_options(const DecoderFlags& decoder, const WindowFlags& windows);
 
-// What --policy and --agent name.
+// The policy and the agent that the flags name.
 PolicyNames policy_names(const DecoderFlags& flags);
-// The same for the engine's options; nothing where the decoder orders by no policy.
+// Sets both in the engine's options, unless the decoder has no policy.
 void set_policy(const DecoderFlags& flags, EngineOptions& options);
 
-// Logs which flags the decoder has no use for.
+// Logs a warning for flags that the decoder doesn't use.
 void warn_of_unused(const DecoderFlags& flags);
 
 }  // namespace rsd::cli

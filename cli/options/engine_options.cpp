@@ -11,16 +11,15 @@
 #include <system_error>
 #include <utility>
 
+#include "options/flags.h"
 #include "options/model_places.h"
-#include "options/option_checks.h"
-#include "rsd/core/check.h"
 #include "rsd/llm/rpc_server.h"
 #include "terminal/exit_code.h"
 
 namespace rsd::cli {
 namespace {
 
-// "FILE:SCALE" where a number stands behind the last colon, else "FILE".
+// "FILE:SCALE" if a number follows the last colon, else "FILE".
 Result<LoraFile> parse_lora(const std::string& text) {
   const std::size_t colon = text.rfind(':');
   if (colon != std::string::npos && colon + 1 < text.size()) {
@@ -40,7 +39,7 @@ Result<LoraFile> parse_lora(const std::string& text) {
 // Requests at a time, by default for a remote engine: servers make batches of them.
 constexpr std::size_t kRemoteParallel = 16;
 
-// By the names of the flags; the library has the same rules in its own words.
+// Messages name the flags; the library has the same rules for its options.
 Result<void> check_flags(const EngineFlags& flags) {
   const auto refuse = [&](const std::string& option, const std::string& instead) {
     return Error(ErrorCode::kInvalidArgument,
@@ -58,14 +57,14 @@ Result<void> check_flags(const EngineFlags& flags) {
   return {};
 }
 
-// For exit_with_message, which may be called while the process ends: never destroyed.
+// Never destroyed: exit_with_message may be called while the process ends.
 std::vector<std::string>& rpc_servers_in_use() {
   static auto& servers = *new std::vector<std::string>;
   return servers;
 }
 
-// ggml's only answer to a server that is lost is to end the process. It shall say so and exit as
-// other failures do.
+// If a server is lost, ggml ends the process. This reports the reason and exits with the code of
+// other failures.
 void exit_with_message(const char* message) {
   const auto& servers = rpc_servers_in_use();
   if (const auto lost = unreachable_rpc_servers(servers); !lost.empty()) {
@@ -92,76 +91,46 @@ Result<std::vector<LoraFile>> parse_loras(const std::vector<std::string>& texts)
 }
 
 void add_engine_options(CLI::App& command, EngineFlags& options) {
-  const std::string group = "Model";
-  command.add_option("-m,--model", options.model, "GGUF model; without it the default model")
-      ->check(not_empty())
-      ->type_name("FILE")
-      ->group(group);
-  command
-      .add_option("--lora", options.loras,
-                  "GGUF LoRA adapter; may be given several times. Without --model it takes the "
-                  "place of the default model's own")
-      ->allow_extra_args(false)
-      ->check(not_empty())
-      ->type_name("FILE[:SCALE]")
-      ->group(group);
-  command
-      .add_option("-c,--ctx-size", options.context_size,
-                  "Tokens that prompt and ranking may take; 0 = the model's, at most " +
-                      std::to_string(kDefaultMaxContext))
-      ->check(whole_number(0, std::numeric_limits<int>::max()))
-      ->capture_default_str()
-      ->type_name("N")
-      ->group(group);
-  command
-      .add_option("--ngl,--gpu-layers,--n-gpu-layers", options.gpu_layers,
-                  "Layers kept on the GPU, or with --rpc on its machines, where 0 = all, too; "
-                  "-1 = all")
-      ->check(whole_number(-1, std::numeric_limits<int>::max()))
-      ->capture_default_str()
-      ->type_name("N")
-      ->group(group);
-  command
-      .add_option("--rpc", options.rpc_servers,
-                  "Machines that compute the model's layers: addresses of `rsd rpc-server` or "
-                  "ggml-rpc-server. Trusted networks only")
-      ->delimiter(',')
-      ->allow_extra_args(false)
-      ->check(not_empty())
-      ->type_name("HOST:PORT,…")
-      ->group(group);
   constexpr double kMaxShare = 1e9;
-  command
-      .add_option("--tensor-split", options.tensor_split,
+  constexpr int kMax = std::numeric_limits<int>::max();
+  Flags flags(command, "Model");
+  flags.add({"-m,--model", "FILE", "GGUF model; without it the default model"}, options.model,
+            not_empty());
+  flags.add_repeated(
+      {"--lora", "FILE[:SCALE]",
+       "GGUF LoRA adapter; may be given several times. Without --model it takes the place of the "
+       "default model's own"},
+      options.loras, not_empty());
+  flags.add({"-c,--ctx-size", "N",
+             "Tokens that prompt and ranking may take; 0 = the model's, at most " +
+                 std::to_string(kDefaultMaxContext)},
+            options.context_size, whole_number(0, kMax));
+  flags.add({"--ngl,--gpu-layers,--n-gpu-layers", "N",
+             "Layers kept on the GPU, or with --rpc on its machines, where 0 = all, too; -1 = all"},
+            options.gpu_layers, whole_number(-1, kMax));
+  flags.add_list({"--rpc", "HOST:PORT,…",
+                  "Machines that compute the model's layers: addresses of `rsd rpc-server` or "
+                  "ggml-rpc-server. Trusted networks only"},
+                 options.rpc_servers, not_empty());
+  flags.add_list({"--tensor-split", "SHARE,…",
                   "Shares of the layers, one for each server of --rpc, such as 3,1; without it by "
-                  "their free memory")
-      ->delimiter(',')
-      ->allow_extra_args(false)
-      ->check(number_up_to(kMaxShare))
-      ->type_name("SHARE,…")
-      ->group(group);
-  command
-      .add_option(
-          "--prompt-template", options.prompt_templates,
-          "YAML template in place of the built-in one of its task; may be given several times")
-      ->allow_extra_args(false)
-      ->check(not_empty())
-      ->type_name("FILE")
-      ->group(group);
+                  "their free memory"},
+                 options.tensor_split, number_up_to(kMaxShare));
+  flags.add_repeated(
+      {"--prompt-template", "FILE",
+       "YAML template in place of the built-in one of its task; may be given several times"},
+      options.prompt_templates, not_empty());
 }
 
 void add_cache_option(CLI::App& command, EngineFlags& options) {
   constexpr std::size_t kMaxMib = std::size_t{1} << 24U;
-  command
-      .add_option(
-          "--cache-ram", options.cache_ram,
-          "Memory for encoded prompts: what a later one has in common with one of them from "
-          "its beginning on, if it is " +
-              std::to_string(kMinReusedTokens) + " tokens or more, is not encoded again; 0 = none")
-      ->check(whole_number(0, kMaxMib))
-      ->capture_default_str()
-      ->type_name("MIB")
-      ->group("Model");
+  Flags(command, "Model")
+      .add({"--cache-ram", "MIB",
+            "Memory for encoded prompts: what a later one has in common with one of them from its "
+            "beginning on, if it is " +
+                std::to_string(kMinReusedTokens) +
+                " tokens or more, is not encoded again; 0 = none"},
+           options.cache_ram, whole_number(0, kMaxMib));
 }
 
 void settle_cache(const CLI::App& command, EngineFlags& options) {
@@ -170,16 +139,12 @@ void settle_cache(const CLI::App& command, EngineFlags& options) {
 }
 
 void add_parallel_option(CLI::App& command, EngineFlags& options) {
-  command
-      .add_option("--parallel", options.parallel,
-                  "Requests that go through the LLM together, as many as fit into --ctx-size; "
-                  "for models that llama.cpp keeps no partial cache of: 1. With vllm and sglang "
-                  "the default is " +
-                      std::to_string(kRemoteParallel))
-      ->check(whole_number(1, kMaxParallel))
-      ->capture_default_str()
-      ->type_name("N")
-      ->group("Model");
+  Flags(command, "Model")
+      .add({"--parallel", "N",
+            "Requests that go through the LLM together, as many as fit into --ctx-size; for models "
+            "that llama.cpp keeps no partial cache of: 1. With vllm and sglang the default is " +
+                std::to_string(kRemoteParallel)},
+           options.parallel, whole_number(1, kMaxParallel));
 }
 
 void settle_parallel(const CLI::App& command, EngineFlags& options) {
@@ -207,23 +172,6 @@ Result<EngineOptions> engine_options(const EngineFlags& flags, const CommonOptio
                         .log = llama_log_sink()};
   if (flags.remote.is_remote()) options.remote = remote_options(flags.remote);
   return options;
-}
-
-Result<Conditions> engine_conditions(const EngineOptions& options) {
-  const auto model = model_file(options);
-  if (!model) return model.error();
-  Conditions conditions{{"rsd", RSD_VERSION},
-                        {"ctx-size", std::to_string(options.context_size)},
-                        {"model", identity_of(*model)}};
-  for (const auto& lora : options.loras)
-    conditions["lora"] += identity_of(lora.path) + " x " + std::to_string(lora.scale) + "; ";
-  for (const auto& file : options.prompt_templates)
-    conditions["prompt-template"] += identity_of(file) + "; ";
-  if (!options.remote) return conditions;
-  RSD_CHECK(options.remote->served.has_value(), "a remote engine that was not asked");
-  conditions["engine"] = options.remote->server == RemoteServer::kSglang ? "sglang" : "vllm";
-  conditions["engine-model"] = options.remote->served->name;
-  return conditions;
 }
 
 void report_lost_rpc_servers(const std::vector<std::string>& servers) {

@@ -10,7 +10,6 @@
 #include "options/common_options.h"
 #include "options/remote_options.h"
 #include "rsd/core/result.h"
-#include "rsd/data/resumable_output.h"
 #include "rsd/llm/llama_engine.h"
 #include "rsd/ranker/engine_options.h"
 
@@ -32,33 +31,27 @@ struct EngineFlags {
 
 void add_engine_options(CLI::App& command, EngineFlags& options);
 
-// --parallel, for commands that serve several requests at a time; what `options` holds is the
-// default of local LLMs.
+// --parallel, for commands that serve several requests at a time. The value in `options` is the
+// default for local LLMs.
 void add_parallel_option(CLI::App& command, EngineFlags& options);
-// That of remote LLMs, where the user named none. To be called when all options are known.
+// Sets the default for remote LLMs if --parallel isn't given. To be called after parsing.
 void settle_parallel(const CLI::App& command, EngineFlags& options);
 
-// --cache-ram; what `options` holds is the default.
+// --cache-ram. The value in `options` is the default.
 void add_cache_option(CLI::App& command, EngineFlags& options);
-// None with --rpc, where the user named nothing: each copy would be fetched from its machines. To
-// be called when all options are known.
+// Sets 0 with --rpc if --cache-ram isn't given: each copy would be fetched from the RPC servers.
+// To be called after parsing.
 void settle_cache(const CLI::App& command, EngineFlags& options);
 
-// What --lora names. kInvalidArgument: a scale that isn't finite.
+// Parses the values of --lora. kInvalidArgument: a scale that isn't finite.
 Result<std::vector<LoraFile>> parse_loras(const std::vector<std::string>& texts);
 
 // The flags as the library takes them, without a policy. kInvalidArgument: flags that contradict
 // each other, or an adapter's scale that isn't finite.
 Result<EngineOptions> engine_options(const EngineFlags& flags, const CommonOptions& common);
 
-// What rankings depend on besides the requests and the decoder: the files by name, size and time of
-// their last change, a remote LLM by its server's name for it, and this version of rsd. Kept with
-// unfinished results and compared when they are resumed. kNotFound where no model is named and the
-// default one is missing; a remote engine must have been asked (with_served_model).
-Result<Conditions> engine_conditions(const EngineOptions& options);
-
-// Where an RPC server is lost, ggml ends the process: from here on with a message and the exit code
-// of failures at run time.
+// If an RPC server is lost, ggml ends the process. After this call, it does so with a message and
+// the exit code of failures at run time.
 void report_lost_rpc_servers(const std::vector<std::string>& servers);
 
 }  // namespace rsd::cli

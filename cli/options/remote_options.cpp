@@ -5,7 +5,7 @@
 #include <cstdlib>
 
 #include "options/common_options.h"
-#include "options/option_checks.h"
+#include "options/flags.h"
 
 namespace rsd::cli {
 namespace {
@@ -15,44 +15,28 @@ constexpr const char* kKeyVariable = "RSD_ENGINE_API_KEY";
 }  // namespace
 
 void add_remote_options(CLI::App& command, RemoteFlags& options) {
-  const std::string group = "Remote engine";
-  command
-      .add_option(
-          "--engine", options.engine,
-          "Where the LLM runs: llama (here), vllm or sglang (on a server; --model is then the "
-          "GGUF or tokenizer.json of the same model)")
-      ->check(one_of({kLocalEngine, "vllm", "sglang"}))
-      ->capture_default_str()
-      ->type_name("NAME")
-      ->group(group);
-  command
-      .add_option("--engine-url", options.urls,
-                  "The server's address, http://HOST:PORT; may be given several times, for "
-                  "replicas of the same model")
-      ->allow_extra_args(false)
-      ->check(not_empty())
-      ->type_name("URL")
-      ->group(group);
-  command
-      .add_option("--engine-model", options.model,
-                  "The server's name for the model; without it the first that it names. The "
-                  "server's key is taken from the environment, RSD_ENGINE_API_KEY")
-      ->check(not_empty())
-      ->type_name("NAME")
-      ->group(group);
-  command
-      .add_flag("--engine-key-over-http", options.key_over_http,
-                "Let the server's key go over plain http to other machines, and to proxies for "
-                "this one, where others may read it")
-      ->group(group);
   constexpr std::uint64_t kDay = 86'400'000;
-  command
-      .add_option("--engine-timeout-ms", options.timeout_ms,
-                  "How long an answer of the server may take; then the question goes to another "
-                  "one. Without it 60000")
-      ->check(whole_number(1, kDay))
-      ->type_name("MS")
-      ->group(group);
+  Flags flags(command, "Remote engine");
+  flags.add({"--engine", "NAME",
+             "Where the LLM runs: llama (here), vllm or sglang (on a server; --model is then the "
+             "GGUF or tokenizer.json of the same model)"},
+            options.engine, one_of({kLocalEngine, "vllm", "sglang"}));
+  flags.add_repeated({"--engine-url", "URL",
+                      "The server's address, http://HOST:PORT; may be given several times, for "
+                      "replicas of the same model"},
+                     options.urls, not_empty());
+  flags.add({"--engine-model", "NAME",
+             "The server's name for the model; without it the first that it names. The server's "
+             "key is taken from the environment, RSD_ENGINE_API_KEY"},
+            options.model, not_empty());
+  flags.add_switch("--engine-key-over-http",
+                   "Let the server's key go over plain http to other machines, and to proxies for "
+                   "this one, where others may read it",
+                   options.key_over_http);
+  flags.add({"--engine-timeout-ms", "MS",
+             "How long an answer of the server may take; then the question goes to another one. "
+             "Without it 60000"},
+            options.timeout_ms, whole_number(1, kDay));
 }
 
 Result<void> check_remote_options(const RemoteFlags& options) {

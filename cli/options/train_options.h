@@ -11,7 +11,7 @@ namespace rsd::cli {
 
 struct TrainOptions {
   EngineFlags engine;
-  TrainingOptions training;  // but for what stands below, by its name on the command line
+  TrainingOptions training;  // except for the fields below
   std::string supervised_loss = "likelihood";
   std::string advantage = "reference";
   bool no_listwise = false;

@@ -1,33 +1,22 @@
 #include "options/trec_options.h"
 
-#include "options/option_checks.h"
+#include "options/flags.h"
 
 namespace rsd::cli {
 
 void add_trec_options(CLI::App& command, TrecFiles& files) {
-  const std::string group = "A run, topics and a corpus";
-  command
-      .add_option("--run", files.run, "TREC run: qid Q0 docid rank score tag; or qid docid rank")
-      ->check(not_empty())
-      ->type_name("FILE")
-      ->group(group);
-  command
-      .add_option("--topics", files.topics,
-                  "Lines of qid<tab>text, JSON (_id, qid, … and text, query, …), or <top>, <topic> "
-                  "elements")
-      ->check(not_empty())
-      ->type_name("FILE")
-      ->group(group);
-  command
-      .add_option("--corpus", files.corpus,
-                  "Lines of docid<tab>text[<tab>title], or JSON (_id, docno, … and title, text, …)")
-      ->check(not_empty())
-      ->type_name("FILE...")
-      ->group(group);
-  command.add_option("--depth", files.depth, "Only the first N documents of each topic")
-      ->check(whole_number(1, 1'000'000))
-      ->type_name("N")
-      ->group(group);
+  Flags flags(command, "A run, topics and a corpus");
+  flags.add({"--run", "FILE", "TREC run: qid Q0 docid rank score tag; or qid docid rank"},
+            files.run, not_empty());
+  flags.add({"--topics", "FILE",
+             "Lines of qid<tab>text, JSON (_id, qid, … and text, query, …), or <top>, <topic> "
+             "elements"},
+            files.topics, not_empty());
+  flags.add({"--corpus", "FILE...",
+             "Lines of docid<tab>text[<tab>title], or JSON (_id, docno, … and title, text, …)"},
+            files.corpus, not_empty());
+  flags.add({"--depth", "N", "Only the first N documents of each topic"}, files.depth,
+            whole_number(1, 1'000'000));
 }
 
 Result<void> check(const TrecFiles& files) {

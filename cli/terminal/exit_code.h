@@ -15,7 +15,7 @@ enum ExitCode : int {
   kSomeFailed = 7,
 };
 
-// What a command that ends with this error exits with.
+// Returns the exit code of a command that fails with this error.
 ExitCode exit_code(ErrorCode code) noexcept;
 
 }  // namespace rsd::cli

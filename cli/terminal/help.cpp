@@ -123,7 +123,7 @@ std::string sentence(const CLI::App& program, const CLI::ParseError& error) {
   const CLI::App& command = chosen(program);
   const bool lacks = dynamic_cast<const CLI::RequiredError*>(&error) != nullptr;
   if (lacks || dynamic_cast<const CLI::ExtrasError*>(&error)) {
-    // Words that were not understood are the cause more often than what they leave missing.
+    // An unknown word is more often the cause than the option that is missing.
     const auto rest = program.remaining(/*recurse=*/true);
     if (!rest.empty()) return not_understood(command, rest.front());
   }

@@ -1,4 +1,4 @@
-// Help pages, and what is said about a command line that can't be understood.
+// Help pages, and messages about a command line that can't be parsed.
 #pragma once
 
 #include <CLI/App.hpp>

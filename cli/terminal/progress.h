@@ -11,7 +11,7 @@
 
 namespace rsd::cli {
 
-// Draws at most ten times a second; erased when it is destroyed, so that what is printed behind it
+// Draws at most ten times a second; erased when it is destroyed, so that later output
 // starts on a clean line.
 class ProgressBar {
  public:
@@ -23,7 +23,7 @@ class ProgressBar {
 
   // No line is wider than the terminal.
   void show(std::size_t done);
-  // Shown behind the bar from now on.
+  // Shown after the bar from now on.
   void note(std::string text) { note_ = std::move(text); }
   // Takes the bar off the screen, before something else is printed; the next show() brings it back.
   void clear();
@@ -41,7 +41,7 @@ class ProgressBar {
   std::chrono::steady_clock::time_point last_drawn_;
 };
 
-// A bar for work of the library's, from its first step on until the last copy of the result goes.
+// Returns a callback that shows a bar, from the first step until its last copy is destroyed.
 OnProgress show_progress(std::string unit);
 
 }  // namespace rsd::cli

@@ -20,7 +20,7 @@ namespace {
 
 constexpr const char* kAccess = "access";
 
-// UTC, as ISO 8601 has it, with milliseconds.
+// ISO 8601 in UTC, with milliseconds.
 std::string time_text(std::chrono::system_clock::time_point time) {
   const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
   std::tm parts{};
@@ -36,7 +36,7 @@ std::string_view view(spdlog::string_view_t text) {
   return {text.data(), text.size()};
 }
 
-// What comes through the access logger is JSON already.
+// Lines of the access log are JSON already.
 class JsonFormatter final : public spdlog::formatter {
  public:
   void format(const spdlog::details::log_msg& message, spdlog::memory_buf_t& out) override {
@@ -58,8 +58,8 @@ spdlog::level::level_enum level_of(const server::AccessRecord& record) {
   return record.status == kServerFault ? spdlog::level::err : spdlog::level::info;
 }
 
-// So that a misspelt field can be found.
-void tell_ignored(spdlog::logger& logger, const server::AccessRecord& record) {
+// Logs unknown fields, so that users can find misspelt ones.
+void log_ignored(spdlog::logger& logger, const server::AccessRecord& record) {
   if (record.notes.ignored_fields.empty()) return;
   logger.debug("request {}: fields that are unknown and ignored: {}", record.request_id,
                record.notes.ignored_fields);
@@ -71,8 +71,8 @@ std::string shown(const spdlog::details::log_msg& message) {
   return server::message_line(view(message.payload));
 }
 
-// In front of what writes, on the thread that writes: makes lines safe to show, reports how many
-// were dropped, and when everything is written.
+// Wraps the sink that writes, on the writing thread: makes lines safe to show, reports how many
+// were dropped, and counts flushes.
 class WatchedSink final : public spdlog::sinks::sink {
  public:
   explicit WatchedSink(spdlog::sink_ptr inner) : inner_(std::move(inner)) {}
@@ -82,14 +82,14 @@ class WatchedSink final : public spdlog::sinks::sink {
   std::size_t n_flushed() const noexcept { return n_flushed_; }
 
   void log(const spdlog::details::log_msg& message) override {
-    tell_dropped();
+    log_dropped();
     const std::string line = shown(message);
     spdlog::details::log_msg safe = message;
     safe.payload = line;
     inner_->log(safe);
   }
   void flush() override {
-    tell_dropped();
+    log_dropped();
     inner_->flush();
     ++n_flushed_;
   }
@@ -99,19 +99,19 @@ class WatchedSink final : public spdlog::sinks::sink {
   }
 
  private:
-  void tell_dropped() {
+  void log_dropped() {
     const std::size_t n_dropped = n_dropped_();
-    if (n_dropped == n_told_) return;
+    if (n_dropped == n_reported_) return;
     const std::string line =
         fmt::format("{} lines of this log were dropped: they came faster than they were taken",
-                    n_dropped - n_told_);
-    n_told_ = n_dropped;
+                    n_dropped - n_reported_);
+    n_reported_ = n_dropped;
     inner_->log(spdlog::details::log_msg("rsd", spdlog::level::warn, line));
   }
 
   const spdlog::sink_ptr inner_;
   std::function<std::size_t()> n_dropped_;
-  std::size_t n_told_ = 0;  // the writing thread's
+  std::size_t n_reported_ = 0;  // the writing thread's
   std::atomic<std::size_t> n_flushed_{0};
 };
 
@@ -140,7 +140,7 @@ ServerLog::ServerLog(ServerLogFormat format, bool level_is_given)
   const auto level = level_is_given ? before->level() : spdlog::level::info;
   spdlog::init_thread_pool(kLines, 1);
   state_->sink = std::make_shared<WatchedSink>(before->sinks().front());
-  // Not by its name: at the end of the process the pool waits for its thread, which calls this.
+  // A plain pointer: at the end of the process, the pool waits for the thread that calls this.
   state_->sink->watch([pool = spdlog::thread_pool().get()] { return pool->overrun_counter(); });
   state_->messages = async_logger("rsd", state_->sink, level);
   state_->access = async_logger(kAccess, state_->sink, level);
@@ -155,12 +155,12 @@ server::AccessSink ServerLog::access_sink() const {
   if (!state_->is_json) {
     return [messages = state_->messages](const server::AccessRecord& record) {
       messages->log(level_of(record), "{}", server::text_line(record));
-      tell_ignored(*messages, record);
+      log_ignored(*messages, record);
     };
   }
   return
       [access = state_->access, messages = state_->messages](const server::AccessRecord& record) {
-        tell_ignored(*messages, record);
+        log_ignored(*messages, record);
         const auto level = level_of(record);
         if (!access->should_log(level)) return;
         const auto now = time_text(std::chrono::system_clock::now());
@@ -173,7 +173,7 @@ std::size_t ServerLog::n_dropped() const {
   return spdlog::thread_pool()->overrun_counter();
 }
 
-// What asks for it may be dropped itself, so it is asked for again.
+// The queue may drop the request to flush, too, so the request is repeated.
 bool ServerLog::flush(std::chrono::milliseconds limit) const {
   constexpr std::chrono::milliseconds kLookInterval{10};
   const std::size_t n_before = state_->sink->n_flushed();

@@ -11,23 +11,23 @@ namespace rsd::cli {
 
 enum class ServerLogFormat { kText, kJson };
 
-// Nobody who logs waits for whoever reads standard error: lines go through a bounded queue to a
-// thread that writes them. When it is full the oldest are dropped, which the log reports as soon
-// as lines are taken again. One a process: everything that it logs goes that way from then on.
+// Logging never waits for the reader of standard error: lines go through a bounded queue to a
+// thread that writes them. If the queue is full, the oldest lines are dropped, which the log
+// reports as soon as lines are read again. At most one per process, whose whole log it takes over.
 class ServerLog {
  public:
-  // At the level `info` unless a level was asked for.
+  // At the level `info` if --log-level isn't given.
   ServerLog(ServerLogFormat format, bool level_is_given);
   ~ServerLog();
   ServerLog(const ServerLog&) = delete;
   ServerLog& operator=(const ServerLog&) = delete;
 
-  // Writes a line a call.
+  // Writes one line per call.
   server::AccessSink access_sink() const;
   // Lines since the start that were dropped. From any thread.
   std::size_t n_dropped() const;
-  // Waits until everything that was logged before is written. False: standard error takes nothing,
-  // and the thread that writes can't be waited for any more.
+  // Waits until all earlier lines are written. False: nobody reads standard error, and waiting for
+  // the writing thread could take forever.
   bool flush(std::chrono::milliseconds limit) const;
 
  private:

@@ -5,6 +5,7 @@
 
 #include "ranker/made_up_llm_test.h"
 #include "rsd/agent/agent_policy.h"
+#include "rsd/decode/policies.h"
 
 namespace rsd {
 namespace {
