@@ -1,7 +1,4 @@
 #include "commands/commands.h"
-#include "commands/rank_input.h"
-#include "commands/rank_output.h"
-#include "commands/rank_run.h"
 
 #include <cstdint>
 #include <memory>
@@ -10,6 +7,9 @@
 #include <utility>
 #include <vector>
 
+#include "commands/rank_input.h"
+#include "commands/rank_output.h"
+#include "commands/rank_run.h"
 #include "options/decoder_options.h"
 #include "options/engine_options.h"
 #include "options/flags.h"
