@@ -3,7 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <cstdio>
-#include <fstream>
+
+#include "support/temp_folder.h"
 
 namespace rsd::server {
 namespace {
@@ -26,12 +27,12 @@ TEST(ApiKeys, HaveNamesThatStayTheSameInOtherLists) {
 }
 
 TEST(ApiKeys, AreReadFromLines) {
-  const std::string path = testing::TempDir() + "rsd_api_keys_test.txt";
-  std::ofstream(path) << "one\n\n  two \r\n";
+  const TempFolder folder;
+  const std::string path = folder.write("keys.txt", "one\n\n  two \r\n");
   EXPECT_EQ(ApiKeys::read_file(path).value(), (std::vector<std::string>{"one", "two"}));
   EXPECT_EQ(ApiKeys::parse(" three\n", "X").value(), std::vector<std::string>{"three"});
   EXPECT_EQ(ApiKeys::parse("", "X").error().message(), "X holds no API key");
-  std::ofstream(path) << "\n \n";
+  folder.write("keys.txt", "\n \n");
   EXPECT_EQ(ApiKeys::read_file(path).error().code(), ErrorCode::kInvalidInput);
   std::remove(path.c_str());
   EXPECT_EQ(ApiKeys::read_file(path).error().code(), ErrorCode::kNotFound);

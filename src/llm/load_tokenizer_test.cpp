@@ -4,8 +4,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <string>
@@ -13,6 +11,7 @@
 
 #include "rsd/llm/llama_engine.h"
 #include "support/default_model.h"
+#include "support/temp_folder.h"
 
 namespace rsd {
 namespace {
@@ -29,8 +28,7 @@ const char* const kSmollm = R"({"type": "Sequence", "pretokenizers": [
 // The files that the model's makers would have shipped, from what its GGUF holds.
 class HfFiles {
  public:
-  explicit HfFiles(const std::string& model) : folder_(testing::TempDir() + "rsd-hf-tokenizer") {
-    std::filesystem::create_directories(folder_);
+  explicit HfFiles(const std::string& model) {
     gguf_context* gguf = gguf_init_from_file(model.c_str(), {.no_alloc = true, .ctx = nullptr});
     const auto at = [gguf](const char* key) { return gguf_find_key(gguf, key); };
     const auto tokens = at("tokenizer.ggml.tokens");
@@ -68,25 +66,22 @@ class HfFiles {
       config["chat_template"] = gguf_get_val_str(gguf, at("tokenizer.chat_template"));
     gguf_free(gguf);
   }
-  ~HfFiles() { std::filesystem::remove_all(folder_); }
-  HfFiles(const HfFiles&) = delete;
-  HfFiles& operator=(const HfFiles&) = delete;
 
   Result<std::shared_ptr<const Tokenizer>> load() const {
     return load(tokenizer.dump(), config.dump());
   }
   Result<std::shared_ptr<const Tokenizer>> load(const std::string& tokenizer_text,
                                                 const std::string& config_text) const {
-    std::ofstream(folder_ + "/tokenizer.json") << tokenizer_text;
-    std::ofstream(folder_ + "/tokenizer_config.json") << config_text;
-    return load_tokenizer(folder_, {});
+    folder_.write("tokenizer.json", tokenizer_text);
+    folder_.write("tokenizer_config.json", config_text);
+    return load_tokenizer(folder_.at(""), {});
   }
 
   Json tokenizer;
   Json config;
 
  private:
-  std::string folder_;
+  TempFolder folder_;
 };
 
 std::vector<std::string> many_texts() {
