@@ -64,6 +64,13 @@ struct BatchRun::Request {
   }
   bool is_late(Clock::time_point now) const { return run.deadline() && now >= *run.deadline(); }
   bool is_passed_over(Clock::time_point now) const { return now >= served_at + kPatience; }
+  // Without a deadline, and has waited kPatience: it gets passes without requests that have one, so
+  // that no deadline can abort them. Where passes are short each takes it further, so that it gets
+  // one such pass, and those with a deadline have the next.
+  bool must_go_undisturbed(Clock::time_point now, bool short_passes) const {
+    if (run.deadline()) return false;
+    return short_passes ? is_passed_over(now) : due <= now;
+  }
   Turn turn(Clock::time_point now) const {
     return {.waits = !is_passed_over(now),
             .level = turn_level(list_ms + run.llm_ms() + run.prompt_ms()),
@@ -260,9 +267,9 @@ std::vector<BatchRun::Request*> BatchRun::choose() {
   std::vector<Request*> waiting = by_turn();
   std::erase_if(waiting, [](const Request* request) { return !request->part; });
   const auto now = now_();
-  // A request without a deadline that has waited kPatience gets passes without requests that have
-  // one, so that no deadline can abort them.
-  if (!waiting.empty() && !waiting.front()->run.deadline() && waiting.front()->due <= now)
+  const bool short_passes = longest_pass_.has_value();
+  if (!waiting.empty() && !(short_passes && was_passed_over_) &&
+      waiting.front()->must_go_undisturbed(now, short_passes))
     std::erase_if(waiting, [](const Request* request) { return request->run.deadline(); });
   std::vector<Request*> chosen;
   Pass pass(costs_, longest_pass_);

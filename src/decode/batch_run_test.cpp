@@ -315,6 +315,24 @@ TEST_F(LimitedBatch, ADeadlineBehindALongPromptIsTimeEnough) {
   EXPECT_FALSE(outcomes_.at(2).deadline_hit);
 }
 
+TEST_F(LimitedBatch, AnOldRequestsPassesHaveRoomForOneWithADeadline) {
+  CostModel costs;  // too good to be true
+  costs.observe_prefill(100, 30);
+  BatchRun batch(llm_, &costs, [this] { return llm_.now(); });
+  batch.limit_passes(std::chrono::milliseconds(200));
+  batch.add(
+      1, *Decoding::create(20, kRsd),
+      std::make_unique<SyntheticScorer>(SyntheticOptions{.n_items = 20, .n_prompt_tokens = 900}),
+      {.arrival = llm_.now() - 2 * kPatience, .waits_since = llm_.now()});
+  batch.add(2, *Decoding::create(2, kRsd), std::make_unique<SyntheticScorer>(kShort),
+            {.deadline = llm_.now() + duration_of(800)});
+  std::vector<BatchRun::Finished> finished;
+  while (finished.empty())
+    finished = batch.step();
+  EXPECT_EQ(finished.front().ticket, 2U);
+  EXPECT_FALSE(finished.front().outcome->deadline_hit);
+}
+
 TEST_F(LimitedBatch, AStreamOfShortRequestsDoesNotKeepALongOneOutForEver) {
   add(1, {.n_items = 20, .n_prompt_tokens = 1500});
   const auto start = llm_.now();
