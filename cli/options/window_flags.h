@@ -14,7 +14,7 @@ struct WindowFlags {
   std::string method;   // by name; empty: none is named
 };
 
-void add_window_options(CLI::App& command, WindowFlags& flags);
+void add_window_options(CLI::App& command, WindowFlags& options);
 
 // kInvalidArgument: no such method.
 Result<WindowChoice> window_choice(const WindowFlags& flags);
