@@ -256,7 +256,7 @@ std::optional<Encoding> RequestRun::joined(const Encoding& piece) {
   n_rows_begun_ += piece.rows.n_rows();
   if (n_rows_begun_ < n_rows) return std::nullopt;
   n_rows_begun_ = 0;
-  return *std::exchange(begun_, std::nullopt);
+  return std::exchange(begun_, std::nullopt);
 }
 
 // There is no time for the other rows of the step.
