@@ -21,8 +21,8 @@ struct RankItem {
 
 struct RankCall {
   std::vector<RankItem> items{};  // one where the body is a request itself
-  bool is_list = false;         // the body has `requests`: an item that fails takes no other along
-  RankOptions options;  // keep_rounds: rounds are wanted
+  bool is_list = false;  // the body has `requests`: an item that fails takes no other along
+  RankOptions options;   // keep_rounds: rounds are wanted
 };
 
 struct RankRules {

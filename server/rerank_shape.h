@@ -19,7 +19,7 @@ struct RerankCall {
   std::vector<std::string> texts{};
   RankOptions options;
   std::optional<std::size_t> n_results{};  // that are returned, its top_n; nullopt = all
-  bool is_tei = false;  // the reply is a bare array
+  bool is_tei = false;                     // the reply is a bare array
   bool return_documents = false;
   bool raw_scores = false;
 };

@@ -82,7 +82,8 @@ TEST(OutputFile, ReplacesTheFileThatALinkNames) {
 
 TEST(OutputFile, PutsNoPlainFileInThePlaceOfAnythingElse) {
   const TempFolder folder;
-  for (const std::string& path : {folder.at("."), std::string("/dev/null"), folder.at("none/out")}) {
+  for (const std::string& path :
+       {folder.at("."), std::string("/dev/null"), folder.at("none/out")}) {
     const auto output = OutputFile::open(path);
     ASSERT_FALSE(output) << path;
     EXPECT_EQ(output.error().code(), ErrorCode::kRuntime);

@@ -104,8 +104,8 @@ Result<std::vector<Trace>> collect(const Request& request, PositionScorer& score
     if (!decoding) return decoding.error();
     const auto outcome = run(*decoding, scorer);
     if (!outcome) return outcome.error();
-    Trace trace = trace_of(request, "rsd",
-                           {.ranking = outcome->ranking, .history = decoding->history()});
+    Trace trace =
+        trace_of(request, "rsd", {.ranking = outcome->ranking, .history = decoding->history()});
     trace.target.emplace(target->items().begin(), target->items().end());
     traces.push_back(std::move(trace));
   }

@@ -14,7 +14,7 @@ namespace rsd {
 
 // One prompt's decoding with all of its rounds: of the whole list, or of a window of it.
 struct RankedPart {
-  std::size_t window = 0;  // its number in the plan, from 1; 0: the list went in one prompt
+  std::size_t window = 0;       // its number in the plan, from 1; 0: the list went in one prompt
   std::vector<ItemId> items{};  // the request's candidates by index, in the order of the prompt
   Ranking ranking;              // of `items`, by index
   History history;
@@ -28,13 +28,13 @@ struct Answer {
   // and as logarithms of probabilities.
   std::vector<double> relevance{};
   std::vector<double> raw_relevance{};
-  std::string decoder{};                // to_string(DecoderKind)
-  std::optional<std::size_t> budget{};  // encodings that it might have taken; nullopt = no limit
-  std::size_t encodings = 0;            // LLM passes, the prefills included
-  std::size_t verified_prefix = 0;      // leading positions known to equal the target ranking's
-  std::size_t tokens_encoded = 0;       // of prompts and proposals
-  std::size_t prompt_tokens = 0;        // of the prompts, reused ones included
-  std::size_t tokens_reused = 0;        // of the prompts: known from earlier requests
+  std::string decoder{};                 // to_string(DecoderKind)
+  std::optional<std::size_t> budget{};   // encodings that it might have taken; nullopt = no limit
+  std::size_t encodings = 0;             // LLM passes, the prefills included
+  std::size_t verified_prefix = 0;       // leading positions known to equal the target ranking's
+  std::size_t tokens_encoded = 0;        // of prompts and proposals
+  std::size_t prompt_tokens = 0;         // of the prompts, reused ones included
+  std::size_t tokens_reused = 0;         // of the prompts: known from earlier requests
   std::size_t truncated_candidates = 0;  // texts that were cut to fit
   bool truncated_query = false;          // the query was cut, or the history
   bool deadline_hit = false;             // the deadline came before budget or fixed point
