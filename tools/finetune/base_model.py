@@ -8,6 +8,8 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, GgufConfig, PreTrainedModel
 
+from prompt import Prompt
+
 PROJECTIONS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
 
@@ -29,17 +31,32 @@ def add_adapter(model: PreTrainedModel, rank: int, alpha: int) -> PeftModel:
     return get_peft_model(model, config)
 
 
-def identifier_logits(
-    model: PeftModel, prompt: list[int], answer: list[int], identifiers: list[int]
-) -> torch.Tensor:
-    """[len(answer) + 1, K]: row j is the logits of all identifiers after prompt + answer[:j].
+def identifier_logits(model: PeftModel, prompt: Prompt, answer: list[int]) -> torch.Tensor:
+    """[len(answer) + 1, K]: row j is the logits of all identifiers after prompt + answer[:j]."""
+    rows = hidden_states(model, prompt, answer)[len(prompt.tokens) - 1 :]
+    return head_logits(model, rows, prompt.identifiers)
 
-    Multiplies only these rows of the output head: with the whole vocabulary it would take a
-    quarter of the time of a training step.
-    """
-    tokens = torch.tensor([prompt + answer], device=model.device)
-    hidden = model.get_base_model().model(input_ids=tokens, use_cache=False).last_hidden_state
-    rows = hidden[0, len(prompt) - 1 :]
-    head = model.get_base_model().lm_head.weight[torch.tensor(identifiers, device=model.device)]
+
+def hidden_states(model: PeftModel, prompt: Prompt, answer: list[int]) -> torch.Tensor:
+    """[n, width]: the last layer's output for each token of prompt and answer."""
+    base = model.get_base_model()
+    tokens = torch.tensor([prompt.tokens + answer], device=model.device)
+    if not prompt.blocks:
+        return base.model(input_ids=tokens, use_cache=False).last_hidden_state[0]
+    visible = torch.from_numpy(prompt.visible(len(answer))).to(model.device)
+    mask = torch.zeros(visible.shape, dtype=base.dtype, device=model.device)
+    mask.masked_fill_(~visible, torch.finfo(base.dtype).min)
+    return base.model(
+        input_ids=tokens,
+        position_ids=torch.tensor([prompt.positions(len(answer))], device=model.device),
+        attention_mask=mask[None, None],
+        use_cache=False,
+    ).last_hidden_state[0]
+
+
+def head_logits(model: PeftModel, hidden: torch.Tensor, tokens: list[int]) -> torch.Tensor:
+    """[n, len(tokens)]: only these rows of the output head are multiplied. With the whole vocabulary
+    it would take a quarter of the time of a training step."""
+    head = model.get_base_model().lm_head.weight[torch.tensor(tokens, device=model.device)]
     with torch.autocast(model.device.type, enabled=False):  # it would round the logits to 8 bits
-        return rows.float() @ head.float().T
+        return hidden.float() @ head.float().T

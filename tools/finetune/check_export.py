@@ -22,8 +22,9 @@ import torch
 from peft import set_peft_model_state_dict
 from safetensors.torch import load_file
 
+import export
 from base_model import add_adapter, identifier_logits, load_base
-from prompt import PromptBuilder
+from prompt import TEMPLATES, PromptBuilder
 from tokenizer import load_tokenizer
 
 TOLERANCE = 0.01  # as a share of the logits' range: the engine keeps keys and values as float16
@@ -55,6 +56,9 @@ def engine_rounds(options: argparse.Namespace, folder: Path) -> list[dict]:
     write_f32(options.base, model)
     command = [options.rsd, "rank", "--requests", options.requests, "--model", model]
     command += ["--lora", options.gguf, "--decoder", "rsd", "--budget", "1", "--draft", "input"]
+    if export.layout_of(options.gguf) == "blocks":
+        for template in sorted(TEMPLATES.glob("blocks-*.yaml")):
+            command += ["--prompt-template", template]
     subprocess.run([*command, "--trace", trace], check=True, stdout=subprocess.DEVNULL)
     return [json.loads(line) for line in trace.read_text().splitlines()[1:]]
 
@@ -75,7 +79,7 @@ def main() -> None:
     set_peft_model_state_dict(model, adapter)
     model.merge_adapter()
     model.eval()
-    builder = PromptBuilder(load_tokenizer(options.base))
+    builder = PromptBuilder(load_tokenizer(options.base), layout=export.layout_of(options.gguf))
     requests = [json.loads(line) for line in options.requests.read_text().splitlines()]
     largest = 0.0
     with tempfile.TemporaryDirectory() as folder:
@@ -87,7 +91,7 @@ def main() -> None:
         theirs = torch.tensor(traced["rounds"][0]["logits"])
         answer = [prompt.identifiers[i] for i in proposal[: len(theirs) - 1]]
         with torch.inference_mode():
-            ours = identifier_logits(model, prompt.tokens, answer, prompt.identifiers)
+            ours = identifier_logits(model, prompt, answer)
         difference = (ours - theirs).abs().max().item()
         span = (ours.max() - ours.min()).item()
         largest = max(largest, difference / span)

@@ -27,6 +27,7 @@ HELD_OUT = 60  # requests of each file at most: never trained on
 class Example:
     request: dict  # task, query or history, candidates: what PromptBuilder takes
     teacher: np.ndarray  # [K] standardised scores, larger is better
+    relevant: np.ndarray  # [K] 1 relevant to the query, 0 not, NaN unknown
 
 
 def read_requests(path: Path) -> list[dict]:
@@ -71,9 +72,11 @@ def labels(request: dict) -> np.ndarray:
     return np.array([relevance.get(c["id"], 0) for c in request["candidates"]], float)
 
 
-def make(task: str, context: dict, texts: list[str], teacher: np.ndarray) -> Example:
+def make(
+    task: str, context: dict, texts: list[str], teacher: np.ndarray, relevant: np.ndarray
+) -> Example:
     candidates = [{"text": text} for text in texts]
-    return Example({"task": task, "candidates": candidates, **context}, standardised(teacher))
+    return Example({"task": task, "candidates": candidates, **context}, standardised(teacher), relevant)
 
 
 class PassageSource:
@@ -97,18 +100,24 @@ class PassageSource:
         query, texts, bonus = self.real(request)
         if rng.random() < 0.4:
             query, texts, bonus = self._other_query(rng, request)
+        # Only the request's own query was judged. Texts of other requests are about something else.
+        judged = query == request["query"]
         foreign = rng.choice((0, 0, n_items // 4))
-        texts = [*texts, *self._foreign(rng, texts, max(foreign, n_items - len(texts)))]
+        texts = [*texts, *self._foreign(rng, request, texts, max(foreign, n_items - len(texts)))]
         bonus = np.pad(bonus, (0, len(texts) - len(bonus)))
         n_foreign = len(texts) - len(request["candidates"])
         keep = choose(rng, self._embedder.cosines(query, texts) + bonus, n_items, max(0, n_foreign))
-        texts, bonus = [texts[i] for i in keep], bonus[keep]
+        relevant = np.where(bonus > 0, 1.0, 0.0 if judged else np.nan)
+        relevant[len(texts) - n_foreign :] = 0
+        texts, bonus, relevant = [texts[i] for i in keep], bonus[keep], relevant[keep]
         if self._long:
             if max_chars == LONG_CHARS:
                 texts, bonus = self._joined(rng, request, query, texts, bonus)
+                relevant = np.where(bonus > 0, 1.0, relevant)
             # The teacher judges what the LLM gets to read; judgements of the whole still count.
             texts = [t if len(t) <= max_chars else t[:max_chars].rsplit(" ", 1)[0] for t in texts]
-        return make("passage", {"query": query}, texts, self._embedder.cosines(query, texts) + bonus)
+        teacher = self._embedder.cosines(query, texts) + bonus
+        return make("passage", {"query": query}, texts, teacher, relevant)
 
     def _joined(
         self, rng: random.Random, request: dict, query: str, texts: list[str], bonus: np.ndarray
@@ -142,14 +151,17 @@ class PassageSource:
             texts[at] = texts[at].replace(query, "").strip()
         return query, texts, np.zeros(len(texts))
 
-    def _foreign(self, rng: random.Random, texts: list[str], n_foreign: int) -> list[str]:
+    def _foreign(
+        self, rng: random.Random, request: dict, texts: list[str], n_foreign: int
+    ) -> list[str]:
         """Texts of other requests; fewer where there are no more."""
         others: list[str] = []
         for _ in range(20 * max(0, n_foreign)):
             if len(others) == n_foreign:
                 break
-            text = rng.choice(rng.choice(self._requests)["candidates"])["text"]
-            if text not in texts and text not in others:
+            other = rng.choice(self._requests)
+            text = rng.choice(other["candidates"])["text"]
+            if other is not request and text not in texts and text not in others:
                 others.append(text)
         return others
 
@@ -183,7 +195,8 @@ class RecommendationSource:
         )
         scores[0] += self.LABEL_WEIGHT
         order = rng.sample(range(n_items), n_items)
-        return make("recommendation", {"history": history}, [texts[i] for i in order], scores[order])
+        relevant = np.array([float(i == 0) for i in order])  # the title that came next
+        return make("recommendation", {"history": history}, [texts[i] for i in order], scores[order], relevant)
 
 
 def sequence(request: dict) -> list[str]:

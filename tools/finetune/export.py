@@ -68,6 +68,12 @@ def read(path: Path, heads: tuple[int, int]) -> dict[str, np.ndarray]:
     return adapter
 
 
+def layout_of(path: Path) -> str:
+    """Of the prompts that an exported adapter was trained with."""
+    field = gguf.GGUFReader(path).fields.get("rsd.prompt_layout")
+    return field.contents() if field else "sequence"
+
+
 def write(
     adapter: dict[str, np.ndarray], out: Path, name: str, alpha: float, heads: tuple[int, int],
     layout: str = "sequence",

@@ -41,3 +41,17 @@ def first_position_loss(logits: torch.Tensor, teacher: torch.Tensor) -> torch.Te
     weights = gap / (rank[:, None] + rank[None, :])
     losses = torch.nn.functional.softplus(logits[None, :] - logits[:, None])
     return (weights * losses).sum() / weights.sum().clamp_min(1e-6)
+
+
+def relevance_loss(logits: torch.Tensor, labels: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
+    """Each candidate by itself: how relevant it is, and which of two is more so.
+
+    logits [K]: of "yes" less those of "no", where a candidate's identifier has read its text and the query.
+    labels [K]: 1 relevant, 0 not, NaN unknown; these get the cross-entropy. All get the pairwise loss against
+    the teacher, which says more than a judgement does.
+    """
+    known = ~torch.isnan(labels)
+    loss = first_position_loss(logits, teacher)
+    if known.any():
+        loss = loss + torch.nn.functional.binary_cross_entropy_with_logits(logits[known], labels[known])
+    return loss

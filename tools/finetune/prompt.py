@@ -6,15 +6,26 @@ test_prompt.py holds this file to `rsd prompt render`, token by token.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import product
 from pathlib import Path
+from string import ascii_lowercase, ascii_uppercase
 
+import numpy as np
 import yaml
 from tokenizers import Tokenizer
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 PLACEHOLDER = re.compile(r"\{\{|\}\}|\{(num|query|history|text|title)\}")
 
+
+# The engine's prompt/identifiers.h: A-Z, a-z, Greek, Cyrillic, pairs of capitals.
+ALPHABET = [
+    *ascii_uppercase,
+    *ascii_lowercase,
+    *(chr(c) for first, last in ((0x391, 0x3A9), (0x3B1, 0x3C9), (0x410, 0x44F)) for c in range(first, last + 1)),
+    *("".join(pair) for pair in product(ascii_uppercase, repeat=2)),
+]
 
 GAP = re.compile(r"[\x00-\x20\x7f-\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
 
@@ -72,10 +83,34 @@ class Prompt:
     identifiers: list[int]  # by candidate
     blocks: list[Block] = field(default_factory=list)  # empty: each token sees all before it
 
-    def positions(self) -> list[int]:
+    def positions(self, n_answer: int = 0) -> list[int]:
+        """Of its tokens and of an answer of `n_answer` tokens, which goes on where the prompt ends."""
         if not self.blocks:
-            return list(range(len(self.tokens)))
-        return [p for b in self.blocks for p in range(b.position, b.position + b.n_tokens)]
+            return list(range(len(self.tokens) + n_answer))
+        return [p for b in self._with_answer(n_answer) for p in range(b.position, b.position + b.n_tokens)]
+
+    def visible(self, n_answer: int) -> np.ndarray:
+        """[n, n] booleans, n = tokens of prompt and answer: whether the row's token sees the column's."""
+        blocks = self._with_answer(n_answer)
+        n_tokens = blocks[-1].first + blocks[-1].n_tokens
+        seen = np.zeros((n_tokens, n_tokens), bool)
+        for block in blocks:
+            rows = slice(block.first, block.first + block.n_tokens)
+            for other in blocks:
+                if block.sees(other):
+                    seen[rows, other.first : other.first + other.n_tokens] = True
+            seen[rows, rows] = np.tri(block.n_tokens, dtype=bool)
+        return seen
+
+    def places(self) -> list[int]:
+        """Of each candidate's identifier among the tokens: where the LLM has read this candidate and the query."""
+        last = {b.candidate: b.first + b.n_tokens - 1 for b in self.blocks if b.kind == "identifier"}
+        return [last[i] for i in range(len(last))]
+
+    def _with_answer(self, n_answer: int) -> list[Block]:
+        """The answer belongs to the tail."""
+        tail = self.blocks[-1]
+        return [*self.blocks[:-1], replace(tail, n_tokens=tail.n_tokens + n_answer)]
 
 
 class PromptBuilder:
@@ -97,14 +132,15 @@ class PromptBuilder:
         start, end = (tokenizer.token_to_id(t) for t in ("<|im_start|>", "<|im_end|>"))
         self._opening = [start, *self.encode("user\n")]
         self._closing = [end, *self.encode("\n"), start, *self.encode("assistant\n")]
-        letters = [chr(c) for c in (*range(ord("A"), ord("Z") + 1), *range(ord("a"), ord("z") + 1))]
-        encoded = [self.encode(" " + letter) for letter in letters]
-        self.identifiers = [tokens[0] for tokens in encoded if len(tokens) == 1]
+        encoded = [self.encode(" " + letters) for letters in ALPHABET]
+        self.identifiers = list(dict.fromkeys(tokens[0] for tokens in encoded if len(tokens) == 1))
 
     def encode(self, text: str) -> list[int]:
         return self._tokenizer.encode(text, add_special_tokens=False).ids
 
-    def build(self, request: dict) -> Prompt:
+    def build(self, request: dict, skip: int = 0) -> Prompt:
+        """Leaves the first `skip` identifiers out, which the engine never does: so that a training on
+        short lists reaches the identifiers of long ones, too."""
         template = self._templates[request["task"]]
         texts = [single_line(c["text"]) for c in request["candidates"]]
         values = {
@@ -113,20 +149,22 @@ class PromptBuilder:
             "history": self._history(template, request.get("history", [])),
         }
         if template.get("layout") == "blocks":
-            return self._build_blocks(template, texts, values)
+            return self._build_blocks(template, texts, values, self.identifiers[skip:])
         tokens = list(self._opening)
         pending = fill(template["prefix"], values)
         before, after = template["body"].split("{identifier}")
-        for text, identifier in zip(texts, self.identifiers, strict=False):
+        for text, identifier in zip(texts, self.identifiers[skip:], strict=False):
             # The space before the identifier is inside its token.
             pending += fill(before, values | {"text": text}).removesuffix(" ")
             tokens += [*self.encode(pending), identifier]
             pending = fill(after, values | {"text": text})
         tokens += self.encode(pending + fill(template.get("suffix", ""), values))
         tokens += self._closing + self.encode(template["answer"])
-        return Prompt(tokens, self.identifiers[: len(texts)])
+        return Prompt(tokens, self.identifiers[skip : skip + len(texts)])
 
-    def _build_blocks(self, template: dict, texts: list[str], values: dict[str, str]) -> Prompt:
+    def _build_blocks(
+        self, template: dict, texts: list[str], values: dict[str, str], pool: list[int]
+    ) -> Prompt:
         before, after = template["body"].split("{text}")
         head = self._opening + self.encode(fill(template["prefix"], {}))
         query = self.encode(fill(template["suffix"], values))
@@ -135,7 +173,7 @@ class PromptBuilder:
         tail = self._closing + self.encode(template["answer"])
         order = content_order(texts)
         candidates = {i: self.encode(fill(before, {}) + texts[i]) for i in order}
-        identifiers = dict(zip(order, self.identifiers, strict=False))
+        identifiers = dict(zip(order, pool, strict=False))
         blocks: list[Block] = []
         tokens: list[int] = []
 

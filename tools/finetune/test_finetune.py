@@ -16,7 +16,7 @@ import torch
 from crew import Alone, Crew
 from examples import LONG_CHARS, PassageSource, choose, draw_order, split
 from export import gguf_tensors, permute_rows, read, write
-from losses import first_position_loss, listwise_loss
+from losses import first_position_loss, listwise_loss, relevance_loss
 from plot import WIDTH, mean_losses, validations
 from teacher import Cooccurrence
 from train import reopened
@@ -48,6 +48,18 @@ def test_first_position_loss_by_hand():
     loss = first_position_loss(torch.tensor([0.5, 2.0]), torch.tensor([1.0, -1.0]))
     assert loss.item() == pytest.approx(math.log1p(math.exp(1.5)), rel=1e-5)
     assert first_position_loss(torch.tensor([0.5, 2.0]), torch.zeros(2)).item() == 0
+
+
+def test_relevance_loss_takes_unknown_labels_from_the_teacher_alone():
+    logits = torch.tensor([2.0, -1.0, 0.5], requires_grad=True)
+    labels = torch.tensor([1.0, 0.0, math.nan])
+    level = torch.zeros(3)
+    relevance_loss(logits, labels, level).backward()
+    # Sigmoid less label, in the mean of the two that are known.
+    expected = [(1 / (1 + math.exp(-2)) - 1) / 2, 1 / (1 + math.exp(1)) / 2, 0]
+    assert logits.grad.tolist() == pytest.approx(expected, rel=1e-5)
+    ranked = relevance_loss(logits, torch.full((3,), math.nan), torch.tensor([0.0, 1.0, 2.0]))
+    assert ranked.item() == pytest.approx(first_position_loss(logits, torch.tensor([0.0, 1.0, 2.0])).item())
 
 
 def test_draw_order_follows_the_teacher_and_lets_near_ties_fall_either_way():
@@ -89,6 +101,29 @@ def test_passages_judged_relevant_lead_the_teacher():
     assert query == "word1"
     assert texts[int(np.argmax(scores))] == "word5"
     assert scores[1] == 1
+
+
+def test_passages_are_known_to_be_relevant_where_they_were_judged_for_that_query():
+    def request(name: str, relevant: str) -> dict:
+        candidates = [{"id": str(i), "text": f"{name}{i}"} for i in range(6)]
+        return {"query": f"{name} query", "candidates": candidates, "relevance": {relevant: 1}}
+
+    requests = [request("word", "2"), request("other", "4")]
+    source = PassageSource(requests, OneHotEmbedder(), label_weight=0.3)
+    judged = 0
+    for seed in range(40):
+        example = source.draw(random.Random(seed), n_items=9, max_chars=500)
+        own, foreign = ("word", "other") if "word" in example.request["query"] else ("other", "word")
+        labels = dict(zip((c["text"] for c in example.request["candidates"]), example.relevant, strict=True))
+        assert all(value == 0 for text, value in labels.items() if text.startswith(foreign))
+        own_labels = {text: value for text, value in labels.items() if text.startswith(own)}
+        if example.request["query"] == f"{own} query":
+            judged += 1
+            best = {"word": "word2", "other": "other4"}[own]
+            assert own_labels == {text: float(text == best) for text in own_labels}
+        else:
+            assert all(math.isnan(value) for value in own_labels.values())
+    assert 10 < judged < 35
 
 
 def test_long_passages_are_a_text_and_its_neighbours_and_keep_the_best_judgement():

@@ -10,8 +10,9 @@ import os
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
-from prompt import PromptBuilder, single_line, text_digest
+from prompt import Block, Prompt, PromptBuilder, single_line, text_digest
 from tokenizer import load_tokenizer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,7 +36,7 @@ TRICKY = [
 def requests() -> list[dict]:
     found = [{"id": "tricky", "query": TRICKY[1], "candidates": texts(TRICKY)}]
     found.append({"id": "tricky-history", "history": TRICKY[1:] * 2, "candidates": texts(TRICKY)})
-    found.append({"id": "many", "query": "q", "candidates": texts([f"text {i}" for i in range(52)])})
+    found.append({"id": "many", "query": "q", "candidates": texts([f"text {i}" for i in range(300)])})
     files = [*sorted((ROOT / "examples").glob("*.jsonl"))]
     files += [DATA / f"{n}-test.jsonl" for n in ("quora", "msmarco-dl-bm25", "games", "ml1m")]
     for path in files:
@@ -109,3 +110,32 @@ def test_texts_are_ordered_as_the_engine_orders_them():
 
 def test_a_text_becomes_one_line():
     assert single_line(" a\n\tb\u2003c\u0085 d\x00 ") == "a b c d"
+
+
+def test_each_token_sees_what_its_block_sees_and_of_its_own_block_what_came_before():
+    blocks = [Block("head", 0, 2, 0), Block("candidate", 2, 2, 2, 1), Block("candidate", 4, 1, 2, 0),
+              Block("query", 5, 2, 2), Block("identifier", 7, 2, 4, 1), Block("identifier", 9, 2, 4, 0),
+              Block("tail", 11, 1, 6)]  # fmt: skip
+    prompt = Prompt(list(range(12)), [70, 71], blocks)
+    seen = [np.flatnonzero(row).tolist() for row in prompt.visible(n_answer=2)]
+    assert seen[:2] == [[0], [0, 1]]
+    assert seen[2:5] == [[0, 1, 2], [0, 1, 2, 3], [0, 1, 4]]
+    assert seen[5:7] == [[0, 1, 5], [0, 1, 5, 6]]
+    assert seen[7:9] == [[0, 1, 2, 3, 5, 6, 7], [0, 1, 2, 3, 5, 6, 7, 8]]
+    assert seen[9:11] == [[0, 1, 4, 5, 6, 9], [0, 1, 4, 5, 6, 9, 10]]
+    tail = [0, 1, *range(5, 12)]
+    assert seen[11:] == [tail, [*tail, 12], [*tail, 12, 13]]
+    assert prompt.positions(n_answer=2) == [0, 1, 2, 3, 2, 2, 3, 4, 5, 4, 5, 6, 7, 8]
+    assert prompt.places() == [10, 8]
+
+
+@pytest.mark.skipif(not MODEL.exists(), reason="needs the base model")
+@pytest.mark.parametrize("layout", ["sequence", "blocks"])
+def test_skipped_identifiers_leave_the_rest_of_the_prompt_as_it_is(layout):
+    builder = PromptBuilder(load_tokenizer(MODEL), layout=layout)
+    request = {"task": "passage", "query": "q", "candidates": texts(["one", "two", "three"])}
+    usual, other = builder.build(request), builder.build(request, skip=40)
+    renamed = dict(zip(sorted(usual.identifiers, key=builder.identifiers.index), builder.identifiers[40:], strict=False))
+    assert other.tokens == [renamed.get(token, token) for token in usual.tokens]
+    assert other.identifiers == [renamed[token] for token in usual.identifiers]
+    assert other.blocks == usual.blocks

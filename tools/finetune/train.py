@@ -24,7 +24,7 @@ from peft import get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors.torch import load_file, save_file
 
 import export
-from base_model import add_adapter, identifier_logits, load_base
+from base_model import add_adapter, head_logits, hidden_states, identifier_logits, load_base
 from crew import Alone, Crew
 from examples import (
     HELD_OUT,
@@ -39,7 +39,7 @@ from examples import (
     read_requests,
     split,
 )
-from losses import first_position_loss, listwise_loss
+from losses import first_position_loss, listwise_loss, relevance_loss
 from prompt import PromptBuilder
 from teacher import Embedder, RecommendationWeights
 from tokenizer import load_tokenizer
@@ -53,6 +53,7 @@ RECOMMENDATION_WEIGHTS = {
 }
 TEMPERATURE = 0.2  # of the teacher, in standard deviations
 PAIRWISE_WEIGHT = 0.5
+RELEVANCE_WEIGHT = 0.3
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -62,6 +63,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, help="checkpoint, adapter, metrics")
     parser.add_argument("--init", type=Path, help="adapter to start from: safetensors, or GGUF as export.py writes it")
     parser.add_argument("--minutes", type=float, default=60, help="time to train, over all runs")
+    parser.add_argument("--layout", choices=("sequence", "blocks"), default="sequence", help="of the prompts")
     parser.add_argument("--rank", type=int, default=32)
     parser.add_argument("--alpha", type=int, default=64)
     parser.add_argument("--learning-rate", type=float, default=4e-4)
@@ -116,7 +118,8 @@ class Trainer:
         self.autocast = (lambda: torch.autocast(self.device, torch.bfloat16)) if bf16 else nullcontext
         threads = f", {options.threads} threads" if self.device == "cpu" else ""
         print(f"seed {options.seed}, {self.device}, {'bf16' if bf16 else 'f32'}{threads}", flush=True)
-        self.prompts = PromptBuilder(load_tokenizer(options.base))
+        self.prompts = PromptBuilder(load_tokenizer(options.base), layout=options.layout)
+        self.yes_no = [self.prompts.encode(word)[0] for word in (" yes", " no")]
         base = load_base(options.base, torch.bfloat16 if bf16 else torch.float32)
         torch.manual_seed(options.seed)
         self.model = add_adapter(base, options.rank, options.alpha).to(self.device)
@@ -132,14 +135,26 @@ class Trainer:
 
     def loss(self, example: Example, rng: random.Random) -> torch.Tensor:
         """The joint loss; `rng` draws the order that is fed in."""
-        prompt = self.prompts.build(example.request)
+        prompt = self.prompts.build(example.request, self.skipped_identifiers(rng))
         order = draw_order(rng, example.teacher, TEMPERATURE)
         answer = [prompt.identifiers[i] for i in order[:-2]]
         with self.autocast():
-            logits = identifier_logits(self.model, prompt.tokens, answer, prompt.identifiers)
+            hidden = hidden_states(self.model, prompt, answer)
+        logits = head_logits(self.model, hidden[len(prompt.tokens) - 1 :], prompt.identifiers)
         teacher = torch.from_numpy(example.teacher).float().to(self.device)
-        listwise = listwise_loss(logits, teacher, order, TEMPERATURE)
-        return listwise + PAIRWISE_WEIGHT * first_position_loss(logits[0], teacher)
+        loss = listwise_loss(logits, teacher, order, TEMPERATURE)
+        loss = loss + PAIRWISE_WEIGHT * first_position_loss(logits[0], teacher)
+        if prompt.blocks:
+            yes, no = head_logits(self.model, hidden[prompt.places()], self.yes_no).unbind(-1)
+            relevant = torch.from_numpy(example.relevant).float().to(self.device)
+            loss = loss + RELEVANCE_WEIGHT * relevance_loss(yes - no, relevant, teacher)
+        return loss
+
+    def skipped_identifiers(self, rng: random.Random) -> int:
+        """Blocks take long lists, so identifiers beyond the first two dozens are trained, too."""
+        if self.options.layout == "sequence" or rng.random() < 0.7:
+            return 0
+        return rng.randrange(len(self.prompts.identifiers) - 2 * MAX_ITEMS)
 
     def learning_rate(self) -> float:
         """Linear warm-up over 20 steps, then a cosine over the time that is given, to 3 %."""
@@ -237,7 +252,7 @@ def validate(trainer: Trainer, data: Data, per_dataset: int = 12) -> dict:
                 continue
             prompt = trainer.prompts.build(shuffled)
             with torch.inference_mode(), trainer.autocast():
-                logits = identifier_logits(trainer.model, prompt.tokens, [], prompt.identifiers)[0]
+                logits = identifier_logits(trainer.model, prompt, [])[0]
             order = torch.argsort(logits, descending=True).tolist()
             rank = next(r for r, i in enumerate(order) if relevant[i])
             reciprocal.append(1 / (1 + rank))
