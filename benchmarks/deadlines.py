@@ -64,7 +64,7 @@ def main():
     parser.add_argument("--limit", type=int, default=50)
     parser.add_argument("--busy", type=int, default=1, help="processes that spin meanwhile")
     parser.add_argument("--deadlines", default="0.5,1.2,1.5,2", help="multiples of the median prefill")
-    parser.add_argument("rank", nargs="*", help="further options of rsd rank, behind --")
+    parser.add_argument("rank", nargs="*", help="further options of rsd rank, after --")
     options = parser.parse_args()
     options.deadlines = [float(text) for text in options.deadlines.split(",")]
     with open(options.requests, encoding="utf-8") as file:

@@ -1,4 +1,4 @@
-"""What `rsd serve` withstands: clients that mean harm, and what others notice of them.
+"""What `rsd serve` withstands: hostile clients, and what others notice of them.
 
 Usage: hostile.py RSD [--model GGUF] [--case NAME ...] [--seconds N] [--scale N]
 

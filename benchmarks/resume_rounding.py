@@ -123,7 +123,7 @@ class Runs:
         return self.traced(SETTINGS[setting], self.lines, name)
 
     def resumed(self, setting, after):
-        """The same from a run that was interrupted behind `after` answers."""
+        """The same from a run that was interrupted after `after` answers."""
         return self.traced(SETTINGS[setting], self.lines[after:], "resumed")
 
     def really_resumed(self, setting, name, after):

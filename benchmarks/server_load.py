@@ -106,8 +106,8 @@ class Load:
         reply = self.server.post("/v1/rank", {**request, **options})
         ms = (time.monotonic() - start) * 1000
         if reply.status in (429, 503):
-            told = reply.headers["Retry-After"]
-            return self.note(kind + " refused", None if told else "without Retry-After")
+            retry_after = reply.headers["Retry-After"]
+            return self.note(kind + " refused", None if retry_after else "without Retry-After")
         if reply.status != 200:
             return self.note(kind, f"status {reply.status}: {reply.body[:200]}")
         (answer,) = reply.json()["answers"]

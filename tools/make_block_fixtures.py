@@ -77,7 +77,7 @@ class Llama:
 
 
 def laid_out(line: dict, answer: list[int]) -> tuple[list[int], list[int], np.ndarray]:
-    """Tokens, positions and mask of a rendered prompt with an answer behind it."""
+    """Tokens, positions and mask of a rendered prompt with an answer after it."""
     sizes: dict[tuple, int] = {}
     blocks: list[tuple] = []
     for block in line["blocks"]:

@@ -45,16 +45,16 @@ class Contender:
         total = 1000 * (time.perf_counter() - start)
         if not said:
             raise RuntimeError(f"{self.name} ended with {self.process.wait()} at request {request['id']}")
-        told = json.loads(said)
-        if "error" in told:
-            raise RuntimeError(f"{self.name}, request {request['id']}: {told['error']}")
-        return self.answer_of(told, total)
+        reply = json.loads(said)
+        if "error" in reply:
+            raise RuntimeError(f"{self.name}, request {request['id']}: {reply['error']}")
+        return self.answer_of(reply, total)
 
     def line_of(self, request: Request) -> Request:
         return request
 
-    def answer_of(self, told: dict[str, Any], total: float) -> Answer:
-        return Answer(told["ranking"], told["prefill_ms"], told["decode_ms"], total, None, told["wrong"])
+    def answer_of(self, reply: dict[str, Any], total: float) -> Answer:
+        return Answer(reply["ranking"], reply["prefill_ms"], reply["decode_ms"], total, None, reply["wrong"])
 
     def peak_mib(self) -> float:
         """The kernel's high-water mark, the mapped weights included."""
@@ -75,9 +75,9 @@ class Rsd(Contender):
         self.asked += 1  # rsd refuses an id that it has seen
         return {**{key: request[key] for key in OF_A_REQUEST if key in request}, "id": str(self.asked)}
 
-    def answer_of(self, told: dict[str, Any], total: float) -> Answer:
-        times = told["timing_ms"]
-        return Answer(told["ranking"], times["prefill"], total - times["prefill"], total, told["encodings"], 0)
+    def answer_of(self, reply: dict[str, Any], total: float) -> Answer:
+        times = reply["timing_ms"]
+        return Answer(reply["ranking"], times["prefill"], total - times["prefill"], total, reply["encodings"], 0)
 
 
 class Peer(Contender):

@@ -101,7 +101,7 @@ def growth(title: str, x: str, by_size: dict[int, Measured]) -> list[Table | Plo
         for name in names
         if not name.startswith(("FIRST", "MiniLM"))
     ]
-    return [table, Plot(f"{title}: end to end", x, "seconds, median", curves), Plot(f"{title}: behind the prefill", x, "seconds, median", decodes)]
+    return [table, Plot(f"{title}: end to end", x, "seconds, median", curves), Plot(f"{title}: after the prefill", x, "seconds, median", decodes)]
 
 
 def throughput(seconds: dict[str, list[float]], count: int) -> Table:

@@ -88,17 +88,17 @@ def bytes_at_the_start(options, servers):
 
 def compare(here, there, counted):
     """For each request, a line of text and its figures."""
-    told, figures = [], []
+    lines, figures = [], []
     for local, remote, (asked, (out, back)) in zip(here, there, counted):
         tau = agreement(remote["ranking"], local["ranking"])["kt"]
         same = local["ranking"] == remote["ranking"]
         ms = [answer["timing_ms"]["total"] for answer in (local, remote)]
         kb = [n / 1000 / max(asked["encodings"], 1) for n in (out, back)]
-        told.append(f"{local['id']}: {'the same' if same else 'another'} ranking, tau {tau:.4f}, "
-                    f"{ms[0]:.0f} ms here, {ms[1]:.0f} ms by RPC, {remote['encodings']} encodings, "
-                    f"{kb[0]:,.0f} kB out and {kb[1]:,.0f} kB back an encoding")
+        lines.append(f"{local['id']}: {'the same' if same else 'another'} ranking, tau {tau:.4f}, "
+                     f"{ms[0]:.0f} ms here, {ms[1]:.0f} ms by RPC, {remote['encodings']} encodings, "
+                     f"{kb[0]:,.0f} kB out and {kb[1]:,.0f} kB back an encoding")
         figures.append([tau, same, remote["encodings"], *ms, *kb])
-    return told, figures
+    return lines, figures
 
 
 def row(decoder, figures):
@@ -116,8 +116,8 @@ def measure(options, decoder, requests, servers):
     here, _ = ranked(options, decoder, requests)
     there, _ = ranked(options, decoder, requests, *rpc(options, [s.port for s in servers]))
     counted = zip(*by_proxies(options, decoder, requests, servers))
-    told, figures = compare(here, there, counted)
-    print(f"{decoder}, {' '.join(DECODERS[decoder]) or 'no budget'}", *told, "", sep="\n", flush=True)
+    lines, figures = compare(here, there, counted)
+    print(f"{decoder}, {' '.join(DECODERS[decoder]) or 'no budget'}", *lines, "", sep="\n", flush=True)
     return row(decoder, figures), sum(figure[0] for figure in figures) / len(figures)
 
 

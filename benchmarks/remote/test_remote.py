@@ -102,9 +102,9 @@ class Rpc(unittest.TestCase):
         here = [answer("r1", ["a", "b", "c"], 3, 10), answer("r2", ["a", "b", "c"], 2, 20)]
         there = [answer("r1", ["a", "b", "c"], 3, 30), answer("r2", ["c", "b", "a"], 4, 50)]
         counted = [(there[0], (6000, 3000)), (answer("r2", ["a"], 2, 99), (4000, 1000))]
-        told, figures = rpc.compare(here, there, counted)
-        self.assertIn("r1: the same ranking, tau 1.0000, 10 ms here, 30 ms by RPC", told[0])
-        self.assertIn("r2: another ranking, tau -1.0000", told[1])
+        lines, figures = rpc.compare(here, there, counted)
+        self.assertIn("r1: the same ranking, tau 1.0000, 10 ms here, 30 ms by RPC", lines[0])
+        self.assertIn("r2: another ranking, tau -1.0000", lines[1])
         self.assertEqual(rpc.row("rsd", figures),
                          ["rsd", "2", "0.0000", "1 of 2", "3.5", "15", "40", "2", "1"])
 

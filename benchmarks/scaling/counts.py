@@ -106,8 +106,8 @@ def main(arguments):
     _, _, prompt, _, _ = counted(options, ["--decoder", "std"], WINDOW)
     for name, more, n_candidates, encodings, tokens in METHODS:
         means = counted(options, more, n_candidates)
-        told = tokens(prompt, n_candidates) if tokens else None
-        print(line(row(name, n_candidates, encodings, told, means)), flush=True)
+        n_tokens = tokens(prompt, n_candidates) if tokens else None
+        print(line(row(name, n_candidates, encodings, n_tokens, means)), flush=True)
 
 
 if __name__ == "__main__":

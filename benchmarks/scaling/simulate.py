@@ -271,10 +271,10 @@ def show_growth(options: argparse.Namespace, fleet: Fleet) -> None:
             load = Load(rate=0, prompt=options.prompt, items=options.items, rounds=3, seconds=options.seconds, seed=options.seed)
             tokens = load.prompt + 2 * load.items
             load = Load(**{**load.__dict__, "rate": 0.75 * replicas * fleet.prefill_rate / tokens})
-            told = Simulation(Fleet(**{**fleet.__dict__, "replicas": replicas, "affinity": affinity}), load).run()
+            result = Simulation(Fleet(**{**fleet.__dict__, "replicas": replicas, "affinity": affinity}), load).run()
             rows.append([
-                str(replicas), "yes" if affinity else "no", f"{load.rate:.0f}", f"{told.percentile(0.5):.0f}", f"{told.percentile(0.99):.0f}",
-                f"{told.tokens / max(told.n_done, 1):.0f}", f"{100 * told.busy:.0f} %", str(told.backlog),
+                str(replicas), "yes" if affinity else "no", f"{load.rate:.0f}", f"{result.percentile(0.5):.0f}", f"{result.percentile(0.99):.0f}",
+                f"{result.tokens / max(result.n_done, 1):.0f}", f"{100 * result.busy:.0f} %", str(result.backlog),
             ])  # fmt: skip
     table(["replicas", "affinity", "requests/s", "p50 ms", "p99 ms", "tokens a request", "busy", "unfinished at the end"], rows)
 
@@ -287,10 +287,10 @@ def show_failures(options: argparse.Namespace, fleet: Fleet) -> None:
             load = Load(rate=0, prompt=options.prompt, items=options.items, rounds=3, seconds=3 * options.seconds, seed=options.seed)
             tokens = load.prompt + 2 * load.items
             load = Load(**{**load.__dict__, "rate": 0.6 * replicas * fleet.prefill_rate / tokens})
-            told = Simulation(Fleet(**{**fleet.__dict__, "replicas": replicas, "mtbf_s": mtbf, "repair_s": 20}), load).run()
+            result = Simulation(Fleet(**{**fleet.__dict__, "replicas": replicas, "mtbf_s": mtbf, "repair_s": 20}), load).run()
             rows.append([
-                str(replicas), "never" if math.isinf(mtbf) else f"{mtbf:.0f} s", str(told.n_arrived), str(told.n_arrived - told.n_done),
-                str(told.n_moved), f"{told.percentile(0.5):.0f}", f"{told.percentile(0.99):.0f}",
+                str(replicas), "never" if math.isinf(mtbf) else f"{mtbf:.0f} s", str(result.n_arrived), str(result.n_arrived - result.n_done),
+                str(result.n_moved), f"{result.percentile(0.5):.0f}", f"{result.percentile(0.99):.0f}",
             ])  # fmt: skip
     table(["replicas", "a replica dies every", "requests", "lost", "moved", "p50 ms", "p99 ms"], rows)
 

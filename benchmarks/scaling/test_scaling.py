@@ -13,14 +13,14 @@ def run(load: Load, **fleet):
 
 class Fleets(unittest.TestCase):
     def test_alone_a_request_takes_its_passes_and_round_trips(self):
-        told = run(Load(rate=0.05, seconds=400, prompt=2000, items=20, rounds=3), replicas=1, prefill_rate=10_000, pass_ms=10, round_trip_ms=2)
+        result = run(Load(rate=0.05, seconds=400, prompt=2000, items=20, rounds=3), replicas=1, prefill_rate=10_000, pass_ms=10, round_trip_ms=2)
         # Three passes of 10 ms, 2,040 tokens, a round trip a round.
-        self.assertAlmostEqual(told.percentile(0.5), 3 * 10 + 204 + 3 * 2, delta=0.01)
+        self.assertAlmostEqual(result.percentile(0.5), 3 * 10 + 204 + 3 * 2, delta=0.01)
 
     def test_every_request_is_answered_and_its_tokens_are_counted_once(self):
-        told = run(Load(rate=50, seconds=10, prompt=500, items=10, rounds=4), replicas=3)
-        self.assertEqual(told.n_done, told.n_arrived)
-        self.assertEqual(told.tokens, told.n_arrived * (500 + 3 * 10))
+        result = run(Load(rate=50, seconds=10, prompt=500, items=10, rounds=4), replicas=3)
+        self.assertEqual(result.n_done, result.n_arrived)
+        self.assertEqual(result.tokens, result.n_arrived * (500 + 3 * 10))
 
     def test_without_affinity_prompts_are_encoded_again(self):
         load = Load(rate=100, seconds=10, rounds=3)
@@ -29,18 +29,18 @@ class Fleets(unittest.TestCase):
         self.assertEqual(far.n_done, far.n_arrived)
 
     def test_a_dying_replica_loses_no_request(self):
-        told = run(Load(rate=100, seconds=60, rounds=3), replicas=6, mtbf_s=10, repair_s=5)
-        self.assertGreater(told.n_moved, 10)
-        self.assertEqual(told.n_done, told.n_arrived)
+        result = run(Load(rate=100, seconds=60, rounds=3), replicas=6, mtbf_s=10, repair_s=5)
+        self.assertGreater(result.n_moved, 10)
+        self.assertEqual(result.n_done, result.n_arrived)
 
     def test_when_all_are_dead_requests_wait_for_the_first_that_lives(self):
-        told = run(Load(rate=5, seconds=60, rounds=2), replicas=1, mtbf_s=10, repair_s=5)
-        self.assertEqual(told.n_done, told.n_arrived)
+        result = run(Load(rate=5, seconds=60, rounds=2), replicas=1, mtbf_s=10, repair_s=5)
+        self.assertEqual(result.n_done, result.n_arrived)
 
     def test_a_full_fleet_falls_behind(self):
-        told = run(Load(rate=100, seconds=10, prompt=2200), replicas=1, prefill_rate=60_000)
-        self.assertGreater(told.backlog, 100)
-        self.assertGreater(told.busy, 0.99)
+        result = run(Load(rate=100, seconds=10, prompt=2200), replicas=1, prefill_rate=60_000)
+        self.assertGreater(result.backlog, 100)
+        self.assertGreater(result.busy, 0.99)
 
     def test_the_same_seed_gives_the_same_figures(self):
         load = Load(rate=100, seconds=5)

@@ -118,7 +118,7 @@ class Statistics(unittest.TestCase):
             with self.assertRaisesRegex(SystemExit, "begun with --rpo-steps 1, not 2"):
                 runs.Runs(options)
 
-    def test_agents_are_made_behind_what_they_start_from_and_only_once(self):
+    def test_agents_are_made_after_those_they_start_from_and_only_once(self):
         with tempfile.TemporaryDirectory() as folder:
             study = Noted(Path(folder))
             made = study.made

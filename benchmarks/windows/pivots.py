@@ -66,10 +66,10 @@ def rows(options: argparse.Namespace, name: str, windows: dict[str, list[dict]],
         print(shlex.join(map(str, command)), file=sys.stderr, flush=True)
         subprocess.run(list(map(str, command)), check=True)
     with trace.open(encoding="utf-8") as lines:
-        told = [json.loads(line) for line in lines][1:]
+        traced = [json.loads(line) for line in lines][1:]
     return {
         key: dict(zip((c["id"] for c in shown), one["rounds"][0]["logits"][0], strict=True))
-        for (key, shown), one in zip(windows.items(), told, strict=True)
+        for (key, shown), one in zip(windows.items(), traced, strict=True)
     }
 
 
@@ -143,8 +143,8 @@ def main() -> None:
     print(f"| – | as it is | {mean(ndcg(lambda key: [c['id'] for c in lists[key]['candidates']])):.3f} |")
     by_pivot = {}
     for deal in (neighbours, dealt):
-        told = rows(options, deal.__name__, windows_of(lists, pivots, deal, options.window), lists)
-        others = {key: [row for window, row in told.items() if window.split(" ")[0] == key] for key in lists}
+        by_window = rows(options, deal.__name__, windows_of(lists, pivots, deal, options.window), lists)
+        others = {key: [row for window, row in by_window.items() if window.split(" ")[0] == key] for key in lists}
         for name, score in SCORES.items():
             values = ndcg(lambda key: order(firsts[key], others[key], pivots[key], score))
             print(f"| {deal.__name__} | {name} | {mean(values):.3f} |", flush=True)

@@ -54,10 +54,10 @@ class Figures(unittest.TestCase):
     def test_figures_are_by_list_and_agreement_is_with_the_same_methods_ar(self):
         answers = [{"id": "a", "ranking": ["x", "y"], "encodings": 3, "tokens_encoded": 40, "verified_prefix": 1, "timing_ms": {"total": 500}}]
         target = [{**answers[0], "ranking": ["y", "x"]}]
-        told = windows.figures(answers, target, {"a": {"relevance": {"y": 1}}})
-        self.assertEqual(told["kt"], [-1.0])
-        self.assertEqual((told["windows"], told["s"]), ([1], [0.5]))
-        self.assertAlmostEqual(told["ndcg@10"][0], 0.6309, 4)
+        measures = windows.figures(answers, target, {"a": {"relevance": {"y": 1}}})
+        self.assertEqual(measures["kt"], [-1.0])
+        self.assertEqual((measures["windows"], measures["s"]), ([1], [0.5]))
+        self.assertAlmostEqual(measures["ndcg@10"][0], 0.6309, 4)
 
     def test_differences_are_list_by_list_whatever_order_the_answers_come_in(self):
         def answer(name: str, ranking: str) -> dict:
@@ -66,8 +66,8 @@ class Figures(unittest.TestCase):
         requests = {name: {"relevance": {"x": 1}} for name in "ab"} | {"none": {"relevance": {}}}
         one = [answer("b", "xy"), answer("a", "yx"), answer("none", "xy")]
         target = [answer("a", "xy"), answer("none", "yx"), answer("b", "xy")]
-        told = windows.figures(one, target, requests)
-        self.assertEqual([round(value, 4) for value in told["ndcg@10 less ar's"]], [-0.3691, 0.0])
+        measures = windows.figures(one, target, requests)
+        self.assertEqual([round(value, 4) for value in measures["ndcg@10 less ar's"]], [-0.3691, 0.0])
         self.assertEqual(windows.difference([0.1, 0.1]), "+0.100 (+0.100 to +0.100)")
 
 

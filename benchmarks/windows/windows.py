@@ -136,7 +136,7 @@ def figures(answers: list[dict], target: list[dict] | None, requests: dict[str, 
     """By list; nDCG of those that have something relevant."""
     by_id = {answer["id"]: answer for answer in target or []}
     ndcg = ndcg_of(answers, requests)
-    told: dict[str, list[float]] = {
+    measures: dict[str, list[float]] = {
         "ndcg@10": ndcg,
         "encodings": [answer["encodings"] for answer in answers],
         "tokens": [answer["tokens_encoded"] for answer in answers],
@@ -146,10 +146,10 @@ def figures(answers: list[dict], target: list[dict] | None, requests: dict[str, 
     }
     if target:
         pairs = [(answer["ranking"], by_id[answer["id"]]["ranking"]) for answer in answers]
-        told["kt"] = [agreement(ranking, goal)["kt"] for ranking, goal in pairs]
-        told["kt@10"] = [top_agreement(ranking, goal) for ranking, goal in pairs]
-        told["ndcg@10 less ar's"] = [a - b for a, b in zip(ndcg, ndcg_of(list(by_id.values()), requests), strict=True)]
-    return told
+        measures["kt"] = [agreement(ranking, goal)["kt"] for ranking, goal in pairs]
+        measures["kt@10"] = [top_agreement(ranking, goal) for ranking, goal in pairs]
+        measures["ndcg@10 less ar's"] = [a - b for a, b in zip(ndcg, ndcg_of(list(by_id.values()), requests), strict=True)]
+    return measures
 
 
 def ndcg_of(answers: list[dict], requests: dict[str, dict]) -> list[float]:
@@ -179,16 +179,16 @@ def report(options: argparse.Namespace, measured: dict[Setting, dict[str, list[f
         "decoder, list by list; intervals: 95 % bootstrap over lists. KT: Kendall's tau to ar over the same windows. Tokens that went through the LLM, prompts included; "
         "their share of what sliding takes with the same decoder. Times are those of this machine under its load.",
     )
-    for setting, told in measured.items():
+    for setting, measures in measured.items():
         base = measured.get(Setting(BASE, setting.decoder))
-        low, high = interval(told["ndcg@10"])
-        to_base = [a - b for a, b in zip(told["ndcg@10"], base["ndcg@10"], strict=True)] if base and base is not told else None
+        low, high = interval(measures["ndcg@10"])
+        to_base = [a - b for a, b in zip(measures["ndcg@10"], base["ndcg@10"], strict=True)] if base and base is not measures else None
         table.rows.append([
-            setting.method, setting.decoder, f"{mean(told['ndcg@10']):.3f}", f"{low:.3f} – {high:.3f}",
-            difference(told.get("ndcg@10 less ar's")), difference(to_base),
-            f"{mean(told['kt']):.3f}" if "kt" in told else "–", f"{mean(told['kt@10']):.3f}" if "kt@10" in told else "–",
-            f"{mean(told['windows']):.1f}", f"{mean(told['encodings']):.1f}", f"{mean(told['tokens']):.0f}",
-            f"{mean(told['tokens']) / mean(base['tokens']):.2f}" if base else "–", f"{mean(told['verified']):.1f}", f"{mean(told['s']):.1f}",
+            setting.method, setting.decoder, f"{mean(measures['ndcg@10']):.3f}", f"{low:.3f} – {high:.3f}",
+            difference(measures.get("ndcg@10 less ar's")), difference(to_base),
+            f"{mean(measures['kt']):.3f}" if "kt" in measures else "–", f"{mean(measures['kt@10']):.3f}" if "kt@10" in measures else "–",
+            f"{mean(measures['windows']):.1f}", f"{mean(measures['encodings']):.1f}", f"{mean(measures['tokens']):.0f}",
+            f"{mean(measures['tokens']) / mean(base['tokens']):.2f}" if base else "–", f"{mean(measures['verified']):.1f}", f"{mean(measures['s']):.1f}",
         ])  # fmt: skip
     commands = "\n".join((options.out / setting.file).with_suffix(".command").read_text(encoding="utf-8") for setting in measured)
     facts = [

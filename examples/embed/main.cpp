@@ -19,7 +19,7 @@ constexpr std::array<const char*, kItems> kNames = {"coffee", "tea", "water", "j
 
 // Logits of the items: for the first position, and after each of the items.
 constexpr std::array<float, kItems> kFirst = {3, 1, 2, 0};
-constexpr std::array<std::array<float, kItems>, kItems> kBehind = {{
+constexpr std::array<std::array<float, kItems>, kItems> kAfter = {{
     {0, 4, 3, 0},  // after coffee
     {0, 0, 3, 1},  // after tea
     {1, 3, 0, 0},  // after water
@@ -39,7 +39,7 @@ class TableScorer final : public rsd::PositionScorer {
     rsd::Encoding encoding;
     encoding.rows = rsd::LogitMatrix(query.rows.size(), kItems);
     for (std::size_t j = query.rows.first; j < query.rows.end; ++j) {
-      const auto& logits = j == 0 ? kFirst : kBehind[query.proposal[j - 1].slot()];
+      const auto& logits = j == 0 ? kFirst : kAfter[query.proposal[j - 1].slot()];
       std::ranges::copy(logits, encoding.rows.row(j - query.rows.first).begin());
     }
     encoding.n_tokens = query.rows.size();

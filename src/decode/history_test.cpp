@@ -50,7 +50,7 @@ TEST(History, FirstDisagreementAddsTheItemThatBelongsThere) {
   EXPECT_EQ(history.rounds().back().known, 2U);
 }
 
-TEST(History, RowsBehindTheDisagreementDoNotExtendTheKnownPrefix) {
+TEST(History, RowsAfterTheDisagreementDoNotExtendTheKnownPrefix) {
   History history(4);
   // Row 1 disagrees; row 2 would agree, but on a wrong prefix.
   ASSERT_TRUE(history.add(items({0, 1, 2, 3}), {0, 4},

@@ -291,7 +291,7 @@ def test_learning_curve_takes_means_and_keeps_what_is_left_over():
     assert validations(entries) == {"games": [(9, 0.5)]}
 
 
-def test_metrics_behind_the_checkpoint_are_dropped(tmp_path):
+def test_metrics_after_the_checkpoint_are_dropped(tmp_path):
     path = tmp_path / "metrics.jsonl"
     path.write_text("".join(f'{{"step": {n}}}\n' for n in range(4)), encoding="utf-8")
     with reopened(path, 2) as metrics:

@@ -37,7 +37,7 @@ struct Answer {
   std::size_t tokens_reused = 0;         // of the prompts: known from earlier requests
   std::size_t truncated_candidates = 0;  // texts that were cut to fit
   bool truncated_query = false;          // the query was cut, or the history
-  bool deadline_hit = false;             // the deadline came before budget or fixed point
+  bool deadline_hit = false;             // the deadline ended it, not budget or full verification
   double prefill_ms = 0;
   double decode_ms = 0;
   double agent_ms = 0;

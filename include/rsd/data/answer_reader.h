@@ -14,8 +14,8 @@ namespace rsd {
 
 class PreviousAnswers {
  public:
-  // JSON lines as `rsd rank` writes them; of two for one request the later counts. kNotFound;
-  // kInvalidInput with file and line where a line is no answer.
+  // Reads JSON lines as `rsd rank` writes them; of two answers to one request the later counts.
+  // kNotFound; kInvalidInput, with file and line: a line that is not an answer.
   static Result<PreviousAnswers> read(const std::string& path);
 
   // The candidates in the order of the answer, followed by those that it lacks, in the input's

@@ -19,10 +19,10 @@ namespace rsd {
 // what it has; commit() renames it to `path`. One thread at a time.
 class OutputFile {
  public:
-  // An empty path is standard output. `kept` is what an earlier run left and this one goes on from.
-  // Of a link, the file that it names is written. kRuntime when the file can't be written, when
-  // another process is writing it, or when it is no plain file: a rename would put one in the place
-  // of a device such as /dev/null.
+  // An empty path is standard output. `kept` is the text that an earlier run left and this one
+  // continues. If the path is a link, the file that it names is written. kRuntime when the file
+  // can't be written, when another process is writing it, or when it is no plain file: a rename
+  // would put one in the place of a device such as /dev/null.
   static Result<OutputFile> open(const std::string& path, std::string_view kept = {});
 
   OutputFile(OutputFile&& other) noexcept;
@@ -32,7 +32,7 @@ class OutputFile {
   // kRuntime when the write fails; standard output may be a pipe that was closed.
   Result<void> write(std::string_view text);
   Result<void> commit();
-  // Nothing worth keeping came about: the partial file goes.
+  // Removes the partial file, if it has nothing worth keeping.
   void discard();
 
   bool to_standard_output() const noexcept { return path_.empty(); }
@@ -47,14 +47,14 @@ class OutputFile {
   int file_ = -1;  // the partial file, locked
 };
 
-// Name and value of everything that results depend on, kept beside results that are not finished
-// and compared when they are gone on with.
+// The names and values of everything that results depend on. They are stored next to unfinished
+// results, and compared when a run continues these.
 using Conditions = std::map<std::string, std::string>;
 
-// A file by name, size and time of its last change: under the same name may lie another.
+// A file's name, size and time of last change: another file may have replaced it under its name.
 std::string identity_of(const std::string& path);
 
-// Writes them to `path` as a JSON object, whole or not at all. Errors as of write_file_atomically.
+// Writes them to `path` as a JSON object, whole or not at all. Errors: see write_file_atomically.
 Result<void> save_conditions(const std::string& path, const Conditions& conditions);
 
 struct ChangedCondition {
@@ -63,35 +63,35 @@ struct ChangedCondition {
   std::optional<std::string> now;
 };
 
-// Those that are not as they were, whichever side has them, by key.
+// The conditions that differ, or that only one side has, by key.
 std::vector<ChangedCondition> changed_conditions(const Conditions& before, const Conditions& now);
-// The same for those that were saved; none also where nothing was saved. kInvalidInput: the file
-// holds no conditions; else as read_file.
+// The same for saved conditions; empty if nothing was saved. kInvalidInput: the file holds no
+// conditions; other errors: see read_file.
 Result<std::vector<ChangedCondition>> changed_conditions(const std::string& path,
                                                          const Conditions& now);
 
-// What an earlier run left of its answers.
+// The answers that an earlier run left.
 struct KeptAnswers {
-  std::string notes;  // as they stand beside the file, of the answers below
-  std::string text;   // whole answers, as they stand in the file
+  std::string notes;  // the lines of "<path>.conditions" for the answers below
+  std::string text;   // the complete answers of the file
   std::unordered_map<std::string, std::string> requests;  // by id: content_digest; "" = not known
-  bool is_interrupted = false;                            // it stands in "<path>.partial"
+  bool is_interrupted = false;                            // the answers are in "<path>.partial"
 };
 
-// Reads "<path>.partial", or `path` where there is none, or nothing where neither is there. What
-// was half written is dropped: a line without its end, and of a TREC run that was interrupted the
-// last request, whose lines may be incomplete. kInvalidInput when the file is no such output.
-// kInvalidArgument: the answers were made under other conditions than `now`, nothing is known of
-// what made them, or the format is a table.
+// Reads "<path>.partial", or `path` if there is no such file; if neither exists, nothing is kept.
+// Incomplete answers are dropped: a line without its end, and the last request of a TREC run that
+// was interrupted, whose lines may be incomplete. kInvalidInput when the file is not such an
+// output. kInvalidArgument: the answers were made under other conditions than `now`, or under
+// unknown ones, or the format is a table.
 Result<KeptAnswers> read_kept_answers(const std::string& path, AnswerFormat format,
                                       const Conditions& now);
 
-// Answers, and beside them in "<path>.conditions" what made them: the conditions, and of each
-// request that was answered a digest. Both appear when they are complete (OutputFile). Standard
+// Answers, and next to them in "<path>.conditions" the conditions and a digest of each answered
+// request. Both files appear when they are complete (OutputFile). Standard
 // output and tables, which can't be resumed, have no conditions.
 class ResumableOutput {
  public:
-  // `kept` stands in front of what is written. Errors as OutputFile::open.
+  // The output begins with `kept`. Errors: see OutputFile::open.
   static Result<ResumableOutput> open(const std::string& path, AnswerFormat format,
                                       const Conditions& conditions, const KeptAnswers& kept);
 

@@ -1,5 +1,5 @@
-// What rankings depend on besides the requests, for results that an interrupted run keeps and a
-// later run goes on with (rsd/data/resumable_output.h).
+// The conditions on which rankings depend besides the requests. An interrupted run keeps them with
+// its results, and the run that continues compares them (rsd/data/resumable_output.h).
 #pragma once
 
 #include "rsd/core/result.h"

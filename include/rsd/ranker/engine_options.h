@@ -24,45 +24,50 @@ struct EngineOptions {
   std::vector<LoraFile> loras{};  // without `model`, in place of the default model's own adapter
   std::vector<std::string> prompt_templates{};  // YAML files, in place of the built-in ones
 
-  std::size_t context_size = 0;  // LlamaOptions::context_size
+  // Limit for the tokens of prompt and ranking; 0: the model's, at most kDefaultMaxContext.
+  std::size_t context_size = 0;
   // Prompts that go through the LLM together, at most kMaxParallel; 0: 1, or 16 with `remote`.
   std::size_t parallel = 0;
-  // LlamaOptions::prompt_cache_bytes; nullopt: 16 MiB, or none with RPC servers, from which each
-  // kept prompt would be fetched.
+  // Memory for encoded prompts (LlamaOptions::prompt_cache_bytes). nullopt: 16 MiB, or none with
+  // RPC servers, from which each kept prompt would be fetched.
   std::optional<std::size_t> prompt_cache_bytes{};
   PromptReuseMode reuse = PromptReuseMode::kBeginnings;
   int threads = 0;                         // 0 = one per core
-  int gpu_layers = 0;                      // LlamaOptions::gpu_layers
+  int gpu_layers = 0;                      // layers on the GPU; -1 = all
   std::vector<std::string> rpc_servers{};  // LlamaOptions::rpc_servers
   std::vector<double> tensor_split{};      // LlamaOptions::tensor_split
-  std::optional<RemoteOptions> remote{};   // the LLM runs on servers; without tokenizer and sizes,
-                                           // which are taken from this
+  // The LLM runs on these servers. Tokenizer, context size and parallel are taken from the members
+  // of this struct, not from `remote`.
+  std::optional<RemoteOptions> remote{};
 
-  // The learned policy's file; empty: the project's own agent, where it is found.
+  // The learned policy's file; empty: the project's own agent, if it is found.
   std::string agent{};
-  // The policy of requests that name none; empty: the agent, or kDefaultPolicy where there is none.
+  // The policy of requests without RankOptions::policy; empty: the agent, or kDefaultPolicy if
+  // there is no agent.
   std::string policy{};
 
   ModelPlaces places{};  // of the default model and the agent
   LogSink log{};         // LlamaOptions::log
 };
 
-// EngineOptions::parallel, or what stands for 0.
+// EngineOptions::parallel, with 0 replaced by its default.
 std::size_t parallel_of(const EngineOptions& options) noexcept;
 
 // kInvalidArgument: options that contradict each other, such as adapters for a remote LLM.
 Result<void> check(const EngineOptions& options);
 
-// The file that `model` and `loras` stand for. The default model is prepared if only its parts are
-// there. kNotFound: it is missing, and how to get it; kInvalidInput: it is damaged.
+// The GGUF file that is chosen by `model` and `loras`. The default model is prepared if only its
+// parts are there. kNotFound: it is missing, the message says how to get it; kInvalidInput: it is
+// damaged.
 Result<std::string> model_file(const EngineOptions& options);
 
 // Asks a remote LLM's servers for their model and keeps the answer in remote->served, so that it
-// can be recorded before anything is loaded. No change where the LLM is local. Errors of check()
+// can be recorded before anything is loaded. No change if the LLM is local. Errors of check()
 // and RemoteEngine::served_model.
 Result<EngineOptions> with_served_model(EngineOptions options);
 
-// The built-in templates, and in their place those of the files. kNotFound, kInvalidInput.
+// The built-in templates, each replaced by that of a file for the same task. kNotFound,
+// kInvalidInput.
 Result<PromptTemplates> load_templates(const std::vector<std::string>& files);
 
 // Builds prompts for the LLM; tasks without a template of their own get the built-in one of the
