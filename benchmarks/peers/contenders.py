@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,9 @@ class Answer:
     total_ms: float
     encodings: int | None
     wrong: int  # places of a generated list that had to be repaired
+    tokens: int = 0  # that went through the LLM
+    parts: dict[str, float] = field(default_factory=dict)  # of rsd: the answer's timing_ms
+    windows: int = 0  # in which rsd ranked the list; 0 = one prompt
 
 
 class Contender:
@@ -54,7 +57,7 @@ class Contender:
         return request
 
     def answer_of(self, reply: dict[str, Any], total: float) -> Answer:
-        return Answer(reply["ranking"], reply["prefill_ms"], reply["decode_ms"], total, None, reply["wrong"])
+        return Answer(reply["ranking"], reply["prefill_ms"], reply["decode_ms"], total, None, reply["wrong"], reply["tokens"])
 
     def peak_mib(self) -> float:
         """The kernel's high-water mark, the mapped weights included."""
@@ -67,8 +70,8 @@ class Contender:
 
 
 class Rsd(Contender):
-    def __init__(self, name: str, rsd: Path, options: list[str]) -> None:
-        super().__init__(name, [str(rsd), "rank", "--requests", "-", "--cache-ram", "0", *options])
+    def __init__(self, name: str, rsd: Path, options: list[str], cache_mib: int = 0) -> None:
+        super().__init__(name, [str(rsd), "rank", "--requests", "-", "--cache-ram", str(cache_mib), *options])
         self.asked = 0
 
     def line_of(self, request: Request) -> Request:
@@ -77,7 +80,9 @@ class Rsd(Contender):
 
     def answer_of(self, reply: dict[str, Any], total: float) -> Answer:
         times = reply["timing_ms"]
-        return Answer(reply["ranking"], times["prefill"], total - times["prefill"], total, reply["encodings"], 0)
+        windows = reply.get("windows", {}).get("count", 0)
+        tokens = reply["tokens_encoded"]
+        return Answer(reply["ranking"], times["prefill"], total - times["prefill"], total, reply["encodings"], 0, tokens, times, windows)
 
 
 class Peer(Contender):
@@ -95,3 +100,21 @@ def prompts(rsd: Path, options: list[str], requests: list[Request]) -> list[Requ
     lines = "".join(json.dumps({key: r[key] for key in OF_A_REQUEST if key in r}) + "\n" for r in requests)
     done = subprocess.run([str(rsd), "prompt", "render", "--requests", "-", *options], input=lines, capture_output=True, text=True, check=True)
     return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def in_turn(contenders: list[Contender], requests: list[Request]) -> list[dict[str, Any]]:
+    """Each request goes to all contenders, the turn's beginning moving on. One dictionary a request: its answers by
+    contender."""
+    measured = []
+    for number, request in enumerate(requests):
+        turn = number % len(contenders)
+        answers = {c.name: c.rank(request) for c in contenders[turn:] + contenders[:turn]}
+        measured.append({"request": request, "answers": answers})
+        print(f"\r{number + 1} of {len(requests)} requests", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    return measured
+
+
+def close(contenders: list[Contender]) -> None:
+    for contender in contenders:
+        contender.close()

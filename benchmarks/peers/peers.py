@@ -4,9 +4,9 @@
     python3 -m venv peers && peers/bin/pip install -r benchmarks/peers/requirements.txt
     peers/bin/python benchmarks/peers/peers.py --data DIR --out out
 
-DIR holds quora-test.jsonl, games-test.jsonl and msmarco-dl-bm25-k100-test.jsonl. Every contender is a process
-that stays; requests go round, each to all of them in turn, the turn's beginning moving on. Writes
-out/report.html, out/tables.md and out/measured.json. gnuplot for the plots.
+README.md names the files that DIR holds. Every contender is a process that stays; requests go round,
+each to all of them in turn, the turn's beginning moving on. Writes out/report.html, out/tables.md and
+out/measured.json. gnuplot for the plots.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import random
 import sys
 import time
 from pathlib import Path
@@ -24,10 +23,11 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import tables  # noqa: E402
-from contenders import Contender, Peer, Request, Rsd, prompts  # noqa: E402
+from blocks import Blocks  # noqa: E402
+from contenders import Contender, Peer, Request, Rsd, close, in_turn, prompts  # noqa: E402
+from lists import read, resized  # noqa: E402
 from report import page  # noqa: E402
 
-SEED = 1
 WORDS = 12  # of each candidate for growing numbers of them: 100 fit into a small context
 CACHE = Path.home() / ".cache/rsd/models"
 
@@ -43,37 +43,34 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--limit", type=int, default=20, help="requests of each file")
     parser.add_argument("--growth-limit", type=int, default=5, help="requests of each size")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--sections", nargs="+", choices=SECTIONS, default=list(SECTIONS))
-    return parser.parse_args()
-
-
-def read(path: Path, limit: int) -> list[Request]:
-    """The first requests, their candidates shuffled."""
-    order = random.Random(SEED)
-    requests = []
-    with path.open(encoding="utf-8") as lines:
-        for _, line in zip(range(limit), lines):
-            request = json.loads(line)
-            order.shuffle(request["candidates"])
-            requests.append(request)
-    return requests
-
-
-def resized(request: Request, count: int, words: int) -> Request:
-    """With fewer candidates and shorter texts."""
-    cut = [{**c, "text": " ".join(c["text"].split()[:words])} for c in request["candidates"][:count]]
-    return {**request, "id": f"{request['id']}-{count}-{words}", "candidates": cut}
+    parser.add_argument("--sections", nargs="+", choices=SECTIONS, help="without it all; blocks only with --blocks-model")
+    blocks = parser.add_argument_group("section blocks")
+    blocks.add_argument("--blocks-model", type=Path, help="GGUF file of a model that is tuned for prompts in blocks (README.md says how it is made)")
+    blocks.add_argument("--blocks-cache-ram", type=int, default=6144, help="MiB for the blocks that each process keeps")
+    blocks.add_argument("--blocks-scale", type=float, default=1, help="of the numbers of requests")
+    blocks.add_argument("--blocks-cases", nargs="+", metavar="CASE", help="only these cases, by name, such as passages-20x100")
+    blocks.add_argument("--lists", action="store_true", help="FIRST and a generated list beside lists of 20; slow")
+    blocks.add_argument("--quick", action="store_true", help="only what the goals need: about ten minutes on two idle cores")
+    options = parser.parse_args()
+    options.sections = options.sections or [name for name in SECTIONS if name != "blocks" or options.blocks_model]
+    if "blocks" in options.sections and not options.blocks_model:
+        parser.error("section blocks needs --blocks-model")
+    return options
 
 
 class Comparison:
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
-        self.ours = ["--model", str(options.model), "--threads", str(options.threads)]
+        self.ours = self.ours_with(options.model)
         self.warm: set[Contender] = set()
 
-    def rsd(self, name: str, *more: str) -> Rsd:
+    def rsd(self, name: str, *more: str, model: Path | None = None, cache_mib: int = 0) -> Rsd:
         policy = ["--policy", self.options.policy] if self.options.policy else []
-        return Rsd(name, self.options.rsd, [*self.ours, *(policy if more[1] in ("rsd", "exact") else []), *more])
+        ours = self.ours_with(model or self.options.model)
+        return Rsd(name, self.options.rsd, [*ours, *(policy if more[1] in ("rsd", "exact") else []), *more], cache_mib)
+
+    def ours_with(self, model: Path) -> list[str]:
+        return ["--model", str(model), "--threads", str(self.options.threads)]
 
     def peer(self, name: str, kind: str, *more: str, model: Path | None = None, context: int = 4096) -> Peer:
         path = str(model or self.options.model)
@@ -87,14 +84,7 @@ class Comparison:
             if contender not in self.warm:
                 contender.rank(asked[0])
         self.warm.update(contenders)
-        measured = []
-        for number, request in enumerate(asked):
-            turn = number % len(contenders)
-            answers = {c.name: c.rank(request) for c in contenders[turn:] + contenders[:turn]}
-            measured.append({"request": request, "answers": answers})
-            print(f"\r{number + 1} of {len(asked)} requests", end="", file=sys.stderr, flush=True)
-        print(file=sys.stderr)
-        return measured
+        return in_turn(contenders, asked)
 
     def head_to_head(self) -> tuple[list[page.Table | page.Plot], dict[str, Any]]:
         contenders: list[Contender] = [
@@ -147,6 +137,9 @@ class Comparison:
         kept = {"candidates": {k: tables.plain(m) for k, m in by_count.items()}, "words": {w: tables.plain(m) for w, m in by_words.items()}}
         return parts, kept
 
+    def blocks(self) -> tuple[list[page.Table | page.Plot], dict[str, Any]]:
+        return Blocks(self).section()
+
     def throughput(self) -> tuple[list[page.Table | page.Plot], dict[str, Any]]:
         """For one file: rsd with N requests in progress, and generated lists one after the
         other."""
@@ -181,15 +174,11 @@ def burst(rsd: Rsd, requests: list[Request]) -> float:
     return time.perf_counter() - start
 
 
-def close(contenders: list[Contender]) -> None:
-    for contender in contenders:
-        contender.close()
-
-
 SECTIONS = {
     "head-to-head": ("Side by side", Comparison.head_to_head),
     "growth": ("Growth", Comparison.growth),
     "throughput": ("Throughput", Comparison.throughput),
+    "blocks": ("Prompts in blocks", Comparison.blocks),
 }
 
 

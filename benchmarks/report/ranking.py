@@ -33,3 +33,10 @@ def ndcg_at(k: int, ranking: list[str], relevance: Mapping[str, float]) -> float
 
     best = gained(sorted((grade for grade in relevance.values() if grade > 0), reverse=True))
     return gained([relevance.get(item, 0) for item in ranking]) / best if best > 0 else None
+
+
+def reciprocal_rank(ranking: list[str], relevance: Mapping[str, float]) -> float | None:
+    """Of the first relevant item, 0 if none is ranked; None if nothing is relevant."""
+    if not any(grade > 0 for grade in relevance.values()):
+        return None
+    return next((1 / place for place, item in enumerate(ranking, 1) if relevance.get(item, 0) > 0), 0.0)
