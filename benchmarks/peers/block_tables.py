@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import statistics
+import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -71,6 +73,10 @@ def tokens(answer: Answer) -> float:
     return float(answer.tokens)
 
 
+def prefill_of(answer: Answer) -> float:
+    return answer.parts["prefill"]
+
+
 def outside(answer: Answer) -> float:
     """Share of the total that is neither prompt nor encodings."""
     return (answer.total_ms - answer.parts["prefill"] - answer.parts["decode"]) / answer.total_ms
@@ -91,7 +97,18 @@ def taus(name: str, other: str) -> Values:
 
 
 def consistencies(name: str) -> Values:
-    return lambda result: [tau(m["answers"][name].ranking, m["again"][name]) for m in result.measured]
+    """Candidates with equal texts count as one another: nothing but their order tells them apart."""
+
+    def of_texts(m: dict[str, Any], ranking: list[str]) -> list[str]:
+        texts = {c["id"]: c["text"] for c in m["request"]["candidates"]}
+        seen: Counter[str] = Counter()
+        places = []
+        for text in (texts[item] for item in ranking):
+            places.append(f"{seen[text]} {text}")
+            seen[text] += 1
+        return places
+
+    return lambda result: [tau(of_texts(m, m["answers"][name].ranking), of_texts(m, m["again"][name])) for m in result.measured]
 
 
 @dataclass(frozen=True)
@@ -151,12 +168,9 @@ def goals(results: Results) -> Table:
         "little about few of them. What the LLM's library is called with inside of prefill and encodings is not seen as overhead here.",
     )
     for goal in GOALS:
-        result = results.get(goal.case)
-        if result is None:
-            continue
         try:
-            values = goal.values(result)
-        except KeyError:  # a contender that was left out
+            values = goal.values(results[goal.case])
+        except KeyError:  # the case or a contender was left out
             table.rows.append([goal.text, NONE, NONE, "0", limit_of(goal), "not measured"])
             continue
         value = goal.middle(values)
@@ -191,8 +205,8 @@ def times(result: Result, name: str, base: str) -> list[str]:
     totals = result.of(name, total)
     ratios = over(name, base)(result)
     used = statistics.median(result.of(name, tokens))
-    row = [milliseconds(percentile(totals, share)) for share in (0.5, 0.95)]
-    return [*row, *(f"{percentile(ratios, share):.3f}" for share in (0.5, 0.1, 0.9)), f"{used:.0f}" if used else NONE]
+    row = [milliseconds(statistics.median(totals)), milliseconds(percentile(totals, 0.95)), f"{statistics.median(ratios):.3f}"]
+    return [*row, *(f"{percentile(ratios, share):.3f}" for share in (0.1, 0.9)), f"{used:.0f}" if used else NONE]
 
 
 def milliseconds(value: float) -> str:
@@ -232,6 +246,38 @@ def breakdown(name: str, result: Result) -> Table:
     return table
 
 
+def copying_bytes_per_ms() -> float:
+    """Of memory, by one thread: the best of five copies of 256 MiB."""
+    source = bytearray(1 << 28)
+    target = memoryview(bytearray(len(source)))
+    best = 0.0
+    for _ in range(5):
+        start = time.perf_counter()
+        target[:] = source
+        best = max(best, len(source) / (1000 * (time.perf_counter() - start)))
+    return best
+
+
+def limits(results: Results, token_bytes: int, bytes_per_ms: float) -> Table:
+    """How far warm requests are from what the machine needs for their arithmetic and for the copying of their blocks."""
+    rates = [prefill / n for r in results.values() if SEQUENCE in r.peaks for prefill, n in zip(r.of(SEQUENCE, prefill_of), r.of(SEQUENCE, tokens), strict=True)]
+    table = Table(
+        "Warm requests and the machine's limits",
+        ["", "tokens encoded", "their arithmetic, ms", "kept MB", "copying it, ms", "total, ms", "over the limits"],
+        note="Means. Arithmetic: at the best rate that a prompt in one sequence had in this run"
+        + (f", {min(rates):.2f} ms a token" if rates else "")
+        + f". Copying: {token_bytes} bytes a token, at {bytes_per_ms / 1e6:.1f} GB/s, what one thread of Python copies. Over the limits: total over the two together.",
+    )
+    for name, result in results.items():
+        if not rates or WARM not in result.peaks:
+            continue
+        used, spent = (statistics.mean(result.of(WARM, value)) for value in (tokens, total))
+        kept = token_bytes * sum(result.texts) / len(result.measured)
+        least = (used * min(rates), kept / bytes_per_ms)
+        table.rows.append([name, f"{used:.0f}", f"{least[0]:.1f}", f"{kept / 1e6:.1f}", f"{least[1]:.1f}", f"{spent:.1f}", f"{spent / sum(least):.2f}"])
+    return table
+
+
 def grid(results: Results) -> list[Table | Plot]:
     """Totals by number and length of the texts."""
     sized = [r for r in results.values() if r.tokens]
@@ -249,8 +295,8 @@ def grid(results: Results) -> list[Table | Plot]:
     return made
 
 
-def parts(results: Results) -> list[Table | Plot]:
-    found: list[Table | Plot] = [goals(results), *grid(results)]
+def parts(results: Results, token_bytes: int, bytes_per_ms: float) -> list[Table | Plot]:
+    found: list[Table | Plot] = [goals(results), limits(results, token_bytes, bytes_per_ms), *grid(results)]
     for name, result in results.items():
         found += [contenders(name, result), breakdown(name, result)]
     return found

@@ -47,6 +47,7 @@ def parse_arguments() -> argparse.Namespace:
     blocks = parser.add_argument_group("section blocks")
     blocks.add_argument("--blocks-model", type=Path, help="GGUF file of a model that is tuned for prompts in blocks (README.md says how it is made)")
     blocks.add_argument("--blocks-cache-ram", type=int, default=6144, help="MiB for the blocks that each process keeps")
+    blocks.add_argument("--blocks-token-bytes", type=int, default=23_040, help="of a token in the LLM's cache; SmolLM2-135M: 30 layers of 2 * 192 values of 2 bytes")
     blocks.add_argument("--blocks-scale", type=float, default=1, help="of the numbers of requests")
     blocks.add_argument("--blocks-cases", nargs="+", metavar="CASE", help="only these cases, by name, such as passages-20x100")
     blocks.add_argument("--lists", action="store_true", help="FIRST and a generated list beside lists of 20; slow")
