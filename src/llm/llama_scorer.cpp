@@ -35,6 +35,7 @@ LlamaScorer::LlamaScorer(LlamaEngine::State& state, Prompt prompt,
       source_(source_of(state, prompt_)),
       lanes_(*state.cells, source_->end_position()),
       encoding_(state, *source_, lanes_),
+      proposals_(prompt_, lanes_),
       head_(std::move(head)),
       first_row_(prompt_.identifiers.size()) {
   state.room->add(*this);
@@ -107,21 +108,9 @@ Result<ScorerPart> LlamaScorer::stage(const EncodingQuery& query,
                                       std::optional<Clock::time_point> give_up_at) {
   check_owner();
   RSD_CHECK(encoding_.prefill().has_value(), "encode before prefill");
-  RSD_CHECK(query.rows.size() > 0 && query.rows.end <= query.proposal.size() + 1 &&
-                query.rows.end <= n_items(),
-            "rows of an encoding");
-  ScorerPart part{.scorer = this, .query = query};
-  part.encoding.rows = LogitMatrix(query.rows.size(), n_items());
-  // Row j comes out at item j-1. Items before the first wanted row are encoded only where the cache
-  // lacks them.
-  const std::size_t first_item = std::max<std::size_t>(query.rows.first, 1) - 1;
-  const std::size_t n_needed = query.rows.end - 1;
-  if (encoding_.is_cached()) {
-    const auto cached = lanes_.items(query.lane);
-    const auto same = std::ranges::mismatch(cached, query.proposal).in1 - cached.begin();
-    part.n_kept = std::min({static_cast<std::size_t>(same), first_item, n_needed});
-  }
-  if (n_needed <= part.n_kept) return part;
+  ScorerPart part = proposals_.begin(query, encoding_.is_cached());
+  part.scorer = this;
+  if (ProposalEncoding::is_done(part)) return part;
   if (!encoding_.is_cached() || !lanes_.truncate(query.lane, part.n_kept)) {
     const auto prompt = encode_prompt(give_up_at);
     if (!prompt) return prompt.error();
@@ -129,12 +118,7 @@ Result<ScorerPart> LlamaScorer::stage(const EncodingQuery& query,
     part.encoding.ms = prompt->ms;
     part.n_kept = 0;
   }
-  part.sequence = lanes_.sequence(query.lane);
-  part.first_position = lanes_.prompt_end() + part.n_kept;
-  part.first_output = first_item - part.n_kept;
-  part.tokens.reserve(n_needed - part.n_kept);
-  for (std::size_t t = part.n_kept; t < n_needed; ++t)
-    part.tokens.emplace_back(prompt_.identifiers[query.proposal[t].slot()].value());
+  proposals_.stage(part);
   return part;
 }
 
@@ -150,12 +134,8 @@ void LlamaScorer::take(ScorerPart& part, std::size_t token, std::span<const floa
 // Part of a batch that broke off may be in the cache: it is dropped.
 void LlamaScorer::finish(ScorerPart& part, bool done) {
   if (!part.query) return encoding_.finish(part, done);
-  const EncodingQuery& query = *part.query;
-  if (!part.tokens.empty()) {
-    lanes_.set_items(query.lane, query.proposal.first(query.rows.end - 1));
-    if (!done && !lanes_.truncate(query.lane, part.n_kept)) encoding_.spoil();
-  }
-  if (query.rows.first == 0) std::ranges::copy(first_row_, part.encoding.rows.row(0).begin());
+  if (!proposals_.finish(part, done)) encoding_.spoil();
+  if (part.query->rows.first == 0) std::ranges::copy(first_row_, part.encoding.rows.row(0).begin());
   part.encoding.n_tokens = part.tokens.size() + part.n_again;
 }
 

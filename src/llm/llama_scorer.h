@@ -13,14 +13,15 @@
 #include "llm/output_head.h"
 #include "llm/prompt_encoding.h"
 #include "llm/prompt_source.h"
+#include "llm/proposal_encoding.h"
 #include "llm/scorer_part.h"
 #include "rsd/decode/position_scorer.h"
 #include "rsd/prompt/prompt_builder.h"
 
 namespace rsd {
 
-// An encoding keeps what of its lane agrees with the new proposal, and re-encodes from the first
-// change on.
+// The prompt goes into the first lane (PromptEncoding), the items of proposals after it
+// (ProposalEncoding). Other scorers of the engine share its passes and its cache.
 class LlamaScorer final : public PositionScorer, public CacheUser {
  public:
   // `head`: of the prompt's identifiers, where the context gives states.
@@ -44,8 +45,7 @@ class LlamaScorer final : public PositionScorer, public CacheUser {
   bool prompt_has_begun() const noexcept { return encoding_.has_begun(); }
   bool wants_resident() const { return source_->wants_resident(others()); }
   BlockSource* in_blocks() noexcept { return source_->in_blocks(); }
-  // The prompt is encoded again when it is needed.
-  void forget_prompt() { encoding_.forget(); }
+  void forget_cache() override { encoding_.forget(); }
 
   // During a pass: the output of the part's token of that index.
   void take(ScorerPart& part, std::size_t token, std::span<const float> output);
@@ -57,7 +57,6 @@ class LlamaScorer final : public PositionScorer, public CacheUser {
   std::size_t claimed_cells() const override;
   void lose_cache() override;
   void forget_other_lanes() override { lanes_.forget_all_but_first(); }
-  void forget_cache() override { encoding_.forget(); }
 
   void check_owner() const;
   PromptSource::Others others() const;
@@ -71,7 +70,8 @@ class LlamaScorer final : public PositionScorer, public CacheUser {
   Prompt prompt_;
   std::unique_ptr<PromptSource> source_;  // of prompt_
   Lanes lanes_;
-  PromptEncoding encoding_;
+  PromptEncoding encoding_;  // of prompt_
+  ProposalEncoding proposals_;
   std::optional<IdentifierHead> head_;
   std::vector<float> first_row_;  // the logits after the prompt, by item
   bool owns_cache_ = true;

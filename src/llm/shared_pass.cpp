@@ -37,7 +37,7 @@ Result<std::vector<ScorerPart>> stage_prompts(LlamaEngine::State& state,
   if (wanted) state.room->release_resident();
   if (done) return parts;
   for (LlamaScorer* scorer : begin)
-    scorer->forget_prompt();
+    scorer->forget_cache();
   return done.error();
 }
 
