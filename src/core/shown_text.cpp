@@ -51,7 +51,7 @@ class Line {
   const std::size_t max_chars_;
   const Marks& marks_;
   std::size_t n_chars_ = 0;
-  std::size_t end_of_cut_ = 0;  // as far as there is room for the mark behind it
+  std::size_t end_of_cut_ = 0;  // as far as there is room for the mark after it
   std::string text_;
 };
 

@@ -31,7 +31,7 @@ class CborWalk {
       --left_.back();
       if (auto taken = take_item(); !taken) return taken;
     }
-    if (at_ < bytes_.size()) return bad("something stands behind the value");
+    if (at_ < bytes_.size()) return bad("something comes after the value");
     return {};
   }
 

@@ -7,9 +7,8 @@
 // - blocks of up to kSharedPassTokens go in passes of fewer tokens than llama.cpp's flash attention
 //   takes at a time (64), where every token's row is computed by itself, in the order of the cells
 //   that it sees; longer blocks have a pass each;
-// - every pass is filled up to a multiple of kPassMultiple tokens, since matrix kernels take rows
-// in
-//   fours or eights and treat a rest differently.
+// - every pass is filled up to a multiple of kPassMultiple tokens, since matrix kernels take
+//   rows in fours or eights and treat a rest differently.
 #pragma once
 
 #include <llama.h>
@@ -22,13 +21,13 @@
 #include <vector>
 
 #include "llm/block_cache.h"
-#include "llm/llama_state.h"
+#include "llm/llama_model.h"
 #include "rsd/core/index.h"
 #include "rsd/core/result.h"
 
 namespace rsd {
 
-// What an identifier's block is encoded behind.
+// An identifier's block, and the candidate that it comes after.
 struct IdentifierBlock {
   BlockPtr candidate;
   std::span<const TokenId> tokens;
@@ -45,15 +44,13 @@ class BlockEncoder {
  public:
   // A context with so many cells and kSequences sequences, whose passes end at the engine's
   // deadline.
-  using MakeContext = std::function<Result<LlamaContext>(std::size_t n_cells)>;
+  using MakeContext = std::function<Result<ContextPtr>(std::size_t n_cells)>;
   // Runs a batch. kDeadlineExceeded, kRuntime.
   using Decode = std::function<Result<void>(llama_context*, const llama_batch&)>;
 
   static constexpr std::size_t kSharedPassTokens = 56;
   static constexpr std::size_t kPassMultiple = 8;
   static constexpr std::size_t kSequences = 32;
-  // Tokens of a pass that llama.cpp computes at a time.
-  static constexpr std::size_t kMicroBatch = 512;
 
   BlockEncoder(MakeContext make_context, Decode decode, std::size_t capacity_bytes)
       : make_context_(std::move(make_context)),
@@ -92,7 +89,7 @@ class BlockEncoder {
   MakeContext make_context_;
   Decode decode_;
   BlockCache cache_;
-  LlamaContext context_;
+  ContextPtr context_;
   std::size_t n_cells_ = 0;
 };
 

@@ -14,7 +14,6 @@
 #include <string>
 #include <vector>
 
-#include "llm/llama_scorer.h"
 #include "rsd/core/check.h"
 #include "rsd/llm/llama_engine.h"
 #include "rsd/prompt/prompt_builder.h"
@@ -107,7 +106,7 @@ class OneBlockAtATime {
   }
 
  private:
-  // The identifiers' logits behind the last token.
+  // The identifiers' logits after the last token.
   std::vector<float> feed(const std::vector<TokenId>& tokens, std::size_t position,
                           llama_seq_id sequence, const Prompt& prompt) {
     llama_batch batch = llama_batch_init(static_cast<int32_t>(tokens.size()), 0, 1);
@@ -373,11 +372,20 @@ TEST(BlockScorer, ASmallCacheForgetsAndTheAnswerStays) {
   const Request request = request_of(12);
   const Answer cold = answer_of(*load(kBpe), request);
   const auto engine = load(kBpe, 60'000);
+  const auto roomy = load(kBpe, kCache);
   for (int round = 0; round < 3; ++round) {
-    EXPECT_TRUE(equal(answer_of(*engine, request).rows, cold.rows)) << round;
-    (void)answer_of(*engine, request_of(9, 20 + static_cast<std::size_t>(round) * 9));
+    const Answer answer = answer_of(*engine, request);
+    EXPECT_TRUE(equal(answer.rows, cold.rows)) << round;
+    const Answer all_kept = answer_of(*roomy, request);
+    if (round > 0) {
+      EXPECT_GT(answer.prefill.n_tokens, all_kept.prefill.n_tokens) << "nothing was forgotten";
+    }
+    const Request other = request_of(9, 20 + static_cast<std::size_t>(round) * 9);
+    (void)answer_of(*engine, other);
+    (void)answer_of(*roomy, other);
     EXPECT_LE(engine->prompt_reuse().kept_bytes, 2 * 60'000U);
   }
+  EXPECT_LT(engine->prompt_reuse().kept_blocks, roomy->prompt_reuse().kept_blocks);
 }
 
 TEST(BlockScorer, ModelsThatCannotSayWhy) {

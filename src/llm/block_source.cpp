@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "llm/block_encoder.h"
+#include "llm/share_of.h"
 #include "rsd/core/check.h"
 
 namespace rsd {
@@ -83,24 +84,8 @@ Result<void> BlockSource::encode_together(LlamaEngine::State& state,
     n_all += source->n_encoded_;
   }
   const double ms = ms_between(start, Clock::now());
-  for (BlockSource* source : sources) {
-    const double share = n_all == 0
-                             ? 1.0 / static_cast<double>(sources.size())
-                             : static_cast<double>(source->n_encoded_) / static_cast<double>(n_all);
-    source->encode_ms_ = ms * share;
-  }
-  return {};
-}
-
-// Through a sequence of its own, since what is restored replaces what a sequence holds.
-Result<void> BlockSource::copy_to(std::size_t sequence, std::span<const std::uint8_t> state) const {
-  llama_context* context = state_.context.get();
-  const auto transfer = static_cast<llama_seq_id>(state_.sequences.size());
-  if (llama_state_seq_set_data(context, state.data(), state.size(), transfer) == 0)
-    return Error(ErrorCode::kRuntime, "a block can't be put into the LLM's cache");
-  llama_memory_t memory = llama_get_memory(context);
-  llama_memory_seq_cp(memory, transfer, static_cast<llama_seq_id>(sequence), -1, -1);
-  llama_memory_seq_rm(memory, transfer, -1, -1);
+  for (BlockSource* source : sources)
+    source->encode_ms_ = ms * share_of(source->n_encoded_, n_all, sources.size());
   return {};
 }
 
@@ -117,9 +102,9 @@ Result<StagedPrompt> BlockSource::stage(std::size_t sequence, const Others& /*ot
   auto identifiers = state_.blocks->encode_identifiers(request);
   if (!identifiers) return identifiers.error();
   for (const BlockPtr& seen : {request.head, request.query})
-    if (auto copied = copy_to(sequence, seen->state); !copied) return copied.error();
+    if (auto added = state_.cells->append(sequence, seen->state); !added) return added.error();
   for (const auto& group : *identifiers)
-    if (auto copied = copy_to(sequence, group); !copied) return copied.error();
+    if (auto added = state_.cells->append(sequence, group); !added) return added.error();
   const PromptBlock& tail = prompt_.blocks.back();
   const std::size_t n_identifiers = n_identifier_tokens();
   return StagedPrompt{

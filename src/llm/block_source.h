@@ -40,7 +40,6 @@ class BlockSource final : public PromptSource {
  private:
   std::span<const TokenId> tokens_of(const PromptBlock& block) const;
   std::size_t n_identifier_tokens() const;
-  Result<void> copy_to(std::size_t sequence, std::span<const std::uint8_t> state) const;
 
   LlamaEngine::State& state_;
   const Prompt& prompt_;

@@ -8,7 +8,7 @@ struct llama_model;
 
 namespace rsd {
 
-// What stands before, between and behind the system's and the user's texts.
+// What stands before, between and after the system's and the user's texts.
 struct ChatText {
   std::string opening;
   std::string between;

@@ -11,7 +11,8 @@ namespace rsd {
 // `cpuinfo_flags` lacks and what to do.
 Result<void> check_cpu_features(std::string_view required, std::string_view cpuinfo_flags);
 
-// The same for this build and this machine; always well where the operating system doesn't tell.
+// The same for this build and this machine. Always a success where the operating system doesn't
+// report features.
 Result<void> check_this_cpu();
 
 }  // namespace rsd

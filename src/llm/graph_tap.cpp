@@ -47,7 +47,7 @@ std::optional<HeadShape> GraphTap::shape() const {
   return shape_;
 }
 
-void GraphTap::stop_behind(std::string node) {
+void GraphTap::stop_after(std::string node) {
   *this = GraphTap();
   mode_ = Mode::kStop;
   shape_.state = std::move(node);
@@ -83,7 +83,7 @@ void GraphTap::find_head(const ggml_tensor* node) {
   shape_.state = state->name;
   const auto same_name = [&](const ggml_tensor* other) { return shape_.state == other->name; };
   if (seen_.empty() || seen_.back() != state) {
-    // Something behind the state's node would be cut off that the head doesn't come from.
+    // Something after the state's node would be cut off that the head doesn't come from.
     give_up("the node in front of the head is not the one it takes");
   } else if (std::ranges::count_if(seen_, same_name) != 1 || shape_.state.starts_with("node_")) {
     give_up("the node in front of the head has no name of its own");
@@ -92,12 +92,12 @@ void GraphTap::find_head(const ggml_tensor* node) {
   }
 }
 
-// Behind the head, only what treats every logit by itself can be done for a few of them.
+// After the head, only what treats every logit by itself can be done for a few of them.
 void GraphTap::follow(const ggml_tensor* node) {
   using Kind = HeadShape::Step::Kind;
   const ggml_tensor* before = std::exchange(head_, node);
   if (node->src[0] != before) {
-    give_up(std::string("behind the head stands ") + node->name + ", which doesn't come from it");
+    give_up(std::string("after the head comes ") + node->name + ", which doesn't come from it");
   } else if (node->op == GGML_OP_SCALE) {
     shape_.tail.push_back({.kind = Kind::kScale,
                            .scale = float_parameter(node, 0),
@@ -108,7 +108,7 @@ void GraphTap::follow(const ggml_tensor* node) {
              ggml_nelements(node->src[1]) == static_cast<int64_t>(n_vocabulary_)) {
     shape_.tail.push_back({.kind = Kind::kBias, .bias = node->src[1]->name});
   } else {
-    give_up(std::string("behind the head stands ") + ggml_op_desc(node) +
+    give_up(std::string("after the head comes ") + ggml_op_desc(node) +
             ", which can't be done for a part of it");
   }
 }

@@ -44,8 +44,8 @@ class GraphTap {
   std::optional<HeadShape> shape() const;
   const std::string& why_not() const noexcept { return why_not_; }
 
-  // From now on every pass stops behind the node of this name and keeps its states.
-  void stop_behind(std::string node);
+  // From now on every pass stops after the node of this name and keeps its states.
+  void stop_after(std::string node);
   // From now on passes are left alone.
   void let_pass();
 

@@ -144,7 +144,7 @@ Result<Vocabulary> vocabulary_of(const Json& file) {
 
 // --- what stands beside it -----------------------------------------------------------------------
 
-// Of a token that is told as a string, or as an object with its content.
+// The text of a token that is given as a string, or as an object with its content.
 std::optional<std::string> token_text(const Json& config, const char* name) {
   const Json token = config.value(name, Json());
   if (token.is_string()) return token.get<std::string>();
@@ -153,17 +153,17 @@ std::optional<std::string> token_text(const Json& config, const char* name) {
 }
 
 std::optional<std::string> chat_template(const Json& config, const std::filesystem::path& folder) {
-  const Json told = config.value("chat_template", Json());
-  if (told.is_string()) return told.get<std::string>();
-  for (const Json& named : told.is_array() ? told : Json::array())
+  const Json given = config.value("chat_template", Json());
+  if (given.is_string()) return given.get<std::string>();
+  for (const Json& named : given.is_array() ? given : Json::array())
     if (named.value("name", "") == "default") return named.at("template").get<std::string>();
   return read_text(folder / "chat_template.jinja");
 }
 
 // Does the tokenizer put `bos` in front of every text?
 bool adds_bos(const Json& file, const Json& config, const std::optional<std::string>& bos) {
-  const Json told = config.value("add_bos_token", Json());
-  if (told.is_boolean()) return told.get<bool>();
+  const Json given = config.value("add_bos_token", Json());
+  if (given.is_boolean()) return given.get<bool>();
   if (!bos) return false;
   const Json processor = file.value("post_processor", Json());
   if (processor.is_null()) return false;

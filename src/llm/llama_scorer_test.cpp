@@ -105,7 +105,7 @@ class StepByStep {
   }
 
  private:
-  // The identifiers' logits behind every token.
+  // The identifiers' logits after every token.
   Rows feed(const Prompt& prompt, std::vector<llama_token> tokens, std::size_t step) {
     Rows result;
     for (std::size_t at = 0; at < tokens.size(); at += step) {
@@ -254,7 +254,7 @@ TEST(LlamaScorer, AHeadThatAnAdapterChangesIsLeftToTheLlm) {
   StepByStep reference(kBpe, 2048, {lora});
   const Session session = open_session_with({.model_path = kBpe, .loras = {lora}, .threads = 1}, 6);
   const std::string& head = session.engine->info().output_head;
-  EXPECT_TRUE(head.starts_with("whole vocabulary: behind the head stands ")) << head;
+  EXPECT_TRUE(head.starts_with("whole vocabulary: after the head comes ")) << head;
   ASSERT_TRUE(session.scorer->prefill(std::nullopt));
   const auto proposal = items({3, 1, 0, 5, 4, 2});
   EXPECT_LT(difference(encode_all(*session.scorer, proposal).rows,

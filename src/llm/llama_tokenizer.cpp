@@ -80,18 +80,18 @@ std::vector<TokenId> LlamaTokenizer::encode(std::string_view text, Special speci
 }
 
 // SentencePiece vocabularies put a space before whatever they are given. In the middle of a prompt
-// there is none: the text is tokenised behind an anchor, which is then taken off again. An anchor
+// there is none: the text is tokenised after an anchor, which is then taken off again. An anchor
 // that grows together with the text gives way to the next.
 std::vector<TokenId> LlamaTokenizer::encode_mid(std::string_view text, Special special) const {
   if (text.empty()) return {};
   for (const Anchor& anchor : anchors_) {
     auto tokens = encode(anchor.text + std::string(text), special);
-    const auto behind = static_cast<std::ptrdiff_t>(anchor.tokens.size());
+    const auto n_anchor = static_cast<std::ptrdiff_t>(anchor.tokens.size());
     if (tokens.size() < anchor.tokens.size() ||
         !std::equal(anchor.tokens.begin(), anchor.tokens.end(), tokens.begin())) {
       continue;
     }
-    tokens.erase(tokens.begin(), tokens.begin() + behind);
+    tokens.erase(tokens.begin(), tokens.begin() + n_anchor);
     return tokens;
   }
   return encode(text, special);
@@ -136,7 +136,7 @@ bool LlamaTokenizer::collect_forbidden(const std::vector<TokenId>& tokens,
   return markers.size() > before;
 }
 
-// Cuts `text` behind the first character of every marker. One of a single character stays whole.
+// Cuts `text` after the first character of every marker. One of a single character stays whole.
 std::vector<TokenId> LlamaTokenizer::encode_apart(std::string_view text,
                                                   const std::set<std::string>& markers) const {
   std::set<std::size_t> cuts{text.size()};

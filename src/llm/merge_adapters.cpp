@@ -316,7 +316,7 @@ class Merge {
   std::unique_ptr<GgufFile> target_;  // the model's metadata, as the output has it
   std::vector<std::unique_ptr<Adapter>> adapters_;
   std::ofstream output_;
-  std::size_t written_ = 0;  // bytes behind the metadata
+  std::size_t written_ = 0;  // bytes after the metadata
   std::vector<ggml_fp16_t> halves_;
 };
 

@@ -110,4 +110,31 @@ Result<IdentifierHead> OutputHead::rows(std::span<const IdentifierToken> tokens)
   return head;
 }
 
+Result<double> relative_difference(OutputHead& head, std::span<const float> states,
+                                   std::span<const float> logits) {
+  const std::size_t n_states = states.size() / head.n_embd();
+  const std::size_t n_vocabulary = logits.size() / std::max<std::size_t>(n_states, 1);
+  constexpr std::size_t kSamples = 64;
+  std::vector<IdentifierToken> tokens;
+  tokens.reserve(kSamples);
+  for (std::size_t n = 0; n < kSamples; ++n)
+    tokens.emplace_back(n * (n_vocabulary - 1) / (kSamples - 1));
+  const auto rows = head.rows(tokens);
+  if (!rows) return rows.error();
+  std::vector<float> ours(kSamples);
+  double difference = 0;
+  for (std::size_t s = 0; s < n_states; ++s) {
+    rows->logits(states.subspan(s * head.n_embd(), head.n_embd()), ours);
+    const auto theirs = logits.subspan(s * n_vocabulary, n_vocabulary);
+    const auto [lowest, highest] = std::ranges::minmax(theirs);
+    const double span = std::max(1e-6F, highest - lowest);
+    for (std::size_t n = 0; n < kSamples; ++n) {
+      const double gap = std::abs(ours[n] - theirs[tokens[n].slot()]) / span;
+      if (std::isnan(gap)) return gap;
+      difference = std::max(difference, gap);
+    }
+  }
+  return difference;
+}
+
 }  // namespace rsd

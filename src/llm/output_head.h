@@ -42,7 +42,7 @@ class OutputHead {
                                  std::size_t n_vocabulary);
 
   std::size_t n_embd() const noexcept { return n_embd_; }
-  // The node of the LLM's graph behind which its passes are to stop.
+  // The node of the LLM's graph after which its passes are to stop.
   const std::string& state_node() const noexcept { return shape_.state; }
   // Tokens are below n_vocabulary. kRuntime when reading breaks off.
   Result<IdentifierHead> rows(std::span<const IdentifierToken> tokens);
@@ -59,5 +59,11 @@ class OutputHead {
   std::vector<std::vector<float>> biases_;              // [n_vocabulary] each
   std::map<IdentifierToken, std::vector<float>> rows_;  // those that were asked for so far
 };
+
+// The largest difference between the head's logits of `states` [n, n_embd] and `logits`
+// [n, n_vocabulary], where the span of a state's logits is 1; over tokens from all of the
+// vocabulary. NaN where one of them is. kRuntime as OutputHead::rows.
+Result<double> relative_difference(OutputHead& head, std::span<const float> states,
+                                   std::span<const float> logits);
 
 }  // namespace rsd

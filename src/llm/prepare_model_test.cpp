@@ -255,11 +255,11 @@ TEST_F(PrepareModel, AdapterOfAnotherShapeIsToldByFileTensorAndShapes) {
                     HasSubstr("32 x 32"), HasSubstr("blk.0.attn_output.weight.lora_a")));
 }
 
-TEST_F(PrepareModel, UnusableAdaptersAreToldByFileAndTensor) {
-  const auto expect = [&](const std::string& path, const std::string& told) {
+TEST_F(PrepareModel, AnUnusableAdapterIsAnErrorThatNamesFileAndTensor) {
+  const auto expect = [&](const std::string& path, const std::string& reason) {
     const Error error = merge_error(kBpe, {{.path = path}});
     EXPECT_EQ(error.code(), ErrorCode::kInvalidInput) << error.message();
-    EXPECT_THAT(error.message(), AllOf(HasSubstr(path), HasSubstr(told)));
+    EXPECT_THAT(error.message(), AllOf(HasSubstr(path), HasSubstr(reason)));
     EXPECT_FALSE(std::filesystem::exists(file("merged.gguf"))) << "what is wrong is found first";
   };
   expect(kBpe, "is no LoRA adapter");

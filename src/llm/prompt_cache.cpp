@@ -4,6 +4,8 @@
 #include <iterator>
 #include <utility>
 
+#include "llm/sequence_pool.h"
+
 namespace rsd {
 
 std::size_t common_beginning(std::span<const TokenId> a, std::span<const TokenId> b) {
@@ -40,7 +42,7 @@ const std::vector<float>* PromptCache::restore(const Prompt& prompt, llama_conte
   if (near == entries_.end()) return nullptr;
   const auto found = entries_.find(near->first);  // to change it
   Entry& entry = found->second;
-  const auto id = static_cast<llama_seq_id>(sequence);
+  const llama_seq_id id = id_of(sequence);
   if (llama_state_seq_set_data(context, entry.state.data(), entry.state.size(), id) == 0) {
     llama_memory_seq_rm(llama_get_memory(context), id, -1, -1);
     used_ -= entry.size_bytes();
@@ -54,7 +56,7 @@ const std::vector<float>* PromptCache::restore(const Prompt& prompt, llama_conte
 void PromptCache::keep(const Prompt& prompt, llama_context* context, std::size_t sequence,
                        std::span<const float> output) {
   if (capacity_ == 0 || entries_.contains(prompt)) return;
-  const auto id = static_cast<llama_seq_id>(sequence);
+  const llama_seq_id id = id_of(sequence);
   const std::size_t n_state = llama_state_seq_get_size(context, id);
   const std::size_t n_bytes = n_state + output.size_bytes();
   if (n_state == 0 || n_bytes > capacity_) return;

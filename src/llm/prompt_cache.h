@@ -18,7 +18,7 @@ namespace rsd {
 // How many tokens two sequences have in common at their beginning.
 std::size_t common_beginning(std::span<const TokenId> a, std::span<const TokenId> b);
 
-// Copies of the cache's cells behind a prompt, within a number of bytes; the least recently used
+// Copies of the cache's cells after a prompt, within a number of bytes; the least recently used
 // one goes first. What comes back is bit-equal to what was encoded. A prompt finds those of its own
 // cache scope only; the number of bytes is that of all.
 class PromptCache {
@@ -37,10 +37,10 @@ class PromptCache {
   Match find(const Prompt& prompt) const;
 
   // Puts all cells of the prompt that find() means into the sequence, which is empty, and returns
-  // the LLM's output behind it. Null, and the sequence is empty, when there is none.
+  // the LLM's output after it. Null, and the sequence is empty, when there is none.
   const std::vector<float>* restore(const Prompt& prompt, llama_context* context,
                                     std::size_t sequence);
-  // The sequence holds just the prompt, and `output` came out behind it: copied where there is
+  // The sequence holds just the prompt, and `output` came out after it: copied where there is
   // room.
   void keep(const Prompt& prompt, llama_context* context, std::size_t sequence,
             std::span<const float> output);

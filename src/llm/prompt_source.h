@@ -1,5 +1,5 @@
 // How a prompt gets into the engine's cache: in one sequence (sequence_source.h) or in blocks
-// (block_source.h). What follows behind it, the verification of proposals, is the same for both
+// (block_source.h). What comes after it, the verification of proposals, is the same for both
 // (llama_scorer.h).
 #pragma once
 
@@ -23,11 +23,11 @@ struct StagedPrompt {
   std::size_t first_position = 0;   // of these, in the sequence
   std::size_t n_encoded = 0;        // tokens that went through the LLM while it was staged
   std::size_t n_reused = 0;         // of the prompt's, which were known before
-  // The LLM's output behind the prompt, where all is there. Valid until the next pass.
+  // The LLM's output after the prompt, where all is there. Valid until the next pass.
   const std::vector<float>* output = nullptr;
 };
 
-// Of one prompt, which it refers to. Not thread-safe.
+// The source of one prompt, which it refers to. Not thread-safe.
 class PromptSource {
  public:
   // What is in the engine's cache beside this prompt's own scorer.
@@ -47,10 +47,10 @@ class PromptSource {
   // Puts what is known into the sequence, which is empty. kDeadlineExceeded and kRuntime as of a
   // pass: the sequence is in no use then, and to be released.
   virtual Result<StagedPrompt> stage(std::size_t sequence, const Others& others) = 0;
-  // The sequence holds just the prompt, and `output` came out behind it.
+  // The sequence holds just the prompt, and `output` came out after it.
   virtual void keep(std::size_t sequence, std::span<const float> output) = 0;
 
-  // Is stage() going to use State::resident?
+  // Is stage() going to use the resident prompt (CacheRoom)?
   virtual bool wants_resident(const Others& others) const = 0;
   // Can the next prompt use what a sequence holds of this one? Then leave() takes the sequence.
   virtual bool is_of_use_to_others() const = 0;

@@ -197,8 +197,7 @@ Result<std::vector<Address>> parse_addresses(const std::vector<std::string>& ser
   return addresses;
 }
 
-// Of this process: ggml has one connection to a server, whoever uses it, and closes it behind the
-// last one.
+// ggml has one connection to a server for the whole process and closes it after the last user.
 Result<std::shared_ptr<ggml_backend>> connection_to(const std::string& server,
                                                     const Address& address, AddServer add_server) {
   static std::mutex mutex;

@@ -26,7 +26,7 @@ double free_memory(ggml_backend_dev_t device) {
   return static_cast<double>(free);
 }
 
-// Each server's share over its devices, by their memory; equally where they don't tell any.
+// Each server's share over its devices, by their memory; equally where they report none.
 void share_within_servers(const RpcMachines& machines, std::span<const double> tensor_split,
                           std::vector<double>& memory) {
   std::vector<double> sums(tensor_split.size());

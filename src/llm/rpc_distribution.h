@@ -22,7 +22,7 @@ Result<void> check_tensor_split(std::span<const double> shares, std::size_t n_se
 // next begins. The shares' sum must be above 0.
 std::vector<std::size_t> layers_by_shares(std::span<const double> shares, std::size_t n_layers);
 
-// Whose layers the machines of `servers` compute.
+// How a model's layers are distributed over the machines of `servers`.
 struct RpcPlan {
   std::vector<std::string> servers;  // "HOST:PORT"
   std::vector<double> tensor_split;  // shares of the layers by server; empty = by free memory
@@ -39,7 +39,7 @@ class RpcDistribution {
   void apply_to(llama_model_params& params);
 
  private:
-  RpcMachines machines_;                                    // and nullptr behind the devices
+  RpcMachines machines_;                                    // and nullptr after the devices
   std::array<llama_model_tensor_buft_override, 2> kept_{};  // and nulls
   std::vector<double> shares_;                              // by device
   std::vector<float> layers_;                               // by device, as llama.cpp reads them

@@ -1,5 +1,7 @@
-// The sequences that an LLM's cache tells apart.
+// The sequences of an LLM's cache, and which of them are in use.
 #pragma once
+
+#include <llama.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -9,6 +11,10 @@
 #include "rsd/core/check.h"
 
 namespace rsd {
+
+inline llama_seq_id id_of(std::size_t sequence) {
+  return static_cast<llama_seq_id>(sequence);
+}
 
 class SequencePool {
  public:

@@ -5,28 +5,20 @@
 #include "llm/prompt_cache.h"
 
 namespace rsd {
-namespace {
-
-llama_seq_id id_of(std::size_t sequence) {
-  return static_cast<llama_seq_id>(sequence);
-}
-
-}  // namespace
 
 // The same prompt, or the longest beginning that is worth it.
 SequenceSource::Reuse SequenceSource::reusable(const Others& others) const {
   if (!state_.prompts.keeps_any()) return {};
   const PromptCache::Match kept = state_.prompts.find(prompt_);
   // A copy comes back as a whole, however little of it is of use.
-  const std::size_t n_resident_cells = state_.resident ? state_.resident->tokens.size() : 0;
-  const bool fits =
-      others.n_cells + n_resident_cells + kept.size <= llama_n_ctx(state_.context.get());
+  const auto& resident = state_.room->resident();
+  const std::size_t n_resident_cells = resident ? resident->tokens.size() : 0;
+  const bool fits = others.n_cells + n_resident_cells + kept.size <= state_.cells->n_cells();
   if (kept.is_whole && fits) return {.from = Reuse::From::kKept, .n_tokens = kept.n_tokens};
   if (!state_.reuses_beginnings) return {};
   // The last token is encoded in any case: its output is wanted.
   const std::size_t limit = prompt_.tokens.size() - 1;
-  const std::size_t n_resident =
-      state_.resident ? std::min(limit, state_.resident->n_common(prompt_)) : 0;
+  const std::size_t n_resident = resident ? std::min(limit, resident->n_common(prompt_)) : 0;
   const std::size_t n_kept = fits ? std::min(limit, kept.n_tokens) : 0;
   if (std::max(n_resident, n_kept) < kMinReusedTokens) return {};
   if (n_resident >= n_kept) return {.from = Reuse::From::kResident, .n_tokens = n_resident};
@@ -44,22 +36,20 @@ bool SequenceSource::wants_resident(const Others& others) const {
 // Puts the reused tokens into the empty sequence; for the same prompt, finds its output, too. False
 // where that failed: the sequence is empty then.
 bool SequenceSource::put_back(const Reuse& reuse, std::size_t sequence, StagedPrompt& staged) {
-  llama_memory_t memory = llama_get_memory(state_.context.get());
-  const auto end = static_cast<llama_pos>(reuse.n_tokens);
   if (reuse.from == Reuse::From::kNone) return true;
   if (reuse.from == Reuse::From::kResident) {
-    llama_memory_seq_cp(memory, id_of(state_.resident->sequence), id_of(sequence), 0, end);
+    state_.cells->share(state_.room->resident()->sequence, sequence, reuse.n_tokens);
     return true;
   }
   const std::vector<float>* output =
-      state_.prompts.restore(prompt_, state_.context.get(), sequence);
+      state_.prompts.restore(prompt_, state_.context->get(), sequence);
   if (!output) return false;
   if (reuse.n_tokens == prompt_.tokens.size()) {
     staged.output = output;
     return true;
   }
-  if (llama_memory_seq_rm(memory, id_of(sequence), end, -1)) return true;
-  llama_memory_seq_rm(memory, id_of(sequence), -1, -1);
+  if (state_.cells->truncate(sequence, reuse.n_tokens)) return true;
+  state_.cells->clear(sequence);
   return false;
 }
 
@@ -74,7 +64,7 @@ Result<StagedPrompt> SequenceSource::stage(std::size_t sequence, const Others& o
 }
 
 void SequenceSource::keep(std::size_t sequence, std::span<const float> output) {
-  state_.prompts.keep(prompt_, state_.context.get(), sequence, output);
+  state_.prompts.keep(prompt_, state_.context->get(), sequence, output);
 }
 
 bool SequenceSource::is_of_use_to_others() const {
@@ -82,9 +72,8 @@ bool SequenceSource::is_of_use_to_others() const {
 }
 
 void SequenceSource::leave(std::size_t sequence) {
-  state_.release_resident();
-  state_.resident =
-      Resident{.tokens = prompt_.tokens, .sequence = sequence, .cache_scope = prompt_.cache_scope};
+  state_.room->leave(
+      {.tokens = prompt_.tokens, .sequence = sequence, .cache_scope = prompt_.cache_scope});
 }
 
 }  // namespace rsd

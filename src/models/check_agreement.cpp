@@ -13,14 +13,14 @@ class RankingRun {
       : requests_(requests), options_(options) {}
 
   Result<std::vector<Ranking>> rank(const std::string& model, const std::vector<LoraFile>& loras) {
-    auto loaded = LoadedModel::load(model, loras, options_);
+    auto loaded = load_model(model, loras, options_);
     if (!loaded) return loaded.error();
     std::vector<Ranking> rankings;
     for (const Request& request : requests_) {
       if (options_.on_progress) options_.on_progress(n_done_++, 2 * requests_.size());
-      auto scorer = loaded->open(request);
-      if (!scorer) return scorer.error();
-      auto outcome = decode(**scorer, {.decoder = DecoderKind::kAr});
+      const auto opened = open_request(*loaded->llm, loaded->prompts, request);
+      if (!opened) return opened.error().within("request \"" + request.id + "\"");
+      auto outcome = decode(*opened->scorer, {.decoder = DecoderKind::kAr});
       if (!outcome) return outcome.error().within("request \"" + request.id + "\"");
       rankings.push_back(std::move(outcome->ranking));
     }

@@ -67,7 +67,7 @@ std::optional<std::string> find_damage(const std::string& path, const FileSeal& 
   const auto found = check == DamageCheck::kWhole ? sha256(path) : samples_of(path, *size);
   if (!found) return found.error().message();
   if (*found == (check == DamageCheck::kWhole ? seal.sha256 : seal.samples)) return std::nullopt;
-  return "its content is another than its checksum tells";
+  return "its content doesn't match its checksum";
 }
 
 }  // namespace rsd

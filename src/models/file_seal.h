@@ -1,4 +1,4 @@
-// By what a file is known again, so that damage is seen. Internal.
+// A file's size and checksums, by which damage is found. Internal.
 #pragma once
 
 #include <cstdint>

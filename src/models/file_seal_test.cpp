@@ -52,7 +52,7 @@ TEST_F(FileSealTest, AnotherSizeIsNamed) {
               Optional(HasSubstr("it has 5 bytes in place of 9")));
 }
 
-// Of 8 MiB, blocks of 4 KiB are sampled every 8 KiB or so.
+// In 8 MiB, blocks of 4 KiB are sampled every 8 KiB or so.
 TEST_F(FileSealTest, SamplesSeeBothEndsAndWhateverIsLongerThanAGap) {
   const std::string whole(std::size_t{8} << 20U, 'x');
   write(whole);

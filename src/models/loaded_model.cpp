@@ -7,26 +7,17 @@
 
 namespace rsd {
 
-Result<LoadedModel> LoadedModel::load(const std::string& model, std::vector<LoraFile> loras,
-                                      const PrepareOptions& options) {
+Result<LoadedModel> load_model(const std::string& model, const std::vector<LoraFile>& loras,
+                               const PrepareOptions& options) {
   auto path = checked_model(model);
   if (!path) return path.error();
   auto llm = LlamaEngine::load({.model_path = *std::move(path),
-                                .loras = std::move(loras),
+                                .loras = loras,
                                 .threads = options.threads,
                                 .log = llama_log(options.log)});
   if (!llm) return llm.error();
   PromptBuilder prompts((*llm)->tokenizer(), PromptTemplates());
-  return LoadedModel(*std::move(llm), std::move(prompts));
-}
-
-Result<std::unique_ptr<PositionScorer>> LoadedModel::open(const Request& request) {
-  const std::string subject = "request \"" + request.id + "\"";
-  auto prompt = prompts_.build(request, llm_->context_size());
-  if (!prompt) return prompt.error().within(subject);
-  auto scorer = llm_->open(*std::move(prompt));
-  if (!scorer) return scorer.error().within(subject);
-  return scorer;
+  return LoadedModel{.llm = *std::move(llm), .prompts = std::move(prompts)};
 }
 
 Result<Outcome> decode(PositionScorer& scorer, const DecodingOptions& options) {

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "rsd/core/result.h"
 #include "rsd/decode/decoding.h"
@@ -10,26 +11,17 @@
 #include "rsd/llm/llama_engine.h"
 #include "rsd/models/prepare.h"
 #include "rsd/prompt/prompt_builder.h"
-#include "rsd/rank/request.h"
 
 namespace rsd {
 
-class LoadedModel {
- public:
-  // Errors as of checked_model and LlamaEngine::load.
-  static Result<LoadedModel> load(const std::string& model, std::vector<LoraFile> loras,
-                                  const PrepareOptions& options);
-
-  // The scorer that was opened before must not be used any more. Errors name the request.
-  Result<std::unique_ptr<PositionScorer>> open(const Request& request);
-
- private:
-  LoadedModel(std::unique_ptr<LlamaEngine> llm, PromptBuilder prompts)
-      : llm_(std::move(llm)), prompts_(std::move(prompts)) {}
-
-  std::unique_ptr<LlamaEngine> llm_;
-  PromptBuilder prompts_;
+struct LoadedModel {
+  std::unique_ptr<LlamaEngine> llm;
+  PromptBuilder prompts;
 };
+
+// Errors as of checked_model and LlamaEngine::load.
+Result<LoadedModel> load_model(const std::string& model, const std::vector<LoraFile>& loras,
+                               const PrepareOptions& options);
 
 Result<Outcome> decode(PositionScorer& scorer, const DecodingOptions& options);
 

@@ -41,8 +41,7 @@ Result<std::string> cache_folder(const ModelPlaces& places) {
     return (fs::path(home) / ".cache" / "rsd").string();
   }
   return Error(ErrorCode::kNotFound,
-               "neither XDG_CACHE_HOME nor HOME tells, by an absolute path, where the cache "
-               "is");
+               "no folder for the cache: neither XDG_CACHE_HOME nor HOME is an absolute path");
 }
 
 Result<std::string> project_adapter(const ModelPlaces& places) {
@@ -52,7 +51,7 @@ Result<std::string> project_adapter(const ModelPlaces& places) {
     tried += (tried.empty() ? "" : ", ") + folder;
   return Error(ErrorCode::kNotFound, std::string("the default model's adapter ") + kAdapterFile +
                                          " is not in " + tried +
-                                         "; tell its folder with RSD_MODELS_DIR");
+                                         "; set RSD_MODELS_DIR to its folder");
 }
 
 std::optional<std::string> project_agent(const ModelPlaces& places) {

@@ -15,10 +15,10 @@ namespace rsd {
 nlohmann::json read_record(const std::string& model);
 // kRuntime: it can't be written.
 Result<void> write_record(const std::string& model, const nlohmann::json& record);
-// Its model is about to be replaced.
+// To be called before its model is replaced.
 void remove_record(const std::string& model);
 
-// In the record as "output".
+// The value of the record's field "output".
 nlohmann::json seal_json(const FileSeal& seal);
 // nullopt where there is no record of ours, or one without a checksum.
 std::optional<FileSeal> recorded_seal(const std::string& model);

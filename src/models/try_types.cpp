@@ -68,24 +68,24 @@ class TypeRace {
 
  private:
   Result<void> measure(const std::string& model, Measured& measured) {
-    auto loaded = LoadedModel::load(model, {}, options_);
+    auto loaded = load_model(model, {}, options_);
     if (!loaded) return loaded.error();
     const bool first = measured.rankings.empty();
     for (const Request& request : requests_) {
       if (options_.on_progress)
         options_.on_progress(n_done_++, 2 * kTypes.size() * requests_.size());
-      auto scorer = loaded->open(request);
-      if (!scorer) return scorer.error();
-      const auto answer = decode(**scorer, {.decoder = DecoderKind::kRsd,
-                                            .budget = 2,
-                                            .draft = std::nullopt,
-                                            .first_proposal = std::nullopt,
-                                            .top_n = std::nullopt,
-                                            .policy = blend_policy()});
+      const auto opened = open_request(*loaded->llm, loaded->prompts, request);
+      if (!opened) return opened.error().within("request \"" + request.id + "\"");
+      const auto answer = decode(*opened->scorer, {.decoder = DecoderKind::kRsd,
+                                                   .budget = 2,
+                                                   .draft = std::nullopt,
+                                                   .first_proposal = std::nullopt,
+                                                   .top_n = std::nullopt,
+                                                   .policy = blend_policy()});
       if (!answer) return answer.error();
       measured.answer_ms.push_back(answer->timing.total_ms);
       if (!first) continue;
-      auto target = decode(**scorer, {.decoder = DecoderKind::kAr});
+      auto target = decode(*opened->scorer, {.decoder = DecoderKind::kAr});
       if (!target) return target.error();
       measured.rankings.push_back(std::move(target->ranking));
     }

@@ -86,7 +86,7 @@ std::size_t max_block_tokens(std::size_t context_tokens) {
 }
 
 // So many candidates fit a prompt: their identifiers and their places in the ranking, in the cache
-// and behind the longest text or query that there may be.
+// and after the longest text or query that there may be.
 std::size_t max_candidates(const Frame& frame, std::size_t context_tokens) {
   const std::size_t longest = std::max(max_block_tokens(context_tokens), frame.query.size());
   const std::size_t steps =

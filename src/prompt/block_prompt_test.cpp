@@ -105,7 +105,7 @@ TEST_F(BlockPrompt, PositionsGoOnFromWhatABlockSees) {
   EXPECT_EQ(kind(BlockKind::kCandidate, 0).position, 2U);
   EXPECT_EQ(kind(BlockKind::kCandidate, 1).position, 2U);
   EXPECT_EQ(kind(BlockKind::kQuery).position, 2U);
-  // Behind "qaquery", which is longer than "tx", and behind "tlongerthanit".
+  // After "qaquery", which is longer than "tx", and after "tlongerthanit".
   EXPECT_EQ(kind(BlockKind::kIdentifier, 0).position, 2U + 7);
   EXPECT_EQ(kind(BlockKind::kIdentifier, 1).position, 2U + 13);
   EXPECT_EQ(kind(BlockKind::kTail).position, 2U + 13 + 3);

@@ -12,7 +12,7 @@
 namespace rsd {
 namespace {
 
-// A question with a prompt, and one about rows behind it.
+// A question with a prompt, and one about rows after it.
 struct Probe {
   std::size_t prompt_tokens;
   std::size_t n_rows;

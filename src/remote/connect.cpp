@@ -27,7 +27,7 @@ Error invalid(const std::string& message) {
   return {ErrorCode::kInvalidArgument, message};
 }
 
-void tell(const RemoteOptions& options, LogLevel level, const std::string& line) {
+void log(const RemoteOptions& options, LogLevel level, const std::string& line) {
   if (options.log) options.log(level, line);
 }
 
@@ -166,7 +166,7 @@ struct ProbeTokens {
 Result<ProbeTokens> probe_tokens(const Tokenizer& tokenizer) {
   ProbeTokens probe{.prompt = tokenizer.encode_text("Which of these is the first: A or B?")};
   if (probe.prompt.size() < 2 || probe.prompt.front() == probe.prompt.back())
-    return Error(ErrorCode::kUnsupported, "the tokenizer tells no two words apart");
+    return Error(ErrorCode::kUnsupported, "the tokenizer has the same token for two words");
   probe.identifiers = {IdentifierToken(probe.prompt.front().value()),
                        IdentifierToken(probe.prompt.back().value())};
   return probe;
@@ -179,7 +179,7 @@ std::optional<std::string> text_in(const HttpReply& reply) {
   const auto json = JsonAnswer::parse(reply.body);
   if (!json) return std::nullopt;
   for (const char* name : {"prompt", "text"})
-    if (const auto told = text(member(json->root(), name))) return std::string(*told);
+    if (const auto found = text(member(json->root(), name))) return std::string(*found);
   return std::nullopt;
 }
 
@@ -194,7 +194,7 @@ std::string_view without_spaces_around(std::string_view text) {
 
 // Whether a replica understands a protocol, judged by its reply to a question.
 struct Verdict {
-  enum class Kind { kUnderstood, kNotUnderstood, kUntold } kind = Kind::kUntold;
+  enum class Kind { kUnderstood, kNotUnderstood, kUnknown } kind = Kind::kUnknown;
   std::string why_not;
 };
 
@@ -210,7 +210,7 @@ Verdict verdict_of(const HttpReply& reply, const Protocol& protocol, const RowQu
   const bool rejects = reply.failure == HttpFailure::kTooLong ||
                        (reply.failure == HttpFailure::kNone &&
                         std::ranges::find(kRejections, reply.status) != kRejections.end());
-  return {.kind = rejects ? Verdict::Kind::kNotUnderstood : Verdict::Kind::kUntold,
+  return {.kind = rejects ? Verdict::Kind::kNotUnderstood : Verdict::Kind::kUnknown,
           .why_not = describe(reply)};
 }
 
@@ -218,7 +218,7 @@ Verdict verdict_of(const HttpReply& reply, const Protocol& protocol, const RowQu
 struct Verdicts {
   bool any_understood = false;
   std::string objections;  // empty: none
-  std::string untold;      // the replicas without a verdict, and why
+  std::string unknown;     // the replicas without a verdict, and why
 };
 
 Verdicts verdicts_of(const std::vector<HttpReply>& replies, const std::vector<std::string>& urls,
@@ -230,7 +230,7 @@ Verdicts verdicts_of(const std::vector<HttpReply>& replies, const std::vector<st
       all.any_understood = true;
       continue;
     }
-    std::string& where = verdict.kind == Verdict::Kind::kUntold ? all.untold : all.objections;
+    std::string& where = verdict.kind == Verdict::Kind::kUnknown ? all.unknown : all.objections;
     where += (where.empty() ? "" : "; ") + urls[n] + ": " + verdict.why_not;
   }
   return all;
@@ -306,7 +306,7 @@ Result<ServedModel> find_model(HttpClient& http, const RemoteOptions& options) {
     model.reached.push_back(url);
   }
   if (model.reached.empty()) return Error(ErrorCode::kRuntime, "no engine answers: " + silent);
-  if (!silent.empty()) tell(options, LogLevel::kWarning, "some engines don't answer: " + silent);
+  if (!silent.empty()) log(options, LogLevel::kWarning, "some engines don't answer: " + silent);
   return model;
 }
 
@@ -321,8 +321,8 @@ Result<void> check_vocabulary(HttpClient& http, const RemoteOptions& options,
   for (std::size_t n = 0; n < replies.size(); ++n) {
     const auto read = text_in(replies[n]);
     if (!read) {
-      tell(options, LogLevel::kInfo,
-           "engine " + model.reached[n] + " doesn't tell whether the tokenizer is its own");
+      log(options, LogLevel::kInfo,
+          "engine " + model.reached[n] + " doesn't report whether the tokenizer is its own");
     } else if (without_spaces_around(*read) != text) {
       return invalid("the tokenizer is not that of " + model.name + " at " + model.reached[n] +
                      ": it reads \"" + shown_text(*read) + "\" in the tokens of \"" + text + "\"");
@@ -349,14 +349,14 @@ Result<std::shared_ptr<const Protocol>> find_protocol(HttpClient& http,
                         .timeout = options.patience.answer_timeout};
     const auto replies = ask_all(http, calls_to(model.reached, call), options.patience);
     const auto verdicts = verdicts_of(replies, model.reached, *protocol, probe->question());
-    if (!verdicts.untold.empty())
-      tell(options, LogLevel::kWarning, "some engines don't answer: " + verdicts.untold);
+    if (!verdicts.unknown.empty())
+      log(options, LogLevel::kWarning, "some engines don't answer: " + verdicts.unknown);
     if (verdicts.objections.empty() && !verdicts.any_understood)
-      return Error(ErrorCode::kRuntime, "no engine answers: " + verdicts.untold);
+      return Error(ErrorCode::kRuntime, "no engine answers: " + verdicts.unknown);
     if (verdicts.objections.empty()) {
-      tell(options, objections.empty() ? LogLevel::kInfo : LogLevel::kWarning,
-           "model " + model.name + " is asked by " + std::string(protocol->name()) +
-               (objections.empty() ? "" : ", since " + objections));
+      log(options, objections.empty() ? LogLevel::kInfo : LogLevel::kWarning,
+          "model " + model.name + " is asked by " + std::string(protocol->name()) +
+              (objections.empty() ? "" : ", since " + objections));
       return std::move(protocol);
     }
     objections += (objections.empty() ? "" : "; ") + std::string(protocol->name()) + ": " +

@@ -161,7 +161,7 @@ void Dispatcher::take(const HttpClient::Ended& ended) {
   const ReplyKind kind = kind_of(ended.reply);
   if (kind == ReplyKind::kAnswer || kind == ReplyKind::kRefused) {
     if (replicas_[replica].breaker.is_open())
-      tell(LogLevel::kInfo, "engine " + replicas_[replica].url + " answers again");
+      log(LogLevel::kInfo, "engine " + replicas_[replica].url + " answers again");
     replicas_[replica].breaker.note_success();
     return take_answer(id, job, replica, ended.reply);
   }
@@ -182,7 +182,7 @@ void Dispatcher::take_answer(Id id, Job& job, std::size_t replica, const HttpRep
     return end(id, **std::move(answer), replica);
   }
   if (job.cache == CacheUse::kSkip)
-    return fail(Error(ErrorCode::kRuntime, "it tells no rows even without its prefix cache"));
+    return fail(Error(ErrorCode::kRuntime, "it returns no rows even without its prefix cache"));
   job.cache = CacheUse::kSkip;
   start(id, job, replica);
 }
@@ -211,7 +211,7 @@ void Dispatcher::note_failure(Job& job, std::size_t replica, const HttpReply& re
     failed.breaker.note_failure(now, on_trial);
   }
   if (!was_open && failed.breaker.is_open())
-    tell(LogLevel::kWarning, "engine " + failed.url + " is left alone: " + failed.last_failure);
+    log(LogLevel::kWarning, "engine " + failed.url + " is left alone: " + failed.last_failure);
   if (kind == ReplyKind::kTimeout) move_others(replica, now);
 }
 
@@ -272,7 +272,7 @@ RemoteTraffic Dispatcher::traffic() const {
   return traffic;
 }
 
-void Dispatcher::tell(LogLevel level, const std::string& line) const {
+void Dispatcher::log(LogLevel level, const std::string& line) const {
   if (log_) log_(level, line);
 }
 

@@ -68,7 +68,7 @@ class Dispatcher {
   void end(Id id, Result<RowAnswer> answer, std::optional<std::size_t> replica);
   Error all_failed(const Job& job) const;
   Clock::time_point next_start(Clock::time_point until) const;
-  void tell(LogLevel level, const std::string& line) const;
+  void log(LogLevel level, const std::string& line) const;
 
   RemotePatience patience_;
   LogSink log_;

@@ -16,7 +16,7 @@ std::string message_in(const std::string& body) {
   const auto error = member(json->root(), "error");
   for (const auto where : {error, std::optional(json->root())}) {
     for (const char* name : {"message", "detail"})
-      if (const auto told = text(member(where, name))) return std::string(*told);
+      if (const auto found = text(member(where, name))) return std::string(*found);
   }
   return std::string(text(error).value_or(body));
 }

@@ -12,7 +12,7 @@ namespace rsd {
 using Json = nlohmann::json;
 
 std::vector<TokenId> RowQuestion::tokens(std::size_t n_items) const {
-  RSD_CHECK(n_items <= proposal.size(), "items behind the proposal");
+  RSD_CHECK(n_items <= proposal.size(), "items after the proposal");
   std::vector<TokenId> sent(prompt.begin(), prompt.end());
   sent.reserve(prompt.size() + n_items + 1);
   for (const ItemId item : proposal.first(n_items))

@@ -54,7 +54,7 @@ Result<std::vector<Encoding>> RemoteEngine::Scorer::encode_all(
 RowQuestion RemoteEngine::Scorer::question(const EncodingQuery& query) const {
   RSD_CHECK(query.rows.size() > 0 && query.rows.end <= query.proposal.size() + 1 &&
                 query.rows.end <= n_items(),
-            "rows behind the proposal");
+            "rows after the proposal");
   return {.prompt = prompt_.tokens,
           .identifiers = prompt_.identifiers,
           .proposal = query.proposal,

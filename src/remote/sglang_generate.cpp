@@ -66,8 +66,8 @@ class SglangGenerate final : public Protocol {
     if (!entries || entries->size() != row.size())
       return bad_answer("doesn't have " + std::to_string(row.size()) + " log-probabilities");
     std::vector<bool> seen(row.size(), false);
-    for (const JsonValue told : *entries) {
-      const auto entry = elements(told);
+    for (const JsonValue entry_value : *entries) {
+      const auto entry = elements(entry_value);
       if (!entry || entry->size() < 2) return bad_answer("has a log-probability without its token");
       auto part = entry->begin();
       const auto logprob = finite_number(*part);

@@ -92,12 +92,12 @@ class VllmCompletions final : public Protocol {
     const auto logprobs = first_logprobs(choice);
     if (!logprobs) return bad_answer("has no top_logprobs of one token");
     std::vector<bool> seen(row.size(), false);
-    for (const auto& [name, told] : *logprobs) {
+    for (const auto& [name, number] : *logprobs) {
       const auto token = token_of(name);
       const auto found = token ? slot_of.find(*token) : slot_of.end();
       if (found == slot_of.end()) continue;
       if (seen[found->second]) return bad_answer("has " + std::string(name) + " twice");
-      const auto value = finite_number(told);
+      const auto value = finite_number(number);
       if (!value) return bad_answer("has no finite log-probability of " + std::string(name));
       seen[found->second] = true;
       row[found->second] = *value;

@@ -11,9 +11,9 @@ namespace rsd {
 
 // If the answer reports the number of prompt tokens, it must equal `expected`.
 inline Result<void> check_prompt_tokens(std::optional<JsonValue> usage, std::size_t expected) {
-  const auto told = member(usage, "prompt_tokens");
-  if (!told || told->is_null() || whole_number(told) == expected) return {};
-  return bad_answer("is of a prompt of " + simdjson::minify(*told) + " tokens, not of " +
+  const auto reported = member(usage, "prompt_tokens");
+  if (!reported || reported->is_null() || whole_number(reported) == expected) return {};
+  return bad_answer("is of a prompt of " + simdjson::minify(*reported) + " tokens, not of " +
                     std::to_string(expected));
 }
 

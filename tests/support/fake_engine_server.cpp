@@ -268,7 +268,7 @@ void FakeEngineServer::State::answer(const httplib::Request& request, httplib::R
     response.set_header("Retry-After", std::to_string(fault.retry_after_s));
   if (fault.kind == Kind::kStatus || !body) {
     response.status = body ? fault.status : 400;
-    response.set_content(R"({"error":{"message":"as it was told to"}})", "application/json");
+    response.set_content(R"({"error":{"message":"as it was asked to"}})", "application/json");
   } else {
     give(*std::move(body), fault, response);
   }

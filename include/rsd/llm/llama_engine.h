@@ -75,7 +75,7 @@ struct ModelInfo {
   std::string output_head;          // "identifiers only", or "whole vocabulary: " and the reason
   bool keeps_partial_cache = true;  // false (recurrent, hybrid): every change re-encodes the prompt
   std::string why_no_blocks;        // it takes no prompts in blocks; empty: it does
-  // That which it, or an adapter, says that it is tuned for (kPromptLayoutKey).
+  // The layout that it, or an adapter, says that it is tuned for (kPromptLayoutKey).
   std::optional<PromptLayout> prompt_layout;
 };
 
@@ -136,7 +136,6 @@ class LlamaEngine final : public LlmEngine {
   struct State;  // src/llm
 
  private:
-  class Scorer;
   explicit LlamaEngine(std::unique_ptr<State> state);
 
   std::unique_ptr<State> state_;

@@ -7,7 +7,7 @@
 //     identifier i "=" and its identifier        sees head, candidate i, query, itself
 //     tail         how the answer begins         sees head, query, all identifiers, itself
 //
-// Candidates and query start at the same position, behind the head. So a candidate's block depends
+// Candidates and query start at the same position, after the head. So a candidate's block depends
 // on the head and its own text alone: what an LLM has made of it can be kept.
 #pragma once
 

@@ -83,9 +83,9 @@ class PromptBuilder {
   // - the query or the history is cut so that all places where the template shows it take at most
   //   half of the context; all titles of a history are cut to one common number of tokens, and the
   //   oldest are left out if that number would be less than 8;
-  // - a text is cut to limits.max_text_tokens, and so that two texts of that length fit a prompt;
-  // in
-  //   blocks to half of the context.
+  // - a text is cut to limits.max_text_tokens, and to a length of which two fit a prompt; in blocks
+  //   it is cut to half of the context, since all candidates' texts start at the same position
+  //   there.
   // Tokenises no more of a text than could be shown. kUnsupported when the tokenizer has fewer than
   // two identifiers. kTooLong when the context has no room for two candidates of one token.
   Result<FittedRequest> fit(const Request& request, const TextLimits& limits) const;

@@ -1,0 +1,180 @@
+#include "llm/llama_model.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <utility>
+
+#include "llm/chat_format.h"
+#include "llm/log.h"
+#include "rsd/core/shown_text.h"
+
+namespace rsd {
+namespace {
+
+// llama.cpp takes the context's batch in pieces of this many tokens.
+constexpr std::uint32_t kMicroBatch = 512;
+
+std::string reason(const LlamaErrorCapture& errors) {
+  return errors.first().empty() ? "llama.cpp gave no reason" : errors.first();
+}
+
+std::string tokenizer_name(const llama_vocab* vocab) {
+  switch (llama_vocab_type(vocab)) {
+    case LLAMA_VOCAB_TYPE_SPM:
+      return "SentencePiece";
+    case LLAMA_VOCAB_TYPE_BPE:
+      return "BPE";
+    case LLAMA_VOCAB_TYPE_WPM:
+      return "WordPiece";
+    case LLAMA_VOCAB_TYPE_UGM:
+      return "Unigram";
+    case LLAMA_VOCAB_TYPE_RWKV:
+      return "RWKV";
+    default:
+      return "other";
+  }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<LlamaModel>> LlamaModel::load(const LlamaOptions& options) {
+  auto model = std::unique_ptr<LlamaModel>(new LlamaModel());
+  model->path_ = options.model_path;
+  if (!options.rpc_servers.empty()) {
+    auto reached = RpcDistribution::over(
+        {.servers = options.rpc_servers, .tensor_split = options.tensor_split}, options.model_path);
+    if (!reached) return reached.error();
+    model->machines_.emplace(*std::move(reached));
+  }
+  if (auto loaded = model->load_weights(options); !loaded) return loaded.error();
+  if (auto loaded = model->load_loras(options.loras); !loaded) return loaded.error();
+  return model;
+}
+
+Result<void> LlamaModel::load_weights(const LlamaOptions& options) {
+  llama_model_params params = llama_model_default_params();
+  params.n_gpu_layers = options.gpu_layers;
+  if (machines_) machines_->apply_to(params);
+  const LlamaErrorCapture errors;
+  model_ =
+      std::shared_ptr<llama_model>(llama_model_load_from_file(path_.c_str(), params), [](auto* of) {
+        if (of) llama_model_free(of);
+      });
+  if (!model_) {
+    return Error(ErrorCode::kInvalidInput,
+                 "model " + path_ + " can't be loaded: " + reason(errors));
+  }
+  if (llama_model_has_encoder(model_.get()) || !llama_model_has_decoder(model_.get()) ||
+      llama_model_is_diffusion(model_.get())) {
+    return Error(ErrorCode::kUnsupported,
+                 "model " + path_ + " is not a decoder-only language model");
+  }
+  return {};
+}
+
+Result<void> LlamaModel::load_loras(const std::vector<LoraFile>& files) {
+  for (const auto& file : files) {
+    const LlamaErrorCapture errors;
+    loras_.emplace_back(llama_adapter_lora_init(model_.get(), file.path.c_str()));
+    if (!loras_.back()) {
+      return Error(ErrorCode::kInvalidInput,
+                   "LoRA adapter " + file.path + " can't be put on the model: " + reason(errors));
+    }
+    lora_scales_.push_back(file.scale);
+  }
+  return {};
+}
+
+// Adapters take effect on the context, all at once.
+Result<ContextPtr> LlamaModel::new_context(llama_context_params params) const {
+  params.n_batch = params.n_ctx;
+  params.n_ubatch = std::min(kMicroBatch, params.n_ctx);
+  const LlamaErrorCapture errors;
+  ContextPtr made(llama_init_from_model(model_.get(), params));
+  if (!made) {
+    return Error(ErrorCode::kRuntime, "no context of " + std::to_string(params.n_ctx) +
+                                          " tokens can be made: " + reason(errors));
+  }
+  std::vector<llama_adapter_lora*> adapters;
+  adapters.reserve(loras_.size());
+  for (const auto& lora : loras_)
+    adapters.push_back(lora.get());
+  if (adapters.empty()) return made;
+  std::vector<float> scales = lora_scales_;
+  if (llama_set_adapters_lora(made.get(), adapters.data(), adapters.size(), scales.data()) != 0)
+    return Error(ErrorCode::kRuntime, "the LoRA adapters can't be applied together");
+  return made;
+}
+
+std::size_t LlamaModel::n_vocabulary() const {
+  return static_cast<std::size_t>(llama_vocab_n_tokens(llama_model_get_vocab(model_.get())));
+}
+
+std::size_t LlamaModel::trained_context() const {
+  return static_cast<std::size_t>(llama_model_n_ctx_train(model_.get()));
+}
+
+bool LlamaModel::keeps_one_state() const {
+  return llama_model_is_recurrent(model_.get()) || llama_model_is_hybrid(model_.get());
+}
+
+bool LlamaModel::slides() const {
+  return llama_model_n_swa(model_.get()) > 0;
+}
+
+std::string LlamaModel::why_no_blocks() const {
+  if (keeps_one_state()) return "a recurrent model's state is not made of tokens' cells";
+  if (slides()) return "a sliding window hides cells by their positions";
+  switch (llama_model_rope_type(model_.get())) {
+    case LLAMA_ROPE_TYPE_MROPE:
+    case LLAMA_ROPE_TYPE_IMROPE:
+    case LLAMA_ROPE_TYPE_VISION:
+      return "positions of several dimensions (M-RoPE) can't be laid side by side";
+    default:
+      return "";
+  }
+}
+
+std::string LlamaModel::metadata(const char* key) const {
+  std::array<char, 256> value{};
+  const int32_t length = llama_model_meta_val_str(model_.get(), key, value.data(), value.size());
+  return length < 0 ? "" : std::string(value.data());
+}
+
+// The layout that it, or the last adapter that names one, is tuned for.
+Result<std::optional<PromptLayout>> LlamaModel::prompt_layout() const {
+  std::string name = metadata(kPromptLayoutKey);
+  for (const auto& lora : loras_) {
+    std::array<char, 256> value{};
+    if (llama_adapter_meta_val_str(lora.get(), kPromptLayoutKey, value.data(), value.size()) >= 0)
+      name = value.data();
+  }
+  if (name.empty()) return std::optional<PromptLayout>();
+  const auto layout = parse_prompt_layout(name);
+  if (layout) return std::optional<PromptLayout>(*layout);
+  return Error(ErrorCode::kUnsupported, "model " + path_ + ": " + kPromptLayoutKey + " is \"" +
+                                            shown_text(name) +
+                                            "\"; this version knows sequence and blocks");
+}
+
+Result<ModelInfo> LlamaModel::describe() const {
+  const auto layout = prompt_layout();
+  if (!layout) return layout.error();
+  std::array<char, 256> description{};
+  llama_model_desc(model_.get(), description.data(), description.size());
+  return ModelInfo{.path = path_,
+                   .description = description.data(),
+                   .architecture = metadata("general.architecture"),
+                   .n_parameters = llama_model_n_params(model_.get()),
+                   .size_bytes = llama_model_size(model_.get()),
+                   .n_vocabulary = n_vocabulary(),
+                   .trained_context = trained_context(),
+                   .tokenizer = tokenizer_name(llama_model_get_vocab(model_.get())),
+                   .chat_format = chat_text(model_.get(), false).plain ? "plain" : "own",
+                   .keeps_partial_cache = !keeps_one_state(),
+                   .why_no_blocks = why_no_blocks(),
+                   .prompt_layout = *layout};
+}
+
+}  // namespace rsd
