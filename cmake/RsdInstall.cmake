@@ -87,6 +87,7 @@ install(FILES "${PROJECT_BINARY_DIR}/rsdConfig.cmake" "${PROJECT_BINARY_DIR}/rsd
         DESTINATION "${RSD_PACKAGE_DIR}")
 # The default model's adapter, the agent, and the requests that a prepared model is checked on.
 install(FILES "${PROJECT_SOURCE_DIR}/models/smollm2-135m-rank-lora.gguf"
+              "${PROJECT_SOURCE_DIR}/models/smollm2-135m-rank-blocks-lora.gguf"
               "${PROJECT_SOURCE_DIR}/models/agent.gguf"
         DESTINATION "${CMAKE_INSTALL_DATADIR}/rsd/models")
 install(FILES "${PROJECT_SOURCE_DIR}/examples/passages.jsonl"

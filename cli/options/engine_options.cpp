@@ -94,7 +94,7 @@ void add_engine_options(CLI::App& command, EngineFlags& options) {
   constexpr double kMaxShare = 1e9;
   constexpr int kMax = std::numeric_limits<int>::max();
   Flags flags(command, "Model");
-  flags.add({"-m,--model", "FILE", "GGUF model; without it the default model"}, options.model,
+  flags.add({"-m,--model", "FILE", "GGUF model, or default-blocks (docs/blocks.md); without it the default model"}, options.model,
             not_empty());
   flags.add_repeated(
       {"--lora", "FILE[:SCALE]",

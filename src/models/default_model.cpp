@@ -18,7 +18,9 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-constexpr const char* kDefaultName = "smollm2-135m-rank";
+std::string name_of(OwnModel model) {
+  return model == OwnModel::kBlocks ? "smollm2-135m-rank-blocks" : "smollm2-135m-rank";
+}
 
 // The project's adapter and its hash, which takes a while: once a command is enough.
 struct OwnAdapter {
@@ -26,8 +28,8 @@ struct OwnAdapter {
   std::string hash;
 };
 
-Result<OwnAdapter> own_adapter(const ModelPlaces& places) {
-  auto path = project_adapter(places);
+Result<OwnAdapter> own_adapter(const ModelPlaces& places, OwnModel model) {
+  auto path = project_adapter(places, model);
   if (!path) return path.error();
   auto hash = sha256(*path);
   if (!hash) return hash.error();
@@ -59,9 +61,10 @@ WeightType default_type(const OwnAdapter& adapter, const ModelPlaces& places) {
   return type ? *type : kDefaultWeightType;
 }
 
-Preparation preparation_in(const fs::path& cache, const OwnAdapter& adapter, WeightType type) {
+Preparation preparation_in(const fs::path& cache, OwnModel model, const OwnAdapter& adapter,
+                           WeightType type) {
   constexpr std::size_t kDigits = 12;
-  const std::string name = std::string(kDefaultName) + "-" + adapter.hash.substr(0, kDigits) + "-" +
+  const std::string name = name_of(model) + "-" + adapter.hash.substr(0, kDigits) + "-" +
                            std::string(base_model_hash().substr(0, kDigits)) + "-" +
                            std::string(to_string(type)) + ".gguf";
   return Preparation{.model = (cache / "models" / base_model_file()).string(),
@@ -77,26 +80,27 @@ Preparation preparation_in(const fs::path& cache, const OwnAdapter& adapter, Wei
 Result<void> choose_default_type(WeightType type, const ModelPlaces& places) {
   const auto path = choice_path(places);
   if (!path) return path.error();
-  const auto adapter = own_adapter(places);
+  const auto adapter = own_adapter(places, OwnModel::kDefault);
   if (!adapter) return adapter.error();
   const json choice{{"for", default_subject(*adapter)}, {"type", std::string(to_string(type))}};
   return write_file_atomically(*path, choice.dump(2) + "\n");
 }
 
-Result<Preparation> default_preparation(WeightType type, const ModelPlaces& places) {
+Result<Preparation> default_preparation(WeightType type, const ModelPlaces& places,
+                                        OwnModel model) {
   const auto cache = cache_folder(places);
   if (!cache) return cache.error();
-  const auto adapter = own_adapter(places);
+  const auto adapter = own_adapter(places, model);
   if (!adapter) return adapter.error();
-  return preparation_in(*cache, *adapter, type);
+  return preparation_in(*cache, model, *adapter, type);
 }
 
-Result<std::string> default_model(const ModelPlaces& places, DamageCheck check) {
+Result<std::string> default_model(const ModelPlaces& places, DamageCheck check, OwnModel model) {
   const auto cache = cache_folder(places);
   if (!cache) return cache.error();
-  const auto adapter = own_adapter(places);
+  const auto adapter = own_adapter(places, model);
   if (!adapter) return adapter.error();
-  Preparation preparation = preparation_in(*cache, *adapter, default_type(*adapter, places));
+  Preparation preparation = preparation_in(*cache, model, *adapter, default_type(*adapter, places));
   std::error_code failure;
   std::optional<std::string> damage;
   if (fs::exists(preparation.output, failure)) {

@@ -114,6 +114,29 @@ TEST_F(DefaultModel, IsAnotherFileForAnotherAdapterOrType) {
   EXPECT_NE(one->output, another->output);
 }
 
+TEST_F(DefaultModel, IsAnotherFileForPromptsInBlocks) {
+  make("share/models/smollm2-135m-rank-lora.gguf", "one adapter");
+  const std::string adapter = make("share/models/smollm2-135m-rank-blocks-lora.gguf", "its own");
+  const auto sequence = default_preparation(WeightType::kF16, places_);
+  const auto blocks = default_preparation(WeightType::kF16, places_, OwnModel::kBlocks);
+  ASSERT_TRUE(sequence && blocks);
+  EXPECT_EQ(blocks->loras.at(0).path, adapter);
+  EXPECT_EQ(blocks->model, sequence->model);
+  EXPECT_THAT(blocks->output, HasSubstr("smollm2-135m-rank-blocks-"));
+  EXPECT_NE(blocks->output, sequence->output);
+  fs::remove(adapter);
+  const auto missing = default_preparation(WeightType::kF16, places_, OwnModel::kBlocks);
+  ASSERT_FALSE(missing);
+  EXPECT_THAT(missing.error().message(), HasSubstr("smollm2-135m-rank-blocks-lora.gguf"));
+}
+
+TEST_F(DefaultModel, HasANameThatIsNoFile) {
+  EXPECT_EQ(own_model("default"), OwnModel::kDefault);
+  EXPECT_EQ(own_model("default-blocks"), OwnModel::kBlocks);
+  EXPECT_EQ(own_model(""), std::nullopt);
+  EXPECT_EQ(own_model("./default-blocks"), std::nullopt);
+}
+
 TEST_F(DefaultModel, SaysHowToGetTheModelThatItIsMadeOf) {
   make("share/models/smollm2-135m-rank-lora.gguf");
   const auto model = default_model(places_);

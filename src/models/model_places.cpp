@@ -10,7 +10,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kAdapterFile = "smollm2-135m-rank-lora.gguf";
+const char* adapter_file(OwnModel model) {
+  return model == OwnModel::kBlocks ? "smollm2-135m-rank-blocks-lora.gguf"
+                                    : "smollm2-135m-rank-lora.gguf";
+}
 constexpr const char* kAgentFile = "agent.gguf";
 
 std::vector<std::string> models_folders(const ModelPlaces& places) {
@@ -44,12 +47,19 @@ Result<std::string> cache_folder(const ModelPlaces& places) {
                "no folder for the cache: neither XDG_CACHE_HOME nor HOME is an absolute path");
 }
 
-Result<std::string> project_adapter(const ModelPlaces& places) {
-  if (auto path = in_models_folders(kAdapterFile, places)) return *std::move(path);
+std::optional<OwnModel> own_model(std::string_view name) noexcept {
+  if (name == "default") return OwnModel::kDefault;
+  if (name == "default-blocks") return OwnModel::kBlocks;
+  return std::nullopt;
+}
+
+Result<std::string> project_adapter(const ModelPlaces& places, OwnModel model) {
+  const char* const file = adapter_file(model);
+  if (auto path = in_models_folders(file, places)) return *std::move(path);
   std::string tried;
   for (const std::string& folder : models_folders(places))
     tried += (tried.empty() ? "" : ", ") + folder;
-  return Error(ErrorCode::kNotFound, std::string("the default model's adapter ") + kAdapterFile +
+  return Error(ErrorCode::kNotFound, std::string("the default model's adapter ") + file +
                                          " is not in " + tried +
                                          "; set RSD_MODELS_DIR to its folder");
 }

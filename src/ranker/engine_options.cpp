@@ -79,9 +79,11 @@ Result<void> check(const EngineOptions& options) {
 }
 
 Result<std::string> model_file(const EngineOptions& options) {
-  if (!options.model.empty()) return checked_model(options.model);
-  // The default model has the project's adapter in it: a caller's own takes its place.
-  return options.loras.empty() ? default_model(places_of(options)) : base_model(places_of(options));
+  const auto own = own_model(options.model.empty() ? "default" : options.model);
+  if (!own) return checked_model(options.model);
+  // A model of rsd's has the project's adapter in it: a caller's own takes its place.
+  if (!options.loras.empty()) return base_model(places_of(options));
+  return default_model(places_of(options), DamageCheck::kSamples, *own);
 }
 
 Result<EngineOptions> with_served_model(EngineOptions options) {

@@ -30,7 +30,8 @@ Result<std::string> base_model(const ModelPlaces& places = {});
 Result<std::string> fetch_base_model(const ModelPlaces& places = {});
 
 // The path of the project's own LoRA adapter for that LLM. kNotFound.
-Result<std::string> project_adapter(const ModelPlaces& places = {});
+Result<std::string> project_adapter(const ModelPlaces& places = {},
+                                    OwnModel model = OwnModel::kDefault);
 
 // The path of the project's own agent; nullopt if it is not found.
 std::optional<std::string> project_agent(const ModelPlaces& places = {});
@@ -43,7 +44,8 @@ std::vector<std::string> example_requests(const ModelPlaces& places = {});
 // until the user deletes them. The LLM need not exist. kNotFound: the adapter is missing. Reads the
 // adapter, for its hash.
 Result<Preparation> default_preparation(WeightType type = kDefaultWeightType,
-                                        const ModelPlaces& places = {});
+                                        const ModelPlaces& places = {},
+                                        OwnModel model = OwnModel::kDefault);
 
 // Stores in the cache the type that the default model shall have, for this CPU and these parts.
 // kRuntime: it can't be written.
@@ -53,7 +55,8 @@ Result<void> choose_default_type(WeightType type, const ModelPlaces& places = {}
 // kDefaultWeightType. It is prepared first if only its parts exist, or if the check finds damage.
 // kNotFound says how to get the parts; errors: see prepare().
 Result<std::string> default_model(const ModelPlaces& places = {},
-                                  DamageCheck check = DamageCheck::kSamples);
+                                  DamageCheck check = DamageCheck::kSamples,
+                                  OwnModel model = OwnModel::kDefault);
 
 // The paths of the GGUF files in the cache, by name. kNotFound if there is none.
 Result<std::vector<std::string>> cached_models(const ModelPlaces& places = {});
