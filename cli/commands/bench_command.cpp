@@ -6,7 +6,6 @@
 #include <iostream>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -35,43 +34,28 @@ struct BenchOptions {
   std::string out;
 };
 
-class LocalLlm final : public BenchedLlm {
- public:
+// An LLM and the prompts for it.
+struct LocalLlm {
+  std::unique_ptr<LlamaEngine> engine;
+  PromptBuilder prompts;
+
   // Errors of load_local_engine and load_templates.
   static Result<LocalLlm> load(const EngineOptions& options) {
     auto templates = load_templates(options.prompt_templates);
     if (!templates) return templates.error();
-    auto llm = load_local_engine(options);
-    if (!llm) return llm.error();
-    auto prompts = make_prompts(**llm, *std::move(templates));
+    auto engine = load_local_engine(options);
+    if (!engine) return engine.error();
+    auto prompts = make_prompts(**engine, *std::move(templates));
     if (!prompts) return prompts.error();
-    return LocalLlm(*std::move(llm), *std::move(prompts));
+    return LocalLlm{.engine = *std::move(engine), .prompts = *std::move(prompts)};
   }
-
-  LlmEngine& engine() override { return *llm_; }
-  Result<Prompt> prompt(const Request& request) const override {
-    return prompts_.build(request, llm_->context_size());
-  }
-  double passes_ms() const override { return llm_->passes_ms(); }
-  Result<TextTimes> time_generation(std::span<const TokenId> prompt,
-                                    std::span<const TokenId> answer) override {
-    const auto times = llm_->time_generation(prompt, answer);
-    if (!times) return times.error();
-    return TextTimes{.prefill_ms = times->prefill_ms, .decode_ms = times->decode_ms};
-  }
-
- private:
-  LocalLlm(std::unique_ptr<LlamaEngine> llm, PromptBuilder prompts)
-      : llm_(std::move(llm)), prompts_(std::move(prompts)) {}
-
-  std::unique_ptr<LlamaEngine> llm_;
-  PromptBuilder prompts_;
+  BenchedLlm benched() { return {.llm = engine.get(), .prompts = &prompts}; }
 };
 
 struct BenchedLlms {
   LocalLlm ranking;
   LocalLlm reusing;
-  std::optional<LocalLlm> shipped;
+  std::unique_ptr<LlamaEngine> shipped;  // nullptr: none
 };
 
 class BenchRun {
@@ -83,13 +67,13 @@ class BenchRun {
     if (auto prepared = prepare(); !prepared) return prepared.error();
     auto llms = load();
     if (!llms) return llms.error();
-    BenchSetup setup{.ranking = &llms->ranking,
-                     .reusing = &llms->reusing,
-                     .shipped = llms->shipped ? &*llms->shipped : nullptr,
+    BenchSetup setup{.ranking = llms->ranking.benched(),
+                     .reusing = llms->reusing.benched(),
+                     .shipped = llms->shipped.get(),
                      .policy = policy_,
                      .costs = {}};
-    BenchResults results{.model = setup.ranking->engine().model_name(),
-                         .shipped_model = setup.shipped ? setup.shipped->engine().model_name() : "",
+    BenchResults results{.model = setup.ranking.llm->model_name(),
+                         .shipped_model = setup.shipped ? setup.shipped->model_name() : "",
                          .policy = std::string(policy_->name()),
                          .threads = static_cast<std::size_t>(thread_count(selected_.common)),
                          .command_line = selected_.command_line,
@@ -151,19 +135,18 @@ class BenchRun {
     auto reusing = LocalLlm::load(with_memory);
     if (!reusing) return reusing.error();
     BenchedLlms llms{
-        .ranking = *std::move(ranking), .reusing = *std::move(reusing), .shipped = std::nullopt};
+        .ranking = *std::move(ranking), .reusing = *std::move(reusing), .shipped = nullptr};
     auto model = shipped_model();
     if (!model) return model.error();
     if (!*model) return llms;
     EngineOptions as_shipped = *options;
     as_shipped.model = **std::move(model);
     as_shipped.loras.clear();
-    as_shipped.prompt_templates.clear();
     as_shipped.prompt_cache_bytes = 0;
     as_shipped.gpu_layers = 0;
-    auto shipped = LocalLlm::load(as_shipped);
+    auto shipped = load_local_engine(as_shipped);
     if (!shipped) return shipped.error();
-    llms.shipped.emplace(*std::move(shipped));
+    llms.shipped = *std::move(shipped);
     return llms;
   }
 

@@ -10,10 +10,6 @@
 namespace rsd {
 namespace {
 
-double ms_since(Clock::time_point start) {
-  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
-}
-
 struct Way {
   const char* name;
   DecoderKind decoder;
@@ -71,7 +67,7 @@ class Bench {
   Result<BenchedRequest> run(std::size_t number) {
     benched_.n_items = request_.candidates.size();
     if (auto done = by_decoders(number); !done) return done.error();
-    if (auto done = generate(*setup_.ranking, kGeneration); !done) return done.error();
+    if (auto done = generate(*setup_.ranking.llm, kGeneration); !done) return done.error();
     if (setup_.shipped) {
       if (auto done = generate(*setup_.shipped, kShippedGeneration); !done) return done.error();
     }
@@ -94,18 +90,18 @@ class Bench {
   // rsd T=2 from the request on, the others from its prefill.
   Result<void> by_decoders(std::size_t number) {
     const auto start = Clock::now();
-    const double passes_before = setup_.ranking->passes_ms();
-    auto prompt = setup_.ranking->prompt(request_);
+    TimedEngine& llm = *setup_.ranking.llm;
+    const double passes_before = llm.passes_ms();
+    auto prompt = setup_.ranking.prompts->build(request_, llm.context_size());
     if (!prompt) return prompt.error();
-    auto opened = setup_.ranking->engine().open(*std::move(prompt));
+    auto opened = llm.open(*std::move(prompt));
     if (!opened) return opened.error();
     PositionScorer& scorer = **opened;
     benched_.n_prompt_tokens = scorer.n_prefill_tokens();
     auto answer = decode(scorer, {kRsdWay, DecoderKind::kRsd, 2});
     if (!answer) return answer.error();
-    const double total_ms = ms_since(start);
-    benched_.overhead =
-        1 - (setup_.ranking->passes_ms() - passes_before) / std::max(total_ms, 1e-9);
+    const double total_ms = ms_between(start, Clock::now());
+    benched_.overhead = 1 - (llm.passes_ms() - passes_before) / std::max(total_ms, 1e-9);
     benched_.ways.push_back(cost_of(kRsdWay, *answer));
     benched_.ways.back().total_ms = total_ms;
     for (std::size_t n = 0; n < std::size(kWays); ++n) {
@@ -120,8 +116,8 @@ class Bench {
     return {};
   }
 
-  Result<void> generate(BenchedLlm& llm, const char* way) {
-    const TextTask task = text_task(*llm.engine().tokenizer(), request_, target_);
+  Result<void> generate(TimedEngine& llm, const char* way) {
+    const TextTask task = text_task(*llm.tokenizer(), request_, target_);
     const auto times = llm.time_generation(task.prompt, task.answer);
     if (!times) return times.error().within(way);
     benched_.ways.push_back({.way = way,
@@ -135,8 +131,8 @@ class Bench {
 
   // The prompt, and one that differs from it in the last fifth.
   Result<void> reuse() {
-    LlmEngine& llm = setup_.reusing->engine();
-    auto prompt = setup_.reusing->prompt(request_);
+    LlmEngine& llm = *setup_.reusing.llm;
+    auto prompt = setup_.reusing.prompts->build(request_, llm.context_size());
     if (!prompt) return prompt.error();
     Prompt other = *prompt;
     std::reverse(other.tokens.end() - static_cast<std::ptrdiff_t>(other.tokens.size() / 5),

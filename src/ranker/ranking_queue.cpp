@@ -17,13 +17,6 @@ namespace {
 // No blank candidate has more.
 constexpr double kBlankRelevance = 1e-4;
 
-ScorerOpener opener_of(LlmEngine& llm, std::size_t parallel, std::size_t reserved) {
-  return {.has_room = [&llm](const Prompt& prompt) { return llm.has_room(prompt); },
-          .open = [&llm](Prompt prompt) { return llm.open(std::move(prompt)); },
-          .parallel = parallel,
-          .reserved = reserved};
-}
-
 // Blank candidates are below all others, by as much as the scores allow.
 void add_blank_scores(RelevanceScores& scores, std::size_t n_blank) {
   constexpr double kFarBelow = 30;  // nats
@@ -86,7 +79,7 @@ Answer answer_of(const PreparedRequest::Plan& plan, ListOutcome outcome,
 
 struct RankingQueue::State {
   State(Ranker& on, CostModel& costs, std::size_t reserved)
-      : ranker(on), batch(on.llm(), opener_of(on.llm(), on.parallel(), reserved), &costs) {}
+      : ranker(on), batch(on.llm(), {.for_all = on.parallel(), .for_short = reserved}, &costs) {}
 
   // Leaves the queue.
   std::shared_ptr<const PreparedRequest> take(std::size_t ticket) {

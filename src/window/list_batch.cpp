@@ -37,15 +37,15 @@ struct ListBatch::Entry {
   }
 };
 
-ListBatch::ListBatch(BatchScorer& llm, ScorerOpener opener, CostModel* costs,
+ListBatch::ListBatch(LlmEngine& llm, const Places& places, CostModel* costs,
                      std::function<Clock::time_point()> now)
-    : opener_(std::move(opener)),
-      places_{.for_all = opener_.parallel, .for_short = opener_.reserved},
+    : llm_(llm),
+      places_(places),
       now_(std::move(now)),
       costs_(costs),
-      n_side_by_side_(llm.queue() ? opener_.parallel : 1),
+      n_side_by_side_(llm.queue() ? places.for_all : 1),
       batch_(llm, costs, now_) {
-  RSD_CHECK(opener_.parallel > 0, "windows at a time");
+  RSD_CHECK(places.for_all > 0, "windows at a time");
   batch_.on_left_out(
       [this](std::size_t window, const Outcome& so_far) { tell_left_out(window, so_far); });
 }
@@ -162,11 +162,11 @@ bool ListBatch::start_window_of(Entry& entry) {
     }
     entry.prompt = *std::move(prompt);
   }
-  if (batch_.size() > 0 && !opener_.has_room(*entry.prompt)) return false;
+  if (batch_.size() > 0 && !llm_.has_room(*entry.prompt)) return false;
   ListRun::Task task = *std::exchange(entry.task, std::nullopt);
   const std::size_t truncated_candidates = entry.prompt->truncated_candidates;
   auto decoding = Decoding::create(task.items.size(), std::move(task.decoding));
-  auto scorer = decoding ? opener_.open(*std::exchange(entry.prompt, std::nullopt))
+  auto scorer = decoding ? llm_.open(*std::exchange(entry.prompt, std::nullopt))
                          : Result<std::unique_ptr<PositionScorer>>(decoding.error());
   if (!scorer) {
     fail(entry, scorer.error());

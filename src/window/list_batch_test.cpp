@@ -16,28 +16,62 @@ namespace {
 
 using testing::HasSubstr;
 
-// Lists on a synthetic LLM. A prompt's identifiers are the items' numbers, by which the scorer
-// finds their relevance: item 0 is the best.
+// A prompt's identifiers are the items' numbers, by which its scorer finds their relevance: item 0
+// is the best.
+class OpeningLlm final : public LlmEngine {
+ public:
+  explicit OpeningLlm(double pair_noise) : pair_noise_(pair_noise) {}
+
+  std::string model_name() const override { return "synthetic"; }
+  std::size_t context_size() const noexcept override { return kDefaultMaxContext; }
+  std::shared_ptr<const Tokenizer> tokenizer() const noexcept override { return nullptr; }
+  PromptReuse prompt_reuse() const noexcept override { return {}; }
+  void reserve_places(std::size_t /*n_places*/) override {}
+  bool has_room(const Prompt& prompt) const noexcept override {
+    return has_room_ && prompt.identifiers.size() <= room_for_items_;
+  }
+  Result<std::unique_ptr<PositionScorer>> open(Prompt prompt) override {
+    if (failing_ == n_opened_++) return Error(ErrorCode::kRuntime, "no scorer");
+    SyntheticOptions options{.pair_noise = pair_noise_, .position_noise = 0};
+    for (const IdentifierToken item : prompt.identifiers)
+      options.relevance.push_back(-item.value());
+    return std::unique_ptr<PositionScorer>(std::make_unique<SyntheticScorer>(std::move(options)));
+  }
+  Result<std::vector<PartResult>> encode_parts(
+      std::span<const PassPart> parts, std::optional<Clock::time_point> give_up_at) override {
+    return passes_.encode_parts(parts, give_up_at);
+  }
+
+  SyntheticLlm& passes() { return passes_; }
+  std::size_t n_opened() const { return n_opened_; }
+  void fail_opening_at(std::size_t number) { failing_ = number; }
+  void set_room(bool has_room) { has_room_ = has_room; }
+  // Prompts of more have none.
+  void set_room_for_items(std::size_t n_items) { room_for_items_ = n_items; }
+
+ private:
+  double pair_noise_;
+  SyntheticLlm passes_;
+  std::optional<std::size_t> failing_;
+  std::size_t n_opened_ = 0;
+  bool has_room_ = true;
+  std::size_t room_for_items_ = 1000;
+};
+
+// Lists on a synthetic LLM.
 class Lists {
  public:
   explicit Lists(std::size_t parallel, double pair_noise = 0, CostModel* costs = nullptr,
                  std::size_t reserved = 0)
-      : pair_noise_(pair_noise),
-        batch_(llm_,
-               {.has_room =
-                    [this](const Prompt& prompt) {
-                      return has_room_ && prompt.identifiers.size() <= room_for_items_;
-                    },
-                .open = [this](const Prompt& prompt) { return open(prompt); },
-                .parallel = parallel,
-                .reserved = reserved},
-               costs, [this] { return llm_.now(); }) {}
+      : engine_(pair_noise),
+        batch_(engine_, {.for_all = parallel, .for_short = reserved}, costs,
+               [this] { return llm().now(); }) {}
 
   void add(std::size_t ticket, std::size_t n_items, ListOptions options) {
     std::vector<ItemId> backwards;
     for (std::size_t i = n_items; i-- > 0;)
       backwards.emplace_back(i);
-    auto run = ListRun::create(*Ranking::create(backwards), std::move(options), llm_.now());
+    auto run = ListRun::create(*Ranking::create(backwards), std::move(options), llm().now());
     batch_.add(ticket, {.run = *std::move(run),
                         .prompt = [this](std::span<const ItemId> items) { return prompt(items); },
                         .arrival = std::nullopt});
@@ -57,21 +91,21 @@ class Lists {
 
   ListBatch& batch() { return batch_; }
   std::size_t n_prompts() const { return n_prompts_; }
-  std::size_t n_opened() const { return n_opened_; }
+  std::size_t n_opened() const { return engine_.n_opened(); }
   // Building a prompt takes that.
   void set_prompt_ms(double ms) { prompt_ms_ = ms; }
   // The first prompt, from which a list takes its estimate, has this many tokens; others have 100.
   void set_sample_tokens(std::size_t n_tokens) { sample_tokens_ = n_tokens; }
-  SyntheticLlm& llm() { return llm_; }
-  void fail_opening_at(std::size_t number) { failing_ = number; }
-  void set_room(bool has_room) { has_room_ = has_room; }
+  SyntheticLlm& llm() { return engine_.passes(); }
+  void fail_opening_at(std::size_t number) { engine_.fail_opening_at(number); }
+  void set_room(bool has_room) { engine_.set_room(has_room); }
   // Prompts of more have none.
-  void set_room_for_items(std::size_t n_items) { room_for_items_ = n_items; }
+  void set_room_for_items(std::size_t n_items) { engine_.set_room_for_items(n_items); }
 
  private:
   Result<Prompt> prompt(std::span<const ItemId> items) {
     ++n_prompts_;
-    llm_.pass(prompt_ms_);
+    llm().pass(prompt_ms_);
     Prompt prompt{.tokens = std::vector<TokenId>(n_prompts_ == 1 ? sample_tokens_ : 100),
                   .identifiers = {},
                   .truncated_candidates = 1,
@@ -81,23 +115,10 @@ class Lists {
     return prompt;
   }
 
-  Result<std::unique_ptr<PositionScorer>> open(const Prompt& prompt) {
-    if (failing_ == n_opened_++) return Error(ErrorCode::kRuntime, "no scorer");
-    SyntheticOptions options{.pair_noise = pair_noise_, .position_noise = 0};
-    for (const IdentifierToken item : prompt.identifiers)
-      options.relevance.push_back(-item.value());
-    return std::unique_ptr<PositionScorer>(std::make_unique<SyntheticScorer>(std::move(options)));
-  }
-
-  double pair_noise_;
-  SyntheticLlm llm_;
+  OpeningLlm engine_;
   std::size_t n_prompts_ = 0;
   std::size_t sample_tokens_ = 100;
   double prompt_ms_ = 0;
-  std::optional<std::size_t> failing_;
-  std::size_t n_opened_ = 0;
-  bool has_room_ = true;
-  std::size_t room_for_items_ = 1000;
   ListBatch batch_;
 };
 

@@ -5,8 +5,10 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
+#include "rsd/core/index.h"
 #include "rsd/core/result.h"
 #include "rsd/decode/cost_model.h"
 #include "rsd/decode/places.h"
@@ -67,6 +69,27 @@ class LlmEngine : public BatchScorer {
   // what it has time for. No scorer may be open. kRuntime when the LLM fails. Engines that have no
   // cost worth learning do nothing.
   virtual Result<void> calibrate(CostModel& /*costs*/) { return {}; }
+};
+
+// The times of generating a text after a prompt.
+struct GenerationTimes {
+  double prefill_ms = 0;
+  double decode_ms = 0;
+};
+
+// An LLM whose passes can be timed by themselves, as one in this process can.
+class TimedEngine : public LlmEngine {
+ public:
+  // Total time of the LLM's passes so far, without rsd's own work around them.
+  virtual double passes_ms() const noexcept = 0;
+
+  // Generates `answer` after `prompt` token by token, like programs that let an LLM write its
+  // ranking as text: each step computes the logits of the whole vocabulary and searches their
+  // maximum, but then appends the given token. For comparisons of speed. LogicError if a scorer is
+  // open. kTooLong as in open(), kRuntime when the LLM fails. Cost: one pass for the prompt and one
+  // per token of `answer` except the last.
+  virtual Result<GenerationTimes> time_generation(std::span<const TokenId> prompt,
+                                                  std::span<const TokenId> answer) = 0;
 };
 
 struct OpenedRequest {

@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <memory>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -40,31 +39,17 @@ struct BenchedRequest {
   const WayCost* find(const std::string& way) const;
 };
 
-// A local LLM that is measured.
-class BenchedLlm {
- public:
-  // Times of a text that is generated after a prompt, token by token.
-  struct TextTimes {
-    double prefill_ms = 0;
-    double decode_ms = 0;
-  };
-
-  virtual ~BenchedLlm() = default;
-  virtual LlmEngine& engine() = 0;
-  // Of the request, cut to the engine's context.
-  virtual Result<Prompt> prompt(const Request& request) const = 0;
-  // Time that its passes have taken so far.
-  virtual double passes_ms() const = 0;
-  // Writes `answer` whatever the logits are, with the logits of the whole vocabulary at each step.
-  virtual Result<TextTimes> time_generation(std::span<const TokenId> prompt,
-                                            std::span<const TokenId> answer) = 0;
+// An LLM that is measured, and the prompts for it.
+struct BenchedLlm {
+  TimedEngine* llm = nullptr;
+  const PromptBuilder* prompts = nullptr;
 };
 
-// What is measured, and with what. The LLMs outlive it.
+// What is measured, and with what. The LLMs and prompts outlive it.
 struct BenchSetup {
-  BenchedLlm* ranking = nullptr;
-  BenchedLlm* reusing = nullptr;                // the same model, with memory for prompts
-  BenchedLlm* shipped = nullptr;                // generates its ranking as a text; null: none does
+  BenchedLlm ranking;
+  BenchedLlm reusing;                           // the same model, with memory for prompts
+  TimedEngine* shipped = nullptr;               // generates its ranking as a text; null: none does
   std::shared_ptr<const RankingPolicy> policy;  // of rsd and exact
   CostModel costs;                              // learns what encodings cost
 };

@@ -83,14 +83,8 @@ struct ModelInfo {
 // rounding.
 inline constexpr std::size_t kMinReusedTokens = 64;
 
-// The times of generating a text after a prompt.
-struct GenerationTimes {
-  double prefill_ms = 0;
-  double decode_ms = 0;
-};
-
 // An LLM in this process. Not thread-safe: one thread at a time may use an engine and its scorers.
-class LlamaEngine final : public LlmEngine {
+class LlamaEngine final : public TimedEngine {
  public:
   // kInvalidArgument (an option out of range), kNotFound (no such file), kInvalidInput (not a GGUF
   // file, truncated, or an adapter for another model), kUnsupported (an embedding or encoder
@@ -107,16 +101,9 @@ class LlamaEngine final : public LlmEngine {
   std::size_t context_size() const noexcept override { return info().context_size; }
   std::shared_ptr<const Tokenizer> tokenizer() const noexcept override;
   PromptReuse prompt_reuse() const noexcept override;
-  // Total time of the LLM's passes so far, without rsd's own work around them.
-  double passes_ms() const noexcept;
-
-  // Generates `answer` after `prompt` token by token, like programs that let an LLM write its
-  // ranking as text: each step computes the logits of the whole vocabulary and searches their
-  // maximum, but then appends the given token. For comparisons of speed. LogicError if a scorer is
-  // open. kTooLong as in open(), kRuntime when the LLM fails. Cost: one pass for the prompt and one
-  // per token of `answer` except the last.
+  double passes_ms() const noexcept override;
   Result<GenerationTimes> time_generation(std::span<const TokenId> prompt,
-                                          std::span<const TokenId> answer);
+                                          std::span<const TokenId> answer) override;
 
   // All open scorers share the engine's one cache. Opening more than options.parallel replaces the
   // oldest scorer, which must not be used any more (LogicError). Errors: see LlmEngine::open,

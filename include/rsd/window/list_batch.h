@@ -11,19 +11,12 @@
 
 #include "rsd/core/result.h"
 #include "rsd/decode/batch_run.h"
+#include "rsd/decode/llm_engine.h"
 #include "rsd/decode/places.h"
 #include "rsd/prompt/prompt_builder.h"
 #include "rsd/window/list_run.h"
 
 namespace rsd {
-
-// Opens the LLM's scorers.
-struct ScorerOpener {
-  std::function<bool(const Prompt&)> has_room;  // in addition to the open ones
-  std::function<Result<std::unique_ptr<PositionScorer>>(Prompt)> open;
-  std::size_t parallel = 1;  // windows at a time, at least 1
-  std::size_t reserved = 0;  // beside them, those of short lists (ListOptions::expected_tokens)
-};
 
 // A BatchRun of lists: each step makes one pass of the LLM over the windows in progress, whatever
 // lists they belong to. Windows of one list that don't depend on each other are in progress
@@ -31,9 +24,10 @@ struct ScorerOpener {
 // order is that of decode/turn.h, by the LLM time of all windows of a list. Not thread-safe.
 class ListBatch {
  public:
-  // Windows without room wait until others have ended. The LLM, everything that the opener refers
-  // to, and costs (may be null) must outlive the batch.
-  ListBatch(BatchScorer& llm, ScorerOpener opener, CostModel* costs = nullptr,
+  // `places`: windows at a time, at least 1 for all, and beside them those of short lists
+  // (ListOptions::expected_tokens). Windows without room wait until others have ended. The LLM and
+  // costs (may be null) must outlive the batch.
+  ListBatch(LlmEngine& llm, const Places& places, CostModel* costs = nullptr,
             std::function<Clock::time_point()> now = &Clock::now);
   ~ListBatch();
   ListBatch(const ListBatch&) = delete;
@@ -96,7 +90,7 @@ class ListBatch {
   void fail(Entry& entry, const Error& error);
   std::vector<Finished> take_finished();
 
-  ScorerOpener opener_;
+  LlmEngine& llm_;
   Places places_;
   bool limits_passes_ = false;
   std::function<Clock::time_point()> now_;
