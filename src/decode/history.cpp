@@ -71,6 +71,18 @@ Result<void> History::add(std::vector<ItemId> proposal, RowRange rows, const Log
   return {};
 }
 
+History History::after(std::size_t n_rounds) const {
+  RSD_CHECK(n_rounds <= rounds_.size(), "rounds that were not made");
+  RSD_CHECK(rounds_.size() <= n_recent_, "rounds whose rows were forgotten");
+  History earlier(n_items_, n_recent_);
+  if (n_rounds == 0) return earlier;
+  for (const Round& round : std::span(rounds_).first(n_rounds))
+    earlier.keep(round);
+  for (const ItemId item : std::span(known_).first(rounds_[n_rounds - 1].known))
+    if (!earlier.placed_[item.slot()]) earlier.place(item);
+  return earlier;
+}
+
 void History::keep(Round round) {
   latest_rows_.replace_front(round.logits);
   latest_rounds_.resize(latest_rows_.n_rows());

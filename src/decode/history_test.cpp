@@ -14,6 +14,7 @@ namespace rsd {
 namespace {
 
 using testing::ElementsAre;
+using testing::ElementsAreArray;
 using testing::HasSubstr;
 
 TEST(MaskedArgmax, SkipsPlacedItems) {
@@ -177,7 +178,7 @@ TEST(History, OfRoundsThatAreNotRecentForgetsTheRowsBehindTheFirstDisagreement) 
   EXPECT_THROW(static_cast<void>(history.rounds()[4].logits.row(11)), LogicError);
 }
 
-TEST(History, KeepsTheRowThatWasToldLastOfEachPosition) {
+TEST(History, KeepsTheLatestRowOfEachPosition) {
   History history(4, 1);
   ASSERT_TRUE(history.add(items({0, 1, 2, 3}), {0, 4},
                           matrix({{9, 0, 0, 0}, {0, 1, 2, 3}, {5, 5, 5, 5}, {6, 6, 6, 6}})));
@@ -188,6 +189,23 @@ TEST(History, KeepsTheRowThatWasToldLastOfEachPosition) {
   EXPECT_THAT(history.latest_rows().row(3), ElementsAre(6, 6, 6, 6));
   EXPECT_EQ(history.latest_round(2), 1U);
   EXPECT_EQ(history.latest_round(3), 0U);
+}
+
+TEST(History, AfterItsFirstRoundsIsWhatItWasThen) {
+  const History history = with_rounds(12, 7, kEveryRound);
+  const History earlier = history.after(4);
+  const History then = with_rounds(12, 4, kEveryRound);
+  ASSERT_EQ(earlier.rounds().size(), 4U);
+  EXPECT_THAT(earlier.known(), ElementsAreArray(then.known()));
+  EXPECT_EQ(earlier.placed(), then.placed());
+  EXPECT_THAT(LogitMatrix(earlier.latest_rows()).values(),
+              ElementsAreArray(LogitMatrix(then.latest_rows()).values()));
+  EXPECT_EQ(earlier.latest_round(11), then.latest_round(11));
+  EXPECT_TRUE(history.after(0).known().empty());
+}
+
+TEST(History, WithForgottenRowsHasNoEarlierState) {
+  EXPECT_THROW(static_cast<void>(with_rounds(12, 7, 2).after(4)), LogicError);
 }
 
 TEST(SharedRows, AreAMatrixOfTheSameNumbers) {

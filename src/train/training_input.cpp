@@ -8,8 +8,8 @@
 #include "core/log_to.h"
 #include "rsd/agent/agent_policy.h"
 #include "rsd/data/request_reader.h"
-#include "rsd/data/trace.h"
 #include "rsd/rank/presentation.h"
+#include "rsd/trace/trace.h"
 #include "rsd/train/augment.h"
 
 namespace rsd {
@@ -121,8 +121,9 @@ Result<void> TraceEpisodes::read(const std::string& path, const LogSink& log) {
   bool any_old = false;
   for (const Trace& trace : *traces) {
     any_old = any_old || trace.split_key.empty();
-    auto episode = trace.n_items <= kMostAgentItems ? episode_of(trace)
-                                                    : Error(ErrorCode::kInvalidInput, "it is long");
+    auto episode = trace.history.n_items() <= kMostAgentItems
+                       ? episode_of(trace)
+                       : Error(ErrorCode::kInvalidInput, "it is long");
     if (episode) {
       episodes.push_back(*std::move(episode));
     } else {

@@ -72,6 +72,10 @@ class History {
   // nothing changes. O(n_items^2).
   Result<void> add(std::vector<ItemId> proposal, RowRange rows, const LogitMatrix& logits);
 
+  // The history as it was after its first `n_rounds` rounds, whose rows it shares. LogicError if
+  // there are fewer rounds, or if rows were forgotten. O(n_rounds * n_items).
+  History after(std::size_t n_rounds) const;
+
  private:
   void accept(Round& round);
   void place(ItemId item);
