@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "decode/pass_costs.h"
+#include "decode/sorted_by_turn.h"
 
 namespace rsd {
 namespace {
@@ -217,12 +218,7 @@ std::vector<BatchRun::Request*> BatchRun::by_turn() const {
     turn.waits = turn.waits || was_passed_over_;
     turns.emplace_back(turn, request.get());
   }
-  std::ranges::stable_sort(turns, {}, &std::pair<Turn, Request*>::first);
-  std::vector<Request*> requests;
-  requests.reserve(turns.size());
-  for (const auto& [turn, request] : turns)
-    requests.push_back(request);
-  return requests;
+  return sorted_by_turn(std::move(turns));
 }
 
 // Starts each part as soon as it is known; each ends in its own time.
@@ -255,8 +251,7 @@ void BatchRun::withdraw_what_is_late() {
   for (const auto& request : requests_) {
     if (!request->ticket || !request->is_late(now)) continue;
     withdraw(*request);
-    const std::chrono::duration<double, std::milli> spent = now - request->part_start;
-    if (costs_) request->costs.observe_given_up(*costs_, spent.count());
+    if (costs_) request->costs.observe_given_up(*costs_, ms_between(request->part_start, now));
     request->note(request->run.give_up());
   }
 }
@@ -314,7 +309,7 @@ void BatchRun::encode(const std::vector<Request*>& chosen) {
     request->served_at = start;
   }
   auto results = llm_.encode_parts(parts, earliest);
-  const double ms = std::chrono::duration<double, std::milli>(now_() - start).count();
+  const double ms = ms_between(start, now_());
   if (results) {
     if (costs_ && is_typical) pass.observe(*costs_, ms);
     for (std::size_t n = 0; n < chosen.size(); ++n)

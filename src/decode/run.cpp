@@ -35,10 +35,8 @@ Result<Outcome> run(Decoding& decoding, PositionScorer& scorer, const RunOptions
     auto result = encode(**part, options.deadline);
     if (!result && result.error().code() != ErrorCode::kDeadlineExceeded) return result.error();
     if (options.costs && result) pass.observe(*options.costs, ms_of(*result));
-    if (options.costs && !result) {
-      const std::chrono::duration<double, std::milli> spent = options.now() - start;
-      pass.observe_given_up(*options.costs, spent.count());
-    }
+    if (options.costs && !result)
+      pass.observe_given_up(*options.costs, ms_between(start, options.now()));
     if (auto done = result ? request.absorb(*result) : request.give_up(); !done)
       return done.error();
   }

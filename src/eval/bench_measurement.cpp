@@ -11,7 +11,7 @@ namespace rsd {
 namespace {
 
 double ms_since(Clock::time_point start) {
-  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+  return ms_between(start, Clock::now());
 }
 
 struct Way {

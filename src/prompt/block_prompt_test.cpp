@@ -91,7 +91,7 @@ TEST_F(BlockPrompt, LaysBlocksOutByContent) {
   std::size_t next = 0;
   for (const PromptBlock& block : prompt.blocks) {
     EXPECT_EQ(block.first, next);
-    next = block.end();
+    next += block.n_tokens;
   }
   EXPECT_EQ(next, prompt.tokens.size());
 }
@@ -111,27 +111,6 @@ TEST_F(BlockPrompt, PositionsGoOnFromWhatABlockSees) {
   EXPECT_EQ(kind(BlockKind::kTail).position, 2U + 13 + 3);
   EXPECT_EQ(prompt.end_position(), kind(BlockKind::kTail).end_position());
   EXPECT_EQ(prompt.n_seen(), prompt.tokens.size() - 2 - 13);
-}
-
-TEST_F(BlockPrompt, EveryBlockSeesWhatTheLayoutSays) {
-  const Prompt prompt = build(passage_request("q", {"one", "two"}));
-  const auto readers_of = [&](const PromptBlock& other) {
-    std::string readers;
-    for (const PromptBlock& reader : prompt.blocks)
-      if (sees(reader, other)) readers += text_of(prompt, reader) + "|";
-    return readers;
-  };
-  const Request request = passage_request("q", {"one", "two"});
-  const bool one_first = content_order(request)[0] == ItemId(0);
-  const std::string one_mark = one_first ? " = A|" : " = B|";
-  const std::string texts = one_first ? "tone|ttwo|" : "ttwo|tone|";
-  EXPECT_EQ(readers_of(block_of(prompt, BlockKind::kHead)),
-            "<open>h|" + texts + "qq| = A| = B|<close>R:|");
-  EXPECT_EQ(readers_of(block_of(prompt, BlockKind::kCandidate, ItemId(0))), "tone|" + one_mark);
-  EXPECT_EQ(readers_of(block_of(prompt, BlockKind::kQuery)), "qq| = A| = B|<close>R:|");
-  EXPECT_EQ(readers_of(block_of(prompt, BlockKind::kIdentifier, ItemId(0))),
-            one_mark + "<close>R:|");
-  EXPECT_EQ(readers_of(block_of(prompt, BlockKind::kTail)), "<close>R:|");
 }
 
 // By text: its block's tokens, and its identifier.

@@ -39,6 +39,10 @@ Result<Policies> load_agents(const std::vector<std::string>& paths) {
 
 }  // namespace
 
+std::vector<std::string> one_or_none(const std::string& name) {
+  return name.empty() ? std::vector<std::string>() : std::vector{name};
+}
+
 std::vector<std::string> agent_files(const PolicyNames& wanted) {
   if (!asks_for_agent(wanted.names)) return {};
   if (!wanted.agents.empty()) return wanted.agents;

@@ -51,8 +51,7 @@ class TrainingFolder {
   std::string folder_;
   FileLock lock_;
   Conditions conditions_;
-  std::string metrics_;        // all lines so far
-  std::size_t n_written_ = 0;  // bytes of them that are in the file
+  std::string unwritten_metrics_;  // lines since the last checkpoint
 };
 
 }  // namespace rsd

@@ -17,11 +17,11 @@ namespace {
 
 constexpr std::size_t kLeastItems = 3;  // with two, the first row decides everything
 
-std::string decimal(double value) {
+}  // namespace
+
+std::string shortest_decimal(double value) {
   return nlohmann::json(value).dump();
 }
-
-}  // namespace
 
 std::string name_of(SupervisedLoss loss) {
   return loss == SupervisedLoss::kInversions ? "inversions" : "likelihood";
@@ -101,10 +101,10 @@ Conditions training_conditions(const TrainingOptions& options, Conditions of_llm
   of["supervised-steps"] = std::to_string(options.supervised_steps);
   of["supervised-loss"] = name_of(options.supervised_loss);
   of["rpo-steps"] = std::to_string(options.rpo_steps);
-  of["rpo-learning-rate"] = decimal(options.rpo_learning_rate);
+  of["rpo-learning-rate"] = shortest_decimal(options.rpo_learning_rate);
   of["rollouts"] = std::to_string(options.rollouts);
   of["budget"] = std::to_string(options.budget);
-  of["beta"] = decimal(options.beta);
+  of["beta"] = shortest_decimal(options.beta);
   of["advantage"] = name_of(options.advantage);
   of["listwise"] = options.listwise ? "yes" : "no";
   of["history"] = options.round_history ? "yes" : "no";

@@ -12,6 +12,8 @@
 
 namespace rsd {
 
+// The fewest digits that read back as the same number.
+std::string shortest_decimal(double value);
 std::string name_of(SupervisedLoss loss);
 std::string name_of(Advantage advantage);
 

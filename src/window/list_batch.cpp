@@ -4,6 +4,7 @@
 #include <map>
 #include <utility>
 
+#include "decode/sorted_by_turn.h"
 #include "rsd/core/check.h"
 
 namespace rsd {
@@ -129,12 +130,7 @@ std::vector<ListBatch::Entry*> ListBatch::by_turn() const {
   turns.reserve(lists_.size());
   for (const auto& entry : lists_)
     turns.emplace_back(limits_passes_ ? entry->turn(now) : Turn{.due = entry->due}, entry.get());
-  std::ranges::stable_sort(turns, {}, &std::pair<Turn, Entry*>::first);
-  std::vector<Entry*> entries;
-  entries.reserve(turns.size());
-  for (const auto& [turn, entry] : turns)
-    entries.push_back(entry);
-  return entries;
+  return sorted_by_turn(std::move(turns));
 }
 
 // Nobody overtakes a list whose window has no room: it would wait for ever. Only short ones do, by

@@ -22,16 +22,17 @@ namespace rsd {
 // Requests that are served together: each step makes one pass of the LLM over the pending parts of
 // several requests, whatever round each is in. Requests may be added and cancelled between steps.
 //
-// A pass takes longer the more requests it holds. Requests enter it by turn (decode/turn.h), and
-// only as long as all deadlines in the pass are expected to hold. Every request is due kPatience
-// after its arrival at the latest, and gets a pass once it has been passed over for that long, so
-// that none waits for ever. A pass that runs into a deadline all the same is aborted: the requests
-// past their deadline finish with their ranking so far, and the others' parts are encoded again.
+// A pass takes longer the more requests it holds. Requests enter it in the order in which they are
+// due (Timeliness::due), and only as long as all deadlines in the pass are expected to hold. A
+// request without a deadline that is overdue gets a pass without requests that have one, so that no
+// deadline aborts it. A pass that runs into a deadline all the same is aborted: the requests past
+// their deadline finish with their ranking so far, and the others' parts are encoded again.
 //
-// With limit_passes() no pass is expected to take longer than that limit, so that new requests need
-// not wait for long: longer parts, prompts and rows of encodings alike, go through the LLM in
-// pieces with other requests in between. An answer is the same up to the rounding of other batch
-// shapes.
+// With limit_passes() requests enter by turn (decode/turn.h), and no pass is expected to take
+// longer than the limit, so that new requests need not wait for long: longer prompts and longer
+// encodings go through the LLM in pieces, with other requests in between. An answer is the same up
+// to the rounding of other batch shapes. At most every other pass goes to a request that was passed
+// over.
 //
 // With an LLM that has a PartQueue, requests don't wait for each other: each has its own part in
 // progress, and a deadline aborts only that part.
@@ -62,9 +63,9 @@ class BatchRun {
   using OnLeftOut = std::function<void(std::size_t ticket, const Outcome& so_far)>;
   void on_left_out(OnLeftOut callback) { on_left_out_ = std::move(callback); }
 
-  // The expected time of a pass, at most; of 32 tokens in any case, and of 256 while nothing is
-  // known of the costs. Without it requests go through the LLM in as few passes as they need. No
-  // matter where the LLM has a PartQueue.
+  // Limits the expected time of a pass. A pass may always hold 32 tokens, and 256 while the costs
+  // are unknown. Without a limit, requests go through the LLM in as few passes as they need. Has no
+  // effect if the LLM has a PartQueue.
   void limit_passes(std::chrono::milliseconds most) { longest_pass_ = most; }
 
   std::size_t size() const noexcept { return requests_.size(); }

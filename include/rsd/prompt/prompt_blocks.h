@@ -7,6 +7,8 @@
 //     identifier i "=" and its identifier        sees head, candidate i, query, itself
 //     tail         how the answer begins         sees head, query, all identifiers, itself
 //
+// Within a block a token sees those up to itself. The answer sees what the tail sees.
+//
 // Candidates and query start at the same position, behind the head. So a candidate's block depends
 // on the head and its own text alone: what an LLM has made of it can be kept.
 #pragma once
@@ -29,13 +31,8 @@ struct PromptBlock {
   std::size_t position = 0;  // of its first token
   ItemId item;               // of a candidate or an identifier
 
-  std::size_t end() const noexcept { return first + n_tokens; }
   std::size_t end_position() const noexcept { return position + n_tokens; }
 };
-
-// Does a token of `reader` see the tokens of `other`? Within a block a token sees those up to
-// itself. The answer sees what the tail sees.
-bool sees(const PromptBlock& reader, const PromptBlock& other) noexcept;
 
 // Tokens that the answer sees: all but those of the candidates.
 std::size_t n_tokens_seen(std::span<const PromptBlock> blocks) noexcept;

@@ -1,12 +1,18 @@
 // Scores from 0 to 1 for a ranking.
 #pragma once
 
+#include <cstddef>
 #include <span>
 #include <vector>
 
 #include "rsd/rank/ranking.h"
 
 namespace rsd {
+
+// (K - position) / K: in (0, 1], the same for every ranking of K candidates.
+constexpr double rank_score(std::size_t position, std::size_t n_items) noexcept {
+  return static_cast<double>(n_items - position) / static_cast<double>(n_items);
+}
 
 // One of each a position of the ranking, best first, strictly decreasing.
 struct RelevanceScores {

@@ -19,6 +19,9 @@ struct PolicyNames {
   ModelPlaces places{};
 };
 
+// Element of PolicyNames for an option that holds one name or file, or is empty.
+std::vector<std::string> one_or_none(const std::string& name);
+
 // The policies that are named, at least one. kAgentPolicy stands for the agents of the files, each
 // under "agent:<file's stem>" where there are several; without a name these are taken, and where
 // there are none kDefaultPolicy. kInvalidArgument: no such policy, kAgentPolicy without a file,

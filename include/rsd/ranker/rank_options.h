@@ -44,6 +44,10 @@ struct RankOptions {
   bool keep_rounds = false;  // Answer::rounds; takes O(K^3) floats at most
 };
 
+// The budget of a decoding whose list is one prompt; nullopt = no limit. In windows, a budget that
+// is named is the whole list's, and the default one each window's.
+std::optional<std::size_t> budget_of_prompt(const RankOptions& options) noexcept;
+
 // What can be said before any request is known. kInvalidArgument: a number out of range, or windows
 // that window_options refuses.
 Result<void> check(const RankOptions& options);
