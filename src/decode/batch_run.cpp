@@ -316,7 +316,7 @@ void BatchRun::encode(const std::vector<Request*>& chosen) {
       chosen[n]->take((*results)[n]);
   } else if (results.error().code() == ErrorCode::kDeadlineExceeded) {
     if (costs_ && is_typical) pass.observe_given_up(*costs_, ms);
-    if (costs_ && !is_typical) costs_->note_vain_try(CostKind::kPrefill);
+    if (costs_ && !is_typical) costs_->note_vain_try(CostModel::Kind::kPrefill);
     give_up_what_is_late(chosen);
   } else if (chosen.size() == 1) {
     chosen.front()->note(results.error());

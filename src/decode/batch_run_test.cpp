@@ -100,7 +100,7 @@ TEST_F(Batch, WaitingForOthersShowsInTheTotalOnly) {
   add(1, {.n_items = 20});
   add(2, {.n_items = 20});
   run();
-  const Timing& timing = outcomes_.at(1).timing;
+  const Outcome::Timing& timing = outcomes_.at(1).timing;
   EXPECT_EQ(timing.prefill_ms, 100);
   EXPECT_GT(timing.total_ms, 1.9 * (timing.prefill_ms + timing.decode_ms));
 }

@@ -99,7 +99,7 @@ TEST_F(SlowPolicies, AreNotAskedForAProposalThatThereIsNoTimeToEncode) {
   // There is time for the answer.
   EXPECT_THAT(policy_->calls(), ElementsAre(SlowPolicy::Call{1, 0}));
   EXPECT_EQ(outcome.timing.total_ms, 140);
-  EXPECT_EQ(outcome.refused, CostKind::kPolicy) << "the greater part of what didn't fit";
+  EXPECT_EQ(outcome.refused, CostModel::Kind::kPolicy) << "the greater part of what didn't fit";
 }
 
 TEST_F(SlowPolicies, AreNotAskedAtAllWhereThereIsNoTimeForAnything) {
@@ -121,7 +121,7 @@ TEST_F(SlowPolicies, LeaveTheLastProposalsOrderWhereThereIsNoTimeForAnother) {
   const Outcome outcome = run_within(190, {.decoder = DecoderKind::kRsd, .budget = 2});
   EXPECT_EQ(policy_->calls().size(), 1U);
   EXPECT_TRUE(outcome.deadline_hit) << "the policy would have given another order";
-  EXPECT_EQ(outcome.refused, CostKind::kPolicy);
+  EXPECT_EQ(outcome.refused, CostModel::Kind::kPolicy);
   EXPECT_EQ(outcome.encodings, 2U);
   EXPECT_EQ(outcome.timing.total_ms, 175);
   const History& history = decoding_->history();
@@ -198,14 +198,15 @@ TEST_F(SlowPolicies, RequestThatComesTooLateSaysNothingAgainstTheEstimates) {
     EXPECT_EQ(run_within(-1).refused, std::nullopt);
     EXPECT_EQ(run_within(0).refused, std::nullopt);
   }
-  for (const auto kind : {CostKind::kPrefill, CostKind::kEncoding, CostKind::kPolicy})
+  for (const auto kind :
+       {CostModel::Kind::kPrefill, CostModel::Kind::kEncoding, CostModel::Kind::kPolicy})
     EXPECT_EQ(costs_.trust(kind), 1.0);
 }
 
 TEST_F(SlowPolicies, RefusalOfThePromptIsTold) {
   know_costs();
-  EXPECT_EQ(run_within(50).refused, CostKind::kPrefill);
-  EXPECT_NEAR(costs_.trust(CostKind::kPrefill), 0.9, 1e-12);
+  EXPECT_EQ(run_within(50).refused, CostModel::Kind::kPrefill);
+  EXPECT_NEAR(costs_.trust(CostModel::Kind::kPrefill), 0.9, 1e-12);
   EXPECT_EQ(costs_.prefill_ms(100), 100.0);
 }
 

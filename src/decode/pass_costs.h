@@ -32,7 +32,7 @@ class PassCosts {
   void observe_given_up(CostModel& costs, double ms) const {
     constexpr double kAssumed = 1.25;
     if (kAssumed * ms > expected_ms_) return observe(costs, kAssumed * ms);
-    costs.note_vain_try(n_prefilled_ > 0 ? CostKind::kPrefill : CostKind::kEncoding);
+    costs.note_vain_try(n_prefilled_ > 0 ? CostModel::Kind::kPrefill : CostModel::Kind::kEncoding);
   }
 
  private:

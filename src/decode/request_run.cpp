@@ -53,7 +53,7 @@ double RequestRun::proposal_ms() const {
   return policy_ms(n_rounds + (is_told ? 1 : 0)).value_or(0);
 }
 
-void RequestRun::refuse(CostKind kind) {
+void RequestRun::refuse(CostModel::Kind kind) {
   if (!outcome_.refused) outcome_.refused = kind;
 }
 
@@ -63,11 +63,12 @@ bool RequestRun::has_time_for_proposal() {
   const double left_ms = ms_between(options_.now(), *options_.deadline);
   if (left_ms <= 0 || !options_.costs) return left_ms > 0;
   const CostModel& costs = *options_.costs;
-  const double policy =
-      policy_ms(decoding_.history().rounds().size()).value_or(0) * costs.trust(CostKind::kPolicy);
-  const double encoding = costs.encoding_ms(1).value_or(0) * costs.trust(CostKind::kEncoding);
+  const double policy = policy_ms(decoding_.history().rounds().size()).value_or(0) *
+                        costs.trust(CostModel::Kind::kPolicy);
+  const double encoding =
+      costs.encoding_ms(1).value_or(0) * costs.trust(CostModel::Kind::kEncoding);
   if (policy + encoding < left_ms) return true;
-  refuse(policy > encoding ? CostKind::kPolicy : CostKind::kEncoding);
+  refuse(policy > encoding ? CostModel::Kind::kPolicy : CostModel::Kind::kEncoding);
   return false;
 }
 
@@ -80,8 +81,9 @@ bool RequestRun::has_time_for_order() {
   const auto expected_ms = policy_ms(decoding_.history().rounds().size());
   if (!expected_ms) return left_ms > 0;
   const double slack_ms = kNextToNothing * ms_between(start_, *options_.deadline);
-  if (*expected_ms * options_.costs->trust(CostKind::kPolicy) < left_ms + slack_ms) return true;
-  if (left_ms > 0) refuse(CostKind::kPolicy);
+  if (*expected_ms * options_.costs->trust(CostModel::Kind::kPolicy) < left_ms + slack_ms)
+    return true;
+  if (left_ms > 0) refuse(CostModel::Kind::kPolicy);
   return false;
 }
 
@@ -137,7 +139,7 @@ bool RequestRun::is_before_deadline() {
 
 // True if the part is expected to end before the deadline. A deadline that is already over counts
 // as no refusal, since no estimate was involved.
-bool RequestRun::expect_in_time(CostKind kind) {
+bool RequestRun::expect_in_time(CostModel::Kind kind) {
   if (!is_before_deadline()) return false;
   if (!options_.deadline) return true;
   const double left_ms = ms_between(part_start_, *options_.deadline);
@@ -187,7 +189,7 @@ PassPart RequestRun::cut(std::size_t n_tokens) {
 Result<std::optional<PassPart>> RequestRun::next_prefill() {
   n_tokens_ = scorer_.n_prefill_tokens();
   expected_ms_ = expected_prefill_ms(n_tokens_);
-  if (expect_in_time(CostKind::kPrefill))
+  if (expect_in_time(CostModel::Kind::kPrefill))
     return std::optional(PassPart{.scorer = &scorer_, .query = std::nullopt});
   outcome_.deadline_hit = true;
   ended_ = true;
@@ -205,7 +207,7 @@ Result<std::optional<PassPart>> RequestRun::next_encoding() {
   }
   // Without the prompt's encoding the answer is only the input order, so no estimate prevents an
   // encoding that carries the prompt: it can be aborted at any time.
-  if (with_prompt ? is_before_deadline() : expect_in_time(CostKind::kEncoding)) {
+  if (with_prompt ? is_before_deadline() : expect_in_time(CostModel::Kind::kEncoding)) {
     return std::optional(PassPart{.scorer = &scorer_, .query = query_of(rows_left())});
   }
   if (auto ended = end_without_time(); !ended) return ended.error();

@@ -12,7 +12,7 @@ namespace {
 
 using testing::HasSubstr;
 using testing::StartsWith;
-using Kind = TemplatePart::Kind;
+using Kind = PromptTemplate::Part::Kind;
 
 constexpr std::string_view kPassage =
     "task: passage\n"

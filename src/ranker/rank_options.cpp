@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "rsd/window/window_plan.h"
+
 namespace rsd {
 namespace {
 

@@ -294,7 +294,7 @@ TEST(ListBatch, AListThatThereIsNoTimeForIsRefusedOnceAndHasNoWindows) {
     EXPECT_EQ(all.at(0).truncated_candidates, 0U);
     EXPECT_TRUE(lists.llm().passes().empty());
     EXPECT_LE(lists.n_opened(), 6U);
-    EXPECT_NEAR(costs.trust(CostKind::kPrefill), 0.9, 1e-9) << "one refusal";
+    EXPECT_NEAR(costs.trust(CostModel::Kind::kPrefill), 0.9, 1e-9) << "one refusal";
     EXPECT_EQ(costs.prefill_ms(100), 100.0);
   }
 }
@@ -311,7 +311,7 @@ TEST(ListBatch, AListWhoseWindowsAreRefusedOneAfterTheOtherIsOneRefusal) {
   EXPECT_EQ(lists.run_all().at(0).outcome->n_windows, 0U);
   EXPECT_GT(lists.n_opened(), 1U);
   EXPECT_LE(lists.n_opened(), 5U);
-  EXPECT_NEAR(costs.trust(CostKind::kPrefill), 0.9, 1e-9);
+  EXPECT_NEAR(costs.trust(CostModel::Kind::kPrefill), 0.9, 1e-9);
 }
 
 TEST(ListBatch, TheTimeOfPromptsIsPartOfADeadline) {

@@ -405,7 +405,7 @@ Outcome refused(const ListRun::Task& task) {
   Outcome outcome = outcome_of(task, 0, 0);
   outcome.prompt_tokens = outcome.verified_prefix = 0;
   outcome.deadline_hit = true;
-  outcome.refused = CostKind::kPrefill;
+  outcome.refused = CostModel::Kind::kPrefill;
   return outcome;
 }
 

@@ -37,11 +37,11 @@ namespace rsd {
 // With an LLM that has a PartQueue, requests don't wait for each other: each has its own part in
 // progress, and a deadline aborts only that part.
 //
-// Time spent waiting for other requests appears only in Timing::total_ms: a request's prefill and
-// decode times are its shares of the passes. Policies run one after the other, in the order in
-// which their requests are due; a request whose policy would make another one miss its deadline is
-// left out of the pass. `costs` learns from passes and policies; the caller reports refusals
-// (Outcome::refused) to it. Not thread-safe.
+// Time spent waiting for other requests appears only in Outcome::Timing::total_ms: a request's
+// prefill and decode times are its shares of the passes. Policies run one after the other, in the
+// order in which their requests are due; a request whose policy would make another one miss its
+// deadline is left out of the pass. `costs` learns from passes and policies; the caller reports
+// refusals (Outcome::refused) to it. Not thread-safe.
 class BatchRun {
  public:
   // All scorers passed to add() must be opened by `llm`. `costs` may be null.
@@ -51,7 +51,7 @@ class BatchRun {
   BatchRun(const BatchRun&) = delete;
   BatchRun& operator=(const BatchRun&) = delete;
 
-  // `ticket` is the caller's name for the request. Timing::total_ms counts from this call.
+  // `ticket` is the caller's name for the request. Outcome::Timing::total_ms counts from this call.
   void add(std::size_t ticket, Decoding decoding, std::unique_ptr<PositionScorer> scorer,
            const Timeliness& times = {});
   // Drops a request and frees its place in the LLM's cache at once. Returns false if there is no

@@ -10,7 +10,6 @@
 #include "rsd/core/result.h"
 #include "rsd/decode/logits.h"
 #include "rsd/decode/position_scorer.h"
-#include "rsd/decode/shared_rows.h"
 
 namespace rsd {
 

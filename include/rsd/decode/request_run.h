@@ -60,7 +60,7 @@ class RequestRun {
   std::optional<double> policy_ms(std::size_t n_rounds) const;
   bool has_time_for_proposal();
   bool has_time_for_order();
-  void refuse(CostKind kind);
+  void refuse(CostModel::Kind kind);
   Result<void> prefill_without_pass();
   bool needs_pass(const RowRange& rows) const noexcept;
   double expected_prefill_ms(std::size_t n_tokens) const;
@@ -71,7 +71,7 @@ class RequestRun {
   Result<std::optional<PassPart>> next_prefill();
   Result<std::optional<PassPart>> next_encoding();
   bool is_before_deadline();
-  bool expect_in_time(CostKind kind);
+  bool expect_in_time(CostModel::Kind kind);
   Result<void> end_without_time();
   Result<void> take_in(const Encoding& encoding);
   void complete(Outcome& outcome, Ranking ranking) const;

@@ -9,7 +9,7 @@
 #include "rsd/decode/decoding.h"
 #include "rsd/prompt/prompt_builder.h"
 #include "rsd/rank/ranking.h"
-#include "rsd/window/window_plan.h"
+#include "rsd/window/window_choice.h"
 
 namespace rsd {
 

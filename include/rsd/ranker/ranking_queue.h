@@ -10,15 +10,15 @@
 
 #include "rsd/core/result.h"
 #include "rsd/data/answer.h"
-#include "rsd/decode/places.h"
+#include "rsd/decode/llm_engine.h"
 #include "rsd/ranker/ranker.h"
 
 namespace rsd {
 
 struct QueueOptions {
-  // Places for short requests, in addition to the ranker's EngineOptions::parallel places. Long
-  // requests never take them. kReservedPlaces are usual; an LLM that takes one request at a time
-  // keeps none.
+  // Places for short requests, in addition to the ranker's EngineOptions::parallel places: 0 to
+  // kReservedPlaces. Long requests never take them. An LLM that takes one request at a time keeps
+  // none.
   std::size_t reserved = 0;
   // Limits the expected time of a pass of the LLM: longer parts go through it in pieces, with other
   // requests in between. nullopt = no limit.

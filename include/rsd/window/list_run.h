@@ -10,7 +10,7 @@
 
 #include "rsd/core/result.h"
 #include "rsd/decode/decoding.h"
-#include "rsd/decode/places.h"
+#include "rsd/decode/llm_engine.h"
 #include "rsd/decode/run.h"
 #include "rsd/window/window_plan.h"
 

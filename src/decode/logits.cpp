@@ -1,4 +1,4 @@
-#include "rsd/decode/shared_rows.h"
+#include "rsd/decode/logits.h"
 
 #include <algorithm>
 
