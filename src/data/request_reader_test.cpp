@@ -28,13 +28,13 @@ RequestReader reader_of(const std::string& content, RequestLimits limits = {}) {
 
 // The results of a reader, in order: "<line>:<id>" or the error's message.
 std::vector<std::string> read_all(RequestReader reader) {
-  std::vector<std::string> told;
+  std::vector<std::string> results;
   for (;;) {
     const auto request = reader.next();
-    if (request.ok() && !request->has_value()) return told;
-    told.push_back(request.ok() ? std::to_string(reader.line()) + ":" + (*request)->id
-                                : request.error().message());
-    if (told.size() > 100) return told;  // a reader that doesn't end
+    if (request.ok() && !request->has_value()) return results;
+    results.push_back(request.ok() ? std::to_string(reader.line()) + ":" + (*request)->id
+                                   : request.error().message());
+    if (results.size() > 100) return results;  // a reader that doesn't end
   }
 }
 
@@ -244,10 +244,10 @@ TEST(RequestReader, ReadsStandardInput) {
   std::istringstream input(line_with_id("x") + "\n{");
   auto* const old = std::cin.rdbuf(input.rdbuf());
   auto reader = RequestReader::open("-");
-  std::vector<std::string> told;
-  if (reader.ok()) told = read_all(std::move(reader).value());
+  std::vector<std::string> results;
+  if (reader.ok()) results = read_all(std::move(reader).value());
   std::cin.rdbuf(old);
-  EXPECT_THAT(told, ElementsAre("1:x", HasSubstr("<stdin>:2: broken JSON")));
+  EXPECT_THAT(results, ElementsAre("1:x", HasSubstr("<stdin>:2: broken JSON")));
 }
 
 TEST(RequestReader, AMissingFileOrAFolderIsNotFound) {

@@ -113,7 +113,7 @@ TEST(Doubt, ThatATryConfirmsScalesARememberedSlope) {
   EXPECT_NEAR(*costs.prefill_ms(200), 100, 2);
 }
 
-TEST(Doubt, TakesNoMoreOffThanTheTryTells) {
+TEST(Doubt, LowersTheEstimateNoFurtherThanTheTryTook) {
   CostModel costs;
   for (int repeat = 0; repeat < 100; ++repeat)
     costs.observe_prefill(100, 1000);

@@ -78,13 +78,13 @@ TEST_F(SlowPolicies, AreTimedForLaterRequests) {
   EXPECT_NEAR(*costs_.policy_ms("slow", kItems, 3), 40, 3);
 }
 
-TEST_F(SlowPolicies, AreToldTheEncodingsThatAreLeft) {
+TEST_F(SlowPolicies, GetTheNumberOfEncodingsLeft) {
   run_within(std::nullopt, {.decoder = DecoderKind::kRsd, .budget = 3});
   using Call = SlowPolicy::Call;
   EXPECT_THAT(policy_->calls(), ElementsAre(Call{1, 2}, Call{2, 1}, Call{3, 0}));
 }
 
-TEST_F(SlowPolicies, AreToldThatNoBudgetEndsIt) {
+TEST_F(SlowPolicies, GetNoNumberOfEncodingsLeftWithoutABudget) {
   run_within(std::nullopt, {.decoder = DecoderKind::kExact, .top_n = 3});
   ASSERT_GE(policy_->calls().size(), 2U);
   EXPECT_EQ(policy_->calls().front().encodings_left, std::nullopt);
@@ -203,7 +203,7 @@ TEST_F(SlowPolicies, RequestThatComesTooLateSaysNothingAgainstTheEstimates) {
     EXPECT_EQ(costs_.trust(kind), 1.0);
 }
 
-TEST_F(SlowPolicies, RefusalOfThePromptIsTold) {
+TEST_F(SlowPolicies, RefusalOfThePromptIsReported) {
   know_costs();
   EXPECT_EQ(run_within(50).refused, CostModel::Kind::kPrefill);
   EXPECT_NEAR(costs_.trust(CostModel::Kind::kPrefill), 0.9, 1e-12);
@@ -351,9 +351,9 @@ TEST_F(SlowPoliciesTogether, DeadlineDoesNotWaitForPoliciesThatTakeLonger) {
 TEST_F(SlowPoliciesTogether, AnswersForWhoIsLeftOutTakeNoPolicysTime) {
   costs_.observe_prefill(100, 100);
   costs_.observe_encoding(19, 20);
-  std::size_t n_told = 0;
+  std::size_t n_reported = 0;
   batch_.on_left_out([&](std::size_t ticket, const Outcome& so_far) {
-    ++n_told;
+    ++n_reported;
     EXPECT_EQ(ticket, 1U);
     EXPECT_EQ(so_far.ranking.size(), kItems);
   });
@@ -362,7 +362,7 @@ TEST_F(SlowPoliciesTogether, AnswersForWhoIsLeftOutTakeNoPolicysTime) {
   const auto asked = policies_.front()->calls().size();
   add(2, 0, 105);  // its prompt and the other's encoding don't fit together
   step();
-  EXPECT_EQ(n_told, 1U);
+  EXPECT_EQ(n_reported, 1U);
   EXPECT_EQ(policies_.front()->calls().size(), asked);
 }
 

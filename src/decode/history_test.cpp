@@ -35,7 +35,7 @@ TEST(History, SingleItemIsKnownFromTheStart) {
   EXPECT_THAT(history.known(), ElementsAre(ItemId(0)));
 }
 
-TEST(History, OfTwoItemsOneRowTellsBoth) {
+TEST(History, OneRowMakesBothOfTwoItemsKnown) {
   History history(2);
   ASSERT_TRUE(history.add({}, {0, 1}, matrix({{1, 2}})));
   EXPECT_THAT(history.known(), ElementsAre(ItemId(1), ItemId(0)));
@@ -153,10 +153,10 @@ TEST(History, StoresEachRowOnceHoweverManyRoundsHoldIt) {
   constexpr std::size_t kItems = 30;
   const History history = with_rounds(kItems, kItems - 1, kEveryRound);
   // Each round makes one more position known, and the rows after it are computed again.
-  std::size_t n_told = kItems;
+  std::size_t n_computed = kItems;
   for (std::size_t t = 1; t + 1 < kItems; ++t)
-    n_told += kItems - t;
-  EXPECT_EQ(stored(history).rows.size(), n_told);
+    n_computed += kItems - t;
+  EXPECT_EQ(stored(history).rows.size(), n_computed);
   EXPECT_EQ(history.rounds()[20].logits.row(3).data(), history.rounds()[5].logits.row(3).data());
 }
 

@@ -21,7 +21,7 @@ SharedRows::SharedRows(const SharedRows& before, std::size_t n_before, const Log
 }
 
 std::span<const float> SharedRows::row(std::size_t j) const {
-  RSD_CHECK(j < rows_.size(), "a row that was never told, or is forgotten");
+  RSD_CHECK(j < rows_.size(), "a row that was never computed, or is forgotten");
   return {rows_[j].get(), n_items_};
 }
 

@@ -4,7 +4,7 @@
 #include <cstddef>
 
 #include "rsd/decode/cost_model.h"
-#include "rsd/decode/request_run.h"
+#include "rsd/decode/decoding_run.h"
 
 namespace rsd {
 
@@ -12,7 +12,7 @@ namespace rsd {
 class PassCosts {
  public:
   // Adds the part that the run's next() returned.
-  void add(const RequestRun& run) {
+  void add(const DecodingRun& run) {
     (run.encodes_prompt() ? n_prefilled_ : n_encoded_) += run.n_tokens();
     expected_ms_ += run.expected_ms();
   }

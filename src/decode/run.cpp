@@ -1,7 +1,7 @@
 #include "rsd/decode/run.h"
 
 #include "decode/pass_costs.h"
-#include "rsd/decode/request_run.h"
+#include "rsd/decode/decoding_run.h"
 
 namespace rsd {
 namespace {
@@ -20,7 +20,7 @@ Result<PartResult> encode(const PassPart& part, const std::optional<Clock::time_
 }  // namespace
 
 Result<Outcome> run(Decoding& decoding, PositionScorer& scorer, const RunOptions& options) {
-  RequestRun request(decoding, scorer, options);
+  DecodingRun request(decoding, scorer, options);
   while (true) {
     const auto part = request.next();
     if (!part) return part.error();

@@ -213,7 +213,7 @@ std::vector<std::string> warnings_about(const TargetFigures& target, bool shuffl
     const std::string reason =
         shuffled ? "they were shuffled, so the LLM spells out the identifiers and hardly ranks."
                  : "the LLM spells out the identifiers, or the input order was good already; "
-                   "shuffled candidates would tell.";
+                   "shuffle the candidates to find out.";
     warnings.push_back(std::string("The target ranking ") +
                        (*target.letter_bias > 0 ? "follows" : "reverses") +
                        " the order in which the candidates were presented (letter "

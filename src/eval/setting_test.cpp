@@ -56,7 +56,7 @@ TEST(PlanSettings, WithoutADraftEachSettingHasItsDecodersDefault) {
                                   Draft::kFirstToken, Draft::kInput, Draft::kFirstToken));
 }
 
-TEST(PlanSettings, TellsWhatIsMissingOrRepeated) {
+TEST(PlanSettings, NamesWhatIsMissingOrRepeated) {
   const auto message = [](const SettingGrid& grid) {
     const auto settings = plan_settings(grid);
     EXPECT_FALSE(settings.ok());

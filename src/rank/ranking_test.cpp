@@ -56,7 +56,7 @@ TEST(Ranking, EmptyListIsTheEmptyRanking) {
   EXPECT_TRUE(ranking->positions().empty());
 }
 
-TEST(Ranking, DuplicateItemIsRejectedAndBothPositionsAreTold) {
+TEST(Ranking, DuplicateItemIsRejectedAndBothPositionsAreNamed) {
   const auto ranking = Ranking::create(items({2, 0, 1, 0}));
   ASSERT_FALSE(ranking.ok());
   EXPECT_EQ(ranking.error().code(), ErrorCode::kInvalidInput);
@@ -64,7 +64,7 @@ TEST(Ranking, DuplicateItemIsRejectedAndBothPositionsAreTold) {
             "a ranking of 4 items holds item 0 at position 3 and at position 1");
 }
 
-TEST(Ranking, ItemBeyondTheListIsRejectedAndTheLimitIsTold) {
+TEST(Ranking, ItemBeyondTheListIsRejectedAndTheLimitIsNamed) {
   const auto ranking = Ranking::create(items({0, 3, 1}));
   ASSERT_FALSE(ranking.ok());
   EXPECT_EQ(ranking.error().code(), ErrorCode::kInvalidInput);

@@ -245,7 +245,7 @@ TEST(SupervisedTraining, WithoutHeldOutEpisodesTheLastWeightsAreTheBest) {
             learning.state().weights);
 }
 
-TEST(SupervisedTraining, TellsWhatItCannotTrainOn) {
+TEST(SupervisedTraining, EpisodesThatItCannotTrainOnAreErrors) {
   const auto network = RelevanceNetwork::untrained(kShape, 1).value();
   const auto none = SupervisedTraining::create(network, sides(episodes(9)).second, kOptions);
   ASSERT_FALSE(none);

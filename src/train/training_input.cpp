@@ -133,13 +133,13 @@ Result<void> TraceEpisodes::read(const std::string& path, const LogSink& log) {
   if (any_old) {
     log_to(log, LogLevel::kWarning,
            path +
-               ": traces don't tell what was asked (split_key): they are held out by their ids, "
+               ": traces lack the field split_key: they are held out by their ids, "
                "and RPO may validate on what they are of");
   }
   if (n_useless > 0) {
     log_to(log, LogLevel::kWarning,
            path + ": " + std::to_string(n_useless) + " of " + std::to_string(traces->size()) +
-               " traces are not used: they don't tell the target ranking, or have more than " +
+               " traces are not used: they lack the target ranking, or have more than " +
                std::to_string(kMostAgentItems) + " items");
   }
   if (!episodes.empty()) return {};

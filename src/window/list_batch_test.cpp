@@ -240,7 +240,7 @@ TEST(ListBatch, AListThatIsCancelledIsGone) {
   EXPECT_TRUE(all.contains(1));
 }
 
-TEST(ListBatch, TellsTheOrderSoFarOfWhoIsNotInThePass) {
+TEST(ListBatch, AListThatIsNotInThePassIsReportedWithItsOrderSoFar) {
   Lists lists(1);
   ListOptions hurried = options_of(DecoderKind::kRsd, WindowMethod::kSliding);
   hurried.deadline = lists.llm().now() + std::chrono::seconds(100);
@@ -248,13 +248,13 @@ TEST(ListBatch, TellsTheOrderSoFarOfWhoIsNotInThePass) {
   ListOptions later = hurried;
   later.deadline = lists.llm().now() + std::chrono::seconds(200);
   lists.add(1, 50, later);
-  std::vector<std::size_t> told;
+  std::vector<std::size_t> reported;
   lists.batch().on_left_out([&](std::size_t ticket, const ListOutcome& so_far) {
-    told.push_back(ticket);
+    reported.push_back(ticket);
     EXPECT_EQ(so_far.outcome.ranking.size(), 50U);
   });
   lists.batch().step();
-  EXPECT_THAT(told, testing::ElementsAre(1));
+  EXPECT_THAT(reported, testing::ElementsAre(1));
 }
 
 TEST(ListBatch, ALongListIsAnsweredByItsDeadline) {

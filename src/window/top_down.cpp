@@ -33,7 +33,7 @@ void TopDown::begin_round(std::vector<ItemId> pool) {
   given_ = false;
   above_.clear();
   below_.clear();
-  untold_.clear();
+  undecoded_.clear();
   const auto cut = pool.begin() + static_cast<std::ptrdiff_t>(std::min(size_, pool.size()));
   first_.assign(pool.begin(), cut);
   rest_.assign(cut, pool.end());
@@ -112,7 +112,7 @@ void TopDown::absorb_comparison(std::size_t number, const std::vector<ItemId>& r
   exact_ = exact_ && first_verified_ > n_above_pivot_;
   if (verified == 0) {  // not decoded: its items stay after the compared ones
     exact_ = false;
-    untold_.emplace(number, std::vector<ItemId>(ranked.begin() + 1, ranked.end()));
+    undecoded_.emplace(number, std::vector<ItemId>(ranked.begin() + 1, ranked.end()));
   } else {
     const auto pivot = std::ranges::find(ranked, pivot_);
     above_.emplace(number, std::vector<ItemId>(ranked.begin(), pivot));
@@ -126,8 +126,8 @@ void TopDown::absorb_comparison(std::size_t number, const std::vector<ItemId>& r
 void TopDown::append_from_pivot(std::vector<ItemId>& items) const {
   items.push_back(pivot_);
   append(items, merged(below_));
-  for (const auto& [number, untold] : untold_)
-    append(items, untold);
+  for (const auto& [number, undecoded] : undecoded_)
+    append(items, undecoded);
 }
 
 // Fills the pool with the pivot and the items below it in the first window, which are ranked
@@ -185,7 +185,8 @@ void TopDown::end_round_if_due() {
 }
 
 bool TopDown::has_compared() const {
-  return stage_ == Stage::kCompare && (!under_way_.empty() || above_.size() + untold_.size() > 1);
+  return stage_ == Stage::kCompare &&
+         (!under_way_.empty() || above_.size() + undecoded_.size() > 1);
 }
 
 // The comparisons that the window limit allows. One window is reserved for ranking the items that

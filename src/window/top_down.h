@@ -57,7 +57,7 @@ class TopDown final : public WindowPlan {
   ItemId pivot_;
   ItemsByWindow above_;  // items above the pivot, by window
   ItemsByWindow below_;
-  ItemsByWindow untold_;            // items of windows that were not decoded
+  ItemsByWindow undecoded_;         // items of windows that were not decoded
   std::vector<ItemId> tail_;        // final order of the items after this round's
   std::size_t first_verified_ = 0;  // verified positions of this round's first window
   bool exact_ = true;               // every window is verified as far as its ranking was used

@@ -278,7 +278,7 @@ TEST(WindowPlan, CalibratedGivesAWindowThatThereWasNoTimeForAgain) {
   const auto plan = *WindowPlan::create(best_last(100), calibrated());
   const auto first_windows = give_up(*plan, 2);
   EXPECT_EQ(first_windows[0].items, first_windows[1].items);
-  EXPECT_EQ(plan->order(), best_last(100)) << "that tells nothing";
+  EXPECT_EQ(plan->order(), best_last(100)) << "windows that were not decoded carry no information";
   const Window again = *plan->next();
   EXPECT_FALSE(plan->next()) << "the pivot isn't known";
   plan->absorb(again.number, {ranked(again), 20, row_of(again)});
@@ -292,7 +292,7 @@ TEST(WindowPlan, CalibratedGivesAWindowThatThereWasNoTimeForAgain) {
   EXPECT_EQ(plan->verified(), 100U);
 }
 
-TEST(WindowPlan, CalibratedEndsWhereNoWindowIsLeftThatTellsAnything) {
+TEST(WindowPlan, CalibratedEndsWhenNoWindowLeftCanChangeTheOrder) {
   const auto plan = *WindowPlan::create(best_last(100), calibrated(), 3);
   give_up(*plan, 3);
   EXPECT_FALSE(plan->next());
@@ -623,7 +623,7 @@ TEST(WindowPlan, IsExactOnlyIfEachWindowIsVerifiedAsFarAsOthersSeeIt) {
   }
 }
 
-TEST(WindowPlan, TellsWhatIsOutOfRange) {
+TEST(WindowPlan, OptionsOutOfRangeAreNamed) {
   const auto message = [](const WindowOptions& options) {
     return std::string(check(options).error().message());
   };

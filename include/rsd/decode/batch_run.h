@@ -12,8 +12,8 @@
 #include "rsd/core/result.h"
 #include "rsd/decode/cost_model.h"
 #include "rsd/decode/decoding.h"
+#include "rsd/decode/decoding_run.h"
 #include "rsd/decode/position_scorer.h"
-#include "rsd/decode/request_run.h"
 #include "rsd/decode/run.h"
 #include "rsd/decode/turn.h"
 
@@ -68,7 +68,7 @@ class BatchRun {
   // effect if the LLM has a PartQueue.
   void limit_passes(std::chrono::milliseconds most) { longest_pass_ = most; }
 
-  std::size_t size() const noexcept { return requests_.size(); }
+  std::size_t size() const noexcept { return entries_.size(); }
 
   struct Finished {
     std::size_t ticket = 0;
@@ -82,20 +82,20 @@ class BatchRun {
   std::vector<Finished> step();
 
  private:
-  struct Request;
+  struct Entry;
 
   bool owes_pass() const;
   void ask_all();
   class Pass;
 
-  std::vector<Request*> by_turn() const;
-  std::vector<Request*> choose();
-  void tell_left_out(const std::vector<Request*>& chosen);
-  void encode(const std::vector<Request*>& chosen);
-  void give_up_what_is_late(const std::vector<Request*>& chosen);
-  void go_on_side_by_side(PartQueue& queue);
-  void withdraw_what_is_late();
-  void withdraw(Request& request);
+  std::vector<Entry*> by_turn() const;
+  std::vector<Entry*> choose();
+  void report_left_out(const std::vector<Entry*>& chosen);
+  void encode(const std::vector<Entry*>& chosen);
+  void end_late(const std::vector<Entry*>& chosen);
+  void encode_concurrently(PartQueue& queue);
+  void withdraw_late();
+  void withdraw(Entry& entry);
   std::vector<Finished> take_finished();
 
   BatchScorer& llm_;
@@ -105,7 +105,7 @@ class BatchRun {
   std::optional<std::chrono::milliseconds> longest_pass_;
   bool was_passed_over_ = false;    // the request that got the last pass
   std::size_t n_without_pass_ = 0;  // consecutive steps that made no pass
-  std::vector<std::unique_ptr<Request>> requests_;
+  std::vector<std::unique_ptr<Entry>> entries_;
 };
 
 }  // namespace rsd
