@@ -11,7 +11,7 @@
 
 #include "rsd/prompt/prompt_builder.h"
 #include "rsd/rank/content_order.h"
-#include "support/fake_tokenizer.h"
+#include "support/prompts.h"
 
 namespace rsd {
 namespace {
@@ -19,23 +19,6 @@ namespace {
 using testing::HasSubstr;
 
 constexpr std::size_t kContext = 8192;
-
-// Letters with a space before them are single tokens, every other byte is one.
-std::shared_ptr<const FakeTokenizer> spaced_tokenizer() {
-  std::vector<std::string> singles;
-  for (char letter = 'A'; letter <= 'Z'; ++letter)
-    for (const int lower : {0, 'a' - 'A'})
-      singles.push_back({' ', static_cast<char>(letter + lower)});
-  return std::make_shared<FakeTokenizer>(singles);
-}
-
-PromptTemplates templates_of(const std::string& yaml) {
-  PromptTemplates templates;
-  auto parsed = PromptTemplate::parse(yaml, "test");
-  EXPECT_TRUE(parsed) << (parsed ? "" : parsed.error().message());
-  templates.set(*std::move(parsed));
-  return templates;
-}
 
 // Head "<open>h", candidates "t" + text, query "q" + query, identifiers "=X", tail "<close>R:".
 PromptTemplates short_blocks() {
@@ -46,15 +29,6 @@ PromptTemplates short_blocks() {
       "body: 't{text} = {identifier}'\n"
       "suffix: 'q{query}'\n"
       "answer: 'R:'\n");
-}
-
-Request passage_request(std::string query, const std::vector<std::string>& texts) {
-  Request request{.id = "r", .query = std::move(query)};
-  for (const auto& text : texts)
-    request.candidates.push_back({.id = "d" + std::to_string(request.candidates.size()),
-                                  .text = text,
-                                  .first_stage_score = std::nullopt});
-  return request;
 }
 
 class BlockPrompt : public testing::Test {

@@ -198,4 +198,23 @@ class SyntheticScorer : public PositionScorer {
   std::vector<ItemId> cached_;
 };
 
+// What BatchScorer::encode_parts gives: each part by itself, for LLMs that serve synthetic scorers.
+inline Result<std::vector<PartResult>> encode_one_by_one(std::span<const PassPart> parts) {
+  std::vector<PartResult> results;
+  for (const PassPart& part : parts) {
+    if (part.query) {
+      auto encoding = part.scorer->encode(*part.query);
+      if (!encoding) return encoding.error();
+      results.emplace_back(*std::move(encoding));
+    } else if (auto* const synthetic = dynamic_cast<SyntheticScorer*>(part.scorer)) {
+      results.emplace_back(synthetic->prefill_piece(part.max_tokens));
+    } else {
+      auto prefill = part.scorer->prefill(std::nullopt);
+      if (!prefill) return prefill.error();
+      results.emplace_back(*prefill);
+    }
+  }
+  return results;
+}
+
 }  // namespace rsd
