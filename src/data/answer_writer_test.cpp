@@ -254,7 +254,7 @@ TEST(AnswerTable, ShowsTheLastItemsOfAHistory) {
   EXPECT_GT(count_chars(lines[0]), 80u);
 }
 
-TEST(AnswerTable, ALongNewestItemIsCutBehindTheMark) {
+TEST(AnswerTable, ALongNewestItemIsCutAfterTheMark) {
   Request request = passages(1);
   request.task = Task::kRecommendation;
   request.history = {"old", std::string(300, 'x')};

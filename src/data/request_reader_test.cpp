@@ -78,7 +78,7 @@ TEST(RequestReader, AcceptsFilesThatWereJoinedWithTheirByteOrderMarks) {
               ElementsAre("1:x", "2:y"));
 }
 
-TEST(RequestReader, GoesOnBehindBadLines) {
+TEST(RequestReader, GoesOnAfterBadLines) {
   EXPECT_THAT(read_all(reader_of("{\n" + line_with_id("x") + "\n[]\n" + line_with_id("") + "\n" +
                                  line_with_id("y"))),
               ElementsAre(HasSubstr("in.jsonl:1: broken JSON"), "2:x",
@@ -161,7 +161,7 @@ TEST(RequestReader, AnElementWithoutAnIdIsNamedByItsPlace) {
               ElementsAre("3:1", "4:2"));
 }
 
-TEST(RequestReader, GoesOnBehindBadElements) {
+TEST(RequestReader, GoesOnAfterBadElements) {
   EXPECT_THAT(read_all(reader_of("[\n{\"id\": 1 2},\n3,,\n" + line_with_id("x") + ",]")),
               ElementsAre(HasSubstr("in.jsonl:2: broken JSON"),
                           HasSubstr("in.jsonl:3: the line is 3; it must be a JSON object"),
@@ -169,7 +169,7 @@ TEST(RequestReader, GoesOnBehindBadElements) {
                           HasSubstr("in.jsonl:4: broken JSON: a comma")));
 }
 
-TEST(RequestReader, GoesOnBehindAnArray) {
+TEST(RequestReader, GoesOnAfterAnArray) {
   EXPECT_THAT(read_all(reader_of("[" + line_with_id("x") + "]\n[" + line_with_id("y") + "]\n" +
                                  line_with_id("z") + "\n[]")),
               ElementsAre("1:x", "2:y", "3:z", HasSubstr("in.jsonl:4: the line is []")));
@@ -282,7 +282,7 @@ TEST_F(ReadRequests, ReadsTheWholeFile) {
   EXPECT_EQ(requests->at(1).id, "y");
 }
 
-TEST_F(ReadRequests, BadLinesBehindTheLimitAreNotRead) {
+TEST_F(ReadRequests, BadLinesAfterTheLimitAreNotRead) {
   write(line_with_id("x") + "\n" + line_with_id("y") + "\nbad\n");
   const auto requests = read_requests(path_, 2);
   ASSERT_TRUE(requests.ok());

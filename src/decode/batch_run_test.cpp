@@ -305,7 +305,7 @@ TEST_F(LimitedBatch, ShortRequestsGetInBetweenThePiecesOfLongOnes) {
   EXPECT_EQ(outcomes_.size(), 24U);
 }
 
-TEST_F(LimitedBatch, ADeadlineBehindALongPromptIsTimeEnough) {
+TEST_F(LimitedBatch, ADeadlineAfterALongPromptIsTimeEnough) {
   add(1, kLong);
   step();
   add(2, kShort, 500);

@@ -56,7 +56,8 @@ RowRange History::missing_rows(std::span<const ItemId> proposal, std::size_t end
 Result<void> History::add(std::vector<ItemId> proposal, RowRange rows, const LogitMatrix& logits) {
   RSD_CHECK(common_prefix(known_, proposal) == known_.size(),
             "a proposal without the known prefix");
-  RSD_CHECK(rows.end <= n_items_ && rows.end <= proposal.size() + 1, "rows behind the proposal");
+  RSD_CHECK(rows.end <= n_items_ && rows.end <= proposal.size() + 1,
+            "rows after the proposal's end");
   RSD_CHECK(logits.n_rows() == rows.size() && logits.n_items() == n_items_, "shape of the logits");
   RSD_CHECK(rows.first == 0 || (!rounds_.empty() && rows.first <= rounds_.back().logits.n_rows()),
             "rows that leave a gap");
@@ -90,7 +91,7 @@ void History::keep(Round round) {
   rounds_.push_back(std::move(round));
   if (rounds_.size() <= n_recent_) return;
   Round& aged = rounds_[rounds_.size() - 1 - n_recent_];
-  aged.logits.forget_behind(aged.accepted + 1);
+  aged.logits.forget_from(aged.accepted + 1);
 }
 
 // Walks down the rows that are conditioned on the known prefix, placing the LLM's own choice at

@@ -51,7 +51,7 @@ TEST(History, FirstDisagreementAddsTheItemThatBelongsThere) {
   EXPECT_EQ(history.rounds().back().known, 2U);
 }
 
-TEST(History, RowsBehindTheDisagreementDoNotExtendTheKnownPrefix) {
+TEST(History, RowsAfterTheDisagreementDoNotExtendTheKnownPrefix) {
   History history(4);
   // Row 1 disagrees; row 2 would agree, but on a wrong prefix.
   ASSERT_TRUE(history.add(items({0, 1, 2, 3}), {0, 4},
@@ -166,7 +166,7 @@ TEST(History, CopySharesTheRows) {
   EXPECT_EQ(copy.rounds()[1].logits.row(4).data(), history.rounds()[1].logits.row(4).data());
 }
 
-TEST(History, OfRoundsThatAreNotRecentForgetsTheRowsBehindTheFirstDisagreement) {
+TEST(History, OfRoundsThatAreNotRecentForgetsTheRowsAfterTheFirstDisagreement) {
   const History history = with_rounds(12, 7, 2);
   for (std::size_t t = 0; t < 7; ++t) {
     const Round& round = history.rounds()[t];
@@ -212,7 +212,7 @@ TEST(SharedRows, AreAMatrixOfTheSameNumbers) {
   const LogitMatrix numbers = matrix({{1, 2}, {3, 4}});
   SharedRows rows(numbers);
   EXPECT_THAT(LogitMatrix(rows).values(), ElementsAre(1, 2, 3, 4));
-  rows.forget_behind(1);
+  rows.forget_from(1);
   EXPECT_EQ(rows.n_rows(), 2U);
   EXPECT_THROW(static_cast<void>(LogitMatrix(rows)), LogicError);
 }

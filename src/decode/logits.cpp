@@ -25,7 +25,7 @@ std::span<const float> SharedRows::row(std::size_t j) const {
   return {rows_[j].get(), n_items_};
 }
 
-void SharedRows::forget_behind(std::size_t n_kept) {
+void SharedRows::forget_from(std::size_t n_kept) {
   if (n_kept >= rows_.size()) return;
   rows_.resize(n_kept);
   rows_.shrink_to_fit();

@@ -23,7 +23,7 @@ std::vector<std::string> names(const std::vector<Setting>& settings) {
   return texts;
 }
 
-TEST(PlanSettings, ListsEveryCombinationBehindTheTarget) {
+TEST(PlanSettings, ListsEveryCombinationAfterTheTarget) {
   const auto settings = plan_settings(
       {.decoders = {DecoderKind::kRsd, DecoderKind::kExact, DecoderKind::kSd, DecoderKind::kStd},
        .budgets = {1, 3},

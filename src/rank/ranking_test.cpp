@@ -108,7 +108,7 @@ TEST(RankingWithPrefix, PrefixStandsFirstWhateverItsScores) {
             (Order{3, 0, 2, 4, 1}));
 }
 
-TEST(RankingWithPrefix, TiesBehindThePrefixKeepInputOrder) {
+TEST(RankingWithPrefix, TiesAfterThePrefixKeepInputOrder) {
   EXPECT_EQ(order(Ranking::with_prefix(items({2}), std::vector(5, 1.0))), (Order{2, 0, 1, 3, 4}));
 }
 

@@ -199,7 +199,7 @@ double plain_loss(const RelevanceNetwork& network, const Episode& episode, std::
              : expected_inversions(scores, order).value / (n * (n - 1) / 2);
 }
 
-TEST_P(SupervisedStates, AreThoseBehindEveryRoundWithEveryNumberOfEncodingsLeft) {
+TEST_P(SupervisedStates, AreThoseAfterEveryRoundWithEveryNumberOfEncodingsLeft) {
   const auto all = episodes(1);
   const Episode& episode = all.back();
   ASSERT_EQ(episode.history.rounds().size(), 3U);

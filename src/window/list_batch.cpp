@@ -102,8 +102,8 @@ bool ListBatch::has_place(Length length) const {
   return places_.has_one(n_taken, n_short, length);
 }
 
-// Where another list waits for room that it will have when others end, nobody gets in but by the
-// places that are reserved.
+// While a window of another list waits for room (`is_blocked`), only short lists may start windows,
+// in the reserved places.
 bool ListBatch::has_place_for_window(Length length, bool is_blocked) const {
   std::size_t n_short = 0;
   for (const auto& entry : lists_)

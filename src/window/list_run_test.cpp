@@ -72,7 +72,7 @@ TEST(ListRun, SharesOneBudgetOutOverTheWindows) {
   EXPECT_THAT(budgets, testing::ElementsAre(2, 2, 3, 3, 3, 3, 3, 3, 3));
 }
 
-TEST(ListRun, LeavesWhatAWindowDidNotNeedToThoseBehindIt) {
+TEST(ListRun, LeavesWhatAWindowDidNotNeedToThoseAfterIt) {
   ListOptions options = rsd_options();
   options.budget = 18;
   ListRun run = list_of(100, options);

@@ -115,7 +115,7 @@ TEST_P(EveryPlan, GivesAValidOrderWhateverItIsLimitedTo) {
   }
 }
 
-TEST_P(EveryPlan, ForeseesAsManyWindowsAsThereAreIfNothingComesUpFromBehind) {
+TEST_P(EveryPlan, ForeseesAsManyWindowsAsThereAreIfNothingComesUpFromTheEnd) {
   const auto [method, n_items] = GetParam();
   const auto plan = *WindowPlan::create(Ranking::identity(n_items), {.method = method});
   const std::size_t foreseen = plan->n_to_come();
@@ -142,7 +142,7 @@ TEST(WindowPlan, SlidesInRankGptsWindowsOverAHundred) {
   EXPECT_EQ(plan->n_to_come(), 9U);
   const Played played = play(*plan);
   ASSERT_EQ(played.windows.size(), 9U);
-  EXPECT_EQ(played.rounds, 9U) << "each waits for the one behind it";
+  EXPECT_EQ(played.rounds, 9U) << "each waits for the one after it";
   EXPECT_EQ(played.windows.front().items.front(), ItemId(80));
   EXPECT_EQ(played.windows.back().items.front(), ItemId(0));
   EXPECT_EQ(played.windows.front().wanted, 10U);
@@ -301,7 +301,7 @@ TEST(WindowPlan, CalibratedEndsWhenNoWindowLeftCanChangeTheOrder) {
   EXPECT_EQ(plan->verified(), 0U);
 }
 
-TEST(WindowPlan, CalibratedKeepsWhatIsNotComparedBehindTheOthers) {
+TEST(WindowPlan, CalibratedKeepsWhatIsNotComparedAfterTheOthers) {
   const auto plan = *WindowPlan::create(best_last(100), calibrated(), 3);
   const Played played = play(*plan);
   ASSERT_EQ(played.windows.size(), 3U);
@@ -534,7 +534,7 @@ TEST(WindowPlan, WhereOneWindowIsAllThatIsRankedItsVerifiedPositionsAreTheLists)
   }
 }
 
-TEST(WindowPlan, FirstPlacesBehindTheFrontWindowAreSettledByThoseBehindIt) {
+TEST(WindowPlan, FirstPlacesAfterTheFrontWindowAreSettledByThoseAfterIt) {
   const auto plan = *WindowPlan::create(shuffled(100), {.top_n = 35});
   std::vector<std::size_t> wanted;
   while (auto window = plan->next()) {
@@ -586,7 +586,7 @@ TEST(WindowPlan, AComparisonIsExactOnlyIfThePivotItselfIsPlaced) {
   }
 }
 
-TEST(WindowPlan, WindowsThatComeBackSettleNoPlacesBehindTheFront) {
+TEST(WindowPlan, WindowsThatComeBackSettleNoPlacesAfterTheFront) {
   const auto plan = *WindowPlan::create(Ranking::identity(100), {}, 1);
   const Window front = *plan->next();
   plan->absorb(front.number, {ranked(front), 14});

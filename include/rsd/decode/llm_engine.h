@@ -72,14 +72,13 @@ class LlmEngine : public BatchScorer {
   // scorer is open. An LLM that can only take one request at a time keeps none.
   virtual void reserve_places(std::size_t n_places) = 0;
 
-  // The layout of prompts that the model is tuned for; nullopt where it doesn't say.
+  // The layout of prompts that the model is tuned for; nullopt if the model does not name one.
   virtual std::optional<PromptLayout> prompt_layout() const { return std::nullopt; }
-  // Why the engine takes no prompts in blocks; empty: it does.
+  // The reason why the engine takes no prompts in blocks; empty if it does.
   virtual std::string why_no_blocks() const { return "this engine encodes whole prompts"; }
 
-  // Measures what passes cost, by a few short ones, so that the first request with a deadline knows
-  // what it has time for. No scorer may be open. kRuntime when the LLM fails. Engines that have no
-  // cost worth learning do nothing.
+  // Measures the costs of passes by a few short ones, so that they are known for the first request
+  // with a deadline. No scorer may be open. kRuntime when the LLM fails. Does nothing by default.
   virtual Result<void> calibrate(CostModel& /*costs*/) { return {}; }
 };
 

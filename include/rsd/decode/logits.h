@@ -56,7 +56,7 @@ class SharedRows {
   std::span<const float> row(std::size_t j) const;
 
   // Forgets all rows from `n_kept` on.
-  void forget_behind(std::size_t n_kept);
+  void forget_from(std::size_t n_kept);
   // Replaces its first rows by those of `other`, as many as `other` has.
   void replace_front(const SharedRows& other);
 

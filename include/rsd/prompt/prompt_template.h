@@ -63,10 +63,11 @@ class PromptTemplates {
 
   // Replaces the template of `replacement.task`.
   void set(PromptTemplate replacement);
-  // Where none was set, the built-in one of this layout is taken: that which a model is tuned for.
+  // Sets the layout of the built-in templates, for tasks without a template of their own: the one
+  // that the model is tuned for.
   void set_default_layout(PromptLayout layout);
   const PromptTemplate& for_task(Task task) const noexcept;
-  // Is any of them in blocks?
+  // True if any of them is in blocks.
   bool has_blocks() const noexcept;
 
  private:

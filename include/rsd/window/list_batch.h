@@ -56,7 +56,7 @@ class ListBatch {
   using OnLeftOut = std::function<void(std::size_t ticket, const ListOutcome& so_far)>;
   void on_left_out(OnLeftOut callback) { on_left_out_ = std::move(callback); }
 
-  // As BatchRun::limit_passes.
+  // See BatchRun::limit_passes.
   void limit_passes(std::chrono::milliseconds most);
 
   std::size_t size() const noexcept { return lists_.size(); }
