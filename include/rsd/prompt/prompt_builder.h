@@ -60,8 +60,7 @@ class PromptBuilder {
   //   half of the context; all titles of a history are cut to one common number of tokens, and the
   //   oldest are left out if that number would be less than 8;
   // - a text is cut to limits.max_text_tokens, and so that two texts of that length fit a prompt;
-  // in
-  //   blocks to half of the context.
+  // - in a prompt in blocks, a text is cut to half of the context.
   // Tokenises no more of a text than could be shown. kUnsupported when the tokenizer has fewer than
   // two identifiers. kTooLong when the context has no room for two candidates of one token.
   Result<FittedRequest> fit(const Request& request, const TextLimits& limits) const;
