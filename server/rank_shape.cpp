@@ -1,11 +1,13 @@
 #include "rank_shape.h"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
 #include "rsd/core/shown_text.h"
 #include "rsd/data/answer_writer.h"
 #include "rsd/data/request_reader.h"
+#include "trace/rounds_json.h"
 
 namespace rsd::server {
 namespace {
@@ -86,41 +88,16 @@ const RankedPart* only_part(const Answer& answer) {
   return answer.windows || answer.rounds.empty() ? nullptr : &answer.rounds.front();
 }
 
-// Rounds are about the candidates that the LLM saw; clients know them by their places in the
-// request.
-OutJson indices(std::span<const ItemId> items, const RankedPart& part) {
-  OutJson list = OutJson::array();
-  for (const ItemId item : items)
-    list.push_back(part.items[item.slot()].value());
-  return list;
-}
-
-// A blank candidate has no logit.
-OutJson logits_of(std::span<const float> row, const RankedPart& part, std::size_t n_candidates) {
-  OutJson list(n_candidates, OutJson());
-  for (std::size_t i = 0; i < row.size(); ++i)
-    list[part.items[i].slot()] = row[i];
-  return list;
-}
-
-// As docs/formats/trace.md names them.
+// The rounds of a trace. Clients know the candidates by their places in the request, blank ones
+// included, which have no logit.
 OutJson rounds_of(const Answer& answer) {
-  OutJson list = OutJson::array();
   const RankedPart* part = only_part(answer);
-  if (part == nullptr) return list;
-  for (const Round& round : part->history.rounds()) {
-    OutJson logits = OutJson::array();
-    for (std::size_t j = 0; j < round.logits.n_rows(); ++j)
-      logits.push_back(logits_of(round.logits.row(j), *part, answer.ranking.size()));
-    OutJson shown{{"proposal", indices(round.proposal, *part)},
-                  {"accepted", round.accepted},
-                  {"known", indices(part->history.known().first(round.known), *part)},
-                  {"logits", std::move(logits)}};
-    if (const std::size_t number = list.size(); number < part->round_ms.size())
-      shown["ms"] = part->round_ms[number];
-    list.push_back(std::move(shown));
-  }
-  return list;
+  if (part == nullptr) return OutJson::array();
+  OutJson rounds =
+      rounds_json(part->history, {.of_items = part->items, .n_indices = answer.ranking.size()});
+  for (std::size_t t = 0; t < std::min(rounds.size(), part->round_ms.size()); ++t)
+    rounds[t]["ms"] = part->round_ms[t];
+  return rounds;
 }
 
 }  // namespace

@@ -15,7 +15,7 @@
 
 #include "rsd/decode/policies.h"
 #include "rsd/ranker/ranker.h"
-#include "support/fake_tokenizer.h"
+#include "support/prompts.h"
 #include "support/synthetic_scorer.h"
 
 namespace rsd::server {
@@ -94,7 +94,8 @@ class SyntheticEngine final : public LlmEngine {
       const std::lock_guard lock(scopes_mutex_);
       scopes_.push_back(prompt.cache_scope);
     }
-    SyntheticOptions made_up = options(query_of(prompt), prompt.identifiers.size());
+    SyntheticOptions made_up =
+        options(query_in(tokenizer_->text_of(prompt.tokens)), prompt.identifiers.size());
     made_up.failing_encoding = failing_encoding;
     return std::unique_ptr<PositionScorer>(std::make_unique<SyntheticScorer>(made_up));
   }
@@ -109,20 +110,10 @@ class SyntheticEngine final : public LlmEngine {
       std::span<const PassPart> parts, std::optional<Clock::time_point> give_up_at) override {
     if (!gate_.pass(give_up_at)) return Error(ErrorCode::kDeadlineExceeded, "given up");
     if (has_no_memory.exchange(false)) throw std::bad_alloc();
-    std::vector<PartResult> results;
-    for (const PassPart& part : parts) {
-      if (part.query) {
-        auto encoding = part.scorer->encode(*part.query);
-        if (!encoding) return encoding.error();
-        encoding->ms = 0;
-        results.emplace_back(*std::move(encoding));
-      } else {
-        Prefill prefill =
-            dynamic_cast<SyntheticScorer&>(*part.scorer).prefill_piece(part.max_tokens);
-        prefill.ms = 0;
-        results.emplace_back(prefill);
-      }
-    }
+    auto results = encode_one_by_one(parts);
+    if (!results) return results;
+    for (PartResult& result : *results)
+      std::visit([](auto& part) { part.ms = 0; }, result);
     return results;
   }
 
@@ -130,39 +121,6 @@ class SyntheticEngine final : public LlmEngine {
   std::atomic<bool> has_no_memory{false};  // once
 
  private:
-  // A byte a token; counts what it is given.
-  struct CountingTokenizer final : Tokenizer {
-    FakeTokenizer bytes{identifier_singles()};
-    mutable std::atomic<std::size_t> n_calls{0};
-
-    std::vector<TokenId> encode_text(std::string_view text) const override {
-      ++n_calls;
-      return bytes.encode_text(text);
-    }
-    std::string piece(TokenId token) const override { return bytes.piece(token); }
-    ChatFrame chat_frame(bool with_system_text) const override {
-      return bytes.chat_frame(with_system_text);
-    }
-  };
-
-  static std::vector<std::string> identifier_singles() {
-    std::vector<std::string> singles;
-    for (char letter = 'A'; letter <= 'Z'; ++letter) {
-      singles.push_back({' ', letter});
-      singles.push_back({' ', static_cast<char>(letter + ('a' - 'A'))});
-    }
-    return singles;
-  }
-
-  // What stands behind "Query: " for the first time; a history has none.
-  std::string query_of(const Prompt& prompt) const {
-    const std::string text = tokenizer_->bytes.text_of(prompt.tokens);
-    const std::string mark = "Query: ";
-    const std::size_t at = text.find(mark);
-    if (at == std::string::npos) return {};
-    return text.substr(at + mark.size(), text.find('\n', at) - at - mark.size());
-  }
-
   Gate& gate_;
   mutable std::mutex scopes_mutex_;
   std::vector<std::string> scopes_;

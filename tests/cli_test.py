@@ -1118,7 +1118,7 @@ class Output(CliTest):
                 self.check(done, USAGE, r'out\.jsonl was made with lora "nothing"')
                 (self.folder / "out.jsonl.conditions").unlink()
                 done = rank(EXAMPLES, "--output", self.out, "--resume", *form)
-                self.check(done, USAGE, r"out\.jsonl\.conditions, which tells what made it, is missing")
+                self.check(done, USAGE, r"out\.jsonl\.conditions, which says how it was made, is missing")
                 self.assertEqual(self.out.read_text(), before)
                 self.assertFalse(self.partial.exists())
 

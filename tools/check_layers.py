@@ -35,9 +35,10 @@ MODULES = {
     "window": ["decode"],
     "llm": ["decode", "json"],
     "agent": ["decode"],
+    "trace": ["decode", "json"],
     "data": ["decode", "json"],
     "remote": ["decode", "json"],
-    "train": ["agent", "data"],
+    "train": ["agent", "data", "trace"],
     "eval": ["data"],
     "models": ["llm", "data"],
     "ranker": ["window", "data", "agent", "llm", "models", "remote"],
@@ -52,8 +53,9 @@ MODULES = {
 ROOTS = ["cli", "server", "bindings", "tests", "benchmarks", "examples"]
 WIRED = {"cli": ["server"]}
 SHARED_HELPERS = ("tests", "support")
-# Modules without public headers, since a library's types are in what they give.
-SHARED_MODULES = {"json": ["cli", "server"]}
+# Private headers that programs may include: a library's types are in what they give, so that they
+# can't be public.
+SHARED_MODULES = {"json": ["cli", "server"], "trace": ["server"]}
 
 # library: its headers, as they are written in an #include.
 LIBRARIES = {
@@ -81,7 +83,7 @@ USERS = {
     "llama.cpp": ["llm"],
     "ggml": ["llm", "agent", "train"],
     "yaml-cpp": ["prompt", "cli", "server"],
-    "nlohmann-json": ["json", "llm", "data", "train", "eval", "remote", "models", "ranker", "cli",
+    "nlohmann-json": ["json", "llm", "trace", "data", "train", "eval", "remote", "models", "ranker", "cli",
                       "server", TESTS],
     "simdjson": ["remote"],
     "CLI11": ["cli", "server"],

@@ -5,8 +5,8 @@
 #include <filesystem>
 #include <system_error>
 
-#include "rsd/data/trace.h"
 #include "rsd/rank/presentation.h"
+#include "rsd/trace/trace.h"
 
 namespace rsd::cli {
 namespace {
@@ -46,8 +46,11 @@ Result<void> check_paths(const OutputFlags& flags, const std::vector<std::string
 // One line per window, in the order of the plan.
 std::string traces_of(const Request& request, const Answer& answer) {
   std::string text;
-  for (const RankedPart& part : answer.rounds)
-    text += format_trace(trace_of(request, answer.decoder, part));
+  for (const RankedPart& part : answer.rounds) {
+    Trace trace = trace_of(request, answer.decoder, part.history, part.ranking);
+    if (part.window > 0) trace.window = part.window;
+    text += format_trace(trace);
+  }
   return text;
 }
 

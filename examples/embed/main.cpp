@@ -3,7 +3,7 @@
 // What decodes is an rsd::PositionScorer: it says how good every item looks at each position of a
 // proposed ranking. This one looks the answer up in a table by the item that stands before.
 #include <rsd/decode/decoding.h>
-#include <rsd/decode/policies.h>
+#include <rsd/decode/ranking_policy.h>
 #include <rsd/decode/run.h>
 
 #include <algorithm>
@@ -53,7 +53,7 @@ rsd::Result<rsd::Outcome> rank_drinks() {
   rsd::DecodingOptions options;
   options.decoder = rsd::DecoderKind::kRsd;
   options.budget = 2;
-  options.policy = rsd::mean_log_prob_policy();
+  options.policy = rsd::policy_by_name("mean-logprob").value();
   auto decoding = rsd::Decoding::create(kItems, options);
   if (!decoding) return decoding.error();
   TableScorer scorer;

@@ -237,7 +237,7 @@ Result<AgentFile> load_agent(const std::string& path) {
   if (!shape) return shape.error();
   // Checked before allocating the sizes that a damaged file claims.
   if (shape->d_model * (shape->d_model + shape->d_feed_forward) > content->size()) {
-    return reader.invalid("is damaged: it is too small for the shape that it states");
+    return reader.invalid("is damaged: it is too small for the shape that it names");
   }
   auto network = RelevanceNetwork::untrained(*shape, 0);
   if (!network) return reader.invalid("is damaged: " + network.error().message());

@@ -59,7 +59,7 @@ TEST_F(AgentFileTest, IsReadBackToTheBit) {
   EXPECT_EQ(serialised(*loaded), serialised(original));
 }
 
-TEST_F(AgentFileTest, WhatIsNoAgentIsTold) {
+TEST_F(AgentFileTest, AFileThatIsNotAnAgentIsAnError) {
   EXPECT_EQ(load_agent("none.gguf").error().code(), ErrorCode::kNotFound);
   EXPECT_EQ(load_agent(::testing::TempDir()).error().code(), ErrorCode::kNotFound) << "a folder";
   EXPECT_EQ(load("").error().code(), ErrorCode::kInvalidInput);
@@ -70,7 +70,7 @@ TEST_F(AgentFileTest, WhatIsNoAgentIsTold) {
   EXPECT_THAT(load(content).error().message(), AllOf(HasSubstr(path_), HasSubstr("is no agent")));
 }
 
-TEST_F(AgentFileTest, TruncatedFilesAreToldAtEveryLength) {
+TEST_F(AgentFileTest, TruncatedFilesAreErrorsAtEveryLength) {
   const std::string content = serialised(agent());
   for (std::size_t size = 0; size < content.size(); size += 97) {
     const auto loaded = load(content.substr(0, size));
@@ -101,7 +101,7 @@ TEST_F(AgentFileTest, NewerVersionsAndOtherFeaturesAreRefused) {
               HasSubstr("\"first row, rink\" in place of \"first row, rank\""));
 }
 
-TEST_F(AgentFileTest, DamagedShapesAndTensorsAreTold) {
+TEST_F(AgentFileTest, DamagedShapesAndTensorsAreErrors) {
   EXPECT_THAT(load(changed("rsd.agent.n_heads", "rsd.agent.n_haeds")).error().message(),
               HasSubstr("rsd.agent.n_heads is missing"));
   const std::string width = "rsd.agent.d_model" + std::string("\4\0\0\0\10", 5);

@@ -43,7 +43,7 @@ double first_log_prob(const Round& round, const AgentInput& input, std::size_t i
   return row[input.items[i].slot()] - std::log(sum);
 }
 
-TEST(AgentInput, TellsHowManyEncodingsAreLeft) {
+TEST(AgentInput, HasTheNumberOfEncodingsLeft) {
   const History history = decoded_history(8, 2, 3);
   for (const std::size_t left : {0U, 1U, 2U, 3U, 4U, 9U}) {
     const AgentInput input = agent_input(history, left, {});
@@ -79,7 +79,7 @@ TEST(AgentInput, LooksAtTheLastRoundsOldestFirst) {
   EXPECT_EQ(feature(all, 0, 0, "without proposal"), 1) << "the first is the prompt alone";
 }
 
-TEST(AgentInput, TellsHowMuchIsKnownAndHowSureTheLlmIs) {
+TEST(AgentInput, HasHowMuchIsKnownAndHowSureTheLlmIs) {
   const History history = decoded_history(10, 2, 5);
   const AgentInput input = agent_input(history, 1, {});
   const auto n = static_cast<float>(input.n_items());
@@ -109,7 +109,7 @@ std::vector<float> ranks(const std::vector<ItemId>& order, const AgentInput& inp
   return result;
 }
 
-TEST(AgentInput, TellsWhereTheProposalAndTheReplayPutEachItem) {
+TEST(AgentInput, HasWhereTheProposalAndTheReplayPutEachItem) {
   const History history = decoded_history(10, 3, 7);
   const AgentInput input = agent_input(history, 1, {});
   const auto rows = distinct_rows(history.rounds());
@@ -230,7 +230,7 @@ TEST(AgentInput, FeaturesOfAnItemAreWhatTheirNamesSay) {
   }
 }
 
-TEST(AgentInput, TellsWhereTakingTheBestRowByRowPutsEachItem) {
+TEST(AgentInput, HasWhereTakingTheBestRowByRowPutsEachItem) {
   const History history = decoded_history(10, 2, 7);
   const AgentInput input = agent_input(history, 1, {});
   const Round& round = history.rounds()[1];

@@ -214,7 +214,7 @@ TEST_F(NetworkFixture, GradientsAreThoseOfTheIndependentImplementation) {
   }
 }
 
-TEST(RelevanceNetwork, ShapesOutOfTheirLimitsAreTold) {
+TEST(RelevanceNetwork, ShapesOutOfRangeAreErrors) {
   const auto message = [](std::size_t NetworkShape::*field, std::size_t value) {
     NetworkShape shape;
     shape.*field = value;

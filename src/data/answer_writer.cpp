@@ -11,6 +11,7 @@
 #include "data/shorten.h"
 #include "rsd/core/check.h"
 #include "rsd/core/utf8.h"
+#include "rsd/rank/relevance_scores.h"
 
 namespace rsd {
 namespace {
@@ -26,10 +27,6 @@ constexpr std::array<std::string_view, 19> kWideWhiteSpace = {
     "\u2004", "\u2005", "\u2006", "\u2007", "\u2008", "\u2009", "\u200a",
     "\u2028", "\u2029", "\u202f", "\u205f", "\u3000"};
 
-double score_at(std::size_t position, std::size_t n_items) {
-  return static_cast<double>(n_items - position) / static_cast<double>(n_items);
-}
-
 double rounded_ms(double ms) {
   return std::round(ms * 1000) / 1000;
 }
@@ -39,7 +36,7 @@ Result<std::string> format_jsonl(const Request& request, const Answer& answer) {
   Json ids = Json::array();
   Json scores = Json::array();
   for (const ItemId item : answer.ranking.items()) {
-    scores.push_back(score_at(ids.size(), answer.ranking.size()));
+    scores.push_back(rank_score(ids.size(), answer.ranking.size()));
     ids.push_back(request.candidates[item.slot()].id);
   }
   Json line = {{"id", request.id},
@@ -97,7 +94,8 @@ Result<std::string> format_trec(const Request& request, const Answer& answer,
       return not_one_column(ErrorCode::kInvalidInput, "the candidate id", id);
     }
     lines += request.id + " Q0 " + id + " " + std::to_string(position + 1) + " " +
-             fixed_decimals(score_at(position, n_items), decimals) + " " + std::string(tag) + "\n";
+             fixed_decimals(rank_score(position, n_items), decimals) + " " + std::string(tag) +
+             "\n";
   }
   return lines;
 }

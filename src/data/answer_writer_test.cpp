@@ -65,7 +65,7 @@ TEST(AnswerFormat, NamesAreReadBack) {
   }
 }
 
-TEST(AnswerFormat, UnknownNamesAreToldTheKnownOnes) {
+TEST(AnswerFormat, AnUnknownNameIsAnErrorThatListsTheKnownOnes) {
   const auto format = parse_answer_format("csv");
   ASSERT_FALSE(format.ok());
   EXPECT_EQ(format.error().code(), ErrorCode::kInvalidArgument);
@@ -83,7 +83,7 @@ TEST(AnswerJsonl, HasTheKeysOfTheContractInOrder) {
             "\n");
 }
 
-TEST(AnswerJsonl, TellsNullForNoBudget) {
+TEST(AnswerJsonl, BudgetIsNullWithoutABudget) {
   Answer answer = answer_of({0});
   answer.budget.reset();
   answer.truncated_candidates = 3;
@@ -95,7 +95,7 @@ TEST(AnswerJsonl, TellsNullForNoBudget) {
   EXPECT_THAT(line, HasSubstr(R"("scores":[1.0])"));
 }
 
-TEST(AnswerJsonl, TellsOfWindowsAndOfAQueryThatWasCut) {
+TEST(AnswerJsonl, HasTheWindowsAndWhetherTheQueryWasCut) {
   Answer answer = answer_of({0});
   answer.truncated_query = true;
   answer.windows = {.count = 4, .confirmed_prefix = 1, .size = 9, .method = "calibrated"};
@@ -207,7 +207,7 @@ TEST(AnswerTable, ShowsQueryRanksMarksAndSummary) {
             "\n");
 }
 
-TEST(AnswerTable, SummaryTellsWhatWasCutAndLate) {
+TEST(AnswerTable, SummarySaysWhatWasCutAndLate) {
   Answer answer = answer_of({0});
   answer.budget.reset();
   answer.encodings = 1;
@@ -254,7 +254,7 @@ TEST(AnswerTable, ShowsTheLastItemsOfAHistory) {
   EXPECT_GT(count_chars(lines[0]), 80u);
 }
 
-TEST(AnswerTable, ALongNewestItemIsCutBehindTheMark) {
+TEST(AnswerTable, ALongNewestItemIsCutAfterTheMark) {
   Request request = passages(1);
   request.task = Task::kRecommendation;
   request.history = {"old", std::string(300, 'x')};

@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -31,24 +33,28 @@ TEST(FileLock, IsFreeAgainWhenItIsDestroyed) {
 
 TEST(FileLock, WaitsForTheOneWhoHoldsItAndLogsWhatFor) {
   const std::string path = lock_path();
-  std::optional<FileLock> first;
-  {
-    auto held = FileLock::acquire(path, "testing", {});
-    ASSERT_TRUE(held);
-    first.emplace(*std::move(held));
-  }
-  std::atomic<bool> is_free = false;
+  auto held = FileLock::acquire(path, "testing", {});
+  ASSERT_TRUE(held);
+  std::optional<FileLock> first(*std::move(held));
+  std::atomic<bool> is_waiting = false;
+  std::atomic<bool> is_released = false;
   std::string logged;
   std::thread other([&] {
-    // The lock is given up only when the other one is known to wait.
     const auto second = FileLock::acquire(path, "counting", [&](LogLevel, std::string_view line) {
       logged = line;
-      is_free = true;
-      first.reset();
+      is_waiting = true;
+      is_waiting.notify_one();
     });
+    is_waiting = true;  // also where it did not
+    is_waiting.notify_one();
     EXPECT_TRUE(second);
-    EXPECT_TRUE(is_free);
+    EXPECT_TRUE(is_released) << "acquire() returned while another one held the lock";
   });
+  is_waiting.wait(false);
+  // One that does not wait would return by now; one that does is not affected by this pause.
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  is_released = true;
+  first.reset();
   other.join();
   EXPECT_EQ(logged, "waiting for another rsd that is counting");
 }

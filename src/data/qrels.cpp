@@ -68,7 +68,7 @@ Result<Qrels> read_qrels(const std::string& path) {
   Qrels qrels;
   auto read = for_each_line(path, [&](const TextLine& line) { return add_line(line, qrels); });
   if (!read) return read.error();
-  if (qrels.empty()) return invalid(path + ": has no lines behind its header");
+  if (qrels.empty()) return invalid(path + ": has no lines after its header");
   return qrels;
 }
 

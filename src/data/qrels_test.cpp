@@ -45,7 +45,7 @@ TEST_F(QrelsFile, AcceptsWindowsLineEndsAndAByteOrderMark) {
   EXPECT_EQ(*qrels, (Qrels{{"q1", {{"d1", 1}, {"d2", 2}}}}));
 }
 
-TEST_F(QrelsFile, AcceptsBeirsThreeColumnsBehindTheirNames) {
+TEST_F(QrelsFile, AcceptsBeirsThreeColumnsAfterTheirNames) {
   const Qrels expected{{"q1", {{"d1", 1}, {"d2", 2}}}};
   for (const std::string names :
        {"query-id\tcorpus-id\tscore\n", "\xEF\xBB\xBFquery_id\tdoc_id\trelevance\r\n", ""}) {

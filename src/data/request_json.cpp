@@ -59,7 +59,7 @@ Result<Task> read_task(const Json& line) {
   const Json* task = find(line, "task");
   if (task == nullptr) {
     if (has_query && has_history) {
-      return invalid("query and history are both there; task must tell which of them is meant");
+      return invalid("query and history are both there; task must choose one of them");
     }
     if (!has_query && !has_history) return invalid("query or history is missing");
     return has_query ? Task::kPassage : Task::kRecommendation;

@@ -210,7 +210,7 @@ TEST(ParseRequest, IdsThatDisagreeAreAnErrorThatNamesBoth) {
   });
 }
 
-TEST(ParseRequest, TheIdOfALineThatCannotBeUsedIsStillTold) {
+TEST(ParseRequest, TheIdOfAnInvalidLineIsFound) {
   EXPECT_EQ(request_id(R"({"qid":"q1","candidates":[]})"), "q1");
   EXPECT_EQ(request_id(R"({"query":{"query_id":3}})"), "3");
   EXPECT_EQ(request_id(R"({"id":"a","qid":"b"})"), std::nullopt);
@@ -283,7 +283,7 @@ TEST(ParseRequest, WhatIsNoNumberIsAbsent) {
 
 // ---- Damage
 
-TEST(ParseRequest, BrokenJsonIsToldWithItsPlace) {
+TEST(ParseRequest, BrokenJsonIsReportedWithItsPlace) {
   expect_messages({
       {"", "broken JSON at byte 0 of the line: syntax error while parsing value - unexpected end"},
       {"{", "broken JSON at byte 1 of the line: syntax error while parsing object key"},
@@ -304,7 +304,7 @@ TEST(ParseRequest, BrokenJsonIsToldWithItsPlace) {
   });
 }
 
-TEST(ParseRequest, InvalidUtf8IsToldWithItsOffset) {
+TEST(ParseRequest, InvalidUtf8IsReportedWithItsOffset) {
   expect_messages({
       {"{\"id\":\"\xFF\"}", "invalid UTF-8 at byte offset 7"},
       {"{\"id\":\"caf\xC3\"}", "invalid UTF-8 at byte offset 10"},
@@ -346,7 +346,8 @@ TEST(ParseRequest, QueryAndHistoryAreChecked) {
       {with(R"("history":["Hook",3])"), "history[1] is 3; it must be a string"},
       {with(R"("history":["Hook",null])"), "history[1] is null; it must be a string"},
       {with(R"("history":["Hook"," "])"), "history[1] is empty"},
-      {with(R"("query":"q","history":["h"])"), "query and history are both there; task must tell"},
+      {with(R"("query":"q","history":["h"])"),
+       "query and history are both there; task must choose one of them"},
   });
 }
 
@@ -431,7 +432,7 @@ TEST(ParseRequest, RelevanceIsChecked) {
   });
 }
 
-TEST(ParseRequest, LimitsAreTold) {
+TEST(ParseRequest, LimitsAreNamed) {
   const std::string line = with_candidates(R"(["A","B","C"])");
   EXPECT_THAT(message(line, {.max_candidates = 2}),
               HasSubstr("candidates has 3 entries; max_candidates is 2"));
@@ -458,9 +459,9 @@ TEST(ParseRequest, LongValuesAreCutInMessages) {
       text,
   };
   for (const std::string& line : lines) {
-    const std::string told = message(line);
-    EXPECT_LT(told.size(), 400u) << told;
-    EXPECT_FALSE(told.starts_with("parsed"));
+    const std::string fault = message(line);
+    EXPECT_LT(fault.size(), 400u) << fault;
+    EXPECT_FALSE(fault.starts_with("parsed"));
   }
 }
 
@@ -472,7 +473,7 @@ TEST(ParseRequest, EveryCutOfALineIsAnErrorAndNoCrash) {
   }
 }
 
-TEST(ParseRequest, EveryDamagedByteIsToldInValidUtf8OrHarmless) {
+TEST(ParseRequest, EveryDamagedByteIsHarmlessOrReportedInValidUtf8) {
   const std::string line =
       R"({"id":"r","query":"café","candidates":[{"id":"a","text":"A"}],"relevance":{"a":1}})";
   for (std::size_t at = 0; at < line.size(); ++at) {

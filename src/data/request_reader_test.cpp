@@ -28,13 +28,13 @@ RequestReader reader_of(const std::string& content, RequestLimits limits = {}) {
 
 // The results of a reader, in order: "<line>:<id>" or the error's message.
 std::vector<std::string> read_all(RequestReader reader) {
-  std::vector<std::string> told;
+  std::vector<std::string> results;
   for (;;) {
     const auto request = reader.next();
-    if (request.ok() && !request->has_value()) return told;
-    told.push_back(request.ok() ? std::to_string(reader.line()) + ":" + (*request)->id
-                                : request.error().message());
-    if (told.size() > 100) return told;  // a reader that doesn't end
+    if (request.ok() && !request->has_value()) return results;
+    results.push_back(request.ok() ? std::to_string(reader.line()) + ":" + (*request)->id
+                                   : request.error().message());
+    if (results.size() > 100) return results;  // a reader that doesn't end
   }
 }
 
@@ -78,7 +78,7 @@ TEST(RequestReader, AcceptsFilesThatWereJoinedWithTheirByteOrderMarks) {
               ElementsAre("1:x", "2:y"));
 }
 
-TEST(RequestReader, GoesOnBehindBadLines) {
+TEST(RequestReader, GoesOnAfterBadLines) {
   EXPECT_THAT(read_all(reader_of("{\n" + line_with_id("x") + "\n[]\n" + line_with_id("") + "\n" +
                                  line_with_id("y"))),
               ElementsAre(HasSubstr("in.jsonl:1: broken JSON"), "2:x",
@@ -161,7 +161,7 @@ TEST(RequestReader, AnElementWithoutAnIdIsNamedByItsPlace) {
               ElementsAre("3:1", "4:2"));
 }
 
-TEST(RequestReader, GoesOnBehindBadElements) {
+TEST(RequestReader, GoesOnAfterBadElements) {
   EXPECT_THAT(read_all(reader_of("[\n{\"id\": 1 2},\n3,,\n" + line_with_id("x") + ",]")),
               ElementsAre(HasSubstr("in.jsonl:2: broken JSON"),
                           HasSubstr("in.jsonl:3: the line is 3; it must be a JSON object"),
@@ -169,7 +169,7 @@ TEST(RequestReader, GoesOnBehindBadElements) {
                           HasSubstr("in.jsonl:4: broken JSON: a comma")));
 }
 
-TEST(RequestReader, GoesOnBehindAnArray) {
+TEST(RequestReader, GoesOnAfterAnArray) {
   EXPECT_THAT(read_all(reader_of("[" + line_with_id("x") + "]\n[" + line_with_id("y") + "]\n" +
                                  line_with_id("z") + "\n[]")),
               ElementsAre("1:x", "2:y", "3:z", HasSubstr("in.jsonl:4: the line is []")));
@@ -244,10 +244,10 @@ TEST(RequestReader, ReadsStandardInput) {
   std::istringstream input(line_with_id("x") + "\n{");
   auto* const old = std::cin.rdbuf(input.rdbuf());
   auto reader = RequestReader::open("-");
-  std::vector<std::string> told;
-  if (reader.ok()) told = read_all(std::move(reader).value());
+  std::vector<std::string> results;
+  if (reader.ok()) results = read_all(std::move(reader).value());
   std::cin.rdbuf(old);
-  EXPECT_THAT(told, ElementsAre("1:x", HasSubstr("<stdin>:2: broken JSON")));
+  EXPECT_THAT(results, ElementsAre("1:x", HasSubstr("<stdin>:2: broken JSON")));
 }
 
 TEST(RequestReader, AMissingFileOrAFolderIsNotFound) {
@@ -282,7 +282,7 @@ TEST_F(ReadRequests, ReadsTheWholeFile) {
   EXPECT_EQ(requests->at(1).id, "y");
 }
 
-TEST_F(ReadRequests, BadLinesBehindTheLimitAreNotRead) {
+TEST_F(ReadRequests, BadLinesAfterTheLimitAreNotRead) {
   write(line_with_id("x") + "\n" + line_with_id("y") + "\nbad\n");
   const auto requests = read_requests(path_, 2);
   ASSERT_TRUE(requests.ok());

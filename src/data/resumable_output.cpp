@@ -141,7 +141,7 @@ Result<void> add_notes(const std::string& path, const std::string& source, const
   if (!*notes) {
     return Error(ErrorCode::kInvalidArgument,
                  source + " can't be resumed: " + notes_path(path) +
-                     ", which tells what made it, is missing; choose another --output");
+                     ", which says how it was made, is missing; choose another --output");
   }
   if (const auto changes = changed_conditions((*notes)->conditions, now); !changes.empty()) {
     const ChangedCondition& first = changes.front();

@@ -141,7 +141,7 @@ TEST_F(TrecRequests, ReadsTrecsTopElements) {
   EXPECT_EQ(requests[1].query, "split peas");
 }
 
-TEST_F(TrecRequests, TopElementsMayBeInCapitalsAndBehindAnXmlDeclaration) {
+TEST_F(TrecRequests, TopElementsMayBeInCapitalsAndAfterAnXmlDeclaration) {
   const std::string topics =
       "<?xml version=\"1.0\"?>\n<!-- <title> no </title> -->\n<topics>\n"
       "<TOP>\n<NUM>Number: q1</NUM>\n<TITLE>split peas</TITLE>\n</TOP>\n"

@@ -125,9 +125,9 @@ class TopicReader {
 
   void take_marked_up() {
     for (const MarkedUpTopic& topic : marked_up_topics(markup_)) {
-      const auto behind = std::ranges::upper_bound(lines_, topic.offset, {},
-                                                   &std::pair<std::size_t, std::size_t>::first);
-      const std::size_t number = std::prev(behind)->second;
+      const auto after = std::ranges::upper_bound(lines_, topic.offset, {},
+                                                  &std::pair<std::size_t, std::size_t>::first);
+      const std::size_t number = std::prev(after)->second;
       if (topic.id.empty()) {
         topics_.note(invalid(place_of(path_, number) + ": the topic has no <num> and no number"));
       } else {

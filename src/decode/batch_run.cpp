@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "decode/pass_costs.h"
+#include "decode/sorted_by_turn.h"
 
 namespace rsd {
 namespace {
@@ -20,25 +21,25 @@ Deadline earlier(const Deadline& a, const Deadline& b) {
 
 }  // namespace
 
-struct BatchRun::Request {
-  std::size_t name;
+struct BatchRun::Entry {
+  std::size_t ticket;
   Clock::time_point due;
   Decoding decoding;
   std::unique_ptr<PositionScorer> scorer;
-  RequestRun run;
-  std::optional<PassPart> part;             // not encoded yet
-  std::optional<PartQueue::Ticket> ticket;  // of the part, while a queue is encoding it
-  PassCosts costs;                          // of the part
+  DecodingRun run;
+  std::optional<PassPart> part;                  // not encoded yet
+  std::optional<PartQueue::Ticket> part_ticket;  // of the part, while a queue is encoding it
+  PassCosts costs;                               // of the part
   Clock::time_point part_start;
-  double list_ms = 0;             // the LLM's time that its list has had before
-  Clock::time_point served_at;    // when it was in a pass for the last time, or came
-  bool is_within_prompt = false;  // pieces of it are encoded, and some are left
+  double list_ms = 0;             // the LLM time that earlier windows of its list have used
+  Clock::time_point served_at;    // the time of its last pass, else of its arrival
+  bool is_within_prompt = false;  // some of the prompt's pieces are encoded, others are not
   std::optional<Error> failure;
   bool ended = false;
 
-  Request(std::size_t number, Decoding own, std::unique_ptr<PositionScorer> opened,
-          RunOptions options)
-      : name(number),
+  Entry(std::size_t caller_ticket, Decoding own, std::unique_ptr<PositionScorer> opened,
+        RunOptions options)
+      : ticket(caller_ticket),
         due(Clock::time_point::max()),
         decoding(std::move(own)),
         scorer(std::move(opened)),
@@ -56,7 +57,7 @@ struct BatchRun::Request {
     note(run.absorb(result));
   }
   void ask() {
-    if (ticket) return;
+    if (part_ticket) return;
     auto next = run.next();
     if (!next) return note(next.error());
     part = *next;
@@ -64,10 +65,10 @@ struct BatchRun::Request {
   }
   bool is_late(Clock::time_point now) const { return run.deadline() && now >= *run.deadline(); }
   bool is_passed_over(Clock::time_point now) const { return now >= served_at + kPatience; }
-  // Without a deadline, and has waited kPatience: it gets passes without requests that have one, so
-  // that no deadline can abort them. Where passes are short each takes it further, so that it gets
-  // one such pass, and those with a deadline have the next.
-  bool must_go_undisturbed(Clock::time_point now, bool short_passes) const {
+  // True if it gets a pass without the requests that have a deadline, so that no deadline aborts
+  // that pass: it has no deadline itself and has waited for kPatience. If passes are short, each of
+  // them advances it, so it gets one such pass, and those with a deadline get the next.
+  bool needs_pass_without_deadlines(Clock::time_point now, bool short_passes) const {
     if (run.deadline()) return false;
     return short_passes ? is_passed_over(now) : due <= now;
   }
@@ -78,23 +79,23 @@ struct BatchRun::Request {
   }
 };
 
-// What is in a pass, and what it is expected to take.
+// The parts of a pass, and its expected time.
 class BatchRun::Pass {
  public:
   // Both may be null and nullopt.
   Pass(const CostModel* costs, std::optional<std::chrono::milliseconds> longest)
       : costs_(costs), longest_(longest) {}
 
-  // Cuts the request's part to what fits beside the others. False: not even a piece that is worth
-  // it does.
-  bool fit(Request& request) const;
-  void add(const RequestRun& run) {
+  // Cuts the request's part to the tokens for which the pass has room. Returns false if it has no
+  // room for a piece that is worth encoding.
+  bool fit(Entry& entry) const;
+  void add(const DecodingRun& run) {
     (run.encodes_prompt() ? n_prompt_ : n_encoded_) += run.n_tokens();
   }
 
  private:
   bool is_empty() const { return n_prompt_ + n_encoded_ == 0; }
-  // 0 where nothing is known of the costs.
+  // 0 while the costs are unknown.
   double expected_ms(std::size_t n_prompt, std::size_t n_encoded) const {
     if (!costs_) return 0;
     return costs_->prefill_ms(n_prompt).value_or(0) + costs_->encoding_ms(n_encoded).value_or(0);
@@ -106,21 +107,21 @@ class BatchRun::Pass {
   std::size_t n_encoded_ = 0;
 };
 
-bool BatchRun::Pass::fit(Request& request) const {
+bool BatchRun::Pass::fit(Entry& entry) const {
   constexpr std::size_t kLeast = 32;     // fewer tokens take hardly less time
-  constexpr std::size_t kWorthIt = 128;  // beside others' parts
-  constexpr std::size_t kUnknown = 256;  // while nothing is known of the costs
-  // More at once is no faster, and short prompts tell too little of what it takes.
+  constexpr std::size_t kWorthIt = 128;  // in a pass with others' parts
+  constexpr std::size_t kUnknown = 256;  // while the costs are unknown
+  // More tokens at once are no faster, and costs learned from short prompts underestimate them.
   constexpr std::size_t kMost = 512;
   if (!longest_) return true;
-  RequestRun& run = request.run;
+  DecodingRun& run = entry.run;
   const bool is_prompt = run.encodes_prompt();
-  if (is_prompt && run.n_tokens() > kMost) request.part = run.cut(kMost);
+  if (is_prompt && run.n_tokens() > kMost) entry.part = run.cut(kMost);
   const std::size_t n_tokens = run.n_tokens();
   const double before_ms = expected_ms(n_prompt_, n_encoded_);
   const double with_it_ms =
       expected_ms(n_prompt_ + (is_prompt ? n_tokens : 0), n_encoded_ + (is_prompt ? 0 : n_tokens));
-  // A prompt's later pieces take longer than those of others that the costs were learned from.
+  // The later pieces of a prompt take longer than the passes that the costs were learned from.
   const double ms = std::max(with_it_ms - before_ms, is_prompt ? run.expected_ms() : 0);
   const double left_ms = static_cast<double>(longest_->count()) - before_ms;
   const bool is_known = ms > 0;
@@ -131,7 +132,7 @@ bool BatchRun::Pass::fit(Request& request) const {
   n_fit -= n_fit % kLeast;
   if (is_empty()) n_fit = std::max(n_fit, kLeast);
   if (n_fit < (is_empty() ? kLeast : kWorthIt)) return false;
-  if (n_fit < n_tokens) request.part = run.cut(n_fit);
+  if (n_fit < n_tokens) entry.part = run.cut(n_fit);
   return true;
 }
 
@@ -139,16 +140,16 @@ BatchRun::BatchRun(BatchScorer& llm, CostModel* costs, std::function<Clock::time
     : llm_(llm), costs_(costs), now_(std::move(now)) {}
 
 BatchRun::~BatchRun() {
-  for (const auto& request : requests_)
-    withdraw(*request);
+  for (const auto& entry : entries_)
+    withdraw(*entry);
 }
 
 void BatchRun::add(std::size_t ticket, Decoding decoding, std::unique_ptr<PositionScorer> scorer,
                    const Timeliness& times) {
-  requests_.push_back(std::make_unique<Request>(
+  entries_.push_back(std::make_unique<Entry>(
       ticket, std::move(decoding), std::move(scorer),
       RunOptions{.deadline = times.deadline, .costs = costs_, .now = now_}));
-  Request& added = *requests_.back();
+  Entry& added = *entries_.back();
   const auto now = now_();
   added.due = times.due(now);
   added.list_ms = times.llm_ms;
@@ -156,38 +157,38 @@ void BatchRun::add(std::size_t ticket, Decoding decoding, std::unique_ptr<Positi
 }
 
 bool BatchRun::cancel(std::size_t ticket) {
-  return std::erase_if(requests_, [&](const auto& request) {
-           if (request->name != ticket) return false;
-           withdraw(*request);
+  return std::erase_if(entries_, [&](const auto& entry) {
+           if (entry->ticket != ticket) return false;
+           withdraw(*entry);
            return true;
          }) > 0;
 }
 
 // Cancels the request's part in the queue.
-void BatchRun::withdraw(Request& request) {
-  if (request.ticket) llm_.queue()->cancel(*std::exchange(request.ticket, std::nullopt));
+void BatchRun::withdraw(Entry& entry) {
+  if (entry.part_ticket) llm_.queue()->cancel(*std::exchange(entry.part_ticket, std::nullopt));
 }
 
 std::vector<BatchRun::Finished> BatchRun::step() {
   ask_all();
-  const bool some_ended = std::ranges::any_of(requests_, &Request::ended);
+  const bool some_ended = std::ranges::any_of(entries_, &Entry::ended);
   if (some_ended && !owes_pass()) {
     ++n_without_pass_;
     return take_finished();
   }
   n_without_pass_ = 0;
   if (llm_.queue()) {
-    go_on_side_by_side(*llm_.queue());
+    encode_concurrently(*llm_.queue());
   } else {
     const auto chosen = choose();
-    tell_left_out(chosen);
+    report_left_out(chosen);
     if (!chosen.empty()) encode(chosen);
   }
   ask_all();
   return take_finished();
 }
 
-// A stream of requests that finish without a pass must not delay the others' pass for ever.
+// Requests that finish without a pass, however many, must not delay the others' pass for ever.
 bool BatchRun::owes_pass() const {
   constexpr std::size_t kMostWithoutPass = 8;
   return n_without_pass_ >= kMostWithoutPass;
@@ -197,157 +198,150 @@ bool BatchRun::owes_pass() const {
 // finished requests are returned at once. Policies not called here are called in the next step.
 void BatchRun::ask_all() {
   std::optional<Clock::time_point> earliest;
-  for (Request* request : by_turn()) {
-    if (earliest && request->run.proposal_ms() > ms_between(now_(), *earliest)) continue;
-    if (!request->ended) request->ask();
-    if (request->ended && !owes_pass()) return;
-    if (request->ended) continue;
-    earliest = earlier(earliest, request->run.deadline());
+  for (Entry* entry : by_turn()) {
+    if (earliest && entry->run.proposal_ms() > ms_between(now_(), *earliest)) continue;
+    if (!entry->ended) entry->ask();
+    if (entry->ended && !owes_pass()) return;
+    if (entry->ended) continue;
+    earliest = earlier(earliest, entry->run.deadline());
   }
 }
 
-// Where passes are long, whatever waits is in the next one, and levels are of no use. Every other
-// pass at most is for those who were passed over: there may be many of them.
-std::vector<BatchRun::Request*> BatchRun::by_turn() const {
+// If passes are long, every waiting request enters the next one, so levels are not used. At most
+// every other pass is for requests that were passed over, since there may be many of them.
+std::vector<BatchRun::Entry*> BatchRun::by_turn() const {
   const auto now = now_();
-  std::vector<std::pair<Turn, Request*>> turns;
-  turns.reserve(requests_.size());
-  for (const auto& request : requests_) {
-    Turn turn = longest_pass_ ? request->turn(now) : Turn{.due = request->due};
+  std::vector<std::pair<Turn, Entry*>> turns;
+  turns.reserve(entries_.size());
+  for (const auto& entry : entries_) {
+    Turn turn = longest_pass_ ? entry->turn(now) : Turn{.due = entry->due};
     turn.waits = turn.waits || was_passed_over_;
-    turns.emplace_back(turn, request.get());
+    turns.emplace_back(turn, entry.get());
   }
-  std::ranges::stable_sort(turns, {}, &std::pair<Turn, Request*>::first);
-  std::vector<Request*> requests;
-  requests.reserve(turns.size());
-  for (const auto& [turn, request] : turns)
-    requests.push_back(request);
-  return requests;
+  return sorted_by_turn(std::move(turns));
 }
 
-// Starts each part as soon as it is known; each ends in its own time.
-void BatchRun::go_on_side_by_side(PartQueue& queue) {
-  if (requests_.empty()) return;
+// Starts each part as soon as it is known. Each ends on its own.
+void BatchRun::encode_concurrently(PartQueue& queue) {
+  if (entries_.empty()) return;
   auto until = now_() + kLookInterval;
-  for (const auto& request : requests_) {
-    until = *earlier(until, request->run.deadline());
-    if (request->ticket || !request->part) continue;
-    request->costs = {};
-    request->costs.add(request->run);
-    request->part_start = now_();
-    request->ticket = queue.start(*request->part);
+  for (const auto& entry : entries_) {
+    until = *earlier(until, entry->run.deadline());
+    if (entry->part_ticket || !entry->part) continue;
+    entry->costs = {};
+    entry->costs.add(entry->run);
+    entry->part_start = now_();
+    entry->part_ticket = queue.start(*entry->part);
   }
   for (const auto& ended : queue.wait(until)) {
     const auto found = std::ranges::find_if(
-        requests_, [&](const auto& request) { return request->ticket == ended.ticket; });
-    if (found == requests_.end()) continue;
-    Request& request = **found;
-    request.ticket.reset();
-    if (costs_ && ended.result) request.costs.observe(*costs_, ms_of(*ended.result));
-    request.note(ended.result ? request.run.absorb(*ended.result)
-                              : Result<void>(ended.result.error()));
+        entries_, [&](const auto& entry) { return entry->part_ticket == ended.ticket; });
+    if (found == entries_.end()) continue;
+    Entry& entry = **found;
+    entry.part_ticket.reset();
+    if (costs_ && ended.result) entry.costs.observe(*costs_, ms_of(*ended.result));
+    entry.note(ended.result ? entry.run.absorb(*ended.result) : Result<void>(ended.result.error()));
   }
-  withdraw_what_is_late();
+  withdraw_late();
 }
 
-void BatchRun::withdraw_what_is_late() {
+void BatchRun::withdraw_late() {
   const auto now = now_();
-  for (const auto& request : requests_) {
-    if (!request->ticket || !request->is_late(now)) continue;
-    withdraw(*request);
-    const std::chrono::duration<double, std::milli> spent = now - request->part_start;
-    if (costs_) request->costs.observe_given_up(*costs_, spent.count());
-    request->note(request->run.give_up());
+  for (const auto& entry : entries_) {
+    if (!entry->part_ticket || !entry->is_late(now)) continue;
+    withdraw(*entry);
+    if (costs_) entry->costs.observe_given_up(*costs_, ms_between(entry->part_start, now));
+    entry->note(entry->run.give_up());
   }
 }
 
 // The requests of the next pass, by turn: as many as are expected to leave all of their deadlines
 // intact and as the pass has room for.
-std::vector<BatchRun::Request*> BatchRun::choose() {
-  std::vector<Request*> waiting = by_turn();
-  std::erase_if(waiting, [](const Request* request) { return !request->part; });
+std::vector<BatchRun::Entry*> BatchRun::choose() {
+  std::vector<Entry*> waiting = by_turn();
+  std::erase_if(waiting, [](const Entry* entry) { return !entry->part; });
   const auto now = now_();
   const bool short_passes = longest_pass_.has_value();
   if (!waiting.empty() && !(short_passes && was_passed_over_) &&
-      waiting.front()->must_go_undisturbed(now, short_passes))
-    std::erase_if(waiting, [](const Request* request) { return request->run.deadline(); });
-  std::vector<Request*> chosen;
+      waiting.front()->needs_pass_without_deadlines(now, short_passes))
+    std::erase_if(waiting, [](const Entry* entry) { return entry->run.deadline(); });
+  std::vector<Entry*> chosen;
   Pass pass(costs_, longest_pass_);
   double expected_ms = 0;
   std::optional<Clock::time_point> earliest;
-  for (Request* request : waiting) {
-    if (!pass.fit(*request)) continue;
-    const RequestRun& next = request->run;
+  for (Entry* entry : waiting) {
+    if (!pass.fit(*entry)) continue;
+    const DecodingRun& next = entry->run;
     expected_ms += next.expected_ms();
     earliest = earlier(earliest, next.deadline());
     if (!chosen.empty() && earliest && expected_ms > ms_between(now, *earliest)) break;
     pass.add(next);
-    chosen.push_back(request);
+    chosen.push_back(entry);
   }
   was_passed_over_ = !was_passed_over_ && !chosen.empty() && chosen.front()->is_passed_over(now);
   return chosen;
 }
 
-void BatchRun::tell_left_out(const std::vector<Request*>& chosen) {
+void BatchRun::report_left_out(const std::vector<Entry*>& chosen) {
   if (!on_left_out_) return;
-  for (const auto& request : requests_) {
-    if (request->ended || !request->run.deadline() ||
-        std::ranges::find(chosen, request.get()) != chosen.end())
+  for (const auto& entry : entries_) {
+    if (entry->ended || !entry->run.deadline() ||
+        std::ranges::find(chosen, entry.get()) != chosen.end())
       continue;
     // A policy that fails here fails again when the answer is due, and the error is reported then.
-    if (const auto so_far = request->run.so_far()) on_left_out_(request->name, *so_far);
+    if (const auto so_far = entry->run.so_far()) on_left_out_(entry->ticket, *so_far);
   }
 }
 
-void BatchRun::encode(const std::vector<Request*>& chosen) {
+void BatchRun::encode(const std::vector<Entry*>& chosen) {
   std::vector<PassPart> parts;
   parts.reserve(chosen.size());
   PassCosts pass;
   std::optional<Clock::time_point> earliest;
-  // The later pieces of a prompt take longer than other tokens, and tell nothing of these.
-  const bool is_typical = std::ranges::none_of(chosen, &Request::is_within_prompt);
+  // The later pieces of a prompt take longer than other tokens, so the costs don't learn from them.
+  const bool is_typical = std::ranges::none_of(chosen, &Entry::is_within_prompt);
   const auto start = now_();
-  for (Request* request : chosen) {
-    earliest = earlier(earliest, request->run.deadline());
-    parts.push_back(*request->part);
-    pass.add(request->run);
-    request->served_at = start;
+  for (Entry* entry : chosen) {
+    earliest = earlier(earliest, entry->run.deadline());
+    parts.push_back(*entry->part);
+    pass.add(entry->run);
+    entry->served_at = start;
   }
   auto results = llm_.encode_parts(parts, earliest);
-  const double ms = std::chrono::duration<double, std::milli>(now_() - start).count();
+  const double ms = ms_between(start, now_());
   if (results) {
     if (costs_ && is_typical) pass.observe(*costs_, ms);
     for (std::size_t n = 0; n < chosen.size(); ++n)
       chosen[n]->take((*results)[n]);
   } else if (results.error().code() == ErrorCode::kDeadlineExceeded) {
     if (costs_ && is_typical) pass.observe_given_up(*costs_, ms);
-    if (costs_ && !is_typical) costs_->note_vain_try(CostKind::kPrefill);
-    give_up_what_is_late(chosen);
+    if (costs_ && !is_typical) costs_->note_vain_try(CostModel::Kind::kPrefill);
+    end_late(chosen);
   } else if (chosen.size() == 1) {
     chosen.front()->note(results.error());
   } else {  // one of them may have caused the error
-    for (Request* request : chosen)
-      encode({request});
+    for (Entry* entry : chosen)
+      encode({entry});
   }
 }
 
-void BatchRun::give_up_what_is_late(const std::vector<Request*>& chosen) {
+void BatchRun::end_late(const std::vector<Entry*>& chosen) {
   const auto now = now_();
-  for (Request* request : chosen)
-    if (request->is_late(now)) request->note(request->run.give_up());
+  for (Entry* entry : chosen)
+    if (entry->is_late(now)) entry->note(entry->run.give_up());
 }
 
 std::vector<BatchRun::Finished> BatchRun::take_finished() {
   std::vector<Finished> finished;
-  for (auto& request : requests_) {
-    if (!request->ended) continue;
-    auto outcome = request->failure ? Result<Outcome>(*request->failure) : request->run.outcome();
-    finished.push_back({.ticket = request->name,
-                        .decoding = std::move(request->decoding),
+  for (auto& entry : entries_) {
+    if (!entry->ended) continue;
+    auto outcome = entry->failure ? Result<Outcome>(*entry->failure) : entry->run.outcome();
+    finished.push_back({.ticket = entry->ticket,
+                        .decoding = std::move(entry->decoding),
                         .outcome = std::move(outcome)});
-    request.reset();  // its place in the LLM's cache is free
+    entry.reset();  // its place in the LLM's cache is free
   }
-  std::erase(requests_, nullptr);
+  std::erase(entries_, nullptr);
   return finished;
 }
 

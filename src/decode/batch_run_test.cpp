@@ -100,7 +100,7 @@ TEST_F(Batch, WaitingForOthersShowsInTheTotalOnly) {
   add(1, {.n_items = 20});
   add(2, {.n_items = 20});
   run();
-  const Timing& timing = outcomes_.at(1).timing;
+  const Outcome::Timing& timing = outcomes_.at(1).timing;
   EXPECT_EQ(timing.prefill_ms, 100);
   EXPECT_GT(timing.total_ms, 1.9 * (timing.prefill_ms + timing.decode_ms));
 }
@@ -113,7 +113,7 @@ TEST_F(Batch, AFailingRequestTakesNoOtherWithIt) {
   EXPECT_EQ(outcomes_.size(), 3U);  // it failed in company, once, and went through alone
   add(4, {.n_items = 20, .failing_encoding = 0});
   run();
-  EXPECT_THAT(failures_.at(4), HasSubstr("as it was told to"));
+  EXPECT_THAT(failures_.at(4), HasSubstr("fails as configured"));
 }
 
 TEST_F(Batch, TheEarliestDeadlineHoldsBecauseOthersWait) {
@@ -195,7 +195,7 @@ TEST_F(Batch, AStreamOfRequestsThatNeedNoPassKeepsNobodyFromOne) {
   EXPECT_LT(n_steps, 60U);
 }
 
-TEST_F(Batch, WhoIsLeftOutOfAPassIsToldWhatItsAnswerWouldBe) {
+TEST_F(Batch, ARequestThatIsLeftOutOfAPassIsReportedWithItsAnswerSoFar) {
   costs_.observe_prefill(100, 100);
   costs_.observe_encoding(19, 20);
   std::map<std::size_t, Outcome> left_out;
@@ -212,7 +212,7 @@ TEST_F(Batch, WhoIsLeftOutOfAPassIsToldWhatItsAnswerWouldBe) {
   EXPECT_FALSE(left_out.at(1).deadline_hit);
 }
 
-TEST_F(Batch, TheTokensOfThePromptAreTold) {
+TEST_F(Batch, TheTokensOfThePromptAreReported) {
   add(1, {.n_items = 20});
   run();
   EXPECT_EQ(outcomes_.at(1).prompt_tokens, 100U);
@@ -305,7 +305,7 @@ TEST_F(LimitedBatch, ShortRequestsGetInBetweenThePiecesOfLongOnes) {
   EXPECT_EQ(outcomes_.size(), 24U);
 }
 
-TEST_F(LimitedBatch, ADeadlineBehindALongPromptIsTimeEnough) {
+TEST_F(LimitedBatch, ADeadlineAfterALongPromptIsTimeEnough) {
   add(1, kLong);
   step();
   add(2, kShort, 500);

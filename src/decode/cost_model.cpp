@@ -67,24 +67,24 @@ double CostModel::Line::at(double n_tokens) const {
   return mean_ms * (typical_base + n_tokens) / (typical_base + mean_n);
 }
 
-double CostModel::take_trust(CostKind kind) {
+double CostModel::take_trust(CostModel::Kind kind) {
   return std::exchange(trust_of(kind), 1.0);
 }
 
 void CostModel::observe_prefill(std::size_t n_tokens, double ms) {
-  prefill_.observe(static_cast<double>(n_tokens), ms, take_trust(CostKind::kPrefill));
+  prefill_.observe(static_cast<double>(n_tokens), ms, take_trust(CostModel::Kind::kPrefill));
 }
 
 void CostModel::observe_encoding(std::size_t n_tokens, double ms) {
   (n_tokens == 1 ? single_ : encoding_)
-      .observe(static_cast<double>(n_tokens), ms, take_trust(CostKind::kEncoding));
+      .observe(static_cast<double>(n_tokens), ms, take_trust(CostModel::Kind::kEncoding));
 }
 
 void CostModel::observe_policy(std::string_view policy, std::size_t n_items, std::size_t n_rounds,
                                double ms) {
   auto found = policies_.find(policy);
   if (found == policies_.end()) found = policies_.emplace(policy, PolicyTable()).first;
-  const double trust = take_trust(CostKind::kPolicy);
+  const double trust = take_trust(CostModel::Kind::kPolicy);
   const double expected = policy_ms(policy, n_items, n_rounds).value_or(ms);
   if (trust < 1 && ms < expected) {
     for (auto& [size, calls] : found->second)
@@ -98,8 +98,8 @@ void CostModel::observe_policy(std::string_view policy, std::size_t n_items, std
   take(calls.ms, ms);
 }
 
-void CostModel::doubt(CostKind kind) {
-  trust_of(kind) *= kind == CostKind::kPolicy ? kPolicyDoubt : kDoubt;
+void CostModel::doubt(CostModel::Kind kind) {
+  trust_of(kind) *= kind == CostModel::Kind::kPolicy ? kPolicyDoubt : kDoubt;
 }
 
 // The weighted mean of the extrapolations from all observed calls; similar calls weigh most.

@@ -52,7 +52,8 @@ TEST(Doubt, LeavesTheEstimateAsItIs) {
   costs.observe_encoding(8, 40);
   costs.observe_policy("agent", 20, 1, 30);
   for (int refusal = 0; refusal < 37; ++refusal)
-    for (const auto kind : {CostKind::kPrefill, CostKind::kEncoding, CostKind::kPolicy})
+    for (const auto kind :
+         {CostModel::Kind::kPrefill, CostModel::Kind::kEncoding, CostModel::Kind::kPolicy})
       costs.doubt(kind);
   EXPECT_EQ(costs.prefill_ms(100), 1000.0);
   EXPECT_EQ(costs.encoding_ms(1), 10.0);
@@ -62,23 +63,25 @@ TEST(Doubt, LeavesTheEstimateAsItIs) {
 
 TEST(Doubt, TakesATenthOffTheTrustInItsKindOnly) {
   CostModel costs;
-  costs.doubt(CostKind::kEncoding);
-  costs.doubt(CostKind::kEncoding);
-  EXPECT_NEAR(costs.trust(CostKind::kEncoding), 0.81, 1e-12);
-  EXPECT_EQ(costs.trust(CostKind::kPolicy), 1.0);
-  costs.doubt(CostKind::kPolicy);
-  EXPECT_NEAR(costs.trust(CostKind::kPolicy), 0.999, 1e-12);
-  EXPECT_EQ(costs.trust(CostKind::kPrefill), 1.0);
+  costs.doubt(CostModel::Kind::kEncoding);
+  costs.doubt(CostModel::Kind::kEncoding);
+  EXPECT_NEAR(costs.trust(CostModel::Kind::kEncoding), 0.81, 1e-12);
+  EXPECT_EQ(costs.trust(CostModel::Kind::kPolicy), 1.0);
+  costs.doubt(CostModel::Kind::kPolicy);
+  EXPECT_NEAR(costs.trust(CostModel::Kind::kPolicy), 0.999, 1e-12);
+  EXPECT_EQ(costs.trust(CostModel::Kind::kPrefill), 1.0);
 }
 
 TEST(Doubt, EndsWithATry) {
   CostModel costs;
-  for (const auto kind : {CostKind::kPrefill, CostKind::kEncoding, CostKind::kPolicy})
+  for (const auto kind :
+       {CostModel::Kind::kPrefill, CostModel::Kind::kEncoding, CostModel::Kind::kPolicy})
     costs.doubt(kind);
   costs.observe_prefill(100, 1000);
   costs.observe_encoding(4, 10);
-  costs.note_vain_try(CostKind::kPolicy);
-  for (const auto kind : {CostKind::kPrefill, CostKind::kEncoding, CostKind::kPolicy})
+  costs.note_vain_try(CostModel::Kind::kPolicy);
+  for (const auto kind :
+       {CostModel::Kind::kPrefill, CostModel::Kind::kEncoding, CostModel::Kind::kPolicy})
     EXPECT_EQ(costs.trust(kind), 1.0);
 }
 
@@ -89,7 +92,7 @@ TEST(Doubt, ThatATryConfirmsScalesTheWholeEstimate) {
     for (const std::size_t n : {4U, 20U})
       costs.observe_encoding(n, 20 + 4.0 * static_cast<double>(n));
   for (int refusal = 0; refusal < 20; ++refusal)
-    costs.doubt(CostKind::kEncoding);
+    costs.doubt(CostModel::Kind::kEncoding);
   costs.observe_encoding(12, 34);
   EXPECT_NEAR(*costs.encoding_ms(12), 34, 0.5);
   EXPECT_NEAR(*costs.encoding_ms(20), 50, 0.5);
@@ -104,18 +107,18 @@ TEST(Doubt, ThatATryConfirmsScalesARememberedSlope) {
   for (int repeat = 0; repeat < 300; ++repeat)
     costs.observe_prefill(100, 100);
   for (int refusal = 0; refusal < 20; ++refusal)
-    costs.doubt(CostKind::kPrefill);
+    costs.doubt(CostModel::Kind::kPrefill);
   costs.observe_prefill(100, 50);
   EXPECT_NEAR(*costs.prefill_ms(100), 50, 1);
   EXPECT_NEAR(*costs.prefill_ms(200), 100, 2);
 }
 
-TEST(Doubt, TakesNoMoreOffThanTheTryTells) {
+TEST(Doubt, LowersTheEstimateNoFurtherThanTheTryTook) {
   CostModel costs;
   for (int repeat = 0; repeat < 100; ++repeat)
     costs.observe_prefill(100, 1000);
   for (int refusal = 0; refusal < 50; ++refusal)
-    costs.doubt(CostKind::kPrefill);
+    costs.doubt(CostModel::Kind::kPrefill);
   costs.observe_prefill(100, 900);
   EXPECT_NEAR(*costs.prefill_ms(100), 900, 1);
 }
@@ -125,7 +128,7 @@ TEST(Doubt, OfAPolicyThatATryConfirmsScalesItsEstimate) {
   for (int repeat = 0; repeat < 100; ++repeat)
     costs.observe_policy("agent", 20, 1, 100);
   for (int refusal = 0; refusal < 5000; ++refusal)
-    costs.doubt(CostKind::kPolicy);
+    costs.doubt(CostModel::Kind::kPolicy);
   costs.observe_policy("agent", 20, 1, 10);
   EXPECT_NEAR(*costs.policy_ms("agent", 20, 1), 10, 0.5);
 }
@@ -135,7 +138,7 @@ TEST(Doubt, ThatATryRefutesTakesNothingOff) {
   for (int repeat = 0; repeat < 100; ++repeat)
     costs.observe_prefill(100, 1000);
   for (int refusal = 0; refusal < 50; ++refusal)
-    costs.doubt(CostKind::kPrefill);
+    costs.doubt(CostModel::Kind::kPrefill);
   costs.observe_prefill(100, 1100);
   EXPECT_GE(*costs.prefill_ms(100), 1000);
 }

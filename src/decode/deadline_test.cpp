@@ -78,13 +78,13 @@ TEST_F(SlowPolicies, AreTimedForLaterRequests) {
   EXPECT_NEAR(*costs_.policy_ms("slow", kItems, 3), 40, 3);
 }
 
-TEST_F(SlowPolicies, AreToldTheEncodingsThatAreLeft) {
+TEST_F(SlowPolicies, GetTheNumberOfEncodingsLeft) {
   run_within(std::nullopt, {.decoder = DecoderKind::kRsd, .budget = 3});
   using Call = SlowPolicy::Call;
   EXPECT_THAT(policy_->calls(), ElementsAre(Call{1, 2}, Call{2, 1}, Call{3, 0}));
 }
 
-TEST_F(SlowPolicies, AreToldThatNoBudgetEndsIt) {
+TEST_F(SlowPolicies, GetNoNumberOfEncodingsLeftWithoutABudget) {
   run_within(std::nullopt, {.decoder = DecoderKind::kExact, .top_n = 3});
   ASSERT_GE(policy_->calls().size(), 2U);
   EXPECT_EQ(policy_->calls().front().encodings_left, std::nullopt);
@@ -99,7 +99,7 @@ TEST_F(SlowPolicies, AreNotAskedForAProposalThatThereIsNoTimeToEncode) {
   // There is time for the answer.
   EXPECT_THAT(policy_->calls(), ElementsAre(SlowPolicy::Call{1, 0}));
   EXPECT_EQ(outcome.timing.total_ms, 140);
-  EXPECT_EQ(outcome.refused, CostKind::kPolicy) << "the greater part of what didn't fit";
+  EXPECT_EQ(outcome.refused, CostModel::Kind::kPolicy) << "the greater part of what didn't fit";
 }
 
 TEST_F(SlowPolicies, AreNotAskedAtAllWhereThereIsNoTimeForAnything) {
@@ -121,7 +121,7 @@ TEST_F(SlowPolicies, LeaveTheLastProposalsOrderWhereThereIsNoTimeForAnother) {
   const Outcome outcome = run_within(190, {.decoder = DecoderKind::kRsd, .budget = 2});
   EXPECT_EQ(policy_->calls().size(), 1U);
   EXPECT_TRUE(outcome.deadline_hit) << "the policy would have given another order";
-  EXPECT_EQ(outcome.refused, CostKind::kPolicy);
+  EXPECT_EQ(outcome.refused, CostModel::Kind::kPolicy);
   EXPECT_EQ(outcome.encodings, 2U);
   EXPECT_EQ(outcome.timing.total_ms, 175);
   const History& history = decoding_->history();
@@ -198,14 +198,15 @@ TEST_F(SlowPolicies, RequestThatComesTooLateSaysNothingAgainstTheEstimates) {
     EXPECT_EQ(run_within(-1).refused, std::nullopt);
     EXPECT_EQ(run_within(0).refused, std::nullopt);
   }
-  for (const auto kind : {CostKind::kPrefill, CostKind::kEncoding, CostKind::kPolicy})
+  for (const auto kind :
+       {CostModel::Kind::kPrefill, CostModel::Kind::kEncoding, CostModel::Kind::kPolicy})
     EXPECT_EQ(costs_.trust(kind), 1.0);
 }
 
-TEST_F(SlowPolicies, RefusalOfThePromptIsTold) {
+TEST_F(SlowPolicies, RefusalOfThePromptIsReported) {
   know_costs();
-  EXPECT_EQ(run_within(50).refused, CostKind::kPrefill);
-  EXPECT_NEAR(costs_.trust(CostKind::kPrefill), 0.9, 1e-12);
+  EXPECT_EQ(run_within(50).refused, CostModel::Kind::kPrefill);
+  EXPECT_NEAR(costs_.trust(CostModel::Kind::kPrefill), 0.9, 1e-12);
   EXPECT_EQ(costs_.prefill_ms(100), 100.0);
 }
 
@@ -350,9 +351,9 @@ TEST_F(SlowPoliciesTogether, DeadlineDoesNotWaitForPoliciesThatTakeLonger) {
 TEST_F(SlowPoliciesTogether, AnswersForWhoIsLeftOutTakeNoPolicysTime) {
   costs_.observe_prefill(100, 100);
   costs_.observe_encoding(19, 20);
-  std::size_t n_told = 0;
+  std::size_t n_reported = 0;
   batch_.on_left_out([&](std::size_t ticket, const Outcome& so_far) {
-    ++n_told;
+    ++n_reported;
     EXPECT_EQ(ticket, 1U);
     EXPECT_EQ(so_far.ranking.size(), kItems);
   });
@@ -361,7 +362,7 @@ TEST_F(SlowPoliciesTogether, AnswersForWhoIsLeftOutTakeNoPolicysTime) {
   const auto asked = policies_.front()->calls().size();
   add(2, 0, 105);  // its prompt and the other's encoding don't fit together
   step();
-  EXPECT_EQ(n_told, 1U);
+  EXPECT_EQ(n_reported, 1U);
   EXPECT_EQ(policies_.front()->calls().size(), asked);
 }
 

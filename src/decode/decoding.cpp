@@ -117,7 +117,7 @@ Result<std::optional<Decoding::Step>> Decoding::next(const CostModel* costs) con
   if (costs && verifies_whole_list() && !budget() && encodings > 0)
     step.rows.end = verified_rows_end(history_, step.rows, *costs);
   // Theorem 1: every round corrects the first disagreement, so there is always a missing row.
-  RSD_CHECK(step.rows.size() > 0, "an encoding that would tell nothing new");
+  RSD_CHECK(step.rows.size() > 0, "an encoding without a new row");
   return std::optional(std::move(step));
 }
 

@@ -144,7 +144,7 @@ TEST(Sd, RunToTheEndIsTheTargetRanking) {
   }
 }
 
-TEST(Sd, CutOffKeepsTheKnownPrefixAndTheDraftOrderBehindIt) {
+TEST(Sd, CutOffKeepsTheKnownPrefixAndTheDraftOrderAfterIt) {
   for (std::uint64_t number = 0; number < kLlms; ++number) {
     const auto options = llm(number);
     SyntheticScorer scorer(options);

@@ -56,7 +56,8 @@ RowRange History::missing_rows(std::span<const ItemId> proposal, std::size_t end
 Result<void> History::add(std::vector<ItemId> proposal, RowRange rows, const LogitMatrix& logits) {
   RSD_CHECK(common_prefix(known_, proposal) == known_.size(),
             "a proposal without the known prefix");
-  RSD_CHECK(rows.end <= n_items_ && rows.end <= proposal.size() + 1, "rows behind the proposal");
+  RSD_CHECK(rows.end <= n_items_ && rows.end <= proposal.size() + 1,
+            "rows after the proposal's end");
   RSD_CHECK(logits.n_rows() == rows.size() && logits.n_items() == n_items_, "shape of the logits");
   RSD_CHECK(rows.first == 0 || (!rounds_.empty() && rows.first <= rounds_.back().logits.n_rows()),
             "rows that leave a gap");
@@ -71,6 +72,18 @@ Result<void> History::add(std::vector<ItemId> proposal, RowRange rows, const Log
   return {};
 }
 
+History History::after(std::size_t n_rounds) const {
+  RSD_CHECK(n_rounds <= rounds_.size(), "rounds that were not made");
+  RSD_CHECK(rounds_.size() <= n_recent_, "rounds whose rows were forgotten");
+  History earlier(n_items_, n_recent_);
+  if (n_rounds == 0) return earlier;
+  for (const Round& round : std::span(rounds_).first(n_rounds))
+    earlier.keep(round);
+  for (const ItemId item : std::span(known_).first(rounds_[n_rounds - 1].known))
+    if (!earlier.placed_[item.slot()]) earlier.place(item);
+  return earlier;
+}
+
 void History::keep(Round round) {
   latest_rows_.replace_front(round.logits);
   latest_rounds_.resize(latest_rows_.n_rows());
@@ -78,7 +91,7 @@ void History::keep(Round round) {
   rounds_.push_back(std::move(round));
   if (rounds_.size() <= n_recent_) return;
   Round& aged = rounds_[rounds_.size() - 1 - n_recent_];
-  aged.logits.forget_behind(aged.accepted + 1);
+  aged.logits.forget_from(aged.accepted + 1);
 }
 
 // Walks down the rows that are conditioned on the known prefix, placing the LLM's own choice at

@@ -14,6 +14,7 @@ namespace rsd {
 namespace {
 
 using testing::ElementsAre;
+using testing::ElementsAreArray;
 using testing::HasSubstr;
 
 TEST(MaskedArgmax, SkipsPlacedItems) {
@@ -34,7 +35,7 @@ TEST(History, SingleItemIsKnownFromTheStart) {
   EXPECT_THAT(history.known(), ElementsAre(ItemId(0)));
 }
 
-TEST(History, OfTwoItemsOneRowTellsBoth) {
+TEST(History, OneRowMakesBothOfTwoItemsKnown) {
   History history(2);
   ASSERT_TRUE(history.add({}, {0, 1}, matrix({{1, 2}})));
   EXPECT_THAT(history.known(), ElementsAre(ItemId(1), ItemId(0)));
@@ -152,10 +153,10 @@ TEST(History, StoresEachRowOnceHoweverManyRoundsHoldIt) {
   constexpr std::size_t kItems = 30;
   const History history = with_rounds(kItems, kItems - 1, kEveryRound);
   // Each round makes one more position known, and the rows after it are computed again.
-  std::size_t n_told = kItems;
+  std::size_t n_computed = kItems;
   for (std::size_t t = 1; t + 1 < kItems; ++t)
-    n_told += kItems - t;
-  EXPECT_EQ(stored(history).rows.size(), n_told);
+    n_computed += kItems - t;
+  EXPECT_EQ(stored(history).rows.size(), n_computed);
   EXPECT_EQ(history.rounds()[20].logits.row(3).data(), history.rounds()[5].logits.row(3).data());
 }
 
@@ -165,7 +166,7 @@ TEST(History, CopySharesTheRows) {
   EXPECT_EQ(copy.rounds()[1].logits.row(4).data(), history.rounds()[1].logits.row(4).data());
 }
 
-TEST(History, OfRoundsThatAreNotRecentForgetsTheRowsBehindTheFirstDisagreement) {
+TEST(History, OfRoundsThatAreNotRecentForgetsTheRowsAfterTheFirstDisagreement) {
   const History history = with_rounds(12, 7, 2);
   for (std::size_t t = 0; t < 7; ++t) {
     const Round& round = history.rounds()[t];
@@ -177,7 +178,7 @@ TEST(History, OfRoundsThatAreNotRecentForgetsTheRowsBehindTheFirstDisagreement) 
   EXPECT_THROW(static_cast<void>(history.rounds()[4].logits.row(11)), LogicError);
 }
 
-TEST(History, KeepsTheRowThatWasToldLastOfEachPosition) {
+TEST(History, KeepsTheLatestRowOfEachPosition) {
   History history(4, 1);
   ASSERT_TRUE(history.add(items({0, 1, 2, 3}), {0, 4},
                           matrix({{9, 0, 0, 0}, {0, 1, 2, 3}, {5, 5, 5, 5}, {6, 6, 6, 6}})));
@@ -190,11 +191,28 @@ TEST(History, KeepsTheRowThatWasToldLastOfEachPosition) {
   EXPECT_EQ(history.latest_round(3), 0U);
 }
 
+TEST(History, AfterItsFirstRoundsIsWhatItWasThen) {
+  const History history = with_rounds(12, 7, kEveryRound);
+  const History earlier = history.after(4);
+  const History then = with_rounds(12, 4, kEveryRound);
+  ASSERT_EQ(earlier.rounds().size(), 4U);
+  EXPECT_THAT(earlier.known(), ElementsAreArray(then.known()));
+  EXPECT_EQ(earlier.placed(), then.placed());
+  EXPECT_THAT(LogitMatrix(earlier.latest_rows()).values(),
+              ElementsAreArray(LogitMatrix(then.latest_rows()).values()));
+  EXPECT_EQ(earlier.latest_round(11), then.latest_round(11));
+  EXPECT_TRUE(history.after(0).known().empty());
+}
+
+TEST(History, WithForgottenRowsHasNoEarlierState) {
+  EXPECT_THROW(static_cast<void>(with_rounds(12, 7, 2).after(4)), LogicError);
+}
+
 TEST(SharedRows, AreAMatrixOfTheSameNumbers) {
   const LogitMatrix numbers = matrix({{1, 2}, {3, 4}});
   SharedRows rows(numbers);
   EXPECT_THAT(LogitMatrix(rows).values(), ElementsAre(1, 2, 3, 4));
-  rows.forget_behind(1);
+  rows.forget_from(1);
   EXPECT_EQ(rows.n_rows(), 2U);
   EXPECT_THROW(static_cast<void>(LogitMatrix(rows)), LogicError);
 }

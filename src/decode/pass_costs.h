@@ -4,7 +4,7 @@
 #include <cstddef>
 
 #include "rsd/decode/cost_model.h"
-#include "rsd/decode/request_run.h"
+#include "rsd/decode/decoding_run.h"
 
 namespace rsd {
 
@@ -12,7 +12,7 @@ namespace rsd {
 class PassCosts {
  public:
   // Adds the part that the run's next() returned.
-  void add(const RequestRun& run) {
+  void add(const DecodingRun& run) {
     (run.encodes_prompt() ? n_prefilled_ : n_encoded_) += run.n_tokens();
     expected_ms_ += run.expected_ms();
   }
@@ -32,7 +32,7 @@ class PassCosts {
   void observe_given_up(CostModel& costs, double ms) const {
     constexpr double kAssumed = 1.25;
     if (kAssumed * ms > expected_ms_) return observe(costs, kAssumed * ms);
-    costs.note_vain_try(n_prefilled_ > 0 ? CostKind::kPrefill : CostKind::kEncoding);
+    costs.note_vain_try(n_prefilled_ > 0 ? CostModel::Kind::kPrefill : CostModel::Kind::kEncoding);
   }
 
  private:

@@ -130,7 +130,7 @@ TEST(Blend, AddsUpThePositionsThatItsPartsGive) {
   EXPECT_THAT(*blend_policy()->score(one_round(), 1), ElementsAre(0, -9, -3, -6));
 }
 
-TEST(ListwisePolicies, KeepTheRowsBehindWhatTheLastRoundVerified) {
+TEST(ListwisePolicies, KeepTheRowsAfterWhatTheLastRoundVerified) {
   History history(6);
   LogitMatrix all(6, 6);
   for (std::size_t j = 0; j < 6; ++j)  // the later items are preferred at every row

@@ -53,12 +53,12 @@ TEST(Replay, IsArWhereEveryPrefixOnItsWayWasEncoded) {
 
 TEST(Replay, FollowsTheRowWhosePrefixIsMostAlike) {
   // After item 0 the LLM prefers 2, after item 3 it prefers 1.
-  const auto behind_0 = items({0});
-  const auto behind_3 = items({3});
+  const auto after_0 = items({0});
+  const auto after_3 = items({3});
   const std::vector<float> wants_2 = {0, 1, 2, 0};
   const std::vector<float> wants_1 = {0, 2, 1, 0};
-  const std::vector<PrefixRow> rows = {{.prefix = behind_0, .logits = wants_2},
-                                       {.prefix = behind_3, .logits = wants_1}};
+  const std::vector<PrefixRow> rows = {{.prefix = after_0, .logits = wants_2},
+                                       {.prefix = after_3, .logits = wants_1}};
   EXPECT_EQ(replay(rows, items({0})).order[1], ItemId(2));
   EXPECT_EQ(replay(rows, items({3})).order[1], ItemId(1));
 }

@@ -1,7 +1,7 @@
 #include "rsd/decode/run.h"
 
 #include "decode/pass_costs.h"
-#include "rsd/decode/request_run.h"
+#include "rsd/decode/decoding_run.h"
 
 namespace rsd {
 namespace {
@@ -20,7 +20,7 @@ Result<PartResult> encode(const PassPart& part, const std::optional<Clock::time_
 }  // namespace
 
 Result<Outcome> run(Decoding& decoding, PositionScorer& scorer, const RunOptions& options) {
-  RequestRun request(decoding, scorer, options);
+  DecodingRun request(decoding, scorer, options);
   while (true) {
     const auto part = request.next();
     if (!part) return part.error();
@@ -35,10 +35,8 @@ Result<Outcome> run(Decoding& decoding, PositionScorer& scorer, const RunOptions
     auto result = encode(**part, options.deadline);
     if (!result && result.error().code() != ErrorCode::kDeadlineExceeded) return result.error();
     if (options.costs && result) pass.observe(*options.costs, ms_of(*result));
-    if (options.costs && !result) {
-      const std::chrono::duration<double, std::milli> spent = options.now() - start;
-      pass.observe_given_up(*options.costs, spent.count());
-    }
+    if (options.costs && !result)
+      pass.observe_given_up(*options.costs, ms_between(start, options.now()));
     if (auto done = result ? request.absorb(*result) : request.give_up(); !done)
       return done.error();
   }

@@ -72,7 +72,7 @@ TEST(Run, BillsPrefillDecodeAndTheirSum) {
   EXPECT_FALSE(outcome.deadline_hit);
 }
 
-TEST(Run, TellsWhatOfThePromptWasKnownFromAnEarlierRequest) {
+TEST(Run, CountsThePromptTokensThatAnEarlierRequestHadEncoded) {
   struct Reusing : SyntheticScorer {
     using SyntheticScorer::SyntheticScorer;
     Result<Prefill> prefill(std::optional<Clock::time_point>) override {
@@ -256,7 +256,7 @@ TEST(CostModel, LearnsALine) {
   EXPECT_NEAR(*costs.encoding_ms(12), 46, 1e-6);
 }
 
-TEST(CostModel, TellsASinglePositionFromTheLineOfSeveral) {
+TEST(CostModel, KeepsTheCostOfASinglePositionApartFromTheLineOfSeveral) {
   CostModel costs;
   costs.observe_encoding(1, 20);
   EXPECT_NEAR(*costs.encoding_ms(4), 20 * 5.7 / 2.7, 1e-9);  // nothing else is known yet

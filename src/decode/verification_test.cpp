@@ -60,7 +60,7 @@ TEST(AcceptanceProbability, PromptsOwnRowTriesNothing) {
 }
 
 // If only the first two positions of a proposal were verified, the third was not tried.
-TEST(AcceptanceProbability, CountsNoPositionBehindTheRowsThatWereEncoded) {
+TEST(AcceptanceProbability, CountsNoPositionAfterTheRowsThatWereEncoded) {
   History history(10);
   LogitMatrix logits(2, 10);
   logits.row(0)[0] = logits.row(1)[1] = 1;
@@ -159,7 +159,7 @@ TEST(ExactByCosts, IsHardlySlowerThanStepByStepWhereTokensAreAllThatCosts) {
   EXPECT_LT(times.planned, 1.1 * times.ar);
 }
 
-TEST(TopN, RowsBehindItAreNotEncoded) {
+TEST(TopN, RowsAfterItAreNotEncoded) {
   for (const DecoderKind decoder : {DecoderKind::kExact, DecoderKind::kSd, DecoderKind::kRsd}) {
     const Outcome outcome = decoded(
         {.decoder = decoder,

@@ -84,11 +84,11 @@ class Aggregation {
     row.kd = mean_agreement(s, kemeny_distance);
     row.relevance = relevance(
         [&](const RequestRecord& record) { return items_of(record.measurements[s].ranking); });
-    row.p50_ms = time_percentile(s, &Timing::total_ms, 0.5);
-    row.p95_ms = time_percentile(s, &Timing::total_ms, 0.95);
-    row.prefill_p50_ms = time_percentile(s, &Timing::prefill_ms, 0.5);
-    row.decode_p50_ms = time_percentile(s, &Timing::decode_ms, 0.5);
-    row.agent_p50_ms = time_percentile(s, &Timing::agent_ms, 0.5);
+    row.p50_ms = time_percentile(s, &Outcome::Timing::total_ms, 0.5);
+    row.p95_ms = time_percentile(s, &Outcome::Timing::total_ms, 0.95);
+    row.prefill_p50_ms = time_percentile(s, &Outcome::Timing::prefill_ms, 0.5);
+    row.decode_p50_ms = time_percentile(s, &Outcome::Timing::decode_ms, 0.5);
+    row.agent_p50_ms = time_percentile(s, &Outcome::Timing::agent_ms, 0.5);
     row.disagreement_by_position = disagreement_by_position(s);
     if (row.setting.decoder == DecoderKind::kExact) row.exact = exact_figures(s);
     return row;
@@ -147,7 +147,7 @@ class Aggregation {
     return sample;
   }
 
-  double time_percentile(std::size_t s, double Timing::*time, double share) const {
+  double time_percentile(std::size_t s, double Outcome::Timing::*time, double share) const {
     return percentile(over_requests(s, [&](const Measurement& m) { return m.timing.*time; }),
                       share);
   }
@@ -213,7 +213,7 @@ std::vector<std::string> warnings_about(const TargetFigures& target, bool shuffl
     const std::string reason =
         shuffled ? "they were shuffled, so the LLM spells out the identifiers and hardly ranks."
                  : "the LLM spells out the identifiers, or the input order was good already; "
-                   "shuffled candidates would tell.";
+                   "shuffle the candidates to find out.";
     warnings.push_back(std::string("The target ranking ") +
                        (*target.letter_bias > 0 ? "follows" : "reverses") +
                        " the order in which the candidates were presented (letter "

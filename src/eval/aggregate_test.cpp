@@ -146,7 +146,7 @@ TEST(Aggregate, PercentilesAreByNearestRank) {
   EXPECT_EQ(percentile({7}, 0.01), 7);
 }
 
-TEST(Aggregate, ExactTellsHowItDiffersFromAr) {
+TEST(Aggregate, ExactReportsHowItDiffersFromAr) {
   const DatasetResults results = aggregate(two_requests());
   ASSERT_TRUE(results.rows[2].exact.has_value());
   EXPECT_DOUBLE_EQ(results.rows[2].exact->differs_from_ar, 0.5);
@@ -192,7 +192,7 @@ TEST(Aggregate, WarnsOfATargetThatSpellsTheIdentifiers) {
   evaluation.records.erase(evaluation.records.begin());
   EXPECT_THAT(aggregate(evaluation).warnings, ElementsAre(HasSubstr("hardly ranks")));
   evaluation.shuffle_seed.reset();
-  EXPECT_THAT(aggregate(evaluation).warnings, ElementsAre(HasSubstr("would tell")));
+  EXPECT_THAT(aggregate(evaluation).warnings, ElementsAre(HasSubstr("shuffle the candidates")));
 }
 
 TEST(Aggregate, WarnsOfATargetThatFollowsTheOrderOfPresentation) {

@@ -20,7 +20,7 @@ struct Column {
 inline constexpr std::array<Column, 16> kColumns = {{
     {"decoder", "how the ranking was decoded", false},
     {"policy", "what decided the proposals", false},
-    {"draft", "what the first encoding carried behind the prompt", false},
+    {"draft", "what the first encoding carried after the prompt", false},
     {"T", "budget of encodings, the prefill's included; – is none", true},
     {"encodings", "passes of the LLM, mean", true},
     {"tokens", "tokens that went through the LLM, prompt included, mean", true},

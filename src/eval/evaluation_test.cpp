@@ -350,7 +350,7 @@ TEST_F(EvaluationTest, RecordsOfOtherTextsOrLabelsAreNotResumed) {
   EXPECT_THAT(resume().error().message(), HasSubstr("request \"q5\""));
 }
 
-TEST_F(EvaluationTest, DamagedRecordsAreToldWithTheirLine) {
+TEST_F(EvaluationTest, DamagedRecordsAreReportedWithTheirLine) {
   ASSERT_TRUE(evaluate(options_).ok());
   const std::string complete = records();
   const auto second_line = complete.find('\n') + 1;
@@ -380,7 +380,7 @@ TEST_F(EvaluationTest, ProgressCountsWhatIsDone) {
   EXPECT_THAT(done, ElementsAre(1, 2, 3, 4, 5, 6));
 }
 
-TEST_F(EvaluationTest, SenselessOptionsAreToldBeforeAnythingRuns) {
+TEST_F(EvaluationTest, OptionsThatMakeNoSenseAreErrorsBeforeAnythingRuns) {
   const auto message = [this] {
     const auto evaluation = evaluate(options_);
     EXPECT_FALSE(evaluation.ok());
@@ -418,7 +418,7 @@ class BatchSensitiveScorer final : public SyntheticScorer {
   }
 };
 
-TEST_F(EvaluationTest, ExactTellsWhereItLeavesArAndByWhatMargin) {
+TEST_F(EvaluationTest, ExactReportsWhereItLeavesArAndByWhatMargin) {
   options_.requests = {request(0, 3)};
   options_.shuffle_seed.reset();
   options_.grid.policies = {argmax_policy()};

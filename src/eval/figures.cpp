@@ -38,7 +38,7 @@ class Figures {
            "Agreement with the target ranking at each budget: 1 is the target itself, "
            "0 is what a random order gets." +
                dashes()});
-      add(time_over_budget("Decode time", "What the encodings behind the prompt cost (median).",
+      add(time_over_budget("Decode time", "What the encodings after the prompt cost (median).",
                            &Row::decode_p50_ms));
       add(time_over_budget(
           "Total time", "A whole request, the prompt's encoding included (median).", &Row::p50_ms));

@@ -40,7 +40,7 @@ Json to_json(const Measurement& measurement, const Setting& setting) {
     difference = {{"position", measurement.difference->position.value()},
                   {"margin", measurement.difference->margin}};
   }
-  const Timing& timing = measurement.timing;
+  const Outcome::Timing& timing = measurement.timing;
   return {{"setting", to_string(setting)},
           {"ranking", to_json(measurement.ranking)},
           {"encodings", measurement.encodings},

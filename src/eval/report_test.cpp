@@ -162,7 +162,7 @@ TEST(ResultsJson, KeepsTheContract) {
     EXPECT_TRUE(dataset["target"].contains(key)) << key;
 }
 
-TEST(Gnuplot, FailureTellsItsReason) {
+TEST(Gnuplot, FailureHasItsReason) {
   if (!has_gnuplot()) GTEST_SKIP() << "gnuplot is not installed";
   const auto drawn = run_gnuplot("plot nonsense\n");
   ASSERT_FALSE(drawn.ok());

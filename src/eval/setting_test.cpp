@@ -23,7 +23,7 @@ std::vector<std::string> names(const std::vector<Setting>& settings) {
   return texts;
 }
 
-TEST(PlanSettings, ListsEveryCombinationBehindTheTarget) {
+TEST(PlanSettings, ListsEveryCombinationAfterTheTarget) {
   const auto settings = plan_settings(
       {.decoders = {DecoderKind::kRsd, DecoderKind::kExact, DecoderKind::kSd, DecoderKind::kStd},
        .budgets = {1, 3},
@@ -56,7 +56,7 @@ TEST(PlanSettings, WithoutADraftEachSettingHasItsDecodersDefault) {
                                   Draft::kFirstToken, Draft::kInput, Draft::kFirstToken));
 }
 
-TEST(PlanSettings, TellsWhatIsMissingOrRepeated) {
+TEST(PlanSettings, NamesWhatIsMissingOrRepeated) {
   const auto message = [](const SettingGrid& grid) {
     const auto settings = plan_settings(grid);
     EXPECT_FALSE(settings.ok());

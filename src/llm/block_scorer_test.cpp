@@ -18,6 +18,8 @@
 #include "rsd/llm/llama_engine.h"
 #include "rsd/prompt/prompt_builder.h"
 #include "support/default_model.h"
+#include "support/items.h"
+#include "support/logits.h"
 
 namespace rsd {
 namespace {
@@ -33,8 +35,6 @@ const std::string kCommandR = "tests/models/tiny-command-r.gguf";
 // flash attention accumulates in F16. Measured: below 5e-3, where logits are 10 and more apart.
 constexpr double kTolerance = 0.03;
 constexpr std::size_t kCache = std::size_t{64} << 20U;
-
-using Rows = std::vector<std::vector<float>>;
 
 struct ModelFree {
   void operator()(llama_model* model) const { llama_model_free(model); }
@@ -174,14 +174,6 @@ Prompt prompt_of(const LlamaEngine& engine, const Request& request,
   return *std::move(prompt);
 }
 
-std::vector<ItemId> shuffled(std::size_t n_items, std::mt19937& random) {
-  std::vector<ItemId> order;
-  for (std::size_t i = 0; i < n_items; ++i)
-    order.emplace_back(i);
-  std::ranges::shuffle(order, random);
-  return order;
-}
-
 LogitMatrix rows_of(PositionScorer& scorer, const std::vector<ItemId>& proposal) {
   auto done = scorer.encode(
       {.proposal = proposal, .rows = {0, proposal.size()}, .give_up_at = std::nullopt});
@@ -207,27 +199,9 @@ Answer answer_of(LlamaEngine& engine, const Request& request) {
   return answer_of(engine, prompt_of(engine, request), shuffled(request.candidates.size(), random));
 }
 
-double difference(const LogitMatrix& rows, const Rows& expected) {
-  double largest = 0;
-  for (std::size_t j = 0; j < rows.n_rows(); ++j)
-    for (std::size_t i = 0; i < rows.n_items(); ++i) {
-      const double gap = std::abs(static_cast<double>(rows.row(j)[i]) - expected.at(j).at(i));
-      largest = std::isnan(gap) ? INFINITY : std::max(largest, gap);
-    }
-  return largest;
-}
-
 // To the last bit.
 bool equal(const LogitMatrix& a, const LogitMatrix& b) {
   return std::ranges::equal(a.values(), b.values());
-}
-
-// Logits that do not depend on what stands before them would prove nothing.
-bool rows_vary(const Rows& rows) {
-  double spread = 0;
-  for (std::size_t j = 1; j < rows.size(); ++j)
-    spread = std::max(spread, std::abs(static_cast<double>(rows[j][0]) - rows[0][0]));
-  return spread > 1.0;
 }
 
 class BlockModel : public testing::TestWithParam<std::string> {};

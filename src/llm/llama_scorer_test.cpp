@@ -22,6 +22,7 @@
 #include "rsd/rank/ranking.h"
 #include "support/default_model.h"
 #include "support/items.h"
+#include "support/logits.h"
 
 namespace rsd {
 namespace {
@@ -49,8 +50,6 @@ constexpr double kOtherKernelTolerance = 0.1;
 
 // And so it is for a proposal that goes with others' prompts in one pass. Measured: 0.11.
 constexpr double kSharedPassTolerance = 0.3;
-
-using Rows = std::vector<std::vector<float>>;
 
 llama_model* load_quietly(const std::string& path) {
   llama_log_set([](ggml_log_level, const char*, void*) {}, nullptr);
@@ -161,14 +160,6 @@ Session open_session(const std::string& path, std::size_t n_items) {
   return open_session_with({.model_path = path, .threads = 1}, n_items);
 }
 
-std::vector<ItemId> shuffled(std::size_t n_items, std::mt19937& random) {
-  std::vector<ItemId> order;
-  for (std::size_t i = 0; i < n_items; ++i)
-    order.emplace_back(i);
-  std::ranges::shuffle(order, random);
-  return order;
-}
-
 Encoding encode(PositionScorer& scorer, const std::vector<ItemId>& proposal, RowRange rows) {
   auto done = scorer.encode({.proposal = proposal, .rows = rows, .give_up_at = std::nullopt});
   RSD_CHECK(done.ok(), done ? "" : done.error().message().c_str());
@@ -177,34 +168,6 @@ Encoding encode(PositionScorer& scorer, const std::vector<ItemId>& proposal, Row
 
 Encoding encode_all(PositionScorer& scorer, const std::vector<ItemId>& proposal) {
   return encode(scorer, proposal, {0, proposal.size()});
-}
-
-// The largest difference between `rows` and the rows of `expected` from `first` on.
-double difference(const LogitMatrix& rows, const Rows& expected, std::size_t first = 0) {
-  double largest = 0;
-  for (std::size_t j = 0; j < rows.n_rows(); ++j) {
-    for (std::size_t i = 0; i < rows.n_items(); ++i) {
-      const double gap =
-          std::abs(static_cast<double>(rows.row(j)[i]) - expected.at(first + j).at(i));
-      largest = std::isnan(gap) ? INFINITY : std::max(largest, gap);
-    }
-  }
-  return largest;
-}
-
-double difference(const LogitMatrix& a, const LogitMatrix& b) {
-  Rows expected;
-  for (std::size_t j = 0; j < b.n_rows(); ++j)
-    expected.emplace_back(b.row(j).begin(), b.row(j).end());
-  return difference(a, expected);
-}
-
-// Logits that do not depend on what stands before them would prove nothing.
-bool rows_vary(const Rows& rows) {
-  double spread = 0;
-  for (std::size_t j = 1; j < rows.size(); ++j)
-    spread = std::max(spread, std::abs(static_cast<double>(rows[j][0]) - rows[0][0]));
-  return spread > 1.0;
 }
 
 class TinyModel : public testing::TestWithParam<std::string> {};

@@ -14,6 +14,7 @@
 #include "rsd/llm/llama_engine.h"
 #include "rsd/prompt/prompt_builder.h"
 #include "support/default_model.h"
+#include "support/requests.h"
 
 namespace rsd {
 namespace {
@@ -76,15 +77,6 @@ class Loaded {
   std::shared_ptr<llama_model> model_;
   std::shared_ptr<LlamaTokenizer> tokenizer_;
 };
-
-Request passage_request(std::string query, const std::vector<std::string>& texts) {
-  Request request{.id = "r", .query = std::move(query)};
-  for (const auto& text : texts)
-    request.candidates.push_back({.id = "d" + std::to_string(request.candidates.size()),
-                                  .text = text,
-                                  .first_stage_score = std::nullopt});
-  return request;
-}
 
 // What people write into texts to break a prompt's frame.
 const std::vector<std::string>& attacks() {

@@ -12,7 +12,9 @@
 namespace rsd {
 namespace {
 
-using Kind = TemplatePart::Kind;
+using Kind = PromptTemplate::Part::Kind;
+using FittedRequest = PromptBuilder::FittedRequest;
+using TextLimits = PromptBuilder::TextLimits;
 
 // The pieces of a template's prompts, as tokens.
 class BlockRenderer {
@@ -20,7 +22,8 @@ class BlockRenderer {
   BlockRenderer(const PromptSurroundings& around, const Request& request)
       : around_(around), renderer_(around, request) {
     const auto& body = around.wording.body;
-    const auto behind_text = std::next(std::ranges::find(body, Kind::kText, &TemplatePart::kind));
+    const auto behind_text =
+        std::next(std::ranges::find(body, Kind::kText, &PromptTemplate::Part::kind));
     text_parts_.assign(body.begin(), behind_text);
     const PromptTemplate::Parts mark(behind_text, std::prev(body.end()));
     mark_ = renderer_.fill(mark, {});
@@ -202,14 +205,14 @@ Prompt assembled(const Frame& frame, const Identifiers& identifiers,
 }  // namespace
 
 Result<Prompt> build_block_prompt(const PromptSurroundings& around, const Request& request,
-                                  const TextLimits& limits) {
+                                  const PromptBuilder::TextLimits& limits) {
   const std::size_t n_items = request.candidates.size();
   RSD_CHECK(n_items <= around.identifiers.size(), "an identifier for every candidate");
   const BlockRenderer renderer(around, request);
   const Frame frame(renderer);
   const std::size_t n_fitting = max_candidates(frame, limits.context_tokens);
   if (n_items > n_fitting) return no_room(n_items, limits.context_tokens, n_fitting);
-  FittedRequest fitted{.request = request};
+  PromptBuilder::FittedRequest fitted{.request = request};
   const auto texts = cut_texts(renderer, around.tokenizer, limits, fitted);
   if (auto readable = check_blocks(frame, request, texts); !readable) return readable.error();
   Prompt prompt = assembled(frame, around.identifiers, texts, content_order(fitted.request));
@@ -218,9 +221,10 @@ Result<Prompt> build_block_prompt(const PromptSurroundings& around, const Reques
   return prompt;
 }
 
-Result<FittedRequest> fit_block_prompt(const PromptSurroundings& around, Request request,
-                                       const TextLimits& limits) {
-  FittedRequest fitted{.request = std::move(request)};
+Result<PromptBuilder::FittedRequest> fit_block_prompt(const PromptSurroundings& around,
+                                                      Request request,
+                                                      const PromptBuilder::TextLimits& limits) {
+  PromptBuilder::FittedRequest fitted{.request = std::move(request)};
   const std::size_t n_items = fitted.request.candidates.size();
   const BlockRenderer renderer(around, fitted.request);
   const Frame frame(renderer);

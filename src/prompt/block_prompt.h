@@ -15,10 +15,11 @@ namespace rsd {
 // text alone. Identifiers are dealt out, and the blocks laid out, in the order of content_order():
 // the prompt is the same in whatever order the candidates come.
 Result<Prompt> build_block_prompt(const PromptSurroundings& around, const Request& request,
-                                  const TextLimits& limits);
+                                  const PromptBuilder::TextLimits& limits);
 
 // PromptBuilder::fit for such a request.
-Result<FittedRequest> fit_block_prompt(const PromptSurroundings& around, Request request,
-                                       const TextLimits& limits);
+Result<PromptBuilder::FittedRequest> fit_block_prompt(const PromptSurroundings& around,
+                                                      Request request,
+                                                      const PromptBuilder::TextLimits& limits);
 
 }  // namespace rsd

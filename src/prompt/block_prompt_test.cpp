@@ -11,7 +11,7 @@
 
 #include "rsd/prompt/prompt_builder.h"
 #include "rsd/rank/content_order.h"
-#include "support/fake_tokenizer.h"
+#include "support/prompts.h"
 
 namespace rsd {
 namespace {
@@ -19,23 +19,6 @@ namespace {
 using testing::HasSubstr;
 
 constexpr std::size_t kContext = 8192;
-
-// Letters with a space before them are single tokens, every other byte is one.
-std::shared_ptr<const FakeTokenizer> spaced_tokenizer() {
-  std::vector<std::string> singles;
-  for (char letter = 'A'; letter <= 'Z'; ++letter)
-    for (const int lower : {0, 'a' - 'A'})
-      singles.push_back({' ', static_cast<char>(letter + lower)});
-  return std::make_shared<FakeTokenizer>(singles);
-}
-
-PromptTemplates templates_of(const std::string& yaml) {
-  PromptTemplates templates;
-  auto parsed = PromptTemplate::parse(yaml, "test");
-  EXPECT_TRUE(parsed) << (parsed ? "" : parsed.error().message());
-  templates.set(*std::move(parsed));
-  return templates;
-}
 
 // Head "<open>h", candidates "t" + text, query "q" + query, identifiers "=X", tail "<close>R:".
 PromptTemplates short_blocks() {
@@ -46,15 +29,6 @@ PromptTemplates short_blocks() {
       "body: 't{text} = {identifier}'\n"
       "suffix: 'q{query}'\n"
       "answer: 'R:'\n");
-}
-
-Request passage_request(std::string query, const std::vector<std::string>& texts) {
-  Request request{.id = "r", .query = std::move(query)};
-  for (const auto& text : texts)
-    request.candidates.push_back({.id = "d" + std::to_string(request.candidates.size()),
-                                  .text = text,
-                                  .first_stage_score = std::nullopt});
-  return request;
 }
 
 class BlockPrompt : public testing::Test {
@@ -91,7 +65,7 @@ TEST_F(BlockPrompt, LaysBlocksOutByContent) {
   std::size_t next = 0;
   for (const PromptBlock& block : prompt.blocks) {
     EXPECT_EQ(block.first, next);
-    next = block.end();
+    next += block.n_tokens;
   }
   EXPECT_EQ(next, prompt.tokens.size());
 }
@@ -111,27 +85,6 @@ TEST_F(BlockPrompt, PositionsGoOnFromWhatABlockSees) {
   EXPECT_EQ(kind(BlockKind::kTail).position, 2U + 13 + 3);
   EXPECT_EQ(prompt.end_position(), kind(BlockKind::kTail).end_position());
   EXPECT_EQ(prompt.n_seen(), prompt.tokens.size() - 2 - 13);
-}
-
-TEST_F(BlockPrompt, EveryBlockSeesWhatTheLayoutSays) {
-  const Prompt prompt = build(passage_request("q", {"one", "two"}));
-  const auto readers_of = [&](const PromptBlock& other) {
-    std::string readers;
-    for (const PromptBlock& reader : prompt.blocks)
-      if (sees(reader, other)) readers += text_of(prompt, reader) + "|";
-    return readers;
-  };
-  const Request request = passage_request("q", {"one", "two"});
-  const bool one_first = content_order(request)[0] == ItemId(0);
-  const std::string one_mark = one_first ? " = A|" : " = B|";
-  const std::string texts = one_first ? "tone|ttwo|" : "ttwo|tone|";
-  EXPECT_EQ(readers_of(block_of(prompt, BlockKind::kHead)),
-            "<open>h|" + texts + "qq| = A| = B|<close>R:|");
-  EXPECT_EQ(readers_of(block_of(prompt, BlockKind::kCandidate, ItemId(0))), "tone|" + one_mark);
-  EXPECT_EQ(readers_of(block_of(prompt, BlockKind::kQuery)), "qq| = A| = B|<close>R:|");
-  EXPECT_EQ(readers_of(block_of(prompt, BlockKind::kIdentifier, ItemId(0))),
-            one_mark + "<close>R:|");
-  EXPECT_EQ(readers_of(block_of(prompt, BlockKind::kTail)), "<close>R:|");
 }
 
 // By text: its block's tokens, and its identifier.

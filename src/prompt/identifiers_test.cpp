@@ -81,7 +81,7 @@ TEST(FindIdentifiers, MayFindNone) {
   EXPECT_THAT(find_identifiers(tokenizer, "Ranking:", 9).texts, IsEmpty());
 }
 
-TEST(FindIdentifiers, WorksBehindAnEmptyAnswer) {
+TEST(FindIdentifiers, WorksAfterAnEmptyAnswer) {
   const FakeTokenizer tokenizer({" A"}, FakeFallback::kTwoTokensAByte);
   EXPECT_THAT(find_identifiers(tokenizer, "", 9).texts, ElementsAre(" A"));
 }

@@ -109,7 +109,7 @@ struct Room {
 
 // The number of the longest candidates that fit one prompt, at least 2 if there are 2. Notes how
 // many tokens they take.
-std::size_t largest_window(const PromptRenderer& renderer, FittedRequest& fitted,
+std::size_t largest_window(const PromptRenderer& renderer, PromptBuilder::FittedRequest& fitted,
                            const Room& room) {
   constexpr std::size_t kBytesOfToken = 4;
   const Request& request = fitted.request;
@@ -180,7 +180,8 @@ Result<Prompt> PromptBuilder::build(const Request& request, std::size_t context_
   return prompt;
 }
 
-Result<FittedRequest> PromptBuilder::fit(const Request& request, const TextLimits& limits) const {
+Result<PromptBuilder::FittedRequest> PromptBuilder::fit(const Request& request,
+                                                        const TextLimits& limits) const {
   RSD_CHECK(limits.max_text_tokens > 0, "texts of no tokens");
   const TaskContext& task = tasks_.at(request.task);
   const std::size_t n_items = request.candidates.size();
@@ -193,8 +194,8 @@ Result<FittedRequest> PromptBuilder::fit(const Request& request, const TextLimit
     if (fitted) fitted->truncated_query = shown.truncated_query;
     return fitted;
   }
-  FittedRequest fitted{.request = std::move(shown.request),
-                       .truncated_query = shown.truncated_query};
+  PromptBuilder::FittedRequest fitted{.request = std::move(shown.request),
+                                      .truncated_query = shown.truncated_query};
   const PromptRenderer renderer(around, fitted.request);
   const Room room{.context = limits.context_tokens,
                   .frame = renderer.n_frame_tokens(),

@@ -7,49 +7,13 @@
 #include <chrono>
 
 #include "rsd/core/utf8.h"
-#include "support/fake_tokenizer.h"
+#include "support/prompts.h"
 
 namespace rsd {
 namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-// Letters with a space before them are single tokens, every other byte is one.
-std::shared_ptr<const FakeTokenizer> spaced_tokenizer() {
-  std::vector<std::string> singles;
-  for (char letter = 'A'; letter <= 'Z'; ++letter) {
-    singles.push_back({' ', letter});
-    singles.push_back({' ', static_cast<char>(letter + ('a' - 'A'))});
-  }
-  return std::make_shared<FakeTokenizer>(singles);
-}
-
-PromptTemplates templates_of(const std::string& yaml) {
-  PromptTemplates templates;
-  auto parsed = PromptTemplate::parse(yaml, "test");
-  EXPECT_TRUE(parsed) << (parsed ? "" : parsed.error().message());
-  templates.set(*std::move(parsed));
-  return templates;
-}
-
-// Short, so that token counts are easy to see: "q{query}\n" + "{text} = X\n"… + "R:".
-PromptTemplates short_templates() {
-  return templates_of(
-      "task: passage\n"
-      "prefix: \"q{query}\\n\"\n"
-      "body: \"{text} = {identifier}\\n\"\n"
-      "answer: 'R:'\n");
-}
-
-Request passage_request(std::string query, const std::vector<std::string>& texts) {
-  Request request{.id = "r", .query = std::move(query)};
-  for (const auto& text : texts)
-    request.candidates.push_back({.id = "d" + std::to_string(request.candidates.size()),
-                                  .text = text,
-                                  .first_stage_score = std::nullopt});
-  return request;
-}
 
 std::string render(const FakeTokenizer& tokenizer, const PromptBuilder& builder,
                    const Request& request) {
@@ -351,23 +315,6 @@ TEST(PromptBuilderFit, AContextWithoutRoomForTwoCandidatesIsTooLong) {
   EXPECT_EQ(fitted.error().code(), ErrorCode::kTooLong);
   EXPECT_THAT(fitted.error().message(), HasSubstr("has no room for 2 candidates"));
 }
-
-// Counts the bytes that it is given.
-class CountingTokenizer final : public Tokenizer {
- public:
-  std::vector<TokenId> encode_text(std::string_view text) const override {
-    n_bytes += text.size();
-    return bytes_->encode_text(text);
-  }
-  std::string piece(TokenId token) const override { return bytes_->piece(token); }
-  ChatFrame chat_frame(bool with_system_text) const override {
-    return bytes_->chat_frame(with_system_text);
-  }
-  mutable std::size_t n_bytes = 0;
-
- private:
-  std::shared_ptr<const FakeTokenizer> bytes_ = spaced_tokenizer();
-};
 
 TEST(PromptBuilderFit, WhatCanNotFitIsNotTokenised) {
   const auto tokenizer = std::make_shared<CountingTokenizer>();

@@ -7,14 +7,15 @@
 
 namespace rsd {
 
-using Kind = TemplatePart::Kind;
+using Kind = PromptTemplate::Part::Kind;
 
 std::size_t PromptSurroundings::n_subjects() const {
   std::size_t count = 0;
   for (const auto* parts : {&wording.system, &wording.prefix, &wording.suffix}) {
-    count += static_cast<std::size_t>(std::ranges::count_if(*parts, [](const TemplatePart& part) {
-      return part.kind == Kind::kQuery || part.kind == Kind::kHistory;
-    }));
+    count += static_cast<std::size_t>(
+        std::ranges::count_if(*parts, [](const PromptTemplate::Part& part) {
+          return part.kind == Kind::kQuery || part.kind == Kind::kHistory;
+        }));
   }
   return count;
 }

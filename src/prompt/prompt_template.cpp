@@ -17,7 +17,7 @@
 namespace rsd {
 namespace {
 
-using Kind = TemplatePart::Kind;
+using Kind = PromptTemplate::Part::Kind;
 using Parts = PromptTemplate::Parts;
 
 constexpr std::pair<std::string_view, Kind> kPlaceholders[] = {
@@ -162,7 +162,7 @@ class Reader {
     }
     if (!literal.empty()) parts.push_back({Kind::kLiteral, literal});
     for (const Kind kind : once) {
-      if (std::ranges::count(parts, kind, &TemplatePart::kind) != 1) {
+      if (std::ranges::count(parts, kind, &PromptTemplate::Part::kind) != 1) {
         return error(root_[key], std::string(key) + " must have {" + std::string(name_of(kind)) +
                                      "} exactly once");
       }
@@ -210,8 +210,9 @@ class Reader {
 
   // A candidate's block ends after its text, and an identifier's block with the identifier.
   Result<void> check_body(const PromptTemplate& result) const {
-    const auto text = std::ranges::find(result.body, Kind::kText, &TemplatePart::kind);
-    const auto identifier = std::ranges::find(result.body, Kind::kIdentifier, &TemplatePart::kind);
+    const auto text = std::ranges::find(result.body, Kind::kText, &PromptTemplate::Part::kind);
+    const auto identifier =
+        std::ranges::find(result.body, Kind::kIdentifier, &PromptTemplate::Part::kind);
     if (text < identifier && std::next(identifier) == result.body.end()) return {};
     return error(root_["body"], "body must have {text} before {identifier} and end in it");
   }
@@ -219,7 +220,7 @@ class Reader {
   // A template that shows neither query nor history must be a mistake.
   Result<PromptTemplate> check_subject(Kind subject, PromptTemplate result) const {
     for (const Parts* parts : {&result.prefix, &result.suffix}) {
-      if (std::ranges::count(*parts, subject, &TemplatePart::kind) > 0) return result;
+      if (std::ranges::count(*parts, subject, &PromptTemplate::Part::kind) > 0) return result;
     }
     return error(root_, "neither prefix nor suffix has {" + std::string(name_of(subject)) + "}");
   }

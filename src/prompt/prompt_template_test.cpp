@@ -12,7 +12,7 @@ namespace {
 
 using testing::HasSubstr;
 using testing::StartsWith;
-using Kind = TemplatePart::Kind;
+using Kind = PromptTemplate::Part::Kind;
 
 constexpr std::string_view kPassage =
     "task: passage\n"
@@ -275,7 +275,7 @@ TEST_F(PromptTemplateFile, MissingFileAndFolderAreNotFound) {
   }
 }
 
-TEST(BuiltinTemplate, PutsTheIdentifierBehindTheText) {
+TEST(BuiltinTemplate, PutsTheIdentifierAfterTheText) {
   for (const Task task : {Task::kPassage, Task::kRecommendation}) {
     const auto& builtin = PromptTemplate::builtin(task);
     EXPECT_EQ(builtin.task, task);

@@ -56,7 +56,7 @@ void keep_last(std::vector<T>& list, std::size_t n) {
 // The tokens of a title's line without the title.
 std::size_t n_line_tokens(const PromptSurroundings& around) {
   std::string literals;
-  for (const TemplatePart& part : around.wording.history_item)
+  for (const PromptTemplate::Part& part : around.wording.history_item)
     literals += part.literal;
   return around.tokenizer.encode_text(literals).size();
 }

@@ -6,7 +6,7 @@
 
 namespace rsd {
 
-// FNV-1a of 64 bits. Texts are told apart by their lengths, so that ("ab", "c") isn't ("a", "bc").
+// FNV-1a of 64 bits. The length of each text is part of it, so that ("ab", "c") isn't ("a", "bc").
 class Digest {
  public:
   void add_bytes(std::string_view bytes) {

@@ -56,7 +56,7 @@ TEST(Ranking, EmptyListIsTheEmptyRanking) {
   EXPECT_TRUE(ranking->positions().empty());
 }
 
-TEST(Ranking, DuplicateItemIsRejectedAndBothPositionsAreTold) {
+TEST(Ranking, DuplicateItemIsRejectedAndBothPositionsAreNamed) {
   const auto ranking = Ranking::create(items({2, 0, 1, 0}));
   ASSERT_FALSE(ranking.ok());
   EXPECT_EQ(ranking.error().code(), ErrorCode::kInvalidInput);
@@ -64,7 +64,7 @@ TEST(Ranking, DuplicateItemIsRejectedAndBothPositionsAreTold) {
             "a ranking of 4 items holds item 0 at position 3 and at position 1");
 }
 
-TEST(Ranking, ItemBeyondTheListIsRejectedAndTheLimitIsTold) {
+TEST(Ranking, ItemBeyondTheListIsRejectedAndTheLimitIsNamed) {
   const auto ranking = Ranking::create(items({0, 3, 1}));
   ASSERT_FALSE(ranking.ok());
   EXPECT_EQ(ranking.error().code(), ErrorCode::kInvalidInput);
@@ -108,7 +108,7 @@ TEST(RankingWithPrefix, PrefixStandsFirstWhateverItsScores) {
             (Order{3, 0, 2, 4, 1}));
 }
 
-TEST(RankingWithPrefix, TiesBehindThePrefixKeepInputOrder) {
+TEST(RankingWithPrefix, TiesAfterThePrefixKeepInputOrder) {
   EXPECT_EQ(order(Ranking::with_prefix(items({2}), std::vector(5, 1.0))), (Order{2, 0, 1, 3, 4}));
 }
 

@@ -13,6 +13,8 @@
 #include <string>
 #include <vector>
 
+#include "support/requests.h"
+
 namespace rsd {
 namespace {
 
@@ -23,16 +25,6 @@ Ranking ranking_of(const std::vector<int>& items) {
   return Ranking::create({items.begin(), items.end()}).value();
 }
 
-// Candidates d0, d1, ….
-Request request_of(std::size_t n_candidates) {
-  Request request;
-  for (std::size_t i = 0; i < n_candidates; ++i) {
-    request.candidates.push_back(
-        {.id = "d" + std::to_string(i), .text = "text", .first_stage_score = std::nullopt});
-  }
-  return request;
-}
-
 // Every item is judged and in the list.
 LabelledRanking fully_judged(const std::vector<int>& grades) {
   return {.grades = {grades.begin(), grades.end()}, .judged = grades};
@@ -40,19 +32,19 @@ LabelledRanking fully_judged(const std::vector<int>& grades) {
 
 TEST(Label, GradesFollowTheRankingAndUnjudgedCandidatesHaveNone) {
   const auto labelled =
-      label(ranking_of({2, 0, 1}), request_of(3), {{"d0", 1}, {"d2", 3}, {"missed", 2}});
+      label(ranking_of({2, 0, 1}), numbered_request(3), {{"d0", 1}, {"d2", 3}, {"missed", 2}});
   EXPECT_THAT(labelled.grades, ElementsAre(3, 1, std::nullopt));
   EXPECT_THAT(labelled.judged, UnorderedElementsAre(1, 3, 2));
 }
 
 TEST(Label, LabelsOfTheRequestAreNotMixedIn) {
-  Request request = request_of(1);
+  Request request = numbered_request(1);
   request.relevance = {{"d0", 3}};
   EXPECT_THAT(label(Ranking::identity(1), request, {}).grades, ElementsAre(std::nullopt));
 }
 
 TEST(Label, RankingOfAnotherSizeIsABrokenInvariant) {
-  EXPECT_THROW(label(Ranking::identity(2), request_of(3), {}), LogicError);
+  EXPECT_THROW(label(Ranking::identity(2), numbered_request(3), {}), LogicError);
 }
 
 TEST(Ndcg, HandComputedExample) {
@@ -152,7 +144,8 @@ class RelevanceFixture : public ::testing::Test {
  protected:
   static void expect_case(const nlohmann::json& expected) {
     const Ranking ranking = ranking_of(expected.at("ranking"));
-    const auto labelled = label(ranking, request_of(ranking.size()), expected.at("relevance"));
+    const auto labelled =
+        label(ranking, numbered_request(ranking.size()), expected.at("relevance"));
     for (const auto& [k, value] : expected.at("ndcg_at").items()) {
       EXPECT_NEAR(ndcg_at_k(labelled, std::stoi(k)), value, 1e-12) << "k = " << k;
     }

@@ -12,10 +12,6 @@ namespace {
 // What keeps neighbours apart, also as 32-bit floats: a share of the scores that are ranks.
 constexpr double kShareOfRanks = 1e-4;
 
-double rank_score(std::size_t position, std::size_t n_items) {
-  return static_cast<double>(n_items - position) / static_cast<double>(n_items);
-}
-
 // log(softmax(row)), in the ranking's order.
 std::vector<double> log_probs(const Ranking& ranking, std::span<const float> row) {
   const double highest = *std::ranges::max_element(row);

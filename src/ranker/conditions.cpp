@@ -9,12 +9,6 @@
 namespace rsd {
 namespace {
 
-// The budget of one prompt.
-std::optional<std::size_t> budget_of_prompt(const RankOptions& options) {
-  if (options.budget && takes_budget(options.decoder)) return options.budget;
-  return options.decoder == DecoderKind::kRsd ? std::optional(kDefaultBudget) : std::nullopt;
-}
-
 std::string described(const WindowChoice& windows) {
   std::string text = windows.method ? std::string(to_string(*windows.method)) : "as needed";
   const auto add = [&](const char* name, const std::optional<std::size_t>& value) {
@@ -29,17 +23,14 @@ std::string described(const WindowChoice& windows) {
   return text;
 }
 
-std::vector<std::string> listed(const std::string& text) {
-  return text.empty() ? std::vector<std::string>() : std::vector{text};
-}
-
 Result<void> add_policy(const EngineOptions& engine, const RankOptions& options,
                         Conditions& conditions) {
   conditions["policy"] = "";
   if (!uses_policy(options.decoder)) return {};
-  const PolicyNames names{.names = listed(options.policy.empty() ? engine.policy : options.policy),
-                          .agents = listed(engine.agent),
-                          .places = engine.places};
+  const PolicyNames names{
+      .names = one_or_none(options.policy.empty() ? engine.policy : options.policy),
+      .agents = one_or_none(engine.agent),
+      .places = engine.places};
   const auto policies = named_policies(names);
   if (!policies) return policies.error();
   conditions["policy"] = std::string(policies->front()->name());
@@ -77,6 +68,7 @@ Result<Conditions> ranking_conditions(const EngineOptions& engine, const RankOpt
     (*conditions)["budget"] = std::to_string(*budget);
   (*conditions)["windows"] = described(options.windows);
   (*conditions)["max-tokens-per-doc"] = std::to_string(options.max_text_tokens);
+  if (options.long_texts == LongTexts::kRefuse) (*conditions)["long-texts"] = "refused";
   if (options.top_n) (*conditions)["top-n"] = std::to_string(*options.top_n);
   if (options.deadline) (*conditions)["deadline-ms"] = std::to_string(options.deadline->count());
   return conditions;

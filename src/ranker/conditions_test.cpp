@@ -40,6 +40,9 @@ TEST(Conditions, EveryOptionThatChangesRankingsIsOne) {
   EXPECT_THAT(changed({}, {.policy = "first-row"}), ElementsAre("policy"));
   EXPECT_THAT(changed({}, {.windows = {.size = 7}}), ElementsAre("windows"));
   EXPECT_THAT(changed({}, {.max_text_tokens = 9}), ElementsAre("max-tokens-per-doc"));
+  EXPECT_THAT(changed({}, {.long_texts = LongTexts::kRefuse}), ElementsAre("long-texts"));
+  EXPECT_THAT(changed({.decoder = DecoderKind::kStd}, {.decoder = DecoderKind::kAr}),
+              ElementsAre("decoder"));
 }
 
 TEST(Conditions, TheDefaultBudgetEqualsTheSameBudgetByNumber) {

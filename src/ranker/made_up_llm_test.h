@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "rsd/ranker/ranker.h"
-#include "support/fake_tokenizer.h"
+#include "support/prompts.h"
 #include "support/synthetic_scorer.h"
 
 namespace rsd {
@@ -28,23 +28,12 @@ class MadeUpLlm final : public LlmEngine {
   bool has_room(const Prompt& /*prompt*/) const noexcept override { return true; }
   void reserve_places(std::size_t /*n_places*/) override {}
   Result<std::unique_ptr<PositionScorer>> open(Prompt prompt) override {
-    return std::unique_ptr<PositionScorer>(
-        std::make_unique<SyntheticScorer>(options(query_of(prompt), prompt.identifiers.size())));
+    return std::unique_ptr<PositionScorer>(std::make_unique<SyntheticScorer>(
+        options(query_in(tokenizer_->text_of(prompt.tokens)), prompt.identifiers.size())));
   }
   Result<std::vector<PartResult>> encode_parts(
       std::span<const PassPart> parts, std::optional<Clock::time_point> /*give_up_at*/) override {
-    std::vector<PartResult> results;
-    for (const PassPart& part : parts) {
-      if (part.query) {
-        auto encoding = part.scorer->encode(*part.query);
-        if (!encoding) return encoding.error();
-        results.emplace_back(*std::move(encoding));
-      } else {
-        results.emplace_back(
-            dynamic_cast<SyntheticScorer&>(*part.scorer).prefill_piece(part.max_tokens));
-      }
-    }
-    return results;
+    return encode_one_by_one(parts);
   }
   Result<void> calibrate(CostModel& /*costs*/) override {
     ++n_calibrations;
@@ -55,36 +44,6 @@ class MadeUpLlm final : public LlmEngine {
   std::size_t n_tokenised() const { return tokenizer_->n_calls; }
 
  private:
-  // A byte a token; counts what it is given.
-  struct CountingTokenizer final : Tokenizer {
-    FakeTokenizer bytes{letters()};
-    mutable std::size_t n_calls = 0;
-
-    std::vector<TokenId> encode_text(std::string_view text) const override {
-      ++n_calls;
-      return bytes.encode_text(text);
-    }
-    std::string piece(TokenId token) const override { return bytes.piece(token); }
-    ChatFrame chat_frame(bool with_system_text) const override {
-      return bytes.chat_frame(with_system_text);
-    }
-  };
-
-  static std::vector<std::string> letters() {
-    std::vector<std::string> singles;
-    for (char letter = 'A'; letter <= 'Z'; ++letter)
-      singles.push_back({' ', letter});
-    return singles;
-  }
-
-  std::string query_of(const Prompt& prompt) const {
-    const std::string text = tokenizer_->bytes.text_of(prompt.tokens);
-    const std::string mark = "Query: ";
-    const std::size_t at = text.find(mark);
-    if (at == std::string::npos) return {};
-    return text.substr(at + mark.size(), text.find('\n', at) - at - mark.size());
-  }
-
   std::shared_ptr<CountingTokenizer> tokenizer_ = std::make_shared<CountingTokenizer>();
 };
 

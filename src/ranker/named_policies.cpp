@@ -29,8 +29,8 @@ Result<Policies> load_agents(const std::vector<std::string>& paths) {
     const std::string name =
         std::string(kAgentPolicy) + (paths.size() > 1 ? ":" + stem_of(path) : "");
     if (!taken.insert(name).second) {
-      return Error(ErrorCode::kInvalidArgument,
-                   "two agents have the name \"" + stem_of(path) + "\", which tells them apart");
+      return Error(ErrorCode::kInvalidArgument, "two agents have the name \"" + stem_of(path) +
+                                                    "\"; their file names must differ");
     }
     policies.push_back(agent_policy(std::move(agent->network), name));
   }
@@ -38,6 +38,10 @@ Result<Policies> load_agents(const std::vector<std::string>& paths) {
 }
 
 }  // namespace
+
+std::vector<std::string> one_or_none(const std::string& name) {
+  return name.empty() ? std::vector<std::string>() : std::vector{name};
+}
 
 std::vector<std::string> agent_files(const PolicyNames& wanted) {
   if (!asks_for_agent(wanted.names)) return {};

@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "rsd/window/window_plan.h"
+
 namespace rsd {
 namespace {
 
@@ -11,6 +13,11 @@ Result<void> at_least_one(const char* name, std::optional<std::size_t> value) {
 }
 
 }  // namespace
+
+std::optional<std::size_t> budget_of_prompt(const RankOptions& options) noexcept {
+  if (options.budget && takes_budget(options.decoder)) return options.budget;
+  return options.decoder == DecoderKind::kRsd ? std::optional(kDefaultBudget) : std::nullopt;
+}
 
 Result<void> check(const RankOptions& options) {
   if (auto fine = at_least_one("budget", options.budget); !fine) return fine;

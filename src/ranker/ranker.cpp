@@ -17,10 +17,6 @@
 namespace rsd {
 namespace {
 
-std::vector<std::string> listed(const std::string& text) {
-  return text.empty() ? std::vector<std::string>() : std::vector{text};
-}
-
 // A file is named without its folder and ending; other names stay.
 std::string short_name(const EngineOptions& options, const LlmEngine& llm) {
   const std::string name = llm.model_name();
@@ -38,7 +34,7 @@ struct LoadedPolicies {
 Result<LoadedPolicies> load_policies(const EngineOptions& options) {
   LoadedPolicies loaded;
   const PolicyNames agent_only{.names = {std::string(kAgentPolicy)},
-                               .agents = listed(options.agent),
+                               .agents = one_or_none(options.agent),
                                .places = options.places};
   if (!agent_files(agent_only).empty()) {
     const auto agent = named_policies(agent_only);
@@ -51,7 +47,7 @@ Result<LoadedPolicies> load_policies(const EngineOptions& options) {
     loaded.own = loaded.agent;
     return loaded;
   }
-  const auto own = named_policies({.names = listed(options.policy), .places = options.places});
+  const auto own = named_policies({.names = one_or_none(options.policy), .places = options.places});
   if (!own) return own.error();
   loaded.own = own->front();
   if (options.log && options.policy.empty())
@@ -60,15 +56,13 @@ Result<LoadedPolicies> load_policies(const EngineOptions& options) {
   return loaded;
 }
 
-// The one rule for budgets: a named one is the whole list's, the default one each prompt's.
 Result<ListSettings> settings_of(const Ranker& ranker, const RankOptions& options,
                                  Clock::time_point arrival) {
   if (auto sensible = check(options); !sensible) return sensible.error();
   DecodingOptions decoding{.decoder = options.decoder,
-                           .budget = takes_budget(options.decoder) ? options.budget : std::nullopt,
+                           .budget = budget_of_prompt(options),
                            .draft = options.draft,
                            .top_n = options.top_n};
-  if (options.decoder == DecoderKind::kRsd && !decoding.budget) decoding.budget = kDefaultBudget;
   if (options.keep_rounds) decoding.n_recent = kEveryRound;
   if (uses_policy(options.decoder)) {
     auto named = ranker.policy(options.policy);

@@ -14,13 +14,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using namespace std::chrono_literals;
 
-Request request_of(const std::string& query, std::size_t n_items) {
-  Request request{.query = query};
-  for (std::size_t i = 0; i < n_items; ++i)
-    request.candidates.push_back({.text = "text " + std::to_string(i)});
-  return request;
-}
-
 std::vector<std::size_t> slots(const Answer& answer) {
   std::vector<std::size_t> items;
   for (const ItemId item : answer.ranking.items())
@@ -30,7 +23,7 @@ std::vector<std::size_t> slots(const Answer& answer) {
 
 TEST(Ranker, ExactGivesTheLlmsOwnRanking) {
   Ranker ranker = made_up_ranker();
-  const auto answer = ranker.rank(request_of("q", 9), {.decoder = DecoderKind::kExact});
+  const auto answer = ranker.rank(numbered_request(9, "q"), {.decoder = DecoderKind::kExact});
   ASSERT_TRUE(answer) << answer.error().message();
   EXPECT_EQ(answer->ranking, target_of("q", 9));
   EXPECT_EQ(answer->verified_prefix, 9U);
@@ -41,7 +34,7 @@ TEST(Ranker, ExactGivesTheLlmsOwnRanking) {
 
 TEST(Ranker, TheDefaultIsRsdWithThreeEncodings) {
   Ranker ranker = made_up_ranker();
-  const auto answer = ranker.rank(request_of("q", 12));
+  const auto answer = ranker.rank(numbered_request(12, "q"));
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->decoder, "rsd");
   EXPECT_EQ(answer->budget, 3U);
@@ -52,7 +45,7 @@ TEST(Ranker, ManyRequestsAreAnsweredInTheirOrderEachByItself) {
   Ranker ranker = made_up_ranker(/*parallel=*/3);
   std::vector<Request> requests;
   for (int i = 0; i < 7; ++i)
-    requests.push_back(request_of("q" + std::to_string(i), 6));
+    requests.push_back(numbered_request(6, "q" + std::to_string(i)));
   requests[2].candidates.clear();
   const auto answers = ranker.rank(requests, {.decoder = DecoderKind::kExact});
   ASSERT_EQ(answers.size(), 7U);
@@ -67,10 +60,10 @@ TEST(Ranker, ManyRequestsAreAnsweredInTheirOrderEachByItself) {
 TEST(Ranker, ASingleCandidateAndADeadlineThatIsOverNeedNoPrompt) {
   Ranker ranker = made_up_ranker();
   const std::size_t n_before = n_tokenised(ranker);
-  const auto single = ranker.rank(request_of("q", 1));
+  const auto single = ranker.rank(numbered_request(1, "q"));
   EXPECT_EQ(single->encodings, 0U);
   EXPECT_EQ(single->verified_prefix, 1U);
-  const auto late = ranker.prepare(request_of("q", 5), {.deadline = 1ms}, Clock::now() - 1s);
+  const auto late = ranker.prepare(numbered_request(5, "q"), {.deadline = 1ms}, Clock::now() - 1s);
   ASSERT_TRUE(late);
   EXPECT_FALSE((*late)->needs_llm());
   const Answer answer = (*late)->answer_without_llm(Clock::now());
@@ -82,7 +75,7 @@ TEST(Ranker, ASingleCandidateAndADeadlineThatIsOverNeedNoPrompt) {
 
 TEST(Ranker, BlankCandidatesAreLastAndScoredBelowAllOthers) {
   Ranker ranker = made_up_ranker();
-  Request request = request_of("q", 4);
+  Request request = numbered_request(4, "q");
   request.candidates[1].text = " ";
   const auto answer = ranker.rank(request, {.decoder = DecoderKind::kExact});
   ASSERT_TRUE(answer);
@@ -93,7 +86,7 @@ TEST(Ranker, BlankCandidatesAreLastAndScoredBelowAllOthers) {
 
 TEST(Ranker, KeptRoundsHoldTheHistoryByTheRequestsIndices) {
   Ranker ranker = made_up_ranker();
-  Request request = request_of("q", 4);
+  Request request = numbered_request(4, "q");
   request.candidates[0].text.clear();
   const auto answer = ranker.rank(request, {.decoder = DecoderKind::kExact, .keep_rounds = true});
   ASSERT_TRUE(answer);
@@ -108,7 +101,7 @@ TEST(Ranker, KeptRoundsHoldTheHistoryByTheRequestsIndices) {
 TEST(Ranker, KeptRoundsOfWindowsStandInTheOrderOfThePlan) {
   Ranker ranker = made_up_ranker(/*parallel=*/2);
   const auto answer =
-      ranker.rank(request_of("q", 12), {.windows = {.size = 5}, .keep_rounds = true});
+      ranker.rank(numbered_request(12, "q"), {.windows = {.size = 5}, .keep_rounds = true});
   ASSERT_TRUE(answer) << answer.error().message();
   ASSERT_TRUE(answer->windows);
   ASSERT_EQ(answer->rounds.size(), answer->windows->count);
@@ -121,25 +114,26 @@ TEST(Ranker, ABudgetThatIsNamedIsTheWholeListsAndTheDefaultEachWindows) {
   const RankOptions windows{.windows = {.method = WindowMethod::kSliding, .size = 6}};
   RankOptions named = windows;
   named.budget = 4;
-  EXPECT_LE(ranker.rank(request_of("q", 18), named)->encodings, 4U);
-  const auto each = ranker.rank(request_of("q", 18), windows);
+  EXPECT_LE(ranker.rank(numbered_request(18, "q"), named)->encodings, 4U);
+  const auto each = ranker.rank(numbered_request(18, "q"), windows);
   EXPECT_EQ(each->budget, kDefaultBudget * each->windows->count);
 }
 
 TEST(Ranker, AnEarlierRankingIsTheFirstDraft) {
   Ranker ranker = made_up_ranker();
-  const auto answer = ranker.rank(request_of("q", 8),
+  const auto answer = ranker.rank(numbered_request(8, "q"),
                                   {.decoder = DecoderKind::kExact, .previous = target_of("q", 8)});
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->encodings, 1U) << "all of it is confirmed at once";
-  EXPECT_THAT(ranker.rank(request_of("q", 8), {.previous = Ranking::identity(7)}).error().message(),
-              HasSubstr("previous ranks 7 candidates of 8"));
+  EXPECT_THAT(
+      ranker.rank(numbered_request(8, "q"), {.previous = Ranking::identity(7)}).error().message(),
+      HasSubstr("previous ranks 7 candidates of 8"));
 }
 
 TEST(Ranker, OptionsOutOfRangeAreNamed) {
   Ranker ranker = made_up_ranker();
   const auto fault = [&](const RankOptions& options) {
-    const auto answer = ranker.rank(request_of("q", 4), options);
+    const auto answer = ranker.rank(numbered_request(4, "q"), options);
     return answer ? "" : answer.error().message();
   };
   EXPECT_THAT(fault({.budget = 0}), HasSubstr("budget is 0"));
@@ -173,14 +167,14 @@ TEST(Ranker, DefaultsDependOnWhereTheLlmRuns) {
 TEST(Ranker, IsCalibratedOnce) {
   Ranker ranker = made_up_ranker();
   EXPECT_TRUE(ranker.calibrate());
-  EXPECT_TRUE(ranker.rank(request_of("q", 4), {.deadline = 1min}));
+  EXPECT_TRUE(ranker.rank(numbered_request(4, "q"), {.deadline = 1min}));
   EXPECT_EQ(n_calibrations(ranker), 1U);
 }
 
 TEST(Ranker, IsUsableAfterAMove) {
   Ranker first = made_up_ranker();
   Ranker ranker = std::move(first);
-  EXPECT_EQ(ranker.rank(request_of("q", 5), {.decoder = DecoderKind::kExact})->ranking,
+  EXPECT_EQ(ranker.rank(numbered_request(5, "q"), {.decoder = DecoderKind::kExact})->ranking,
             target_of("q", 5));
 }
 

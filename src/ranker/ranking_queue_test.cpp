@@ -12,12 +12,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-Request request_of(const std::string& query, std::size_t n_items) {
-  Request request{.query = query};
-  request.candidates.resize(n_items, {.text = "text"});
-  return request;
-}
-
 RankOptions exact() {
   return {.decoder = DecoderKind::kExact};
 }
@@ -34,7 +28,7 @@ TEST(RankingQueue, EachTicketGetsItsOwnAnswer) {
   Ranker ranker = made_up_ranker(/*parallel=*/2);
   RankingQueue queue(ranker);
   for (std::size_t ticket = 0; ticket < 5; ++ticket)
-    ASSERT_TRUE(queue.add(10 + ticket, request_of("q" + std::to_string(ticket), 5), exact()));
+    ASSERT_TRUE(queue.add(10 + ticket, numbered_request(5, "q" + std::to_string(ticket)), exact()));
   EXPECT_EQ(queue.size(), 5U);
   EXPECT_FALSE(queue.has_place());
   const auto answers = run_to_the_end(queue);
@@ -46,8 +40,8 @@ TEST(RankingQueue, EachTicketGetsItsOwnAnswer) {
 TEST(RankingQueue, WhatNeedsNoLlmIsAnsweredWithoutAPass) {
   Ranker ranker = made_up_ranker();
   RankingQueue queue(ranker);
-  ASSERT_TRUE(queue.add(1, request_of("q", 6), exact()));
-  ASSERT_TRUE(queue.add(2, request_of("q", 1)));
+  ASSERT_TRUE(queue.add(1, numbered_request(6, "q"), exact()));
+  ASSERT_TRUE(queue.add(2, numbered_request(1, "q")));
   const auto first = queue.step();
   ASSERT_EQ(first.size(), 1U);
   EXPECT_EQ(first[0].ticket, 2U);
@@ -58,8 +52,8 @@ TEST(RankingQueue, WhatNeedsNoLlmIsAnsweredWithoutAPass) {
 TEST(RankingQueue, ACancelledRequestFreesItsPlaceAndIsNotAnswered) {
   Ranker ranker = made_up_ranker();
   RankingQueue queue(ranker);
-  ASSERT_TRUE(queue.add(1, request_of("gone", 6), exact()));
-  ASSERT_TRUE(queue.add(2, request_of("settled", 1)));
+  ASSERT_TRUE(queue.add(1, numbered_request(6, "gone"), exact()));
+  ASSERT_TRUE(queue.add(2, numbered_request(1, "settled")));
   queue.step();
   EXPECT_TRUE(queue.cancel(1));
   EXPECT_FALSE(queue.cancel(1));
@@ -72,7 +66,7 @@ TEST(RankingQueue, AWrongRequestIsRefusedWhenItIsAdded) {
   Ranker ranker = made_up_ranker();
   RankingQueue queue(ranker);
   EXPECT_EQ(queue.add(1, {.query = "q"}).error().code(), ErrorCode::kInvalidInput);
-  EXPECT_EQ(queue.add(1, request_of("q", 3), {.budget = 0}).error().code(),
+  EXPECT_EQ(queue.add(1, numbered_request(3, "q"), {.budget = 0}).error().code(),
             ErrorCode::kInvalidArgument);
   EXPECT_EQ(queue.size(), 0U);
 }
@@ -84,8 +78,8 @@ TEST(RankingQueue, WhoIsLeftOutOfAPassIsShownItsAnswerSoFar) {
   queue.on_left_out([&](std::size_t ticket, const Answer& so_far) { left_out[ticket] = so_far; });
   RankOptions patient = exact();
   patient.deadline = 1min;
-  ASSERT_TRUE(queue.add(1, request_of("first", 6), patient));
-  ASSERT_TRUE(queue.add(2, request_of("second", 4), patient));
+  ASSERT_TRUE(queue.add(1, numbered_request(6, "first"), patient));
+  ASSERT_TRUE(queue.add(2, numbered_request(4, "second"), patient));
   queue.step();
   ASSERT_TRUE(left_out.contains(2));
   EXPECT_EQ(left_out.at(2).ranking, Ranking::identity(4));

@@ -66,21 +66,22 @@ Json json_of_blocks(const RenderedPrompt& rendered) {
 
 Result<RenderedPrompt> render_prompt(const Request& request, const PromptBuilder& prompts,
                                      const LlmEngine& llm) {
-  const std::size_t context = llm.context_size();
   const auto made = ListRequest::create(
-      without_blank_candidates(request), {},
+      request, {},
       {.builder = prompts,
-       .context_tokens = context,
+       .context_tokens = llm.context_size(),
        .max_items = std::min(llm.max_items(), prompts.identifiers(request.task).size())},
       Clock::now());
   if (!made) return made.error();
   const ListRequest& list = **made;
   RenderedPrompt rendered{.request = list.shown(), .prompt = {}, .windows = std::nullopt};
+  auto items = list.order().items();
   if (list.in_windows()) {
     rendered.windows = list.options().windows;
-    rendered.request = presented(list.shown(), list.order().items().first(rendered.windows->size));
+    items = items.first(rendered.windows->size);
+    rendered.request = presented(list.shown(), items);
   }
-  auto prompt = prompts.build(rendered.request, context);
+  auto prompt = list.prompt(items);
   if (!prompt) return prompt.error();
   rendered.prompt = *std::move(prompt);
   rendered.prompt.truncated_candidates += list.truncated_candidates();

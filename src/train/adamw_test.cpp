@@ -51,7 +51,7 @@ TEST(AdamW, GradientOfOtherWeightsIsADefect) {
   EXPECT_THROW(adamw_step(weights, std::vector<float>(3), {}, state), LogicError);
 }
 
-TEST(ClipNorm, KeepsTheDirectionAndTellsTheNorm) {
+TEST(ClipNorm, KeepsTheDirectionAndReturnsTheNorm) {
   std::vector<float> gradient{3.0F, 4.0F};
   EXPECT_DOUBLE_EQ(clip_norm(gradient, 10), 5);
   EXPECT_FLOAT_EQ(gradient[0], 3);

@@ -44,15 +44,15 @@ TEST(Checkpoint, StagesThatHaveNotBegunAreNotThere) {
   EXPECT_FALSE(read->supervised || read->initial_weights || read->rpo);
 }
 
-std::string told(const std::string& content) {
+std::string fault_of(const std::string& content) {
   const auto read = parse_checkpoint(content);
   return read ? "no error" : read.error().message();
 }
 
 // Bytes that a damaged disk can produce, and impossible sizes.
 TEST(Checkpoint, DamageIsAnErrorAndNoException) {
-  EXPECT_THAT(told("\x9b\x65\x65\x65\x65\x65\x65\x65\x65"), HasSubstr("damaged"));
-  EXPECT_THAT(told("\xbb\x65\x65\x65\x65\x65\x65\x65\x65"), HasSubstr("damaged"));
+  EXPECT_THAT(fault_of("\x9b\x65\x65\x65\x65\x65\x65\x65\x65"), HasSubstr("damaged"));
+  EXPECT_THAT(fault_of("\xbb\x65\x65\x65\x65\x65\x65\x65\x65"), HasSubstr("damaged"));
   const std::string whole = serialised(example());
   for (std::size_t at = 0; at < whole.size(); ++at) {
     for (const char byte : {'\x00', '\x9b', '\xbb', '\xff', '\x5f', '\xfb'}) {
@@ -63,18 +63,18 @@ TEST(Checkpoint, DamageIsAnErrorAndNoException) {
   }
 }
 
-TEST(Checkpoint, VersionThatIsNoTextIsTold) {
+TEST(Checkpoint, AVersionOfTheWrongTypeIsAnError) {
   std::string odd = serialised({});
   const std::size_t at = odd.find("version") + 7;
   odd.replace(at, 1, "\x61\xff");  // a text of one byte that is not UTF-8
-  EXPECT_THAT(told(odd), HasSubstr("this rsd reads version 2"));
+  EXPECT_THAT(fault_of(odd), HasSubstr("this rsd reads version 2"));
 }
 
-TEST(Checkpoint, ValuesThatAreNotFiniteAreToldByField) {
+TEST(Checkpoint, ValuesThatAreNotFiniteAreNamedByField) {
   const auto with = [](auto change) {
     Checkpoint checkpoint = example();
     change(checkpoint);
-    return told(serialised(checkpoint));
+    return fault_of(serialised(checkpoint));
   };
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
@@ -100,21 +100,21 @@ TEST(Checkpoint, NumbersOfStepsAreWholeAndSmall) {
   std::string odd = serialised(example());
   const std::size_t step = odd.find("\x64step") + 5;
   odd[step] = '\x26';  // -7
-  EXPECT_THAT(told(odd), HasSubstr("step must be a whole number"));
+  EXPECT_THAT(fault_of(odd), HasSubstr("step must be a whole number"));
   Checkpoint late = example();
   late.rpo->adamw.steps = std::numeric_limits<std::size_t>::max();
-  EXPECT_THAT(told(serialised(late)), HasSubstr("steps must be a whole number from 0 to 2^53"));
+  EXPECT_THAT(fault_of(serialised(late)), HasSubstr("steps must be a whole number from 0 to 2^53"));
 }
 
-TEST(Checkpoint, WeightsThatAreCutWithinANumberAreTold) {
+TEST(Checkpoint, WeightsThatAreCutWithinANumberAreErrors) {
   std::string odd = serialised({.supervised = {}, .initial_weights = {{1.0F}}, .rpo = {}});
   const std::size_t at = odd.find("initial_weights") + 15;
   ASSERT_EQ(odd[at], '\x44');  // four bytes
   odd.replace(at, 5, "\x43\x01\x01\x01");
-  EXPECT_EQ(told(odd), "initial_weights must hold whole numbers of float32");
+  EXPECT_EQ(fault_of(odd), "initial_weights must hold whole numbers of float32");
 }
 
-TEST(Checkpoint, WhatIsNoneIsTold) {
+TEST(Checkpoint, AFileThatIsNotACheckpointIsAnError) {
   const std::string whole = serialised(example());
   for (std::size_t size = 0; size < whole.size(); ++size)
     EXPECT_FALSE(parse_checkpoint(whole.substr(0, size))) << "cut to " << size;

@@ -104,10 +104,8 @@ Result<std::vector<Trace>> collect(const Request& request, PositionScorer& score
     if (!decoding) return decoding.error();
     const auto outcome = run(*decoding, scorer);
     if (!outcome) return outcome.error();
-    Trace trace =
-        trace_of(request, "rsd", {.ranking = outcome->ranking, .history = decoding->history()});
-    trace.target.emplace(target->items().begin(), target->items().end());
-    traces.push_back(std::move(trace));
+    traces.push_back(trace_of(request, "rsd", decoding->history(), outcome->ranking));
+    traces.back().target = *target;
   }
   return traces;
 }

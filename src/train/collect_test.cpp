@@ -48,27 +48,27 @@ class Reversed final : public RankingPolicy {
 
 // The items after the known prefix of the previous round are in descending order.
 bool is_reversed(const Trace& trace, std::size_t round) {
-  const auto& proposal = trace.rounds[round].proposal;
-  const auto begin =
-      proposal.begin() + static_cast<std::ptrdiff_t>(trace.rounds[round - 1].known.size());
+  const auto& rounds = trace.history.rounds();
+  const auto& proposal = rounds[round].proposal;
+  const auto begin = proposal.begin() + static_cast<std::ptrdiff_t>(rounds[round - 1].known);
   return std::is_sorted(begin, proposal.end(), std::greater());
 }
 
-TEST(Collect, TellsTheTargetOfEveryDecoding) {
+TEST(Collect, EveryTraceHasTheTarget) {
   const SyntheticScorer scorer = noisy_scorer(kItems, 3);
   const auto traces = collected(1);
   ASSERT_EQ(traces.size(), 8U);
   for (const Trace& trace : traces) {
     EXPECT_EQ(trace.id, "r");
-    EXPECT_EQ(trace.target, scorer.target());
-    EXPECT_EQ(trace.rounds.size(), kBudget);
+    EXPECT_EQ(trace.target, Ranking::create(scorer.target()).value());
+    EXPECT_EQ(trace.history.rounds().size(), kBudget);
   }
 }
 
 TEST(Collect, TwoDecodingsBeginWithThePromptAloneAndTwoWithTheInputOrder) {
   const auto traces = collected(1);
   for (std::size_t n = 0; n < traces.size(); ++n) {
-    const auto& first = traces[n].rounds.front().proposal;
+    const auto& first = traces[n].history.rounds().front().proposal;
     if (n / 2 % 2 == 0) {
       EXPECT_TRUE(first.empty()) << n;
       continue;
@@ -109,8 +109,7 @@ TEST(Collect, ProposalsAreTheHeuristicsWithNoiseInThreeOfFour) {
     options.policy = heuristics[(n + turn) % heuristics.size()];
     SyntheticScorer scorer = noisy_scorer(kItems, 3);
     auto decoding = Decoding::create(kItems, options).value();
-    const auto answer = run(decoding, scorer).value().ranking;
-    const std::vector<ItemId> plain(answer.items().begin(), answer.items().end());
+    const Ranking plain = run(decoding, scorer).value().ranking;
     if (n % 4 == 0) {
       EXPECT_EQ(traces[n].ranking, plain) << n;
     } else {

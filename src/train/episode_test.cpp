@@ -33,19 +33,29 @@ TEST(Episode, WindowsAndPiecesOfAListAreHeldOutAsTheListIs) {
   EXPECT_EQ(episode_of(trace(request_of("other/q7-s1"))).value().split_key, key);
 }
 
-TEST(Episode, TracesThatTellNoKeyGoByTheirIds) {
+TEST(Episode, TracesWithoutAKeyAreHeldOutByTheirIds) {
   Trace old = trace(request_of("file/q7-s1/3"));
   old.split_key.clear();
   EXPECT_EQ(episode_of(old).value().split_key, split_key_of_id("file/q7-s1/3"));
 }
 
-TEST(Episode, TracesOfEpisodesAreReadBack) {
-  const Trace told = trace(request_of("q7"));
-  const Episode episode = episode_of(parse_trace(format_trace(told)).value()).value();
+TEST(Episode, ATraceThatWasReadBackMakesTheSameEpisode) {
+  const Trace written = trace(request_of("q7"));
+  const Episode episode = episode_of(parse_trace(format_trace(written)).value()).value();
   EXPECT_EQ(episode.id, "q7");
-  EXPECT_EQ(episode.split_key, told.split_key);
-  EXPECT_EQ(episode.rounds.size(), told.rounds.size());
-  EXPECT_EQ(episode.history_after(1).rounds().size(), 1U);
+  EXPECT_EQ(episode.split_key, written.split_key);
+  EXPECT_EQ(episode.target, written.target);
+  EXPECT_EQ(episode.history.rounds().size(), written.history.rounds().size());
+}
+
+TEST(Episode, NeedsARoundAndATarget) {
+  Trace without_target = trace(request_of("q7"));
+  without_target.target.reset();
+  without_target.history = without_target.history.after(1);
+  EXPECT_EQ(episode_of(without_target).error().code(), ErrorCode::kInvalidInput);
+  Trace without_rounds = trace(request_of("q7"));
+  without_rounds.history = without_rounds.history.after(0);
+  EXPECT_EQ(episode_of(without_rounds).error().message(), "it has no rounds");
 }
 
 }  // namespace

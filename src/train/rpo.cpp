@@ -146,9 +146,9 @@ Result<void> RpoTraining::play(std::size_t request, std::uint64_t seed, Batch& b
   auto opened = environment_.open(request);
   if (!opened) return opened.error();
   PositionScorer& scorer = **opened;
-  const auto told = target_of(request, scorer);
-  if (!told) return told.error();
-  const Ranking& target = **told;
+  const auto found = target_of(request, scorer);
+  if (!found) return found.error();
+  const Ranking& target = **found;
 
   std::mt19937_64 random(seed);
   RolloutOptions rollout{.budget = 1 + random() % most_encodings(scorer),

@@ -265,7 +265,7 @@ TEST(RpoTraining, TheReferenceIsTheAgentThatItStartedFrom) {
     EXPECT_DOUBLE_EQ(training.step().value().reference_return, expected);
     has_moved = has_moved || return_of(training.network()) != expected;
   }
-  EXPECT_TRUE(has_moved) << "else it is not told from the current agent";
+  EXPECT_TRUE(has_moved) << "else it equals the current agent";
 }
 
 // Before the first update the ratio is 1, so the loss is the mean advantage, turned round.
@@ -308,7 +308,7 @@ TEST(RpoTraining, FailuresOfTheLlmChangeNothing) {
   EXPECT_EQ(training.state().step, 0U);
 }
 
-TEST(RpoTraining, SenselessOptionsAreTold) {
+TEST(RpoTraining, OptionsThatMakeNoSenseAreErrors) {
   RpoOptions options;
   options.advantage = Advantage::kGroup;
   options.rollouts = 1;
@@ -332,7 +332,7 @@ TEST(Rollout, TrajectoriesHaveAnActionForEachProposalAndTheAnswer) {
   EXPECT_NE(sampled[0].answer, sampled[1].answer);
 }
 
-TEST(Rollout, AgentsAreToldHowManyEncodingsAreLeft) {
+TEST(Rollout, AgentsGetTheNumberOfEncodingsLeft) {
   AlternatingScorer scorer(3, 16);
   const auto trajectory = greedy(untrained(), scorer, {.budget = 3});
   ASSERT_THAT(trajectory.actions, SizeIs(3));

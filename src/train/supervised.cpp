@@ -33,7 +33,7 @@ Result<void> check_options(const SupervisedOptions& options) {
 // True if some episode has at least two pending items after its first round.
 bool leaves_something(const std::vector<Episode>& episodes) {
   return std::ranges::any_of(episodes, [](const Episode& episode) {
-    return episode.rounds.front().known + 2 <= episode.target.size();
+    return episode.history.rounds().front().known + 2 <= episode.target.size();
   });
 }
 
@@ -47,7 +47,7 @@ struct Example {
 std::optional<Example> example_of(const Episode& episode, std::size_t n_rounds,
                                   std::optional<std::size_t> encodings_left,
                                   const InputOptions& options) {
-  const History history = episode.history_after(n_rounds);
+  const History history = episode.history.after(n_rounds);
   if (history.n_items() - history.known().size() < 2) return std::nullopt;
   return Example{.input = agent_input(history, encodings_left, options),
                  .order = open_order(history, episode.target),
@@ -134,7 +134,7 @@ Result<SupervisedTraining::Step> SupervisedTraining::step() {
   for (std::size_t tries = 0; inputs.size() < options_.batch && tries < 100 * options_.batch;
        ++tries) {
     const Episode& episode = training_[random() % training_.size()];
-    const std::size_t n_rounds = 1 + random() % episode.rounds.size();
+    const std::size_t n_rounds = 1 + random() % episode.history.rounds().size();
     const std::size_t left = random() % 6;  // 5 means no budget
     auto example = example_of(episode, n_rounds, left == 5 ? std::nullopt : std::optional(left),
                               network_.shape().input);
@@ -175,7 +175,7 @@ Validation SupervisedTraining::validate() {
   Validation sum;
   std::size_t count = 0;
   for (const Episode& episode : validation_) {
-    for (std::size_t n_rounds = 1; n_rounds <= episode.rounds.size(); ++n_rounds) {
+    for (std::size_t n_rounds = 1; n_rounds <= episode.history.rounds().size(); ++n_rounds) {
       const auto example = example_of(episode, n_rounds, 0, network_.shape().input);
       if (!example) break;
       const auto scores = network_.scores({&example->input, 1}, options_.threads).front();

@@ -145,8 +145,8 @@ Validation plain_validation(const RelevanceNetwork& network, const std::vector<E
   Validation mean;
   double count = 0;
   for (const Episode& episode : episodes) {
-    for (std::size_t n_rounds = 1; n_rounds <= episode.rounds.size(); ++n_rounds) {
-      const History history = episode.history_after(n_rounds);
+    for (std::size_t n_rounds = 1; n_rounds <= episode.history.rounds().size(); ++n_rounds) {
+      const History history = episode.history.after(n_rounds);
       if (history.complete()) continue;
       const AgentInput input = agent_input(history, 0, {});
       const auto scores = network.scores({&input, 1}).front();
@@ -189,7 +189,7 @@ INSTANTIATE_TEST_SUITE_P(Losses, SupervisedStates,
 
 double plain_loss(const RelevanceNetwork& network, const Episode& episode, std::size_t n_rounds,
                   std::optional<std::size_t> left, SupervisedLoss kind) {
-  const History history = episode.history_after(n_rounds);
+  const History history = episode.history.after(n_rounds);
   const AgentInput input = agent_input(history, left, {});
   const auto scores = network.scores({&input, 1}).front();
   const auto order = open_order(history, episode.target);
@@ -199,11 +199,11 @@ double plain_loss(const RelevanceNetwork& network, const Episode& episode, std::
              : expected_inversions(scores, order).value / (n * (n - 1) / 2);
 }
 
-TEST_P(SupervisedStates, AreThoseBehindEveryRoundWithEveryNumberOfEncodingsLeft) {
+TEST_P(SupervisedStates, AreThoseAfterEveryRoundWithEveryNumberOfEncodingsLeft) {
   const auto all = episodes(1);
   const Episode& episode = all.back();
-  ASSERT_EQ(episode.rounds.size(), 3U);
-  ASSERT_LE(episode.rounds.back().known + 2, episode.target.size());
+  ASSERT_EQ(episode.history.rounds().size(), 3U);
+  ASSERT_LE(episode.history.rounds().back().known + 2, episode.target.size());
   std::vector<double> expected;
   for (std::size_t n_rounds = 1; n_rounds <= 3; ++n_rounds)
     for (const auto left : {std::optional<std::size_t>(), std::optional<std::size_t>(0),
@@ -245,7 +245,7 @@ TEST(SupervisedTraining, WithoutHeldOutEpisodesTheLastWeightsAreTheBest) {
             learning.state().weights);
 }
 
-TEST(SupervisedTraining, TellsWhatItCannotTrainOn) {
+TEST(SupervisedTraining, EpisodesThatItCannotTrainOnAreErrors) {
   const auto network = RelevanceNetwork::untrained(kShape, 1).value();
   const auto none = SupervisedTraining::create(network, sides(episodes(9)).second, kOptions);
   ASSERT_FALSE(none);

@@ -65,7 +65,7 @@ Result<Beginning> begin(const TrainingOptions& options, TrainingLlm& llm,
     for (const auto& path : options.traces)
       if (auto read = traces.read(path, options.log); !read) return read.error();
   }
-  if (auto dropped = folder->drop_behind(*checkpoint); !dropped) return dropped.error();
+  if (auto dropped = folder->drop_after(*checkpoint); !dropped) return dropped.error();
   return Beginning{.run = {.options = options,
                            .llm = llm,
                            .on_progress = on_progress,

@@ -19,7 +19,7 @@ namespace {
 using Json = nlohmann::ordered_json;  // what is written: members keep their order
 using ReadJson = nlohmann::json;
 
-// Of the stage that the line belongs to; nullopt where nothing of it is kept.
+// The steps of the line's stage that the checkpoint covers; nullopt if it has none of them.
 std::optional<std::size_t> steps_done(const Checkpoint& checkpoint, const std::string& stage) {
   if (stage.starts_with("rpo")) {
     return checkpoint.rpo ? std::optional(checkpoint.rpo->step) : std::nullopt;
@@ -85,36 +85,35 @@ Result<void> TrainingFolder::save(const Checkpoint& checkpoint) {
   return write_file_atomically(path("checkpoint.cbor"), serialised(checkpoint));
 }
 
-// Lines that are cut short by an interruption are dropped when it is gone on.
+// drop_after() drops lines that an interruption has cut short.
 Result<void> TrainingFolder::append_metrics() {
   std::ofstream file(metrics_path(), std::ios::app | std::ios::binary);
-  file.write(metrics_.data() + n_written_,
-             static_cast<std::streamsize>(metrics_.size() - n_written_));
+  file.write(unwritten_metrics_.data(), static_cast<std::streamsize>(unwritten_metrics_.size()));
   file.close();
   if (!file) return Error(ErrorCode::kRuntime, metrics_path() + " can't be written");
-  n_written_ = metrics_.size();
+  unwritten_metrics_.clear();
   return {};
 }
 
 void TrainingFolder::record(const Json& metrics) {
-  metrics_ += metrics.dump() + "\n";
+  unwritten_metrics_ += metrics.dump() + "\n";
 }
 
-Result<void> TrainingFolder::drop_behind(const Checkpoint& checkpoint) {
-  metrics_.clear();
+Result<void> TrainingFolder::drop_after(const Checkpoint& checkpoint) {
+  unwritten_metrics_.clear();
   if (!std::filesystem::exists(metrics_path())) return {};
   const auto text = read_file(metrics_path());
   if (!text) return text.error();
+  std::string kept;
   std::istringstream lines(*text);
   for (std::string line; std::getline(lines, line);) {
     const auto entry = read_json(line);
     if (!entry || !is_metrics(*entry)) continue;
     const auto step = entry->at("step").get<std::size_t>();
     const auto done = steps_done(checkpoint, entry->at("stage").get<std::string>());
-    if (done && step <= *done) metrics_ += line + "\n";
+    if (done && step <= *done) kept += line + "\n";
   }
-  n_written_ = metrics_.size();
-  return write_file_atomically(metrics_path(), metrics_);
+  return write_file_atomically(metrics_path(), kept);
 }
 
 }  // namespace rsd

@@ -19,20 +19,20 @@ namespace rsd {
 // The folder "<agent>.training". One process at a time.
 class TrainingFolder {
  public:
-  // Makes it, or goes on in it; waits for another process that is training there.
-  // kInvalidArgument: it was begun under other conditions, which are named; kRuntime: it can't be
-  // made.
+  // Creates the folder, or continues in it; waits for another process that is training there.
+  // kInvalidArgument: the training was begun under other conditions, which the message names;
+  // kRuntime: the folder can't be created.
   static Result<TrainingFolder> open(const std::string& agent, const Conditions& conditions,
                                      const LogSink& log);
 
-  // The first result is about to be kept: from here on the conditions hold.
+  // Writes the conditions; to be called before the first result is kept.
   Result<void> begin() const;
 
   std::string path(const std::string& name) const { return folder_ + "/" + name; }
   std::string traces_path() const { return path("traces.jsonl"); }
   std::string metrics_path() const { return path("metrics.jsonl"); }
 
-  // What was saved last; an empty checkpoint where there is none. kInvalidInput names the file.
+  // The latest checkpoint; an empty one if there is none. kInvalidInput names the file.
   Result<Checkpoint> load() const;
   // Metrics first, then the checkpoint, so that none that belong to it can be missing.
   Result<void> save(const Checkpoint& checkpoint);
@@ -40,7 +40,7 @@ class TrainingFolder {
   // A line of metrics.jsonl, written with the next checkpoint. It has "stage" and "step".
   void record(const nlohmann::ordered_json& metrics);
   // Drops what an interrupted run recorded after its last checkpoint.
-  Result<void> drop_behind(const Checkpoint& checkpoint);
+  Result<void> drop_after(const Checkpoint& checkpoint);
 
  private:
   TrainingFolder(std::string folder, FileLock lock, Conditions conditions)
@@ -51,8 +51,7 @@ class TrainingFolder {
   std::string folder_;
   FileLock lock_;
   Conditions conditions_;
-  std::string metrics_;        // all lines so far
-  std::size_t n_written_ = 0;  // bytes of them that are in the file
+  std::string unwritten_metrics_;  // lines since the last checkpoint
 };
 
 }  // namespace rsd

@@ -8,8 +8,8 @@
 #include "core/log_to.h"
 #include "rsd/agent/agent_policy.h"
 #include "rsd/data/request_reader.h"
-#include "rsd/data/trace.h"
 #include "rsd/rank/presentation.h"
+#include "rsd/trace/trace.h"
 #include "rsd/train/augment.h"
 
 namespace rsd {
@@ -17,11 +17,11 @@ namespace {
 
 constexpr std::size_t kLeastItems = 3;  // with two, the first row decides everything
 
-std::string decimal(double value) {
+}  // namespace
+
+std::string shortest_decimal(double value) {
   return nlohmann::json(value).dump();
 }
-
-}  // namespace
 
 std::string name_of(SupervisedLoss loss) {
   return loss == SupervisedLoss::kInversions ? "inversions" : "likelihood";
@@ -101,10 +101,10 @@ Conditions training_conditions(const TrainingOptions& options, Conditions of_llm
   of["supervised-steps"] = std::to_string(options.supervised_steps);
   of["supervised-loss"] = name_of(options.supervised_loss);
   of["rpo-steps"] = std::to_string(options.rpo_steps);
-  of["rpo-learning-rate"] = decimal(options.rpo_learning_rate);
+  of["rpo-learning-rate"] = shortest_decimal(options.rpo_learning_rate);
   of["rollouts"] = std::to_string(options.rollouts);
   of["budget"] = std::to_string(options.budget);
-  of["beta"] = decimal(options.beta);
+  of["beta"] = shortest_decimal(options.beta);
   of["advantage"] = name_of(options.advantage);
   of["listwise"] = options.listwise ? "yes" : "no";
   of["history"] = options.round_history ? "yes" : "no";
@@ -121,8 +121,9 @@ Result<void> TraceEpisodes::read(const std::string& path, const LogSink& log) {
   bool any_old = false;
   for (const Trace& trace : *traces) {
     any_old = any_old || trace.split_key.empty();
-    auto episode = trace.n_items <= kMostAgentItems ? episode_of(trace)
-                                                    : Error(ErrorCode::kInvalidInput, "it is long");
+    auto episode = trace.history.n_items() <= kMostAgentItems
+                       ? episode_of(trace)
+                       : Error(ErrorCode::kInvalidInput, "it is long");
     if (episode) {
       episodes.push_back(*std::move(episode));
     } else {
@@ -132,13 +133,13 @@ Result<void> TraceEpisodes::read(const std::string& path, const LogSink& log) {
   if (any_old) {
     log_to(log, LogLevel::kWarning,
            path +
-               ": traces don't tell what was asked (split_key): they are held out by their ids, "
+               ": traces lack the field split_key: they are held out by their ids, "
                "and RPO may validate on what they are of");
   }
   if (n_useless > 0) {
     log_to(log, LogLevel::kWarning,
            path + ": " + std::to_string(n_useless) + " of " + std::to_string(traces->size()) +
-               " traces are not used: they don't tell the target ranking, or have more than " +
+               " traces are not used: they lack the target ranking, or have more than " +
                std::to_string(kMostAgentItems) + " items");
   }
   if (!episodes.empty()) return {};

@@ -12,23 +12,25 @@
 
 namespace rsd {
 
+// The fewest digits that read back as the same number.
+std::string shortest_decimal(double value);
 std::string name_of(SupervisedLoss loss);
 std::string name_of(Advantage advantage);
 
-// Does it learn from traces, or begin with the agent that is given as it is?
+// True if the training has a supervised stage, which learns from traces.
 bool supervises(const TrainingOptions& options);
 
-// Those that an agent can learn from, with texts and order varied by the seed and ids that no other
-// file has. kInvalidInput where there are files, but no such request.
+// The requests that an agent can learn from, with texts and order varied by the seed, and with ids
+// that are unique over all files. kInvalidInput if there are files but no such request.
 Result<std::vector<Request>> read_training_requests(const TrainingOptions& options);
 
 // The agent of `init`, or an untrained one without notes.
 Result<AgentFile> starting_agent(const TrainingOptions& options);
 
-// Under which a training can go on; `of_llm` are the LLM's.
+// The conditions that have to hold when the training is resumed; `of_llm` are the LLM's.
 Conditions training_conditions(const TrainingOptions& options, Conditions of_llm);
 
-// Of traces that hold their target and something besides it; the others are passed over.
+// The episodes of traces that have a target and a round that is not it; other traces are skipped.
 struct TraceEpisodes {
   std::vector<Episode> episodes;
   std::string model;  // as the first file names it, without its folder

@@ -1,17 +1,12 @@
 #include "train/training_notes.h"
 
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <vector>
 
 #include "train/training_input.h"
 
 namespace rsd {
 namespace {
-
-std::string decimal(double value) {
-  return nlohmann::json(value).dump();
-}
 
 void append(std::string& list, const std::string& entry) {
   list += (list.empty() ? "" : ", ") + entry;
@@ -41,10 +36,10 @@ AgentNotes TrainingNotes::on_top_of(AgentNotes before) const {
   if (!options.supervised_only) {
     append(notes["stages"], "rpo");
     notes["rpo_steps"] = std::to_string(options.rpo_steps);
-    notes["rpo_learning_rate"] = decimal(options.rpo_learning_rate);
+    notes["rpo_learning_rate"] = shortest_decimal(options.rpo_learning_rate);
     notes["rollouts"] = std::to_string(options.rollouts);
     notes["budget"] = std::to_string(options.budget);
-    notes["beta"] = decimal(options.beta);
+    notes["beta"] = shortest_decimal(options.beta);
     notes["advantage"] = name_of(options.advantage);
   }
   std::erase_if(notes, [](const auto& note) { return note.second.empty(); });

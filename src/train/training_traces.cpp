@@ -4,7 +4,7 @@
 
 #include "rsd/agent/agent_policy.h"
 #include "rsd/core/file.h"
-#include "rsd/data/trace.h"
+#include "rsd/trace/trace.h"
 #include "rsd/train/collect.h"
 #include "train/training_stages.h"
 

@@ -4,6 +4,7 @@
 #include <map>
 #include <utility>
 
+#include "decode/sorted_by_turn.h"
 #include "rsd/core/check.h"
 
 namespace rsd {
@@ -12,15 +13,15 @@ struct ListBatch::Entry {
   std::size_t ticket;
   List list;
   Clock::time_point due;
-  Clock::time_point served_at;  // when it last had a window under way, or came
+  Clock::time_point served_at;  // the time when its last window began or ended, else of its arrival
   struct UnderWay {
-    std::size_t number;  // the task's
+    std::size_t number;  // the plan's
     std::vector<ItemId> items;
     std::size_t truncated_candidates;
   };
   std::map<std::size_t, UnderWay> windows;  // by ticket in the BatchRun
   // A window that waits for room.
-  std::optional<ListRun::Task> task;
+  std::optional<ListRun::WindowJob> job;
   std::optional<Prompt> prompt;
   std::optional<Error> failure;
   bool has_doubted = false;
@@ -29,7 +30,7 @@ struct ListBatch::Entry {
 
   bool ended(Clock::time_point now) const {
     if (failure) return true;
-    return windows.empty() && !task && list.run.finished(now);
+    return windows.empty() && !job && list.run.finished(now);
   }
   Turn turn(Clock::time_point now) const {
     return {
@@ -47,7 +48,7 @@ ListBatch::ListBatch(LlmEngine& llm, const Places& places, CostModel* costs,
       batch_(llm, costs, now_) {
   RSD_CHECK(places.for_all > 0, "windows at a time");
   batch_.on_left_out(
-      [this](std::size_t window, const Outcome& so_far) { tell_left_out(window, so_far); });
+      [this](std::size_t window, const Outcome& so_far) { report_left_out(window, so_far); });
 }
 
 ListBatch::~ListBatch() = default;
@@ -101,8 +102,8 @@ bool ListBatch::has_place(Length length) const {
   return places_.has_one(n_taken, n_short, length);
 }
 
-// Where another list waits for room that it will have when others end, nobody gets in but by the
-// places that are reserved.
+// While a window of another list waits for room (`is_blocked`), only short lists may start windows,
+// in the reserved places.
 bool ListBatch::has_place_for_window(Length length, bool is_blocked) const {
   std::size_t n_short = 0;
   for (const auto& entry : lists_)
@@ -116,7 +117,7 @@ std::vector<ListBatch::Finished> ListBatch::step() {
   const bool any_failed =
       std::ranges::any_of(lists_, [](const auto& entry) { return entry->failure.has_value(); });
   if (batch_.size() > 0 && !any_failed) {
-    tell_left_out();
+    report_left_out();
     for (auto& finished : batch_.step())
       take(std::move(finished));
   }
@@ -129,33 +130,28 @@ std::vector<ListBatch::Entry*> ListBatch::by_turn() const {
   turns.reserve(lists_.size());
   for (const auto& entry : lists_)
     turns.emplace_back(limits_passes_ ? entry->turn(now) : Turn{.due = entry->due}, entry.get());
-  std::ranges::stable_sort(turns, {}, &std::pair<Turn, Entry*>::first);
-  std::vector<Entry*> entries;
-  entries.reserve(turns.size());
-  for (const auto& [turn, entry] : turns)
-    entries.push_back(entry);
-  return entries;
+  return sorted_by_turn(std::move(turns));
 }
 
-// Nobody overtakes a list whose window has no room: it would wait for ever. Only short ones do, by
-// places that it could not have.
+// No list overtakes one whose window has no room, which would wait for ever. Only short lists do,
+// in places that it could not take.
 void ListBatch::start_windows() {
   bool is_blocked = false;
   for (Entry* entry : by_turn()) {
     const Length length = entry->list.run.length();
     while (has_place_for_window(length, is_blocked) && start_window_of(*entry)) {
     }
-    is_blocked = is_blocked || entry->task.has_value();
+    is_blocked = is_blocked || entry->job.has_value();
   }
 }
 
 // Returns false if the list has no window that could start now.
 bool ListBatch::start_window_of(Entry& entry) {
   if (entry.failure) return false;
-  if (!entry.task) {
-    entry.task = entry.list.run.next(now_());
-    if (!entry.task) return false;
-    auto prompt = built_prompt(entry.list, entry.task->items);
+  if (!entry.job) {
+    entry.job = entry.list.run.next(now_());
+    if (!entry.job) return false;
+    auto prompt = built_prompt(entry.list, entry.job->items);
     if (!prompt) {
       fail(entry, prompt.error());
       return false;
@@ -163,9 +159,9 @@ bool ListBatch::start_window_of(Entry& entry) {
     entry.prompt = *std::move(prompt);
   }
   if (batch_.size() > 0 && !llm_.has_room(*entry.prompt)) return false;
-  ListRun::Task task = *std::exchange(entry.task, std::nullopt);
+  ListRun::WindowJob job = *std::exchange(entry.job, std::nullopt);
   const std::size_t truncated_candidates = entry.prompt->truncated_candidates;
-  auto decoding = Decoding::create(task.items.size(), std::move(task.decoding));
+  auto decoding = Decoding::create(job.items.size(), std::move(job.decoding));
   auto scorer = decoding ? llm_.open(*std::exchange(entry.prompt, std::nullopt))
                          : Result<std::unique_ptr<PositionScorer>>(decoding.error());
   if (!scorer) {
@@ -173,19 +169,19 @@ bool ListBatch::start_window_of(Entry& entry) {
     return false;
   }
   batch_.add(next_window_, *std::move(decoding), *std::move(scorer),
-             {.deadline = task.deadline,
+             {.deadline = job.deadline,
               .arrival = entry.list.arrival,
               .llm_ms = entry.list.run.llm_ms(),
               .waits_since = entry.served_at});
   entry.served_at = now_();
   entry.windows.emplace(next_window_++,
-                        Entry::UnderWay{.number = task.number,
-                                        .items = std::move(task.items),
+                        Entry::UnderWay{.number = job.number,
+                                        .items = std::move(job.items),
                                         .truncated_candidates = truncated_candidates});
   return true;
 }
 
-void ListBatch::tell_left_out(std::size_t window, const Outcome& so_far) {
+void ListBatch::report_left_out(std::size_t window, const Outcome& so_far) {
   if (!on_left_out_) return;
   for (const auto& entry : lists_) {
     const auto found = entry->windows.find(window);
@@ -195,7 +191,7 @@ void ListBatch::tell_left_out(std::size_t window, const Outcome& so_far) {
 }
 
 // Reports the lists that have no window in progress; BatchRun reports the others.
-void ListBatch::tell_left_out() {
+void ListBatch::report_left_out() {
   if (!on_left_out_) return;
   for (const auto& entry : lists_) {
     if (entry->windows.empty() && entry->list.run.deadline())
@@ -232,7 +228,7 @@ void ListBatch::doubt(Entry& entry, const Outcome& window) {
 
 void ListBatch::fail(Entry& entry, const Error& error) {
   entry.failure = error;
-  entry.task.reset();
+  entry.job.reset();
   for (const auto& [window, under_way] : entry.windows)
     batch_.cancel(window);
   entry.windows.clear();

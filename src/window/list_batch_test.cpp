@@ -261,7 +261,7 @@ TEST(ListBatch, AListThatIsCancelledIsGone) {
   EXPECT_TRUE(all.contains(1));
 }
 
-TEST(ListBatch, TellsTheOrderSoFarOfWhoIsNotInThePass) {
+TEST(ListBatch, AListThatIsNotInThePassIsReportedWithItsOrderSoFar) {
   Lists lists(1);
   ListOptions hurried = options_of(DecoderKind::kRsd, WindowMethod::kSliding);
   hurried.deadline = lists.llm().now() + std::chrono::seconds(100);
@@ -269,13 +269,13 @@ TEST(ListBatch, TellsTheOrderSoFarOfWhoIsNotInThePass) {
   ListOptions later = hurried;
   later.deadline = lists.llm().now() + std::chrono::seconds(200);
   lists.add(1, 50, later);
-  std::vector<std::size_t> told;
+  std::vector<std::size_t> reported;
   lists.batch().on_left_out([&](std::size_t ticket, const ListOutcome& so_far) {
-    told.push_back(ticket);
+    reported.push_back(ticket);
     EXPECT_EQ(so_far.outcome.ranking.size(), 50U);
   });
   lists.batch().step();
-  EXPECT_THAT(told, testing::ElementsAre(1));
+  EXPECT_THAT(reported, testing::ElementsAre(1));
 }
 
 TEST(ListBatch, ALongListIsAnsweredByItsDeadline) {
@@ -315,7 +315,7 @@ TEST(ListBatch, AListThatThereIsNoTimeForIsRefusedOnceAndHasNoWindows) {
     EXPECT_EQ(all.at(0).truncated_candidates, 0U);
     EXPECT_TRUE(lists.llm().passes().empty());
     EXPECT_LE(lists.n_opened(), 6U);
-    EXPECT_NEAR(costs.trust(CostKind::kPrefill), 0.9, 1e-9) << "one refusal";
+    EXPECT_NEAR(costs.trust(CostModel::Kind::kPrefill), 0.9, 1e-9) << "one refusal";
     EXPECT_EQ(costs.prefill_ms(100), 100.0);
   }
 }
@@ -332,7 +332,7 @@ TEST(ListBatch, AListWhoseWindowsAreRefusedOneAfterTheOtherIsOneRefusal) {
   EXPECT_EQ(lists.run_all().at(0).outcome->n_windows, 0U);
   EXPECT_GT(lists.n_opened(), 1U);
   EXPECT_LE(lists.n_opened(), 5U);
-  EXPECT_NEAR(costs.trust(CostKind::kPrefill), 0.9, 1e-9);
+  EXPECT_NEAR(costs.trust(CostModel::Kind::kPrefill), 0.9, 1e-9);
 }
 
 TEST(ListBatch, TheTimeOfPromptsIsPartOfADeadline) {

@@ -42,7 +42,7 @@ std::size_t tokens_of_rounds(const DecodingOptions& decoding, std::size_t n_item
   return std::max<std::size_t>(rounds - 1, 1) * n_items;  // a draft makes one of the first
 }
 
-std::string told(std::size_t n_texts, bool query) {
+std::string named(std::size_t n_texts, bool query) {
   std::string what;
   if (query) what = "the query or the history";
   if (n_texts > 0)
@@ -87,7 +87,7 @@ Result<void> ListRequest::plan(const Request& request, const ListSettings& setti
   const bool any_cut = fitted_.truncated_candidates > 0 || fitted_.truncated_query;
   if (any_cut && settings.refuses_long_texts) {
     return Error(ErrorCode::kTooLong,
-                 told(fitted_.truncated_candidates, fitted_.truncated_query) +
+                 named(fitted_.truncated_candidates, fitted_.truncated_query) +
                      " would have to be cut to fit the context of " +
                      std::to_string(context_tokens_) + " tokens or the limit of " +
                      std::to_string(settings.max_text_tokens) + " tokens a text");

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "support/fake_tokenizer.h"
 #include "support/items.h"
+#include "support/prompts.h"
 
 namespace rsd {
 namespace {
@@ -18,40 +18,6 @@ namespace {
 using std::chrono::milliseconds;
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-// Letters with a space before them are single tokens, every other byte is one.
-std::shared_ptr<const FakeTokenizer> byte_tokenizer() {
-  std::vector<std::string> singles;
-  for (char letter = 'A'; letter <= 'Z'; ++letter) {
-    singles.push_back({' ', letter});
-    singles.push_back({' ', static_cast<char>(letter + ('a' - 'A'))});
-  }
-  return std::make_shared<FakeTokenizer>(singles);
-}
-
-// "q{query}\n" + "{text} = X\n"… + "R:": 6 tokens and the query's, 5 and the text's a candidate,
-// its place in the ranking included.
-PromptTemplates short_templates() {
-  PromptTemplates templates;
-  auto parsed = PromptTemplate::parse(
-      "task: passage\n"
-      "prefix: \"q{query}\\n\"\n"
-      "body: \"{text} = {identifier}\\n\"\n"
-      "answer: 'R:'\n",
-      "test");
-  EXPECT_TRUE(parsed);
-  templates.set(*std::move(parsed));
-  return templates;
-}
-
-Request request_of(const std::vector<std::string>& texts) {
-  Request request{.id = "r", .query = "x"};
-  for (const auto& text : texts)
-    request.candidates.push_back({.id = "d" + std::to_string(request.candidates.size()),
-                                  .text = text,
-                                  .first_stage_score = std::nullopt});
-  return request;
-}
 
 class ListRequestTest : public testing::Test {
  protected:
@@ -64,13 +30,13 @@ class ListRequestTest : public testing::Test {
   std::shared_ptr<const ListRequest> list(const std::vector<std::string>& texts,
                                           std::size_t context,
                                           const ListSettings& settings = {}) const {
-    auto made = make(request_of(texts), context, settings);
+    auto made = make(passage_request("x", texts), context, settings);
     EXPECT_TRUE(made) << (made ? "" : made.error().message());
     return *made;
   }
   std::string shown(const Prompt& prompt) const { return tokenizer_->text_of(prompt.tokens); }
 
-  std::shared_ptr<const FakeTokenizer> tokenizer_ = byte_tokenizer();
+  std::shared_ptr<const FakeTokenizer> tokenizer_ = spaced_tokenizer();
   PromptBuilder builder_{tokenizer_, short_templates()};
   Clock::time_point start_ = Clock::now();
 };
@@ -188,14 +154,14 @@ TEST_F(ListRequestTest, WindowsThatNobodyAskedForTakeOneEncodingEachUnlessTheLlm
 }
 
 TEST_F(ListRequestTest, CuttingCanBeRefused) {
-  const auto refused = make(request_of({"123456789", "1", "12345"}), 1000,
+  const auto refused = make(passage_request("x", {"123456789", "1", "12345"}), 1000,
                             {.max_text_tokens = 4, .refuses_long_texts = true});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code(), ErrorCode::kTooLong);
   EXPECT_EQ(refused.error().message(),
             "2 texts would have to be cut to fit the context of 1000 tokens or the limit of 4 "
             "tokens a text");
-  Request request = request_of({"a", "b"});
+  Request request = passage_request("x", {"a", "b"});
   request.query = std::string(400, 'q');
   const auto query = make(request, 200, {.refuses_long_texts = true});
   ASSERT_FALSE(query);
@@ -234,7 +200,7 @@ TEST_F(ListRequestTest, OneTextNeedsNoLlm) {
 }
 
 TEST_F(ListRequestTest, NothingButBlankCandidatesIsAnError) {
-  const auto none = make(request_of({"", " "}), 100);
+  const auto none = make(passage_request("x", {"", " "}), 100);
   ASSERT_FALSE(none);
   EXPECT_EQ(none.error().code(), ErrorCode::kInvalidInput);
   EXPECT_EQ(none.error().message(), "no candidate has a text");
@@ -243,7 +209,7 @@ TEST_F(ListRequestTest, NothingButBlankCandidatesIsAnError) {
 // ---- Deadlines and drafts -----------------------------------------------------------------------
 
 TEST_F(ListRequestTest, ADeadlineThatIsOverGivesTheInputOrderWithoutAPrompt) {
-  Request request = request_of({"a", "", "b"});
+  Request request = passage_request("x", {"a", "", "b"});
   request.query = std::string(1'000, 'q');
   const auto late = make(request, 3, {.deadline = start_});  // no prompt would fit 3 tokens
   ASSERT_TRUE(late);
@@ -257,7 +223,7 @@ TEST_F(ListRequestTest, ADeadlineThatIsOverGivesTheInputOrderWithoutAPrompt) {
 
 TEST_F(ListRequestTest, ADraftIsTheFirstProposalOfAPromptAndTheFirstOrderOfWindows) {
   const auto draft = *Ranking::create({ItemId(3), ItemId(0), ItemId(2), ItemId(1)});
-  const Request request = request_of({"a", "b", "", "d"});
+  const Request request = passage_request("x", {"a", "b", "", "d"});
   const auto one = make(request, 100, {.draft = draft});
   ASSERT_TRUE(one);
   EXPECT_THAT(values((*one)->order()), ElementsAre(0, 1, 2));
@@ -269,8 +235,7 @@ TEST_F(ListRequestTest, ADraftIsTheFirstProposalOfAPromptAndTheFirstOrderOfWindo
   EXPECT_FALSE((*windows)->options().decoding.first_proposal);
 }
 
-// ---- Work
-// -------------------------------------------------------------------------------------------
+// ---- Work ---------------------------------------------------------------------------------------
 
 TEST_F(ListRequestTest, TheTokensOfOnePromptAreItsOwnAndThoseOfItsRounds) {
   ListSettings settings{.decoding = {.decoder = DecoderKind::kStd}};
@@ -295,12 +260,29 @@ TEST_F(ListRequestTest, ManyWindowsOfAShortListAreMuchWork) {
   EXPECT_GT(expected(20), 981 * 150U);
 }
 
+TEST_F(ListRequestTest, CalibratedWindowsTakeOneRowEachWhateverTheBudget) {
+  const std::vector<std::string> texts(41, "aa");  // the first 20, then 19 at a time and the pivot
+  const auto tokens_with = [&](const DecodingOptions& decoding) {
+    return list(
+               texts, 1000,
+               {.decoding = decoding, .windows = {.method = WindowMethod::kCalibrated, .size = 20}})
+        ->expected_tokens();
+  };
+  const std::size_t one_row_each = tokens_with({.decoder = DecoderKind::kStd});
+  EXPECT_EQ(tokens_with({.decoder = DecoderKind::kRsd, .budget = 3}), one_row_each);
+  EXPECT_EQ(tokens_with({.decoder = DecoderKind::kRsd, .budget = 9}), one_row_each);
+  const Ranking first = Ranking::identity(20);
+  const std::size_t window = list(texts, 1000)->prompt(first.items())->tokens.size();
+  EXPECT_GT(one_row_each, 2 * window) << "three windows";
+  EXPECT_LT(one_row_each, 3 * (window + 20));
+}
+
 TEST_F(ListRequestTest, WhatTakesMoreThanItMayIsRefusedBeforehand) {
   const std::vector<std::string> texts(1000, "aa");
   ListSettings settings{.windows = {.method = WindowMethod::kSliding, .size = 2, .stride = 1},
                         .max_tokens = 10'000};
   settings.decoding = {.decoder = DecoderKind::kSd, .budget = 2};
-  const auto refused = make(request_of(texts), 4000, settings);
+  const auto refused = make(passage_request("x", texts), 4000, settings);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code(), ErrorCode::kTooLong);
   settings.max_tokens.reset();
@@ -308,10 +290,10 @@ TEST_F(ListRequestTest, WhatTakesMoreThanItMayIsRefusedBeforehand) {
   EXPECT_THAT(refused.error().message(), HasSubstr(std::to_string(n_tokens) + " tokens"));
   EXPECT_THAT(refused.error().message(), HasSubstr("10000"));
   settings.max_tokens = n_tokens;
-  EXPECT_TRUE(make(request_of(texts), 4000, settings));
+  EXPECT_TRUE(make(passage_request("x", texts), 4000, settings));
   settings.max_tokens = 10'000;
   settings.budget = 20;  // encodings, of the whole list
-  EXPECT_TRUE(make(request_of(texts), 4000, settings));
+  EXPECT_TRUE(make(passage_request("x", texts), 4000, settings));
 }
 
 TEST_F(ListRequestTest, AllPromptsOfAListHaveItsScope) {

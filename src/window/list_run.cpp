@@ -151,7 +151,7 @@ std::size_t ListRun::budget_of_next() const {
   return std::max<std::size_t>(1, budget_left_ / std::max<std::size_t>(1, plan_->n_to_come()));
 }
 
-std::optional<ListRun::Task> ListRun::next(Clock::time_point now) {
+std::optional<ListRun::WindowJob> ListRun::next(Clock::time_point now) {
   if (is_late(now)) {
     sums_.deadline_hit = sums_.deadline_hit || plan_->n_to_come() > 0;
     return std::nullopt;
@@ -163,15 +163,15 @@ std::optional<ListRun::Task> ListRun::next(Clock::time_point now) {
   auto window = plan_->next();
   if (!window) return std::nullopt;
   budget_left_ -= budget;
-  Task task{.number = window->number,
-            .items = window->items,
-            .decoding = decoding_of(*window, budget),
-            .deadline = deadline_of_next(now, n_left)};
+  WindowJob job{.number = window->number,
+                .items = window->items,
+                .decoding = decoding_of(*window, budget),
+                .deadline = deadline_of_next(now, n_left)};
   under_way_.emplace(window->number,
                      Share{.budget = budget,
-                           .ms = task.deadline ? ms_between(now, *task.deadline) : 0,
-                           .is_all = task.deadline && task.deadline == options_.deadline});
-  return task;
+                           .ms = job.deadline ? ms_between(now, *job.deadline) : 0,
+                           .is_all = job.deadline && job.deadline == options_.deadline});
+  return job;
 }
 
 DecodingOptions ListRun::decoding_of(const Window& window, std::size_t budget) const {
@@ -188,13 +188,13 @@ DecodingOptions ListRun::decoding_of(const Window& window, std::size_t budget) c
 
 void ListRun::absorb(std::size_t number, const Outcome& outcome, Clock::time_point now,
                      std::span<const float> first_row) {
-  const auto task = under_way_.extract(number);
-  RSD_CHECK(!task.empty(), "a window that is under way");
-  const std::size_t set_aside = task.mapped().budget;
+  const auto share = under_way_.extract(number);
+  RSD_CHECK(!share.empty(), "a window that is under way");
+  const std::size_t set_aside = share.mapped().budget;
   budget_left_ += set_aside - std::min(set_aside, outcome.encodings);
   add(sums_, outcome);
   n_windows_ += outcome.encodings > 0 ? 1 : 0;
-  learn(task.mapped(), outcome);
+  learn(share.mapped(), outcome);
   plan_->absorb(
       number,
       {.ranking = outcome.ranking, .verified = outcome.verified_prefix, .first_row = first_row});

@@ -28,8 +28,8 @@ ListRun list_of(std::size_t n_items, ListOptions options) {
 }
 
 // The outcome of a window with these items and costs.
-Outcome outcome_of(const ListRun::Task& task, std::size_t encodings, double prefill_ms = 100) {
-  return {.ranking = Ranking::identity(task.items.size()),
+Outcome outcome_of(const ListRun::WindowJob& job, std::size_t encodings, double prefill_ms = 100) {
+  return {.ranking = Ranking::identity(job.items.size()),
           .encodings = encodings,
           .tokens_encoded = 50,
           .prompt_tokens = 40,
@@ -43,9 +43,9 @@ Outcome outcome_of(const ListRun::Task& task, std::size_t encodings, double pref
 TEST(ListRun, GivesEachWindowTheBudgetOfAWindow) {
   ListRun run = list_of(100, rsd_options());
   std::size_t n = 0;
-  while (auto task = run.next(kStart)) {
-    EXPECT_EQ(task->decoding.budget, 3U);
-    run.absorb(task->number, outcome_of(*task, 3), kStart);
+  while (auto job = run.next(kStart)) {
+    EXPECT_EQ(job->decoding.budget, 3U);
+    run.absorb(job->number, outcome_of(*job, 3), kStart);
     ++n;
   }
   EXPECT_TRUE(run.finished(kStart));
@@ -65,24 +65,24 @@ TEST(ListRun, SharesOneBudgetOutOverTheWindows) {
   options.budget = 25;
   ListRun run = list_of(100, options);
   std::vector<std::size_t> budgets;
-  while (auto task = run.next(kStart)) {
-    budgets.push_back(*task->decoding.budget);
-    run.absorb(task->number, outcome_of(*task, *task->decoding.budget), kStart);
+  while (auto job = run.next(kStart)) {
+    budgets.push_back(*job->decoding.budget);
+    run.absorb(job->number, outcome_of(*job, *job->decoding.budget), kStart);
   }
   EXPECT_THAT(budgets, testing::ElementsAre(2, 2, 3, 3, 3, 3, 3, 3, 3));
 }
 
-TEST(ListRun, LeavesWhatAWindowDidNotNeedToThoseBehindIt) {
+TEST(ListRun, LeavesWhatAWindowDidNotNeedToThoseAfterIt) {
   ListOptions options = rsd_options();
   options.budget = 18;
   ListRun run = list_of(100, options);
   std::size_t spent = 0;
   std::size_t last = 0;
-  while (auto task = run.next(kStart)) {
-    last = *task->decoding.budget;
+  while (auto job = run.next(kStart)) {
+    last = *job->decoding.budget;
     const std::size_t used = spent == 0 ? 1 : last;
     spent += used;
-    run.absorb(task->number, outcome_of(*task, used), kStart);
+    run.absorb(job->number, outcome_of(*job, used), kStart);
   }
   EXPECT_EQ(spent, 18U);
   EXPECT_EQ(last, 3U);
@@ -96,14 +96,14 @@ TEST(ListRun, NeverSpendsMoreThanTheBudget) {
       ListOptions options = rsd_options(method);
       options.budget = budget;
       ListRun run = list_of(100, options);
-      std::vector<ListRun::Task> ready;
+      std::vector<ListRun::WindowJob> ready;
       while (!run.finished(kStart)) {
-        while (auto task = run.next(kStart))
-          ready.push_back(*task);
+        while (auto job = run.next(kStart))
+          ready.push_back(*job);
         ASSERT_FALSE(ready.empty());
-        for (const auto& task : ready) {
-          const std::vector<float> row(task.items.size(), 0);
-          run.absorb(task.number, outcome_of(task, *task.decoding.budget), kStart, row);
+        for (const auto& job : ready) {
+          const std::vector<float> row(job.items.size(), 0);
+          run.absorb(job.number, outcome_of(job, *job.decoding.budget), kStart, row);
         }
         ready.clear();
       }
@@ -122,15 +122,15 @@ TEST(ListRun, APoolIsWithinTheBudgetToo) {
     options.budget = budget;
     ListRun run = list_of(100, options);
     std::size_t n_last = 0;
-    while (auto task = run.next(kStart)) {
-      if (task->items.size() == 12) ++n_last;
-      Outcome outcome = outcome_of(*task, *task->decoding.budget);
+    while (auto job = run.next(kStart)) {
+      if (job->items.size() == 12) ++n_last;
+      Outcome outcome = outcome_of(*job, *job->decoding.budget);
       std::vector<ItemId> best_last;  // one of each window beats the pivot
-      best_last.emplace_back(task->items.size() - 1);
-      for (std::size_t i = 0; i + 1 < task->items.size(); ++i)
+      best_last.emplace_back(job->items.size() - 1);
+      for (std::size_t i = 0; i + 1 < job->items.size(); ++i)
         best_last.emplace_back(i);
       outcome.ranking = *Ranking::create(best_last);
-      run.absorb(task->number, outcome, kStart);
+      run.absorb(job->number, outcome, kStart);
     }
     EXPECT_TRUE(run.finished(kStart));
     EXPECT_LE(run.outcome(kStart).outcome.encodings, budget);
@@ -167,10 +167,10 @@ TEST(ListRun, LeavesWindowsOutThatThereIsNoTimeFor) {
   run.expect_prefill(200);
   std::vector<ItemId> fronts;
   auto now = kStart;
-  while (auto task = run.next(now)) {
-    fronts.push_back(task->items.front());
+  while (auto job = run.next(now)) {
+    fronts.push_back(job->items.front());
     now += milliseconds(220);
-    run.absorb(task->number, outcome_of(*task, 1, 200), now);
+    run.absorb(job->number, outcome_of(*job, 1, 200), now);
   }
   EXPECT_THAT(fronts, testing::ElementsAre(ItemId(30), ItemId(20), ItemId(10), ItemId(0)));
   EXPECT_TRUE(run.outcome(now).outcome.deadline_hit);
@@ -183,33 +183,33 @@ TEST(ListRun, LearnsFromPrefillsThatItsWindowsHadNoTimeFor) {
   auto now = kStart;
   std::size_t n_given_up = 0;
   std::size_t n_ranked = 0;
-  while (auto task = run.next(now)) {
-    const auto time = *task->deadline - now;
+  while (auto job = run.next(now)) {
+    const auto time = *job->deadline - now;
     const bool in_time = time >= milliseconds(100);
     now += in_time ? Clock::duration(milliseconds(100)) : time;
-    Outcome outcome = outcome_of(*task, in_time ? 1 : 0, 100);
+    Outcome outcome = outcome_of(*job, in_time ? 1 : 0, 100);
     if (!in_time) {
       outcome.prompt_tokens = outcome.verified_prefix = 0;
       outcome.deadline_hit = true;
       ++n_given_up;
     }
     n_ranked += in_time ? 1 : 0;
-    run.absorb(task->number, outcome, now);
+    run.absorb(job->number, outcome, now);
   }
   EXPECT_LT(n_given_up, 6U);
   EXPECT_GE(n_ranked, 4U);
 }
 
 // Until the deadline, one window after the other: those that were ranked.
-std::vector<ListRun::Task> played_in_time(ListRun& run, double prefill_ms) {
-  std::vector<ListRun::Task> tasks;
+std::vector<ListRun::WindowJob> played_in_time(ListRun& run, double prefill_ms) {
+  std::vector<ListRun::WindowJob> jobs;
   auto now = kStart;
-  while (auto task = run.next(now)) {
+  while (auto job = run.next(now)) {
     now += std::chrono::microseconds(static_cast<long>(1000 * prefill_ms));
-    run.absorb(task->number, outcome_of(*task, 1, prefill_ms), now);
-    tasks.push_back(*task);
+    run.absorb(job->number, outcome_of(*job, 1, prefill_ms), now);
+    jobs.push_back(*job);
   }
-  return tasks;
+  return jobs;
 }
 
 TEST(ListRun, WindowsThatWereLeftOutComeBackWhenOthersTakeLessThanWasExpected) {
@@ -219,29 +219,29 @@ TEST(ListRun, WindowsThatWereLeftOutComeBackWhenOthersTakeLessThanWasExpected) {
     options.deadline = kStart + milliseconds(4000);
     ListRun run = list_of(100, options);
     run.expect_prefill(1600);  // there is time for two
-    const auto tasks = played_in_time(run, 100);
+    const auto jobs = played_in_time(run, 100);
     std::set<int> seen;
-    for (const auto& task : tasks)
-      for (const ItemId item : task.items)
+    for (const auto& job : jobs)
+      for (const ItemId item : job.items)
         seen.insert(item.value());
     EXPECT_EQ(seen.size(), 100U);
-    EXPECT_LE(tasks.size(), 10U);
+    EXPECT_LE(jobs.size(), 10U);
     EXPECT_FALSE(run.outcome(kStart + milliseconds(1000)).outcome.deadline_hit);
   }
 }
 
-TEST(ListRun, WhereThePromptHasNoPassOfItsOwnTheFirstRoundTellsWhatItTakes) {
+TEST(ListRun, APromptWithoutAPassOfItsOwnIsTimedByTheFirstRound) {
   ListOptions options = rsd_options();
   options.deadline = kStart + milliseconds(1000);
   ListRun run = list_of(100, options);
   std::vector<ItemId> fronts;
   auto now = kStart;
-  while (auto task = run.next(now)) {
-    fronts.push_back(task->items.front());
+  while (auto job = run.next(now)) {
+    fronts.push_back(job->items.front());
     now += milliseconds(220);
-    Outcome outcome = outcome_of(*task, 1, 0);
+    Outcome outcome = outcome_of(*job, 1, 0);
     outcome.round_ms = {200};
-    run.absorb(task->number, outcome, now);
+    run.absorb(job->number, outcome, now);
   }
   // No costs are known before the first window; after it there is time for three.
   EXPECT_THAT(fronts, testing::ElementsAre(ItemId(80), ItemId(20), ItemId(10), ItemId(0)));
@@ -279,13 +279,13 @@ TEST(ListRun, TopDownSpendsAllOfASmallBudget) {
     ListOptions options = rsd_options(WindowMethod::kTopDown);
     options.budget = budget;
     ListRun run = list_of(100, options);
-    while (auto task = run.next(kStart)) {
-      Outcome outcome = outcome_of(*task, *task->decoding.budget);
+    while (auto job = run.next(kStart)) {
+      Outcome outcome = outcome_of(*job, *job->decoding.budget);
       std::vector<ItemId> backwards;  // all beat the pivot
-      for (std::size_t i = task->items.size(); i-- > 0;)
+      for (std::size_t i = job->items.size(); i-- > 0;)
         backwards.emplace_back(i);
       outcome.ranking = *Ranking::create(backwards);
-      run.absorb(task->number, outcome, kStart);
+      run.absorb(job->number, outcome, kStart);
     }
     EXPECT_TRUE(run.finished(kStart));
     EXPECT_EQ(run.outcome(kStart).outcome.encodings, budget);
@@ -296,8 +296,8 @@ TEST(ListRun, EndsAtTheDeadlineWithTheOrderSoFar) {
   ListOptions options = rsd_options();
   options.deadline = kStart + milliseconds(1000);
   ListRun run = list_of(100, options);
-  const auto task = *run.next(kStart);
-  run.absorb(task.number, outcome_of(task, 1, 1), kStart);
+  const auto job = *run.next(kStart);
+  run.absorb(job.number, outcome_of(job, 1, 1), kStart);
   const auto late = kStart + milliseconds(1001);
   EXPECT_FALSE(run.next(late));
   EXPECT_TRUE(run.finished(late));
@@ -311,13 +311,13 @@ TEST(ListRun, AListOfOneWindowIsDecodedAsItIs) {
   options.budget = 4;
   options.deadline = kStart + milliseconds(70);
   ListRun run = list_of(20, options);
-  const auto task = *run.next(kStart);
-  EXPECT_EQ(task.items.size(), 20U);
-  EXPECT_EQ(task.decoding.budget, 4U);
-  EXPECT_EQ(task.decoding.top_n, 5U);
-  EXPECT_EQ(task.deadline, options.deadline);
+  const auto job = *run.next(kStart);
+  EXPECT_EQ(job.items.size(), 20U);
+  EXPECT_EQ(job.decoding.budget, 4U);
+  EXPECT_EQ(job.decoding.top_n, 5U);
+  EXPECT_EQ(job.deadline, options.deadline);
   EXPECT_FALSE(run.next(kStart));
-  run.absorb(task.number, outcome_of(task, 2), kStart);
+  run.absorb(job.number, outcome_of(job, 2), kStart);
   EXPECT_TRUE(run.finished(kStart));
   EXPECT_EQ(run.outcome(kStart).outcome.verified_prefix, 2U);
 }
@@ -348,11 +348,11 @@ TEST(ListRun, AWindowThatTakesOneRowIsDecodedNoFurther) {
     ListOptions options = rsd_options(WindowMethod::kCalibrated);
     options.decoding.decoder = decoder;
     ListRun run = list_of(100, options);
-    const auto task = *run.next(kStart);
-    EXPECT_EQ(task.decoding.decoder, DecoderKind::kStd);
+    const auto job = *run.next(kStart);
+    EXPECT_EQ(job.decoding.decoder, DecoderKind::kStd);
     EXPECT_FALSE(run.next(kStart)) << "the pivot isn't known";
-    const std::vector<float> row(task.items.size(), 0);
-    run.absorb(task.number, outcome_of(task, 1), kStart, row);
+    const std::vector<float> row(job.items.size(), 0);
+    run.absorb(job.number, outcome_of(job, 1), kStart, row);
     EXPECT_EQ(run.next(kStart)->items.front(), ItemId(10));
     const auto budget = takes_budget(decoder) ? std::optional<std::size_t>(1) : std::nullopt;
     EXPECT_EQ(run.outcome(kStart).budget, budget) << "one for the window that was ranked";
@@ -369,9 +369,9 @@ TEST(ListRun, NoDeadlineIsHitWhereEveryWindowCameToItsEndAtLast) {
   nothing.deadline_hit = true;
   run.absorb(cut_short.number, nothing, kStart);
   EXPECT_TRUE(run.outcome(kStart).outcome.deadline_hit);
-  while (auto task = run.next(kStart)) {
-    const std::vector<float> row(task->items.size(), 0);
-    run.absorb(task->number, outcome_of(*task, 1), kStart, row);
+  while (auto job = run.next(kStart)) {
+    const std::vector<float> row(job->items.size(), 0);
+    run.absorb(job->number, outcome_of(*job, 1), kStart, row);
   }
   EXPECT_EQ(run.outcome(kStart).outcome.verified_prefix, 100U);
   EXPECT_FALSE(run.outcome(kStart).outcome.deadline_hit);
@@ -385,15 +385,15 @@ TEST(ListRun, AFirstWindowThatThereWasNoTimeForIsTriedAgainWhileThereIsTime) {
   auto now = kStart;
   std::size_t n_tries = 0;
   for (; n_tries < 20 && !run.finished(now); ++n_tries) {
-    const auto task = *run.next(now);
+    const auto job = *run.next(now);
     const auto least = now + milliseconds(150);
-    const bool is_done = *task.deadline >= least;
-    now = is_done ? least : *task.deadline;
-    Outcome outcome = outcome_of(task, is_done ? 1 : 0, is_done ? 150 : 0);
+    const bool is_done = *job.deadline >= least;
+    now = is_done ? least : *job.deadline;
+    Outcome outcome = outcome_of(job, is_done ? 1 : 0, is_done ? 150 : 0);
     outcome.deadline_hit = !is_done;
     if (!is_done) outcome.prompt_tokens = 0;
-    const std::vector<float> row(is_done ? task.items.size() : 0, 0);
-    run.absorb(task.number, outcome, now, row);
+    const std::vector<float> row(is_done ? job.items.size() : 0, 0);
+    run.absorb(job.number, outcome, now, row);
   }
   EXPECT_TRUE(run.finished(now));
   EXPECT_GE(run.outcome(now).confirmed_prefix, 20U);
@@ -401,11 +401,11 @@ TEST(ListRun, AFirstWindowThatThereWasNoTimeForIsTriedAgainWhileThereIsTime) {
 }
 
 // As a window ends that was refused at once, since its prefill is expected to take too long.
-Outcome refused(const ListRun::Task& task) {
-  Outcome outcome = outcome_of(task, 0, 0);
+Outcome refused(const ListRun::WindowJob& job) {
+  Outcome outcome = outcome_of(job, 0, 0);
   outcome.prompt_tokens = outcome.verified_prefix = 0;
   outcome.deadline_hit = true;
-  outcome.refused = CostKind::kPrefill;
+  outcome.refused = CostModel::Kind::kPrefill;
   return outcome;
 }
 
@@ -417,10 +417,10 @@ TEST(ListRun, AWindowThatIsRefusedComesAgainWithMoreTimeUntilItHadAllOfIt) {
     options.deadline = kStart + milliseconds(300);
     ListRun run = list_of(100, options);
     std::vector<Clock::duration> shares;
-    while (auto task = run.next(kStart)) {
+    while (auto job = run.next(kStart)) {
       ASSERT_LT(shares.size(), 20U);
-      shares.push_back(*task->deadline - kStart);
-      run.absorb(task->number, refused(*task), kStart);
+      shares.push_back(*job->deadline - kStart);
+      run.absorb(job->number, refused(*job), kStart);
     }
     EXPECT_TRUE(run.finished(kStart));
     EXPECT_LE(shares.size(), 5U);
@@ -460,10 +460,10 @@ TEST(ListRun, NoDeadlineIsSoFarAwayOrSoCloseThatTimesOverflow) {
       run.expect_prefill(ms);
       int n_tasks = 0;
       for (; n_tasks < 200 && !run.finished(kStart); ++n_tasks) {
-        const auto task = *run.next(kStart);
-        EXPECT_GE(*task.deadline, kStart);
-        EXPECT_LE(*task.deadline, *options.deadline);
-        run.absorb(task.number, refused(task), kStart);
+        const auto job = *run.next(kStart);
+        EXPECT_GE(*job.deadline, kStart);
+        EXPECT_LE(*job.deadline, *options.deadline);
+        run.absorb(job.number, refused(job), kStart);
       }
       EXPECT_LT(n_tasks, 120);
     }
@@ -477,9 +477,9 @@ TEST(ListRun, AnEvenShareOfATimeThatIsFarAwayIsNoOverflow) {
   const auto first = *run.next(kStart);
   run.absorb(first.number, outcome_of(first, 3), kStart);
   auto last = kStart;
-  while (auto task = run.next(kStart)) {  // 52 concurrent ones
-    EXPECT_GT(*task->deadline, last);
-    last = *task->deadline;
+  while (auto job = run.next(kStart)) {  // 52 concurrent ones
+    EXPECT_GT(*job->deadline, last);
+    last = *job->deadline;
   }
   EXPECT_LT(last, *options.deadline);
 }

@@ -33,7 +33,7 @@ void TopDown::begin_round(std::vector<ItemId> pool) {
   given_ = false;
   above_.clear();
   below_.clear();
-  untold_.clear();
+  undecoded_.clear();
   const auto cut = pool.begin() + static_cast<std::ptrdiff_t>(std::min(size_, pool.size()));
   first_.assign(pool.begin(), cut);
   rest_.assign(cut, pool.end());
@@ -85,13 +85,13 @@ void TopDown::absorb(std::size_t number, const RankedWindow& window) {
       return absorb_comparison(number, ranked, verified);
     case Stage::kLast:
       first_ = ranked;
-      confirmed_ = verified < ranked.size() ? verified : verified + behind_last_;
+      confirmed_ = verified < ranked.size() ? verified : verified + n_after_last_;
       stage_ = Stage::kEnd;
       return;
     case Stage::kEnd:
       break;
   }
-  RSD_CHECK(false, "a ranking behind the end");
+  RSD_CHECK(false, "a ranking after the end");
 }
 
 void TopDown::absorb_first(std::size_t number, const std::vector<ItemId>& ranked,
@@ -112,7 +112,7 @@ void TopDown::absorb_comparison(std::size_t number, const std::vector<ItemId>& r
   exact_ = exact_ && first_verified_ > n_above_pivot_;
   if (verified == 0) {  // not decoded: its items stay after the compared ones
     exact_ = false;
-    untold_.emplace(number, std::vector<ItemId>(ranked.begin() + 1, ranked.end()));
+    undecoded_.emplace(number, std::vector<ItemId>(ranked.begin() + 1, ranked.end()));
   } else {
     const auto pivot = std::ranges::find(ranked, pivot_);
     above_.emplace(number, std::vector<ItemId>(ranked.begin(), pivot));
@@ -126,21 +126,21 @@ void TopDown::absorb_comparison(std::size_t number, const std::vector<ItemId>& r
 void TopDown::append_from_pivot(std::vector<ItemId>& items) const {
   items.push_back(pivot_);
   append(items, merged(below_));
-  for (const auto& [number, untold] : untold_)
-    append(items, untold);
+  for (const auto& [number, undecoded] : undecoded_)
+    append(items, undecoded);
 }
 
 // Fills the pool with the pivot and the items below it in the first window, which are ranked
 // relative to each other, at most up to a window's size, so that the next round is the last.
-// Returns the number of items taken from `behind`.
-std::size_t TopDown::fill(std::vector<ItemId>& pool, std::vector<ItemId>& behind) const {
+// Returns the number of items taken from `after`.
+std::size_t TopDown::fill(std::vector<ItemId>& pool, std::vector<ItemId>& after) const {
   std::vector<ItemId> own{pivot_};
   append(own, below_.begin()->second);
   const std::size_t most = std::min(pool_.value_or(0), size_);
   const std::size_t n_lacking = most - std::min(most, pool.size());
   own.resize(std::min(n_lacking, own.size()));
   for (const ItemId item : own)
-    std::erase(behind, item);
+    std::erase(after, item);
   append(pool, own);
   return own.size();
 }
@@ -149,25 +149,25 @@ std::size_t TopDown::fill(std::vector<ItemId>& pool, std::vector<ItemId>& behind
 std::vector<ItemId> TopDown::cut(std::vector<ItemId>& pool) const {
   const auto end = pool.begin() +
                    static_cast<std::ptrdiff_t>(std::min(pool_.value_or(pool.size()), pool.size()));
-  std::vector<ItemId> behind(end, pool.end());
+  std::vector<ItemId> after(end, pool.end());
   pool.erase(end, pool.end());
-  return behind;
+  return after;
 }
 
 void TopDown::end_round() {
   auto pool = in_turn(above_);
   const std::size_t n_first_above = above_.begin()->second.size();
   const bool any_came = pool.size() > n_first_above;
-  auto behind = cut(pool);
-  const bool is_cut = !behind.empty();
-  append_from_pivot(behind);
-  const std::size_t n_filled = fill(pool, behind);
-  append(behind, std::exchange(rest_, {}));
-  append(behind, tail_);
-  tail_ = std::move(behind);
+  auto after = cut(pool);
+  const bool is_cut = !after.empty();
+  append_from_pivot(after);
+  const std::size_t n_filled = fill(pool, after);
+  append(after, std::exchange(rest_, {}));
+  append(after, tail_);
+  tail_ = std::move(after);
   if (!any_came) return end_with_first(std::move(pool));
   if (n_filled > 0) exact_ = exact_ && first_verified_ >= n_first_above + n_filled;
-  behind_last_ = is_cut || n_filled > 0 ? 0 : 1;
+  n_after_last_ = is_cut || n_filled > 0 ? 0 : 1;
   begin_round(std::move(pool));
 }
 
@@ -185,7 +185,8 @@ void TopDown::end_round_if_due() {
 }
 
 bool TopDown::has_compared() const {
-  return stage_ == Stage::kCompare && (!under_way_.empty() || above_.size() + untold_.size() > 1);
+  return stage_ == Stage::kCompare &&
+         (!under_way_.empty() || above_.size() + undecoded_.size() > 1);
 }
 
 // The comparisons that the window limit allows. One window is reserved for ranking the items that

@@ -36,7 +36,7 @@ class TopDown final : public WindowPlan {
                          std::size_t verified);
   void end_round();
   void end_with_first(std::vector<ItemId> pool);
-  std::size_t fill(std::vector<ItemId>& pool, std::vector<ItemId>& behind) const;
+  std::size_t fill(std::vector<ItemId>& pool, std::vector<ItemId>& after) const;
   std::vector<ItemId> cut(std::vector<ItemId>& pool) const;
   std::size_t n_first_wanted() const;
   void append_from_pivot(std::vector<ItemId>& items) const;
@@ -57,11 +57,11 @@ class TopDown final : public WindowPlan {
   ItemId pivot_;
   ItemsByWindow above_;  // items above the pivot, by window
   ItemsByWindow below_;
-  ItemsByWindow untold_;            // items of windows that were not decoded
+  ItemsByWindow undecoded_;         // items of windows that were not decoded
   std::vector<ItemId> tail_;        // final order of the items after this round's
   std::size_t first_verified_ = 0;  // verified positions of this round's first window
   bool exact_ = true;               // every window is verified as far as its ranking was used
-  std::size_t behind_last_ = 0;     // items known to follow the last window's: the pivot, or none
+  std::size_t n_after_last_ = 0;    // items known to follow the last window's: the pivot, or none
   std::size_t confirmed_ = 0;
 };
 

@@ -40,7 +40,7 @@ std::size_t Tournament::n_advancing(std::size_t group) const {
 // Deals the items to the groups in turn, so that each group gets its share of the first ones.
 void Tournament::begin_round() {
   while (pool_.size() > size_ && n_windows_for(pool_.size()) > most_windows_) {
-    behind_.insert(behind_.begin(), pool_.back());
+    eliminated_.insert(eliminated_.begin(), pool_.back());
     pool_.pop_back();
   }
   const std::size_t n_groups = (pool_.size() + size_ - 1) / size_;
@@ -88,7 +88,7 @@ void Tournament::end_round() {
     out.emplace(number, Items(cut, group.end()));
   }
   const Items losers = merged(out);
-  behind_.insert(behind_.begin(), losers.begin(), losers.end());
+  eliminated_.insert(eliminated_.begin(), losers.begin(), losers.end());
   pool_ = merged(on);
   begin_round();
 }
@@ -126,7 +126,7 @@ Ranking Tournament::order() const {
       parts.emplace(next_number_ + parts.size(), group);
     items = merged(parts);
   }
-  items.insert(items.end(), behind_.begin(), behind_.end());
+  items.insert(items.end(), eliminated_.begin(), eliminated_.end());
   return *Ranking::create(std::move(items));
 }
 

@@ -39,7 +39,7 @@ class Tournament final : public WindowPlan {
   std::vector<Items> groups_;  // not returned by next() yet
   ItemsByWindow under_way_;
   ItemsByWindow ranked_;  // this round's ranked groups
-  Items behind_;          // items that did not advance, those of later rounds first
+  Items eliminated_;      // items that did not advance, those of later rounds first
   std::size_t next_number_ = 0;
   std::size_t most_windows_;
   bool ended_ = false;

@@ -115,7 +115,7 @@ TEST_P(EveryPlan, GivesAValidOrderWhateverItIsLimitedTo) {
   }
 }
 
-TEST_P(EveryPlan, ForeseesAsManyWindowsAsThereAreIfNothingComesUpFromBehind) {
+TEST_P(EveryPlan, ForeseesAsManyWindowsAsThereAreIfNothingComesUpFromTheEnd) {
   const auto [method, n_items] = GetParam();
   const auto plan = *WindowPlan::create(Ranking::identity(n_items), {.method = method});
   const std::size_t foreseen = plan->n_to_come();
@@ -142,7 +142,7 @@ TEST(WindowPlan, SlidesInRankGptsWindowsOverAHundred) {
   EXPECT_EQ(plan->n_to_come(), 9U);
   const Played played = play(*plan);
   ASSERT_EQ(played.windows.size(), 9U);
-  EXPECT_EQ(played.rounds, 9U) << "each waits for the one behind it";
+  EXPECT_EQ(played.rounds, 9U) << "each waits for the one after it";
   EXPECT_EQ(played.windows.front().items.front(), ItemId(80));
   EXPECT_EQ(played.windows.back().items.front(), ItemId(0));
   EXPECT_EQ(played.windows.front().wanted, 10U);
@@ -278,7 +278,7 @@ TEST(WindowPlan, CalibratedGivesAWindowThatThereWasNoTimeForAgain) {
   const auto plan = *WindowPlan::create(best_last(100), calibrated());
   const auto first_windows = give_up(*plan, 2);
   EXPECT_EQ(first_windows[0].items, first_windows[1].items);
-  EXPECT_EQ(plan->order(), best_last(100)) << "that tells nothing";
+  EXPECT_EQ(plan->order(), best_last(100)) << "windows that were not decoded carry no information";
   const Window again = *plan->next();
   EXPECT_FALSE(plan->next()) << "the pivot isn't known";
   plan->absorb(again.number, {ranked(again), 20, row_of(again)});
@@ -292,7 +292,7 @@ TEST(WindowPlan, CalibratedGivesAWindowThatThereWasNoTimeForAgain) {
   EXPECT_EQ(plan->verified(), 100U);
 }
 
-TEST(WindowPlan, CalibratedEndsWhereNoWindowIsLeftThatTellsAnything) {
+TEST(WindowPlan, CalibratedEndsWhenNoWindowLeftCanChangeTheOrder) {
   const auto plan = *WindowPlan::create(best_last(100), calibrated(), 3);
   give_up(*plan, 3);
   EXPECT_FALSE(plan->next());
@@ -301,7 +301,7 @@ TEST(WindowPlan, CalibratedEndsWhereNoWindowIsLeftThatTellsAnything) {
   EXPECT_EQ(plan->verified(), 0U);
 }
 
-TEST(WindowPlan, CalibratedKeepsWhatIsNotComparedBehindTheOthers) {
+TEST(WindowPlan, CalibratedKeepsWhatIsNotComparedAfterTheOthers) {
   const auto plan = *WindowPlan::create(best_last(100), calibrated(), 3);
   const Played played = play(*plan);
   ASSERT_EQ(played.windows.size(), 3U);
@@ -534,7 +534,7 @@ TEST(WindowPlan, WhereOneWindowIsAllThatIsRankedItsVerifiedPositionsAreTheLists)
   }
 }
 
-TEST(WindowPlan, FirstPlacesBehindTheFrontWindowAreSettledByThoseBehindIt) {
+TEST(WindowPlan, FirstPlacesAfterTheFrontWindowAreSettledByThoseAfterIt) {
   const auto plan = *WindowPlan::create(shuffled(100), {.top_n = 35});
   std::vector<std::size_t> wanted;
   while (auto window = plan->next()) {
@@ -586,7 +586,7 @@ TEST(WindowPlan, AComparisonIsExactOnlyIfThePivotItselfIsPlaced) {
   }
 }
 
-TEST(WindowPlan, WindowsThatComeBackSettleNoPlacesBehindTheFront) {
+TEST(WindowPlan, WindowsThatComeBackSettleNoPlacesAfterTheFront) {
   const auto plan = *WindowPlan::create(Ranking::identity(100), {}, 1);
   const Window front = *plan->next();
   plan->absorb(front.number, {ranked(front), 14});
@@ -623,7 +623,7 @@ TEST(WindowPlan, IsExactOnlyIfEachWindowIsVerifiedAsFarAsOthersSeeIt) {
   }
 }
 
-TEST(WindowPlan, TellsWhatIsOutOfRange) {
+TEST(WindowPlan, OptionsOutOfRangeAreNamed) {
   const auto message = [](const WindowOptions& options) {
     return std::string(check(options).error().message());
   };

@@ -21,24 +21,14 @@ class SyntheticLlm final : public BatchScorer {
  public:
   Result<std::vector<PartResult>> encode_parts(
       std::span<const PassPart> parts, std::optional<Clock::time_point> give_up_at) override {
-    passes_.emplace_back();
-    std::vector<PartResult> results;
+    auto& scorers = passes_.emplace_back();
+    for (const PassPart& part : parts)
+      scorers.push_back(part.scorer);
+    auto results = encode_one_by_one(parts);
+    if (!results) return results;
     double ms = 0;
-    for (const PassPart& part : parts) {
-      passes_.back().push_back(part.scorer);
-      if (part.query) {
-        auto encoding = part.scorer->encode(*part.query);
-        if (!encoding) return encoding.error();
-        ms += encoding->ms;
-        results.emplace_back(*std::move(encoding));
-      } else {
-        auto* const synthetic = dynamic_cast<SyntheticScorer*>(part.scorer);
-        const Prefill prefill = synthetic ? synthetic->prefill_piece(part.max_tokens)
-                                          : *part.scorer->prefill(std::nullopt);
-        ms += prefill.ms;
-        results.emplace_back(prefill);
-      }
-    }
+    for (const PartResult& result : *results)
+      ms += ms_of(result);
     now_ += duration_of(ms);
     if (!give_up_at || now_ < *give_up_at) return results;
     now_ = *give_up_at;

@@ -86,7 +86,7 @@ class SyntheticScorer : public PositionScorer {
   Result<Encoding> encode(const EncodingQuery& query) override {
     check(query);
     if (options_.failing_encoding == encodings_++) {
-      return Error(ErrorCode::kRuntime, "the synthetic scorer fails as it was told to");
+      return Error(ErrorCode::kRuntime, "the synthetic scorer fails as configured");
     }
     Encoding encoding{.rows = LogitMatrix(query.rows.size(), n_items())};
     for (std::size_t j = query.rows.first; j < query.rows.end; ++j) {
@@ -197,5 +197,24 @@ class SyntheticScorer : public PositionScorer {
   std::size_t tokens_encoded_ = 0;
   std::vector<ItemId> cached_;
 };
+
+// What BatchScorer::encode_parts gives: each part by itself, for LLMs that serve synthetic scorers.
+inline Result<std::vector<PartResult>> encode_one_by_one(std::span<const PassPart> parts) {
+  std::vector<PartResult> results;
+  for (const PassPart& part : parts) {
+    if (part.query) {
+      auto encoding = part.scorer->encode(*part.query);
+      if (!encoding) return encoding.error();
+      results.emplace_back(*std::move(encoding));
+    } else if (auto* const synthetic = dynamic_cast<SyntheticScorer*>(part.scorer)) {
+      results.emplace_back(synthetic->prefill_piece(part.max_tokens));
+    } else {
+      auto prefill = part.scorer->prefill(std::nullopt);
+      if (!prefill) return prefill.error();
+      results.emplace_back(*prefill);
+    }
+  }
+  return results;
+}
 
 }  // namespace rsd

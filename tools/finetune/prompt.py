@@ -60,7 +60,7 @@ def content_order(texts: list[str]) -> list[int]:
 
 @dataclass(frozen=True)
 class Block:
-    """Tokens that follow each other, as the engine's prompt/prompt_blocks.h has them."""
+    """Tokens that follow each other, as the engine's prompt/prompt.h has them."""
 
     kind: str  # head, candidate, query, identifier, tail
     first: int  # of the prompt's tokens

@@ -10,14 +10,14 @@
 
 namespace rsd {
 
-enum class CostKind { kPrefill, kEncoding, kPolicy };
-
 // A prefill has a cost per token. An encoding of n positions costs a + b n; one of a single
 // position has its own cost, since kernels for single vectors differ. A policy's cost is the mean
 // over similar calls, by numbers of items and rounds. All estimates forget slowly and so follow a
 // changing load. Not thread-safe.
 class CostModel {
  public:
+  enum class Kind { kPrefill, kEncoding, kPolicy };
+
   // Records a pass of the LLM; `n_tokens` counts all tokens of the pass.
   void observe_prefill(std::size_t n_tokens, double ms);
   void observe_encoding(std::size_t n_tokens, double ms);
@@ -39,11 +39,11 @@ class CostModel {
   // tenth (by a thousandth for policies, which can't be aborted at a deadline) until the step is
   // tried. The estimate itself only falls when a step took less. Call once per request, and once
   // per list, however many windows it has.
-  void doubt(CostKind kind);
+  void doubt(Kind kind);
   // A step is started if this fraction of its estimate fits into the time left; in (0, 1].
-  double trust(CostKind kind) const noexcept { return trust_of(kind); }
+  double trust(Kind kind) const noexcept { return trust_of(kind); }
   // A step was tried but aborted too early to improve its estimate: trust is restored.
-  void note_vain_try(CostKind kind) { trust_of(kind) = 1; }
+  void note_vain_try(Kind kind) { trust_of(kind) = 1; }
 
  private:
   // In units of the cost per token. Measured on CPUs: 4 positions cost as much as 2.1 single ones,
@@ -70,15 +70,15 @@ class CostModel {
   };
   using PolicyTable = std::map<std::pair<int, int>, PolicyCalls>;  // by octaves of items and rounds
 
-  double& trust_of(CostKind kind) noexcept { return trust_[static_cast<std::size_t>(kind)]; }
-  double trust_of(CostKind kind) const noexcept { return trust_[static_cast<std::size_t>(kind)]; }
-  double take_trust(CostKind kind);
+  double& trust_of(Kind kind) noexcept { return trust_[static_cast<std::size_t>(kind)]; }
+  double trust_of(Kind kind) const noexcept { return trust_[static_cast<std::size_t>(kind)]; }
+  double take_trust(Kind kind);
 
   Line prefill_;
   Line encoding_{.typical_base = kTypicalBase};  // several positions
   Line single_{.typical_base = kTypicalBase};    // a single position
   std::map<std::string, PolicyTable, std::less<>> policies_;
-  std::array<double, 3> trust_{1, 1, 1};  // by CostKind
+  std::array<double, 3> trust_{1, 1, 1};  // by Kind
 };
 
 }  // namespace rsd

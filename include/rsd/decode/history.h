@@ -10,7 +10,6 @@
 #include "rsd/core/result.h"
 #include "rsd/decode/logits.h"
 #include "rsd/decode/position_scorer.h"
-#include "rsd/decode/shared_rows.h"
 
 namespace rsd {
 
@@ -71,6 +70,10 @@ class History {
   // known(). kRuntime when a logit is NaN or infinite; the message names position and item, and
   // nothing changes. O(n_items^2).
   Result<void> add(std::vector<ItemId> proposal, RowRange rows, const LogitMatrix& logits);
+
+  // The history as it was after its first `n_rounds` rounds, whose rows it shares. LogicError if
+  // there are fewer rounds, or if rows were forgotten. O(n_rounds * n_items).
+  History after(std::size_t n_rounds) const;
 
  private:
   void accept(Round& round);

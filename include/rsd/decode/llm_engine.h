@@ -11,7 +11,6 @@
 #include "rsd/core/index.h"
 #include "rsd/core/result.h"
 #include "rsd/decode/cost_model.h"
-#include "rsd/decode/places.h"
 #include "rsd/decode/position_scorer.h"
 #include "rsd/prompt/prompt_builder.h"
 #include "rsd/prompt/tokenizer.h"
@@ -22,6 +21,21 @@ namespace rsd {
 inline constexpr std::size_t kDefaultMaxContext = 8192;
 // The most requests that may be open at a time.
 inline constexpr std::size_t kMaxParallel = 128;
+
+enum class Length { kLong, kShort };
+
+// The most tokens of a short request: its prompt and everything that is encoded after it.
+inline constexpr std::size_t kShortRequest = 512;
+
+constexpr Length length_of(std::size_t n_tokens) noexcept {
+  return n_tokens <= kShortRequest ? Length::kShort : Length::kLong;
+}
+inline Length length_of(const Prompt& prompt) noexcept {
+  return length_of(prompt.tokens.size() + prompt.identifiers.size());
+}
+
+// The most places that an LLM keeps for short requests (LlmEngine::reserve_places).
+inline constexpr std::size_t kReservedPlaces = 2;
 
 // Totals over all prompts of an engine so far.
 struct PromptReuse {
@@ -55,19 +69,18 @@ class LlmEngine : public BatchScorer {
   // True if `prompt` can be opened in addition to the open ones.
   virtual bool has_room(const Prompt& prompt) const noexcept = 0;
 
-  // Keeps n_places more places, and room for as many prompts of kShortRequest tokens, for short
-  // requests (decode/places.h). To be called before any scorer is open. An LLM that can only take
-  // one request at a time keeps none.
+  // Keeps n_places further places, 0 to kReservedPlaces, and room for as many prompts of
+  // kShortRequest tokens, for short requests only: long ones keep none of them out. LogicError if a
+  // scorer is open. An LLM that can only take one request at a time keeps none.
   virtual void reserve_places(std::size_t n_places) = 0;
 
-  // The layout of prompts that the model is tuned for; nullopt where it doesn't say.
+  // The layout of prompts that the model is tuned for; nullopt if the model does not name one.
   virtual std::optional<PromptLayout> prompt_layout() const { return std::nullopt; }
-  // Why the engine takes no prompts in blocks; empty: it does.
+  // The reason why the engine takes no prompts in blocks; empty if it does.
   virtual std::string why_no_blocks() const { return "this engine encodes whole prompts"; }
 
-  // Measures what passes cost, by a few short ones, so that the first request with a deadline knows
-  // what it has time for. No scorer may be open. kRuntime when the LLM fails. Engines that have no
-  // cost worth learning do nothing.
+  // Measures the costs of passes by a few short ones, so that they are known for the first request
+  // with a deadline. No scorer may be open. kRuntime when the LLM fails. Does nothing by default.
   virtual Result<void> calibrate(CostModel& /*costs*/) { return {}; }
 };
 

@@ -1,4 +1,5 @@
-// Ranking policies that need no training: the baselines of the learned agent.
+// Ranking policies that need no training: the baselines of the learned agent. Programs get them by
+// name (ranking_policy.h).
 //
 // Notation: the last round proposed r and saw the rows Z; d is its first disagreement
 // (Round::accepted). Row d was computed on exactly the known prefix, the rows after it on a prefix
@@ -7,10 +8,7 @@
 #pragma once
 
 #include <memory>
-#include <string_view>
-#include <vector>
 
-#include "rsd/core/result.h"
 #include "rsd/decode/ranking_policy.h"
 
 namespace rsd {
@@ -40,13 +38,5 @@ std::shared_ptr<const RankingPolicy> blend_policy();
 // The order that `ar` would give on rows estimated from all the rows of the last rounds (replay.h):
 // the strongest of all. O(K^3) for each round.
 std::shared_ptr<const RankingPolicy> replay_policy();
-
-// The names that policy_by_name takes, ordered by their measured strength.
-std::vector<std::string_view> policy_names();
-// kInvalidArgument for a name that is not among policy_names().
-Result<std::shared_ptr<const RankingPolicy>> policy_by_name(std::string_view name);
-
-// The default policy of `rsd` and `exact`.
-inline constexpr std::string_view kDefaultPolicy = "replay";
 
 }  // namespace rsd

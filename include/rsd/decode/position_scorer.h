@@ -57,7 +57,8 @@ struct Prefill {
   std::size_t n_tokens = 0;  // tokens that went through the LLM
   std::size_t n_reused = 0;  // tokens of the prompt reused from an earlier request
   double ms = 0;
-  std::size_t n_left = 0;  // of the prompt's, after a pass that took a piece of it
+  std::size_t n_left =
+      0;  // tokens of the prompt that are not encoded yet, after a pass with a piece of it
 };
 
 // The LLM's view of one request. Not thread-safe; used by one decoding at a time. A scorer may
@@ -102,9 +103,9 @@ inline constexpr std::size_t kWholePrompt = std::numeric_limits<std::size_t>::ma
 struct PassPart {
   PositionScorer* scorer = nullptr;
   std::optional<EncodingQuery> query;  // nullopt: the prefill
-  // Of a prefill: tokens that it may encode now, 1 at least. The next prefill of the scorer goes on
-  // where this one ends (Prefill::n_left), and the figures of each are its own. A limit, where an
-  // LLM can stop within a prompt; others encode all of it.
+  // The most tokens that a prefill may encode now, at least 1. The next prefill of the scorer
+  // continues from there (Prefill::n_left); the figures of each are its own. An LLM that can't stop
+  // within a prompt encodes all of it.
   std::size_t max_tokens = kWholePrompt;
 };
 

@@ -1,7 +1,9 @@
-// The interface of the policies that order a proposal: one relevance score per item.
+// The interface of the policies that order a proposal: one relevance score per item; and the
+// policies that need no training, by name.
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -30,5 +32,13 @@ class RankingPolicy {
   virtual Result<std::vector<double>> score(const History& history,
                                             std::optional<std::size_t> encodings_left) const = 0;
 };
+
+// The names that policy_by_name takes, ordered by their measured strength.
+std::vector<std::string_view> policy_names();
+// kInvalidArgument for a name that is not among policy_names().
+Result<std::shared_ptr<const RankingPolicy>> policy_by_name(std::string_view name);
+
+// The default policy of `rsd` and `exact`.
+inline constexpr std::string_view kDefaultPolicy = "replay";
 
 }  // namespace rsd

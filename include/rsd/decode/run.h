@@ -14,14 +14,14 @@
 
 namespace rsd {
 
-struct Timing {
-  double prefill_ms = 0;  // encoding the prompt
-  double decode_ms = 0;   // encoding proposals
-  double agent_ms = 0;    // the policy: proposals and the final order
-  double total_ms = 0;    // all of these and the overhead
-};
-
 struct Outcome {
+  struct Timing {
+    double prefill_ms = 0;  // encoding the prompt
+    double decode_ms = 0;   // encoding proposals
+    double agent_ms = 0;    // the policy: proposals and the final order
+    double total_ms = 0;    // all of these and the overhead
+  };
+
   Ranking ranking;
   std::size_t encodings = 0;        // passes of the LLM, the prefill included
   std::size_t tokens_encoded = 0;   // prompt and proposals
@@ -33,7 +33,7 @@ struct Outcome {
   Timing timing;
   std::vector<double> round_ms;  // one per encoding; the first includes the prefill
   // The kind of step that was refused because of its estimate; pass it to CostModel::doubt.
-  std::optional<CostKind> refused = std::nullopt;
+  std::optional<CostModel::Kind> refused = std::nullopt;
 };
 
 struct RunOptions {

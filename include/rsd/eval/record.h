@@ -26,7 +26,7 @@ struct Measurement {
   std::size_t encodings = 0;
   std::size_t tokens_encoded = 0;
   std::size_t verified_prefix = 0;
-  Timing timing;
+  Outcome::Timing timing;
   std::optional<Difference> difference;  // of exact, if it differs from ar
 };
 

@@ -1,4 +1,4 @@
-// Identifiers: one token per candidate, the same in the prompt and in the answer.
+// Finds the identifiers of a tokenizer.
 #pragma once
 
 #include <cstddef>
@@ -6,19 +6,10 @@
 #include <string_view>
 #include <vector>
 
-#include "rsd/core/index.h"
-#include "rsd/core/result.h"
+#include "rsd/prompt/prompt.h"
 #include "rsd/prompt/tokenizer.h"
 
 namespace rsd {
-
-// `texts[i]` is the text of `tokens[i]`, including its leading space if it has one.
-struct Identifiers {
-  std::vector<IdentifierToken> tokens;
-  std::vector<std::string> texts;
-
-  std::size_t size() const noexcept { return tokens.size(); }
-};
 
 // The candidate identifier strings, in the order in which they are tried: A-Z, a-z, Greek,
 // Cyrillic, then pairs of Latin capitals.

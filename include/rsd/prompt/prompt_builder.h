@@ -10,62 +10,15 @@
 
 #include "rsd/core/index.h"
 #include "rsd/core/result.h"
-#include "rsd/prompt/identifiers.h"
-#include "rsd/prompt/prompt_blocks.h"
+#include "rsd/prompt/prompt.h"
 #include "rsd/prompt/prompt_template.h"
 #include "rsd/prompt/tokenizer.h"
 #include "rsd/rank/request.h"
 
 namespace rsd {
 
-struct Prompt {
-  std::vector<TokenId> tokens;               // the first identifier of the answer follows them
-  std::vector<IdentifierToken> identifiers;  // one per item
-  std::size_t truncated_candidates = 0;      // texts that were cut
-  std::optional<std::size_t> text_limit;     // to this many tokens each; nullopt = none was cut
-  bool truncated_query = false;              // the query was cut, or titles of the history
-  // With `layout: blocks`: head, candidates, query, identifiers and tail, in the order of the
-  // tokens. Empty: every token sees all tokens before it.
-  std::vector<PromptBlock> blocks{};
-  // Prompts reuse what the LLM keeps of prompts with the same scope only: clients that must not
-  // learn of each other's prompts have different scopes.
-  std::string cache_scope{};
-
-  // Tokens that the answer sees, which the LLM's cache has to hold while it is decoded.
-  std::size_t n_seen() const noexcept {
-    return blocks.empty() ? tokens.size() : n_tokens_seen(blocks);
-  }
-  // Where the answer's first token stands.
-  std::size_t end_position() const noexcept {
-    return blocks.empty() ? tokens.size() : blocks.back().end_position();
-  }
-};
-
 // Default limit for the tokens of a candidate's text, the same as Cohere's max_tokens_per_doc.
 inline constexpr std::size_t kDefaultTextTokens = 4096;
-
-struct TextLimits {
-  std::size_t context_tokens = 0;                    // limit for prompt and ranking together
-  std::size_t max_text_tokens = kDefaultTextTokens;  // per candidate text, at least 1
-};
-
-// A request as it appears in prompts: query, titles and texts are single lines, and those that are
-// too long for any prompt are cut.
-struct FittedRequest {
-  Request request;
-  std::size_t truncated_candidates = 0;   // texts that were cut
-  std::optional<std::size_t> text_limit;  // to this many tokens each; nullopt = none was cut
-  bool truncated_query = false;           // the query was cut, or titles of the history were cut or
-                                          // left out
-  // The number of candidates that fit one prompt, whichever ones are chosen: all of them, or as
-  // many of the longest as fit together; at least 2 if there are 2.
-  std::size_t max_window = 0;
-  // What a prompt of them is expected to take: what belongs to no candidate, and all candidates
-  // with their places in the ranking. Texts that need not be tokenised are counted as four bytes a
-  // token.
-  std::size_t frame_tokens = 0;
-  std::size_t candidate_tokens = 0;
-};
 
 struct PromptSurroundings;  // src/prompt
 
@@ -74,6 +27,29 @@ struct PromptSurroundings;  // src/prompt
 // Immutable; safe to share between threads.
 class PromptBuilder {
  public:
+  struct TextLimits {
+    std::size_t context_tokens = 0;                    // limit for prompt and ranking together
+    std::size_t max_text_tokens = kDefaultTextTokens;  // per candidate text, at least 1
+  };
+
+  // A request as it appears in prompts: query, titles and texts are single lines, and those that
+  // are too long for any prompt are cut.
+  struct FittedRequest {
+    Request request;
+    std::size_t truncated_candidates = 0;   // texts that were cut
+    std::optional<std::size_t> text_limit;  // to this many tokens each; nullopt = none was cut
+    bool truncated_query = false;  // the query was cut, or titles of the history were cut or
+                                   // left out
+    // The number of candidates that fit one prompt, whichever ones are chosen: all of them, or as
+    // many of the longest as fit together; at least 2 if there are 2.
+    std::size_t max_window = 0;
+    // What a prompt of them is expected to take: what belongs to no candidate, and all candidates
+    // with their places in the ranking. Texts that need not be tokenised are counted as four bytes
+    // a token.
+    std::size_t frame_tokens = 0;
+    std::size_t candidate_tokens = 0;
+  };
+
   // Finds the identifiers, once; `max_items` bounds their number.
   PromptBuilder(std::shared_ptr<const Tokenizer> tokenizer, const PromptTemplates& templates,
                 std::size_t max_items = 1000);
@@ -83,9 +59,8 @@ class PromptBuilder {
   // - the query or the history is cut so that all places where the template shows it take at most
   //   half of the context; all titles of a history are cut to one common number of tokens, and the
   //   oldest are left out if that number would be less than 8;
-  // - a text is cut to limits.max_text_tokens, and to a length of which two fit a prompt; in blocks
-  //   it is cut to half of the context, since all candidates' texts start at the same position
-  //   there.
+  // - a text is cut to limits.max_text_tokens, and so that two texts of that length fit a prompt;
+  // - in a prompt in blocks, a text is cut to half of the context.
   // Tokenises no more of a text than could be shown. kUnsupported when the tokenizer has fewer than
   // two identifiers. kTooLong when the context has no room for two candidates of one token.
   Result<FittedRequest> fit(const Request& request, const TextLimits& limits) const;

@@ -12,17 +12,10 @@
 
 namespace rsd {
 
-// Literal text or a placeholder.
-struct TemplatePart {
-  enum class Kind { kLiteral, kNum, kQuery, kHistory, kText, kTitle, kIdentifier };
-  Kind kind = Kind::kLiteral;
-  std::string literal;
-};
-
 // How the parts of a prompt see each other.
 enum class PromptLayout {
   kSequence,  // each token sees all before it
-  kBlocks,    // candidates see neither the query nor each other (prompt_blocks.h)
+  kBlocks,    // candidates see neither the query nor each other (prompt.h)
 };
 
 std::string_view to_string(PromptLayout layout) noexcept;
@@ -31,7 +24,13 @@ std::optional<PromptLayout> parse_prompt_layout(std::string_view name) noexcept;
 
 // One task's template. Immutable after loading.
 struct PromptTemplate {
-  using Parts = std::vector<TemplatePart>;
+  // Literal text or a placeholder.
+  struct Part {
+    enum class Kind { kLiteral, kNum, kQuery, kHistory, kText, kTitle, kIdentifier };
+    Kind kind = Kind::kLiteral;
+    std::string literal;
+  };
+  using Parts = std::vector<Part>;
 
   std::string name;
   PromptLayout layout = PromptLayout::kSequence;
@@ -64,10 +63,11 @@ class PromptTemplates {
 
   // Replaces the template of `replacement.task`.
   void set(PromptTemplate replacement);
-  // Where none was set, the built-in one of this layout is taken: that which a model is tuned for.
+  // Sets the layout of the built-in templates, for tasks without a template of their own: the one
+  // that the model is tuned for.
   void set_default_layout(PromptLayout layout);
   const PromptTemplate& for_task(Task task) const noexcept;
-  // Is any of them in blocks?
+  // True if any of them is in blocks.
   bool has_blocks() const noexcept;
 
  private:

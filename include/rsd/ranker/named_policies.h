@@ -19,13 +19,16 @@ struct PolicyNames {
   ModelPlaces places{};
 };
 
-// The policies that are named, at least one. kAgentPolicy stands for the agents of the files, each
-// under "agent:<file's stem>" where there are several; without a name these are taken, and where
-// there are none kDefaultPolicy. kInvalidArgument: no such policy, kAgentPolicy without a file,
-// files that no name asks for, or two of one stem; else the errors of load_agent.
+// Element of PolicyNames for an option that holds one name or file, or is empty.
+std::vector<std::string> one_or_none(const std::string& name);
+
+// Returns the named policies, at least one. kAgentPolicy stands for the agents of the files; if
+// there are several, their names are "agent:<file's stem>". Without names it returns the agents, or
+// kDefaultPolicy if there are none. kInvalidArgument: an unknown name, kAgentPolicy without a file,
+// files although no name is kAgentPolicy, or two files of one stem; else the errors of load_agent.
 Result<Policies> named_policies(const PolicyNames& wanted);
 
-// The files that these agents come from; empty where no agent is asked for.
+// The files of the agents among these policies; empty if there are none.
 std::vector<std::string> agent_files(const PolicyNames& wanted);
 
 }  // namespace rsd

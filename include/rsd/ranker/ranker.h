@@ -1,4 +1,4 @@
-// An LLM that ranks: the one way from a request to an answer.
+// Ranks requests with an LLM.
 #pragma once
 
 #include <cstddef>
@@ -30,15 +30,15 @@ class PreparedRequest {
   PreparedRequest& operator=(const PreparedRequest&) = delete;
 
   const Request& request() const noexcept;
-  // The LLM is needed only if two candidates or more have a text and there is time left.
+  // True if two or more candidates have a text and the deadline has not passed.
   bool needs_llm() const noexcept;
   Clock::time_point arrival() const noexcept;
   std::optional<Clock::time_point> deadline() const noexcept;
   // Tokens of LLM work that the request is expected to take without a deadline; 0 = unknown, or
   // none.
   std::size_t expected_tokens() const noexcept;
-  // The answer without the LLM: the settled one if the LLM isn't needed, else the input order, for
-  // a deadline that came before the LLM could begin.
+  // The answer if no LLM is needed; else the input order, for a deadline that passes before the LLM
+  // begins.
   Answer answer_without_llm(Clock::time_point now) const;
 
   const Plan& plan() const noexcept { return *plan_; }
@@ -48,23 +48,23 @@ class PreparedRequest {
 };
 
 // Movable while it has no RankingQueue; a moved-from ranker may only be destroyed or assigned to.
-// One thread at a time may use it, but for the members that say otherwise.
+// One thread at a time may use it, except for the members that say otherwise.
 class Ranker {
  public:
   // Reads the agent, then the model. kInvalidArgument: an unknown policy; else the errors of
-  // load_engine, and of load_agent for an agent that is named. A fault of the project's own agent
-  // is an error only of the requests that use it.
+  // load_engine, and of load_agent for an agent that options.agent names. If the project's own
+  // agent can't be loaded, only the requests that use it fail.
   static Result<Ranker> load(const EngineOptions& options = {});
 
-  // For an LLM of the caller's own.
+  // What a ranker is made of, for an LLM of the caller's own.
   struct Parts {
     std::unique_ptr<LlmEngine> llm;
     PromptBuilder prompts;  // for the LLM's tokenizer
-    std::shared_ptr<const RankingPolicy> policy =
-        nullptr;  // of requests without one; null: kDefaultPolicy
-    std::shared_ptr<const RankingPolicy> agent = nullptr;  // by the name kAgentPolicy
+    // The policy of requests that name none; null: kDefaultPolicy.
+    std::shared_ptr<const RankingPolicy> policy = nullptr;
+    std::shared_ptr<const RankingPolicy> agent = nullptr;  // the policy kAgentPolicy
     std::size_t parallel = 1;                              // EngineOptions::parallel
-    std::string model_name{};                              // empty: the LLM's own
+    std::string model_name{};                              // empty: LlmEngine::model_name
   };
   explicit Ranker(Parts parts);
 
@@ -72,44 +72,45 @@ class Ranker {
   Ranker& operator=(Ranker&&) noexcept;
   ~Ranker();
 
-  // Ranks one request. Errors: those of prepare(), and kRuntime where the LLM fails. A deadline is
-  // no error: the answer is the best ranking so far. Cost: at most options.budget LLM encodings for
+  // Ranks one request. Errors of prepare(); kRuntime if the LLM fails. A deadline is no error: the
+  // answer is the best ranking so far. Cost: at most options.budget LLM encodings for
   // a list in one prompt.
   Result<Answer> rank(const Request& request, const RankOptions& options = {});
-  // Ranks several, EngineOptions::parallel at a time; answers in the order of the requests. An
-  // error is that of its request alone.
+  // Ranks several requests, EngineOptions::parallel at a time, and returns their answers in the
+  // same order. An error concerns its request alone.
   std::vector<Result<Answer>> rank(std::span<const Request> requests,
                                    const RankOptions& options = {});
 
   // Checks and completes the request (complete()) and plans its prompts. Any number of threads may
   // call it at a time. kInvalidInput: no candidate has a text, or as complete(); kInvalidArgument:
-  // options out of range, a policy that there is not; kTooLong: the context has no room for two
-  // candidates, a text would have to be cut that must not, or more than options.max_tokens would be
-  // needed; kUnsupported: the model has no two identifiers.
+  // options out of range, an unknown policy; kTooLong: the context has no room for two
+  // candidates, a text would have to be cut although options.long_texts is kRefuse, or the request
+  // is expected to take more than options.max_tokens; kUnsupported: the model has fewer than two
+  // identifiers.
   Result<std::shared_ptr<const PreparedRequest>> prepare(
       Request request, const RankOptions& options = {},
       Clock::time_point arrival = Clock::now()) const;
 
-  // Measures what encodings and the policy cost here, so that the first request with a deadline
-  // knows what it has time for; else requests teach it. Takes a few short passes of the LLM and
-  // must not be called while a RankingQueue has requests. Once: further calls do nothing. kRuntime
-  // where the LLM fails.
+  // Measures the costs of encodings and of the policy, so that they are known for the first request
+  // with a deadline; without it they are learned from requests. Cost: a few short passes of the
+  // LLM, once; further calls do nothing. Must not be called while a RankingQueue has requests.
+  // kRuntime if the LLM fails.
   Result<void> calibrate();
 
-  // From any thread.
-  const std::string& model_name() const noexcept;  // for people: a file's without folder and ending
+  // These may be called from any thread.
+  const std::string& model_name() const noexcept;  // a file's, without folder and ending
   std::size_t context_size() const noexcept;       // tokens that prompt and ranking may take
   std::size_t parallel() const noexcept;
-  std::size_t max_candidates(Task task) const;  // of one prompt: the model's identifiers
+  std::size_t max_candidates(Task task) const;  // of one prompt, limited by the model's identifiers
   const PromptBuilder& prompts() const noexcept;
-  // The policy of that name; the ranker's own for an empty one. kInvalidArgument: there is none.
+  // The policy of that name, or the ranker's own if it is empty. kInvalidArgument: unknown.
   Result<std::shared_ptr<const RankingPolicy>> policy(const std::string& name) const;
 
-  // Another name for clients to see.
+  // Replaces model_name().
   void set_model_name(std::string name);
   LlmEngine& llm() noexcept;
   PromptReuse prompt_reuse() const noexcept;
-  // What passes have been found to cost; changes while requests are ranked.
+  // The learned costs of passes; they change while requests are ranked.
   const CostModel& costs() const noexcept;
 
  private:

@@ -1,4 +1,4 @@
-// Requests on their way through a ranker, side by side.
+// Ranks many requests concurrently on one ranker.
 #pragma once
 
 #include <chrono>
@@ -10,23 +10,25 @@
 
 #include "rsd/core/result.h"
 #include "rsd/data/answer.h"
-#include "rsd/decode/places.h"
+#include "rsd/decode/llm_engine.h"
 #include "rsd/ranker/ranker.h"
 
 namespace rsd {
 
 struct QueueOptions {
-  // Places for short requests (decode/places.h) beside the ranker's: long ones never take them. At
-  // most kReservedPlaces.
+  // Places for short requests, in addition to the ranker's EngineOptions::parallel places: 0 to
+  // kReservedPlaces. Long requests never take them. An LLM that takes one request at a time keeps
+  // none.
   std::size_t reserved = 0;
-  // No pass is expected to take longer: longer parts go through the LLM in pieces, with other
+  // Limits the expected time of a pass of the LLM: longer parts go through it in pieces, with other
   // requests in between. nullopt = no limit.
   std::optional<std::chrono::milliseconds> longest_pass{};
 };
 
-// Each step is one LLM pass over all requests that are under way. Those that are due first
-// (Timeliness) begin first. Not thread-safe; the ranker outlives it and serves no other queue at
-// the same time.
+// Each step makes one pass of the LLM over requests in progress. The request that is due first
+// begins first: at its deadline, or some seconds after its arrival; with a limit for passes, those
+// that have used less LLM time go before it. Not thread-safe; the ranker must outlive the queue and
+// must serve no other queue at the same time.
 class RankingQueue {
  public:
   explicit RankingQueue(Ranker& ranker, const QueueOptions& options = {});
@@ -34,29 +36,31 @@ class RankingQueue {
   RankingQueue(const RankingQueue&) = delete;
   RankingQueue& operator=(const RankingQueue&) = delete;
 
-  // `ticket` is the caller's name for it, used by no other request in the queue. kInvalidArgument
-  // where options are out of range.
+  // `ticket` is the caller's name for the request; LogicError if a request in the queue has it.
+  // kInvalidArgument if options are out of range.
   Result<void> add(std::size_t ticket, std::shared_ptr<const PreparedRequest> request);
-  // Ranker::prepare and add in one. Errors of both.
+  // Prepares the request (Ranker::prepare) and adds it. Errors of both.
   Result<void> add(std::size_t ticket, Request request, const RankOptions& options = {},
                    Clock::time_point arrival = Clock::now());
-  // Its places are free at once. False when the ticket isn't in the queue.
+  // Drops a request and frees its places at once. Returns false if no request has this ticket (any
+  // more).
   bool cancel(std::size_t ticket);
 
   std::size_t size() const noexcept;
-  // May one more request begin, beside those that are under way? More may be added; they wait.
+  // True if one more request of that length could begin now. More may be added; they wait.
   bool has_place(Length length = Length::kLong) const;
 
   struct Finished {
     std::size_t ticket = 0;
-    Result<Answer> answer;  // kRuntime where the LLM failed, or an error of a prompt
+    Result<Answer> answer;  // kRuntime if the LLM failed, or the error of a window's prompt
   };
-  // Makes one pass, if any request waits for one, and returns those that have finished. Requests
-  // that need no LLM, and those whose prompts fail, are returned first, without a pass.
+  // Makes one pass, if any request waits for one, and returns the requests that have finished. If
+  // some finish without a pass, because they need no LLM or their prompts fail, it returns these at
+  // once and makes no pass.
   std::vector<Finished> step();
 
-  // Called before a pass, for each request with a deadline that the pass leaves out: its answer so
-  // far. The deadline may come while the pass runs.
+  // Called before a pass, for each request with a deadline that is left out of it, with its answer
+  // so far: its deadline may pass while the pass is running.
   using OnLeftOut = std::function<void(std::size_t ticket, const Answer& so_far)>;
   void on_left_out(OnLeftOut callback);
 

@@ -1,4 +1,4 @@
-// The exact prompt that an LLM reads of a request, for people and for other programs.
+// The exact prompt of a request, for people and for other programs.
 #pragma once
 
 #include <optional>

@@ -8,11 +8,11 @@
 #include <vector>
 
 #include "rsd/core/result.h"
-#include "rsd/data/trace.h"
 #include "rsd/decode/position_scorer.h"
 #include "rsd/decode/ranking_policy.h"
 #include "rsd/rank/ranking.h"
 #include "rsd/rank/request.h"
+#include "rsd/trace/trace.h"
 
 namespace rsd {
 

@@ -50,7 +50,7 @@ class ListBatch {
   using OnLeftOut = std::function<void(std::size_t ticket, const ListOutcome& so_far)>;
   void on_left_out(OnLeftOut callback) { on_left_out_ = std::move(callback); }
 
-  // As BatchRun::limit_passes.
+  // See BatchRun::limit_passes.
   void limit_passes(std::chrono::milliseconds most);
 
   std::size_t size() const noexcept { return lists_.size(); }
@@ -84,8 +84,8 @@ class ListBatch {
   bool has_place_for_window(Length length, bool is_blocked) const;
   Result<Prompt> built_prompt(List& list, std::span<const ItemId> items) const;
   void doubt(Entry& entry, const Outcome& window);
-  void tell_left_out();
-  void tell_left_out(std::size_t window, const Outcome& so_far);
+  void report_left_out();
+  void report_left_out(std::size_t window, const Outcome& so_far);
   void take(BatchRun::Finished finished);
   void fail(Entry& entry, const Error& error);
   std::vector<Finished> take_finished();

@@ -102,7 +102,7 @@ class ListRequest {
   std::string cache_scope_;
   std::size_t n_items_ = 0;    // of the request
   std::vector<ItemId> items_;  // the request's candidates with a text
-  FittedRequest fitted_;
+  PromptBuilder::FittedRequest fitted_;
   bool needs_llm_ = false;
   bool is_late_ = false;
   bool in_windows_ = false;

@@ -10,7 +10,7 @@
 
 #include "rsd/core/result.h"
 #include "rsd/decode/decoding.h"
-#include "rsd/decode/places.h"
+#include "rsd/decode/llm_engine.h"
 #include "rsd/decode/run.h"
 #include "rsd/window/window_plan.h"
 
@@ -59,7 +59,8 @@ std::optional<std::size_t> budget_of(const ListOptions& options, std::size_t n_i
 // makes no passes and opens no scorers: ListBatch does. Not thread-safe.
 class ListRun {
  public:
-  struct Task {
+  // A window to decode, with the options and the deadline of its decoding.
+  struct WindowJob {
     std::size_t number = 0;
     std::vector<ItemId> items;  // items of the list, in the order in which the prompt shows them
     DecodingOptions decoding;
@@ -70,8 +71,8 @@ class ListRun {
   static Result<ListRun> create(const Ranking& order, ListOptions options, Clock::time_point start);
 
   // The next window to rank; nullopt if there is none now.
-  std::optional<Task> next(Clock::time_point now);
-  // Takes in the outcome of a task. Its ranking holds indices into the task's items; for
+  std::optional<WindowJob> next(Clock::time_point now);
+  // Takes in the outcome of a window. Its ranking holds indices into the window's items; for
   // `first_row` see RankedWindow.
   void absorb(std::size_t number, const Outcome& outcome, Clock::time_point now,
               std::span<const float> first_row = {});

@@ -1,4 +1,4 @@
-#include "rsd/decode/shared_rows.h"
+#include "rsd/decode/logits.h"
 
 #include <algorithm>
 
@@ -21,11 +21,11 @@ SharedRows::SharedRows(const SharedRows& before, std::size_t n_before, const Log
 }
 
 std::span<const float> SharedRows::row(std::size_t j) const {
-  RSD_CHECK(j < rows_.size(), "a row that was never told, or is forgotten");
+  RSD_CHECK(j < rows_.size(), "a row that was never computed, or is forgotten");
   return {rows_[j].get(), n_items_};
 }
 
-void SharedRows::forget_behind(std::size_t n_kept) {
+void SharedRows::forget_from(std::size_t n_kept) {
   if (n_kept >= rows_.size()) return;
   rows_.resize(n_kept);
   rows_.shrink_to_fit();

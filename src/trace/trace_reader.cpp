@@ -1,11 +1,13 @@
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "json/read_json.h"
-#include "rsd/data/trace.h"
+#include "rsd/trace/trace.h"
 
 namespace rsd {
 namespace {
@@ -55,60 +57,104 @@ std::vector<ItemId> items(const Json& object, const char* key, std::size_t n_ite
   return result;
 }
 
-std::vector<ItemId> ranking(const Json& object, const char* key, std::size_t n_items) {
-  auto result = items(object, key, n_items);
-  require(result.size() == n_items,
+Ranking ranking(const Json& object, const char* key, std::size_t n_items) {
+  auto ranked = Ranking::create(items(object, key, n_items));
+  require(ranked.ok() && ranked->size() == n_items,
           std::string(key) + " must hold all " + std::to_string(n_items) + " items");
-  return result;
+  return *std::move(ranked);
 }
 
-TraceRound round_from(const Json& json, std::size_t n_items) {
-  TraceRound round{.proposal = items(json, "proposal", n_items),
-                   .accepted = count(json, "accepted"),
-                   .known = items(json, "known", n_items)};
-  require(round.accepted <= round.proposal.size(), "accepted is beyond the proposal");
-  const Json& rows = member(json, "logits");
+LogitMatrix logits(const Json& round, std::size_t n_items, std::size_t n_most) {
+  const Json& rows = member(round, "logits");
   require(rows.is_array() && !rows.empty() && rows.size() <= n_items,
           "logits must have 1 to n_items rows");
-  require(rows.size() <= round.proposal.size() + 1, "logits has rows beyond the proposal");
-  round.n_rows = rows.size();
-  for (const Json& row : rows) {
-    require(row.is_array() && row.size() == n_items, "logits must have n_items numbers a row");
-    for (const Json& value : row) {
-      require(value.is_number(), "logits must be numbers");
-      round.logits.push_back(value.get<float>());
-      require(std::isfinite(round.logits.back()), "logits must be finite");
+  require(rows.size() <= n_most, "logits has rows beyond the proposal");
+  LogitMatrix matrix(rows.size(), n_items);
+  for (std::size_t j = 0; j < rows.size(); ++j) {
+    require(rows[j].is_array() && rows[j].size() == n_items,
+            "logits must have n_items numbers a row");
+    for (std::size_t i = 0; i < n_items; ++i) {
+      require(rows[j][i].is_number(), "logits must be numbers");
+      matrix.row(j)[i] = rows[j][i].get<float>();
+      require(std::isfinite(matrix.row(j)[i]), "logits must be finite");
     }
   }
-  return round;
+  return matrix;
 }
 
-Trace trace_from(const Json& json) {
+// Adds a recorded round as if it had just been encoded: rows that an earlier round has computed are
+// that round's.
+void add(History& history, std::vector<ItemId> proposal, const LogitMatrix& recorded) {
+  require(!history.complete(), "all items are known before it");
+  const auto known = history.known();
+  require(
+      proposal.size() >= known.size() && std::equal(known.begin(), known.end(), proposal.begin()),
+      "proposal does not begin with the items known before it");
+  const RowRange rows = history.missing_rows(proposal, recorded.n_rows());
+  require(rows.size() > 0, "logits has no row that is new");
+  LogitMatrix missing(rows.size(), history.n_items());
+  for (std::size_t j = 0; j < rows.size(); ++j)
+    std::ranges::copy(recorded.row(rows.first + j), missing.row(j).begin());
+  const auto added = history.add(std::move(proposal), rows, missing);
+  if (!added) throw BadTrace{added.error().message()};
+}
+
+void add_round(History& history, const Json& round) {
+  const std::size_t n_items = history.n_items();
+  auto proposal = items(round, "proposal", n_items);
+  require(count(round, "accepted") <= proposal.size(), "accepted is beyond the proposal");
+  items(round, "known", n_items);
+  const LogitMatrix recorded = logits(round, n_items, proposal.size() + 1);
+  add(history, std::move(proposal), recorded);
+}
+
+std::size_t n_items_from(const Json& json) {
   constexpr std::size_t kMaxItems = 4096;
-  Trace trace{
-      .id = text(json, "id"), .window = {}, .split_key = {}, .decoder = text(json, "decoder")};
-  if (json.contains("window") && !json.at("window").is_null()) {
-    trace.window = count(json, "window");
-    require(*trace.window >= 1, "window must be at least 1");
-  }
-  const std::string task = text(json, "task");
-  require(task == "passage" || task == "recommendation", "task must be passage or recommendation");
-  trace.task = task == "passage" ? Task::kPassage : Task::kRecommendation;
-  trace.n_items = count(json, "n_items");
-  require(trace.n_items >= 1 && trace.n_items <= kMaxItems,
+  const std::size_t n_items = count(json, "n_items");
+  require(n_items >= 1 && n_items <= kMaxItems,
           "n_items must be 1 to " + std::to_string(kMaxItems));
+  return n_items;
+}
+
+History history_from(const Json& json) {
+  const std::size_t n_items = n_items_from(json);
   const Json& rounds = member(json, "rounds");
   require(rounds.is_array(), "rounds must be a list");
+  History history(n_items, kEveryRound);
   for (std::size_t t = 0; t < rounds.size(); ++t) {
     try {
-      trace.rounds.push_back(round_from(rounds[t], trace.n_items));
+      add_round(history, rounds[t]);
     } catch (const BadTrace& bad) {
       throw BadTrace{"rounds[" + std::to_string(t) + "]: " + bad.what};
     }
   }
-  trace.ranking = ranking(json, "ranking", trace.n_items);
+  return history;
+}
+
+std::optional<std::size_t> window_from(const Json& json) {
+  if (!json.contains("window") || json.at("window").is_null()) return std::nullopt;
+  const std::size_t window = count(json, "window");
+  require(window >= 1, "window must be at least 1");
+  return window;
+}
+
+Task task_from(const Json& json) {
+  const std::string task = text(json, "task");
+  require(task == "passage" || task == "recommendation", "task must be passage or recommendation");
+  return task == "passage" ? Task::kPassage : Task::kRecommendation;
+}
+
+Trace trace_from(const Json& json) {
+  Trace trace{.id = text(json, "id"),
+              .window = window_from(json),
+              .task = task_from(json),
+              .decoder = text(json, "decoder"),
+              .history = history_from(json),
+              .ranking = {}};
+  const std::size_t n_items = trace.history.n_items();
+  trace.ranking = ranking(json, "ranking", n_items);
   if (json.contains("split_key")) trace.split_key = text(json, "split_key");
-  if (json.contains("target")) trace.target = ranking(json, "target", trace.n_items);
+  if (json.contains("target")) trace.target = ranking(json, "target", n_items);
   return trace;
 }
 

@@ -1,4 +1,4 @@
-#include "rsd/data/trace.h"
+#include "rsd/trace/trace.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,6 +7,11 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <string_view>
+#include <utility>
+
+#include "support/items.h"
+#include "support/logits.h"
 
 namespace rsd {
 namespace {
@@ -14,17 +19,23 @@ namespace {
 using Json = nlohmann::json;
 
 Trace example() {
+  History history(2, kEveryRound);
+  EXPECT_TRUE(history.add(items({1, 0}), {0, 2}, matrix({{0.1F, 1.0F / 3.0F}, {-2.5F, 1e-30F}})));
   return {.id = "q\"1",
           .task = Task::kRecommendation,
           .decoder = "rsd",
-          .n_items = 2,
-          .rounds = {{.proposal = {ItemId(1), ItemId(0)},
-                      .accepted = 1,
-                      .known = {ItemId(1), ItemId(0)},
-                      .n_rows = 2,
-                      .logits = {0.1F, 1.0F / 3.0F, -2.5F, 1e-30F}}},
-          .ranking = {ItemId(1), ItemId(0)}};
+          .history = std::move(history),
+          .ranking = Ranking::create(items({1, 0})).value()};
 }
+
+// A line of a file that an older version wrote.
+constexpr std::string_view kRecorded =
+    R"({"id":"q1","task":"passage","decoder":"rsd","n_items":3,"rounds":[)"
+    R"({"proposal":[],"accepted":0,"known":[2],"logits":[[0.10000000149011612,-1.0,2.5]]},)"
+    R"({"proposal":[2,0,1],"accepted":1,"known":[2,1,0],)"
+    R"("logits":[[0.10000000149011612,-1.0,2.5],[0.25,0.5,-3.0]]}],)"
+    R"("ranking":[2,1,0],"split_key":"5eed"})"
+    "\n";
 
 TEST(Trace, HeaderNamesFormatAndVersion) {
   const Json header = Json::parse(format_trace_header("model.gguf"));
@@ -38,14 +49,14 @@ TEST(Trace, IsOneLine) {
   EXPECT_EQ(line.find('\n'), line.size() - 1);
 }
 
-TEST(Trace, BytesThatAreNoUtf8DoNotStopIt) {
+TEST(Trace, BytesThatAreNotUtf8AreReplaced) {
   Trace trace = example();
   trace.id = "q\xff";
   EXPECT_EQ(Json::parse(format_trace(trace))["id"], "q\uFFFD");
   EXPECT_EQ(Json::parse(format_trace_header("m\xff.gguf"))["model"], "m\uFFFD.gguf");
 }
 
-TEST(Trace, TellsEveryRound) {
+TEST(Trace, HasEveryRound) {
   const Json trace = Json::parse(format_trace(example()));
   EXPECT_EQ(trace["id"], "q\"1");
   EXPECT_EQ(trace["task"], "recommendation");
@@ -54,7 +65,15 @@ TEST(Trace, TellsEveryRound) {
   const Json& round = trace["rounds"][0];
   EXPECT_EQ(round["proposal"], Json({1, 0}));
   EXPECT_EQ(round["known"], Json({1, 0}));
-  EXPECT_EQ(round["accepted"], 1);
+  EXPECT_EQ(round["accepted"], 2);
+}
+
+TEST(Trace, ARecordedLineIsReadAndWrittenByteForByte) {
+  const auto read = parse_trace(kRecorded);
+  ASSERT_TRUE(read) << read.error().message();
+  EXPECT_EQ(read->history.rounds().size(), 2U);
+  EXPECT_TRUE(read->history.complete());
+  EXPECT_EQ(format_trace(*read), kRecorded);
 }
 
 TEST(Trace, LogitsKeepTheirBits) {
@@ -63,19 +82,19 @@ TEST(Trace, LogitsKeepTheirBits) {
   ASSERT_EQ(logits.size(), 2U);
   for (std::size_t j = 0; j < 2; ++j) {
     for (std::size_t i = 0; i < 2; ++i) {
-      EXPECT_EQ(logits[j][i].get<float>(), trace.rounds[0].logits[j * 2 + i]);
+      EXPECT_EQ(logits[j][i].get<float>(), trace.history.rounds()[0].logits.row(j)[i]);
     }
   }
 }
 
 TEST(Trace, IsReadBackAsItWas) {
   Trace trace = example();
-  trace.target = {ItemId(0), ItemId(1)};
+  trace.target = Ranking::identity(2);
   trace.split_key = "5eed";
   const auto read = parse_trace(format_trace(trace));
   ASSERT_TRUE(read.ok()) << read.error().message();
   EXPECT_EQ(format_trace(*read), format_trace(trace));
-  EXPECT_EQ(read->rounds[0].logits, trace.rounds[0].logits);
+  EXPECT_EQ(read->target, trace.target);
   EXPECT_EQ(read->split_key, "5eed");
   EXPECT_EQ(parse_trace(format_trace(example()))->target, std::nullopt);
   EXPECT_EQ(parse_trace(format_trace(example()))->split_key, "");
@@ -102,43 +121,57 @@ TEST(Trace, LinesWithoutAWindowAreReadAsTheyAre) {
   EXPECT_EQ(parse_trace(format_trace(older))->id, "long/2");
 }
 
-TEST(Trace, LinesThatNestWithoutEndAreTold) {
+TEST(Trace, LinesThatNestTooDeeplyAreErrors) {
   const std::string line = R"({"rounds":)" + std::string(1'000'000, '[');
   EXPECT_THAT(parse_trace(line).error().message(),
               ::testing::HasSubstr("nests deeper than 512 levels"));
   EXPECT_FALSE(parse_trace(line + std::string(1'000'000, ']') + "}").ok());
 }
 
-TEST(Trace, BadLinesAreToldByField) {
-  const auto told = [](const char* pointer, const Json& value) {
+TEST(Trace, FaultsOfALineAreReportedByField) {
+  const auto fault = [](const char* pointer, const Json& value) {
     Json json = Json::parse(format_trace(example()));
     json[Json::json_pointer(pointer)] = value;
     const auto read = parse_trace(json.dump());
     return read ? std::string("no error") : read.error().message();
   };
-  EXPECT_EQ(told("/id", 3), "id must be a text");
-  EXPECT_EQ(told("/split_key", 3), "split_key must be a text");
-  EXPECT_EQ(told("/task", "x"), "task must be passage or recommendation");
-  EXPECT_EQ(told("/n_items", 0), "n_items must be 1 to 4096");
-  EXPECT_EQ(told("/ranking", {0}), "ranking must hold all 2 items");
-  EXPECT_EQ(told("/target", {1, 1}), "target: item 1 is repeated");
-  EXPECT_EQ(told("/rounds", 1), "rounds must be a list");
-  EXPECT_EQ(told("/rounds/0/proposal", {0, 2}),
+  EXPECT_EQ(fault("/id", 3), "id must be a text");
+  EXPECT_EQ(fault("/split_key", 3), "split_key must be a text");
+  EXPECT_EQ(fault("/task", "x"), "task must be passage or recommendation");
+  EXPECT_EQ(fault("/n_items", 0), "n_items must be 1 to 4096");
+  EXPECT_EQ(fault("/ranking", {0}), "ranking must hold all 2 items");
+  EXPECT_EQ(fault("/target", {1, 1}), "target: item 1 is repeated");
+  EXPECT_EQ(fault("/rounds", 1), "rounds must be a list");
+  EXPECT_EQ(fault("/rounds/0/proposal", {0, 2}),
             "rounds[0]: proposal: 2 is no item; they are 0 to 1");
-  EXPECT_EQ(told("/rounds/0/accepted", 3), "rounds[0]: accepted is beyond the proposal");
-  EXPECT_EQ(told("/rounds/0/logits", Json::array()),
+  EXPECT_EQ(fault("/rounds/0/accepted", 3), "rounds[0]: accepted is beyond the proposal");
+  EXPECT_EQ(fault("/rounds/0/logits", Json::array()),
             "rounds[0]: logits must have 1 to n_items rows");
-  EXPECT_EQ(told("/rounds/0/logits/1", {1}), "rounds[0]: logits must have n_items numbers a row");
-  EXPECT_EQ(told("/rounds/0/logits/1/0", 1e300), "rounds[0]: logits must be finite");
-  EXPECT_EQ(told("/rounds/0/logits/1/0", nullptr), "rounds[0]: logits must be numbers");
-  EXPECT_EQ(told("/window", 0), "window must be at least 1");
-  EXPECT_EQ(told("/window", "1"), "window must be a whole number");
+  EXPECT_EQ(fault("/rounds/0/logits/1", {1}), "rounds[0]: logits must have n_items numbers a row");
+  EXPECT_EQ(fault("/rounds/0/logits/1/0", 1e300), "rounds[0]: logits must be finite");
+  EXPECT_EQ(fault("/rounds/0/logits/1/0", nullptr), "rounds[0]: logits must be numbers");
+  EXPECT_EQ(fault("/rounds/1", Json::parse(format_trace(example()))["rounds"][0]),
+            "rounds[1]: all items are known before it");
+  EXPECT_EQ(fault("/window", 0), "window must be at least 1");
+  EXPECT_EQ(fault("/window", "1"), "window must be a whole number");
   EXPECT_EQ(parse_trace("[]").error().message(), "this is no JSON object");
   EXPECT_THAT(parse_trace("{").error().message(), ::testing::HasSubstr("broken JSON at byte 1"));
   EXPECT_EQ(parse_trace("{}").error().message(), "id is missing");
 }
 
-TEST(TraceFile, IsReadWholeOrToldByLine) {
+TEST(Trace, ARoundThatDoesNotFollowFromTheOnesBeforeItIsAnError) {
+  const auto fault = [](const char* pointer, const Json& value) {
+    Json json = Json::parse(kRecorded);
+    json[Json::json_pointer(pointer)] = value;
+    return parse_trace(json.dump()).error().message();
+  };
+  EXPECT_EQ(fault("/rounds/1/proposal", {0, 2, 1}),
+            "rounds[1]: proposal does not begin with the items known before it");
+  EXPECT_EQ(fault("/rounds/1/logits", Json::parse("[[0.1, -1.0, 2.5]]")),
+            "rounds[1]: logits has no row that is new");
+}
+
+TEST(TraceFile, IsReadWholeOrItsFaultIsReportedByLine) {
   const std::string path =
       ::testing::TempDir() + "rsd_trace_test_" + std::to_string(getpid()) + ".jsonl";
   const auto read = [&](const std::string& content) {

@@ -1,4 +1,4 @@
-// The decoding of one request on an LLM that others may share.
+// Runs one decoding on an LLM that other decodings may share.
 #pragma once
 
 #include <optional>
@@ -10,16 +10,15 @@
 
 namespace rsd {
 
-// Returns the part that the request needs next, takes in its result, and keeps the request's
-// accounts and deadline. It makes no pass itself: run() (decode/run.h) makes them for one request,
-// BatchRun (decode/batch_run.h) for many. The CostModel learns the passes from whoever makes them,
-// Outcome::refused from whoever takes the outcome, and the policy's time from the RequestRun
-// itself. Not thread-safe.
-class RequestRun {
+// Returns the part that the decoding needs next, takes in its result, and keeps its accounts and
+// its deadline. It makes no pass itself: run() (decode/run.h) makes them for one request, BatchRun
+// (decode/batch_run.h) for many. The caller reports passes and Outcome::refused to the CostModel;
+// the DecodingRun itself reports the policy's time. Not thread-safe.
+class DecodingRun {
  public:
   // Decoding and scorer are used until outcome() returns; LogicError when their numbers of items
   // differ.
-  RequestRun(Decoding& decoding, PositionScorer& scorer, RunOptions options);
+  DecodingRun(Decoding& decoding, PositionScorer& scorer, RunOptions options);
 
   // The prompt, or a proposal; nullopt when outcome() is due: all wanted positions are known, or
   // there is no time for another encoding. Returns the same part until absorb() or give_up() is
@@ -60,7 +59,7 @@ class RequestRun {
   std::optional<double> policy_ms(std::size_t n_rounds) const;
   bool has_time_for_proposal();
   bool has_time_for_order();
-  void refuse(CostKind kind);
+  void refuse(CostModel::Kind kind);
   Result<void> prefill_without_pass();
   bool needs_pass(const RowRange& rows) const noexcept;
   double expected_prefill_ms(std::size_t n_tokens) const;
@@ -71,7 +70,7 @@ class RequestRun {
   Result<std::optional<PassPart>> next_prefill();
   Result<std::optional<PassPart>> next_encoding();
   bool is_before_deadline();
-  bool expect_in_time(CostKind kind);
+  bool expect_in_time(CostModel::Kind kind);
   Result<void> end_without_time();
   Result<void> take_in(const Encoding& encoding);
   void complete(Outcome& outcome, Ranking ranking) const;

@@ -1,4 +1,4 @@
-#include "rsd/decode/request_run.h"
+#include "rsd/decode/decoding_run.h"
 
 #include <algorithm>
 #include <utility>
@@ -15,7 +15,7 @@ std::size_t tokens_of(const RowRange& rows) {
 
 }  // namespace
 
-RequestRun::RequestRun(Decoding& decoding, PositionScorer& scorer, RunOptions options)
+DecodingRun::DecodingRun(Decoding& decoding, PositionScorer& scorer, RunOptions options)
     : decoding_(decoding),
       scorer_(scorer),
       options_(std::move(options)),
@@ -26,7 +26,7 @@ RequestRun::RequestRun(Decoding& decoding, PositionScorer& scorer, RunOptions op
 
 // Runs `work` and measures its time as the policy's if `is_asked`.
 template <class Work>
-auto RequestRun::by_policy(bool is_asked, Work work) {
+auto DecodingRun::by_policy(bool is_asked, Work work) {
   const std::size_t n_rounds = decoding_.history().rounds().size();
   const auto start = options_.now();
   auto result = work();
@@ -39,40 +39,41 @@ auto RequestRun::by_policy(bool is_asked, Work work) {
   return result;
 }
 
-std::optional<double> RequestRun::policy_ms(std::size_t n_rounds) const {
+std::optional<double> DecodingRun::policy_ms(std::size_t n_rounds) const {
   if (!options_.costs) return std::nullopt;
   return options_.costs->policy_ms(decoding_.options().policy->name(), scorer_.n_items(), n_rounds);
 }
 
-double RequestRun::proposal_ms() const {
+double DecodingRun::proposal_ms() const {
   if (ended_ || !options_.costs || !uses_policy(decoding_.options().decoder)) return 0;
   const std::size_t n_rounds = decoding_.history().rounds().size();
   // Row 0 of a prefilled prompt is taken in without a pass, and then the policy is called.
-  const bool is_told = step_ && prefilled_ && !needs_pass(step_->rows);
-  if (!is_told && (step_ || !decoding_.next_asks_policy())) return 0;
-  return policy_ms(n_rounds + (is_told ? 1 : 0)).value_or(0);
+  const bool is_step_computed = step_ && prefilled_ && !needs_pass(step_->rows);
+  if (!is_step_computed && (step_ || !decoding_.next_asks_policy())) return 0;
+  return policy_ms(n_rounds + (is_step_computed ? 1 : 0)).value_or(0);
 }
 
-void RequestRun::refuse(CostKind kind) {
+void DecodingRun::refuse(CostModel::Kind kind) {
   if (!outcome_.refused) outcome_.refused = kind;
 }
 
 // True if there is time for the policy's proposal and at least one encoding of one position.
-bool RequestRun::has_time_for_proposal() {
+bool DecodingRun::has_time_for_proposal() {
   if (!options_.deadline || !decoding_.next_asks_policy()) return true;
   const double left_ms = ms_between(options_.now(), *options_.deadline);
   if (left_ms <= 0 || !options_.costs) return left_ms > 0;
   const CostModel& costs = *options_.costs;
-  const double policy =
-      policy_ms(decoding_.history().rounds().size()).value_or(0) * costs.trust(CostKind::kPolicy);
-  const double encoding = costs.encoding_ms(1).value_or(0) * costs.trust(CostKind::kEncoding);
+  const double policy = policy_ms(decoding_.history().rounds().size()).value_or(0) *
+                        costs.trust(CostModel::Kind::kPolicy);
+  const double encoding =
+      costs.encoding_ms(1).value_or(0) * costs.trust(CostModel::Kind::kEncoding);
   if (policy + encoding < left_ms) return true;
-  refuse(policy > encoding ? CostKind::kPolicy : CostKind::kEncoding);
+  refuse(policy > encoding ? CostModel::Kind::kPolicy : CostModel::Kind::kEncoding);
   return false;
 }
 
 // A policy that takes a negligible share of the request's time is called even after the deadline.
-bool RequestRun::has_time_for_order() {
+bool DecodingRun::has_time_for_order() {
   constexpr double kNextToNothing = 0.01;
   if (!options_.deadline || !uses_policy(decoding_.options().decoder)) return true;
   if (!decoding_.ranking_asks_policy()) return true;
@@ -80,12 +81,13 @@ bool RequestRun::has_time_for_order() {
   const auto expected_ms = policy_ms(decoding_.history().rounds().size());
   if (!expected_ms) return left_ms > 0;
   const double slack_ms = kNextToNothing * ms_between(start_, *options_.deadline);
-  if (*expected_ms * options_.costs->trust(CostKind::kPolicy) < left_ms + slack_ms) return true;
-  if (left_ms > 0) refuse(CostKind::kPolicy);
+  if (*expected_ms * options_.costs->trust(CostModel::Kind::kPolicy) < left_ms + slack_ms)
+    return true;
+  if (left_ms > 0) refuse(CostModel::Kind::kPolicy);
   return false;
 }
 
-Result<std::optional<PassPart>> RequestRun::next() {
+Result<std::optional<PassPart>> DecodingRun::next() {
   while (!ended_) {
     if (!step_) {
       if (!has_time_for_proposal()) {
@@ -110,7 +112,7 @@ Result<std::optional<PassPart>> RequestRun::next() {
   return std::optional<PassPart>();
 }
 
-Result<void> RequestRun::prefill_without_pass() {
+Result<void> DecodingRun::prefill_without_pass() {
   if (prefilled_) return {};
   const auto prefill = scorer_.prefill(options_.deadline);
   if (!prefill) return prefill.error();
@@ -119,25 +121,25 @@ Result<void> RequestRun::prefill_without_pass() {
   return {};
 }
 
-bool RequestRun::encodes_prompt() const noexcept {
+bool DecodingRun::encodes_prompt() const noexcept {
   if (scorer_.has_own_prefill()) return !prefilled_;
   return decoding_.history().rounds().empty();
 }
 
 // Row 0 came with the prompt's own pass.
-bool RequestRun::needs_pass(const RowRange& rows) const noexcept {
+bool DecodingRun::needs_pass(const RowRange& rows) const noexcept {
   return tokens_of(rows) > 0 || !scorer_.has_own_prefill();
 }
 
 // Takes the current time as the start of the part.
-bool RequestRun::is_before_deadline() {
+bool DecodingRun::is_before_deadline() {
   part_start_ = options_.now();
   return !options_.deadline || part_start_ < *options_.deadline;
 }
 
 // True if the part is expected to end before the deadline. A deadline that is already over counts
 // as no refusal, since no estimate was involved.
-bool RequestRun::expect_in_time(CostKind kind) {
+bool DecodingRun::expect_in_time(CostModel::Kind kind) {
   if (!is_before_deadline()) return false;
   if (!options_.deadline) return true;
   const double left_ms = ms_between(part_start_, *options_.deadline);
@@ -147,29 +149,30 @@ bool RequestRun::expect_in_time(CostKind kind) {
   return false;
 }
 
-// The later tokens of a prompt take longer, since they look back at more: its last piece tells.
-double RequestRun::expected_prefill_ms(std::size_t n_tokens) const {
+// The later tokens of a prompt take longer, since they attend to more: its last piece shows how
+// much.
+double DecodingRun::expected_prefill_ms(std::size_t n_tokens) const {
   const double by_costs = options_.costs ? options_.costs->prefill_ms(n_tokens).value_or(0) : 0;
   return std::max(by_costs, prompt_token_ms_ * static_cast<double>(n_tokens));
 }
 
-double RequestRun::llm_ms() const {
+double DecodingRun::llm_ms() const {
   return outcome_.timing.prefill_ms + outcome_.timing.decode_ms + (begun_ ? begun_->ms : 0);
 }
 
-double RequestRun::prompt_ms() const {
+double DecodingRun::prompt_ms() const {
   return prefilled_ || ended_ ? 0 : expected_prefill_ms(scorer_.n_prefill_tokens());
 }
 
-RowRange RequestRun::rows_left() const noexcept {
+RowRange DecodingRun::rows_left() const noexcept {
   return {step_->rows.first + n_rows_begun_, step_->rows.end};
 }
 
-EncodingQuery RequestRun::query_of(const RowRange& rows) const {
+EncodingQuery DecodingRun::query_of(const RowRange& rows) const {
   return {.proposal = step_->proposal, .rows = rows, .give_up_at = options_.deadline};
 }
 
-PassPart RequestRun::cut(std::size_t n_tokens) {
+PassPart DecodingRun::cut(std::size_t n_tokens) {
   RSD_CHECK(n_tokens > 0 && step_, "a part to be cut");
   if (!scorer_.has_own_prefill()) return {.scorer = &scorer_, .query = query_of(step_->rows)};
   if (!prefilled_) {
@@ -184,17 +187,17 @@ PassPart RequestRun::cut(std::size_t n_tokens) {
   return {.scorer = &scorer_, .query = query_of(rows)};
 }
 
-Result<std::optional<PassPart>> RequestRun::next_prefill() {
+Result<std::optional<PassPart>> DecodingRun::next_prefill() {
   n_tokens_ = scorer_.n_prefill_tokens();
   expected_ms_ = expected_prefill_ms(n_tokens_);
-  if (expect_in_time(CostKind::kPrefill))
+  if (expect_in_time(CostModel::Kind::kPrefill))
     return std::optional(PassPart{.scorer = &scorer_, .query = std::nullopt});
   outcome_.deadline_hit = true;
   ended_ = true;
   return std::optional<PassPart>();
 }
 
-Result<std::optional<PassPart>> RequestRun::next_encoding() {
+Result<std::optional<PassPart>> DecodingRun::next_encoding() {
   CostModel* const costs = options_.costs;
   const bool with_prompt = encodes_prompt();
   n_tokens_ = tokens_of(rows_left()) + (with_prompt ? scorer_.n_prefill_tokens() : 0);
@@ -205,7 +208,7 @@ Result<std::optional<PassPart>> RequestRun::next_encoding() {
   }
   // Without the prompt's encoding the answer is only the input order, so no estimate prevents an
   // encoding that carries the prompt: it can be aborted at any time.
-  if (with_prompt ? is_before_deadline() : expect_in_time(CostKind::kEncoding)) {
+  if (with_prompt ? is_before_deadline() : expect_in_time(CostModel::Kind::kEncoding)) {
     return std::optional(PassPart{.scorer = &scorer_, .query = query_of(rows_left())});
   }
   if (auto ended = end_without_time(); !ended) return ended.error();
@@ -213,7 +216,7 @@ Result<std::optional<PassPart>> RequestRun::next_encoding() {
 }
 
 // If only the draft had no time, row 0 is available from the prefill at no further cost.
-Result<void> RequestRun::end_without_time() {
+Result<void> DecodingRun::end_without_time() {
   outcome_.deadline_hit = true;
   ended_ = true;
   if (begun_) return take_in_pieces();
@@ -224,7 +227,7 @@ Result<void> RequestRun::end_without_time() {
   return take_in(*first);
 }
 
-Result<void> RequestRun::absorb(const PartResult& result) {
+Result<void> DecodingRun::absorb(const PartResult& result) {
   if (const auto* encoding = std::get_if<Encoding>(&result)) {
     const auto whole = joined(*encoding);
     return whole ? take_in(*whole) : Result<void>();
@@ -245,7 +248,7 @@ Result<void> RequestRun::absorb(const PartResult& result) {
 }
 
 // All rows of the step, once the last piece is there.
-std::optional<Encoding> RequestRun::joined(const Encoding& piece) {
+std::optional<Encoding> DecodingRun::joined(const Encoding& piece) {
   const std::size_t n_rows = step_->rows.size();
   if (!begun_ && piece.rows.n_rows() == n_rows) return piece;
   if (!begun_) begun_ = Encoding{.rows = LogitMatrix(n_rows, scorer_.n_items())};
@@ -260,7 +263,7 @@ std::optional<Encoding> RequestRun::joined(const Encoding& piece) {
 }
 
 // There is no time for the other rows of the step.
-Result<void> RequestRun::take_in_pieces() {
+Result<void> DecodingRun::take_in_pieces() {
   Encoding known = *std::exchange(begun_, std::nullopt);
   LogitMatrix rows(std::exchange(n_rows_begun_, 0), scorer_.n_items());
   for (std::size_t j = 0; j < rows.n_rows(); ++j)
@@ -270,7 +273,7 @@ Result<void> RequestRun::take_in_pieces() {
   return take_in(known);
 }
 
-Result<void> RequestRun::take_in(const Encoding& encoding) {
+Result<void> DecodingRun::take_in(const Encoding& encoding) {
   outcome_.timing.decode_ms += encoding.ms;
   outcome_.tokens_encoded += encoding.n_tokens;
   if (!scorer_.has_own_prefill())  // the scorer may have remembered it, with its original time
@@ -281,7 +284,7 @@ Result<void> RequestRun::take_in(const Encoding& encoding) {
   return decoding_.absorb(step, encoding.rows);
 }
 
-Result<void> RequestRun::give_up() {
+Result<void> DecodingRun::give_up() {
   const double wall_ms = ms_between(part_start_, options_.now());
   if (prefilled_) {
     outcome_.timing.decode_ms += wall_ms;
@@ -293,7 +296,7 @@ Result<void> RequestRun::give_up() {
   return {};
 }
 
-Result<Outcome> RequestRun::outcome() {
+Result<Outcome> DecodingRun::outcome() {
   if (has_time_for_order()) {
     auto ranking = by_policy(decoding_.ranking_asks_policy(), [&] { return decoding_.ranking(); });
     if (!ranking) return ranking.error();
@@ -305,7 +308,7 @@ Result<Outcome> RequestRun::outcome() {
   return std::move(outcome_);
 }
 
-Result<Outcome> RequestRun::so_far() const {
+Result<Outcome> DecodingRun::so_far() const {
   auto ranking = uses_policy(decoding_.options().decoder)
                      ? Result<Ranking>(decoding_.ranking_at_once(step_))
                      : decoding_.ranking();
@@ -315,7 +318,7 @@ Result<Outcome> RequestRun::so_far() const {
   return outcome;
 }
 
-void RequestRun::complete(Outcome& outcome, Ranking ranking) const {
+void DecodingRun::complete(Outcome& outcome, Ranking ranking) const {
   outcome.ranking = std::move(ranking);
   outcome.encodings = decoding_.history().rounds().size();
   outcome.verified_prefix = decoding_.history().known().size();
