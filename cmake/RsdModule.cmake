@@ -35,7 +35,8 @@ function(rsd_add_module name)
   set(target rsd_${name})
   add_library(${target} STATIC ${ARG_SOURCES})
   add_library(rsd::${name} ALIAS ${target})
-  set_target_properties(${target} PROPERTIES EXPORT_NAME ${name} POSITION_INDEPENDENT_CODE ON)
+  set_target_properties(${target} PROPERTIES EXPORT_NAME ${name} POSITION_INDEPENDENT_CODE ON
+                        UNITY_BUILD ${RSD_UNITY_BUILD} UNITY_BUILD_BATCH_SIZE 16)
   target_include_directories(${target} PUBLIC "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>"
                                               "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>")
   list(TRANSFORM ARG_HEADERS PREPEND "${PROJECT_SOURCE_DIR}/include/rsd/${name}/")

@@ -41,7 +41,7 @@ Result<void> check_shape(const NetworkShape& shape) {
   return {};
 }
 
-struct Free {
+struct GraphFree {
   void operator()(ggml_context* context) const { ggml_free(context); }
   void operator()(ggml_gallocr* allocator) const { ggml_gallocr_free(allocator); }
 };
@@ -130,8 +130,8 @@ class Pass {
 
   const RelevanceNetwork& network_;
   const PaddedBatch& batch_;
-  std::unique_ptr<ggml_context, Free> context_;
-  std::unique_ptr<ggml_gallocr, Free> allocator_;
+  std::unique_ptr<ggml_context, GraphFree> context_;
+  std::unique_ptr<ggml_gallocr, GraphFree> allocator_;
   NetworkGraph network_graph_;
 };
 

@@ -16,7 +16,6 @@
 namespace rsd {
 namespace {
 
-constexpr std::size_t kShownChars = 60;
 constexpr NameTable<AnswerFormat, 3> kFormats = {{{{AnswerFormat::kJsonl, "jsonl"},
                                                    {AnswerFormat::kTrec, "trec"},
                                                    {AnswerFormat::kTable, "table"}}}};

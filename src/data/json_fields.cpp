@@ -10,8 +10,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::size_t kShownChars = 60;
-
 }  // namespace
 
 Error wrong_value(const std::string& field, const Json& value, const std::string& expected) {

@@ -13,8 +13,7 @@
 namespace rsd {
 namespace {
 
-constexpr std::string_view kWhiteSpace = " \t\r\v\f";
-constexpr std::size_t kShownChars = 60;
+constexpr std::string_view kBlanks = " \t\r\v\f";
 
 Result<void> take_line(const TextLine& line,
                        const std::function<Result<void>(const TextLine&)>& take) {
@@ -54,9 +53,9 @@ Result<void> for_each_line(const std::string& path,
 std::vector<std::string_view> split_fields(std::string_view line) {
   std::vector<std::string_view> fields;
   for (;;) {
-    const std::size_t begin = line.find_first_not_of(kWhiteSpace);
+    const std::size_t begin = line.find_first_not_of(kBlanks);
     if (begin == std::string_view::npos) return fields;
-    const std::size_t end = std::min(line.find_first_of(kWhiteSpace, begin), line.size());
+    const std::size_t end = std::min(line.find_first_of(kBlanks, begin), line.size());
     fields.push_back(line.substr(begin, end - begin));
     line.remove_prefix(end);
   }

@@ -14,8 +14,9 @@ using Traits = std::char_traits<char>;
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr std::string_view kWhiteSpace = " \t\r\v\f\n";
 
-bool is_blank(std::string_view text) {
-  return text.find_first_not_of(kWhiteSpace) == std::string_view::npos;
+// Of bytes that need not be UTF-8 yet.
+bool is_empty(std::string_view line) {
+  return line.find_first_not_of(kWhiteSpace) == std::string_view::npos;
 }
 
 bool is_white_space(char c) {
@@ -167,7 +168,7 @@ Result<void> RecordStream::look_ahead() {
     line_ = at_line_;
     return end(ErrorCode::kRuntime, "reading broke off");
   }
-  if (is_blank(ahead_) && stream_->eof()) {
+  if (is_empty(ahead_) && stream_->eof()) {
     stream_.reset();
     return {};
   }
@@ -189,7 +190,7 @@ Result<std::optional<std::string>> RecordStream::next_line() {
     // Files joined with `cat` have a byte order mark in the middle, too.
     if (line.starts_with(kByteOrderMark)) line.erase(0, kByteOrderMark.size());
     if (line.ends_with('\r')) line.pop_back();
-    if (!is_blank(line)) return std::optional(std::move(line));
+    if (!is_empty(line)) return std::optional(std::move(line));
   }
   stream_.reset();
   return std::optional<std::string>();

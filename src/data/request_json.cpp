@@ -19,26 +19,21 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::size_t kShownChars = 60;
 constexpr NameTable<Task, 2> kTasks = {
     {{{Task::kPassage, "passage"}, {Task::kRecommendation, "recommendation"}}}};
 
 // ---- Errors: the field, its value, what it must be -------------------------------------------
 
-Error invalid(const std::string& message) {
-  return {ErrorCode::kInvalidInput, message};
-}
-
 Error missing(const std::string& field) {
-  return invalid(field + " is missing");
+  return invalid_input(field + " is missing");
 }
 
 // ---- JSON values ------------------------------------------------------------------------------
 
 Result<Json> parse_json(std::string_view line, const RequestLimits& limits) {
   if (line.size() > limits.max_line_bytes) {
-    return invalid("the line has " + std::to_string(line.size()) + " bytes; max_line_bytes is " +
-                   std::to_string(limits.max_line_bytes));
+    return invalid_input("the line has " + std::to_string(line.size()) +
+                         " bytes; max_line_bytes is " + std::to_string(limits.max_line_bytes));
   }
   return read_json(line, {.subject = "the line", .not_numbers = JsonRules::NotNumbers::kNull});
 }
@@ -47,7 +42,7 @@ Result<std::string> read_text(const Json* value, const std::string& field) {
   if (value == nullptr) return missing(field);
   if (!value->is_string()) return wrong_value(field, *value, "a string");
   const auto& text = value->get_ref<const std::string&>();
-  if (is_blank(text)) return invalid(field + " is empty");
+  if (is_blank(text)) return invalid_input(field + " is empty");
   return text;
 }
 
@@ -59,9 +54,9 @@ Result<Task> read_task(const Json& line) {
   const Json* task = find(line, "task");
   if (task == nullptr) {
     if (has_query && has_history) {
-      return invalid("query and history are both there; task must choose one of them");
+      return invalid_input("query and history are both there; task must choose one of them");
     }
-    if (!has_query && !has_history) return invalid("query or history is missing");
+    if (!has_query && !has_history) return invalid_input("query or history is missing");
     return has_query ? Task::kPassage : Task::kRecommendation;
   }
   const std::string expected = R"("passage" or "recommendation")";
@@ -69,10 +64,10 @@ Result<Task> read_task(const Json& line) {
   const auto named = kTasks.parse("task", task->get_ref<const std::string&>());
   if (!named) return wrong_value("task", *task, expected);
   if (*named == Task::kPassage && !has_query) {
-    return invalid("query is missing; the task \"passage\" needs it");
+    return invalid_input("query is missing; the task \"passage\" needs it");
   }
   if (*named == Task::kRecommendation && !has_history) {
-    return invalid("history is missing; the task \"recommendation\" needs it");
+    return invalid_input("history is missing; the task \"recommendation\" needs it");
   }
   return *named;
 }
@@ -89,7 +84,7 @@ Result<std::string> read_query(const Json& query) {
 
 Result<std::vector<std::string>> read_history(const Json& history) {
   if (!history.is_array()) return wrong_value("history", history, "an array of strings");
-  if (history.empty()) return invalid("history is empty");
+  if (history.empty()) return invalid_input("history is empty");
   std::vector<std::string> items;
   for (const Json& entry : history) {
     auto item = read_text(&entry, "history[" + std::to_string(items.size()) + "]");
@@ -199,10 +194,10 @@ Result<std::vector<Candidate>> read_candidates(const Json& line, std::size_t max
   const auto [list, name] = candidate_list(line);
   if (list == nullptr) return missing("candidates");
   if (!list->is_array()) return wrong_value(name, *list, "an array");
-  if (list->empty()) return invalid(name + " is empty");
+  if (list->empty()) return invalid_input(name + " is empty");
   if (list->size() > max_candidates) {
-    return invalid(name + " has " + std::to_string(list->size()) + " entries; max_candidates is " +
-                   std::to_string(max_candidates));
+    return invalid_input(name + " has " + std::to_string(list->size()) +
+                         " entries; max_candidates is " + std::to_string(max_candidates));
   }
   std::vector<Candidate> candidates;
   std::unordered_map<std::string, std::size_t> places;
@@ -212,15 +207,15 @@ Result<std::vector<Candidate>> read_candidates(const Json& line, std::size_t max
     if (!candidate) return candidate.error();
     const auto [earlier, is_new] = places.emplace(candidate->id, place);
     if (!is_new) {
-      return invalid("the id \"" + shorten(candidate->id, kShownChars) + "\" of " + name + "[" +
-                     std::to_string(place) + "] is the id of " + name + "[" +
-                     std::to_string(earlier->second) + "] already");
+      return invalid_input("the id \"" + shorten(candidate->id, kShownChars) + "\" of " + name +
+                           "[" + std::to_string(place) + "] is the id of " + name + "[" +
+                           std::to_string(earlier->second) + "] already");
     }
     candidates.push_back(std::move(candidate).value());
   }
   if (std::ranges::all_of(candidates, &std::string::empty, &Candidate::text)) {
-    return invalid(name + " has " + std::to_string(candidates.size()) +
-                   " entries, and all their texts are blank; one must say something");
+    return invalid_input(name + " has " + std::to_string(candidates.size()) +
+                         " entries, and all their texts are blank; one must say something");
   }
   return candidates;
 }

@@ -15,8 +15,6 @@
 namespace rsd {
 namespace {
 
-constexpr std::size_t kShownChars = 60;
-
 Error not_opened(const std::string& path, int reason) {
   return {ErrorCode::kNotFound,
           path + ": can't be opened: " + std::generic_category().message(reason)};

@@ -12,10 +12,6 @@
 namespace rsd {
 namespace {
 
-Error invalid(const std::string& message) {
-  return {ErrorCode::kInvalidInput, message};
-}
-
 template <class Number>
 Result<Number> parse_number(const char* what, std::string_view text) {
   Number number{};
@@ -25,7 +21,7 @@ Result<Number> parse_number(const char* what, std::string_view text) {
       std::from_chars(text.data() + (has_plus ? 1 : 0), text.data() + text.size(), number);
   if (read.ec != std::errc() || read.ptr != text.data() + text.size() ||
       !std::isfinite(static_cast<double>(number)))
-    return invalid(std::string(what) + " " + in_quotes(text) + " is no number");
+    return invalid_input(std::string(what) + " " + in_quotes(text) + " is no number");
   return number;
 }
 
@@ -36,9 +32,9 @@ Result<Retrieved> parse_line(const TextLine& line, const std::vector<std::string
   constexpr std::size_t kMsMarcoFields = 3;
   const bool is_trec = fields.size() >= kTrecFields;
   if (!is_trec && fields.size() != kMsMarcoFields) {
-    return invalid(in_quotes(line.text) + " has " + std::to_string(fields.size()) +
-                   " fields; it must have 6: qid, Q0, docid, rank, score, tag, or 3: qid, docid, " +
-                   "rank");
+    return invalid_input(
+        in_quotes(line.text) + " has " + std::to_string(fields.size()) +
+        " fields; it must have 6: qid, Q0, docid, rank, score, tag, or 3: qid, docid, " + "rank");
   }
   const auto rank = parse_number<long>("rank", fields[is_trec ? 3 : 2]);
   if (!rank) return rank.error();
@@ -67,8 +63,8 @@ class Run {
     RetrievedTopic& topic = topics_[place->second];
     auto retrieved = parse_line(line, fields);
     if (retrieved && !seen_[place->second].insert(retrieved->document).second) {
-      retrieved = invalid("document " + in_quotes(retrieved->document) + " of topic " +
-                          in_quotes(topic.id) + " was retrieved by an earlier line");
+      retrieved = invalid_input("document " + in_quotes(retrieved->document) + " of topic " +
+                                in_quotes(topic.id) + " was retrieved by an earlier line");
     }
     if (retrieved) {
       topic.documents.push_back(*std::move(retrieved));

@@ -15,16 +15,12 @@
 namespace rsd {
 namespace {
 
-using Json = nlohmann::json;
+using nlohmann::json;
 
-Error invalid(const std::string& message) {
-  return {ErrorCode::kInvalidInput, message};
-}
-
-Result<Json> parse_object(std::string_view line) {
+Result<json> parse_object(std::string_view line) {
   auto object =
       read_json(line, {.subject = "the line", .not_numbers = JsonRules::NotNumbers::kNull});
-  if (object && !object->is_object()) return invalid(in_quotes(line) + " is no JSON object");
+  if (object && !object->is_object()) return invalid_input(in_quotes(line) + " is no JSON object");
   return object;
 }
 
@@ -48,8 +44,8 @@ class TopicReader {
     if (!read) return read.error();
     if (is_marked_up_) take_marked_up();
     if (topics_.size() == 0 && topics_.n_bad() == 0)
-      return invalid(path_ +
-                     (is_marked_up_ ? ": has no <top>, <topic> or <query>" : ": has no topics"));
+      return invalid_input(
+          path_ + (is_marked_up_ ? ": has no <top>, <topic> or <query>" : ": has no topics"));
     return std::move(topics_);
   }
 
@@ -79,9 +75,9 @@ class TopicReader {
     const auto id = agreed_id(fields);
     if (!id) return id.error();
     if (!*id)
-      return invalid("the topic has no id: none of id, _id, qid, query_id, topic_id, number");
+      return invalid_input("the topic has no id: none of id, _id, qid, query_id, topic_id, number");
     for (const char* key : {"text", "query", "title", "question", "description"}) {
-      const Json* text = find(*object, key);
+      const json* text = find(*object, key);
       if (text == nullptr || !(text->is_string() || text->is_number())) continue;
       const std::string said = text->is_string() ? text->get<std::string>() : text->dump();
       if (is_blank(said)) continue;
@@ -89,9 +85,9 @@ class TopicReader {
       return {};
     }
     put(**id,
-        invalid("topic " + in_quotes(**id) +
-                " has no text: none of text, query, title, question, "
-                "description is there and says something"),
+        invalid_input("topic " + in_quotes(**id) +
+                      " has no text: none of text, query, title, question, "
+                      "description is there and says something"),
         line.number);
     return {};
   }
@@ -102,23 +98,23 @@ class TopicReader {
     if (cells.size() == 1) {
       const std::size_t end = line.text.find_first_of(" :");
       if (end == 0 || end == std::string_view::npos)
-        return invalid(in_quotes(line.text) + " is neither JSON nor an id, a tab and a text");
+        return invalid_input(in_quotes(line.text) + " is neither JSON nor an id, a tab and a text");
       cells = {line.text.substr(0, end), line.text.substr(end + 1)};
     }
     const Columns columns = columns_.value_or(Columns{});
     const std::string id =
         columns.id < cells.size() ? single_line(cells[columns.id]) : std::string();
-    if (id.empty()) return invalid(in_quotes(line.text) + " has no id");
+    if (id.empty()) return invalid_input(in_quotes(line.text) + " has no id");
     if (cells.size() > columns.count) {
       put(id,
-          invalid(in_quotes(line.text) + " has " + std::to_string(cells.size()) +
-                  " columns; an id and a text are wanted, or a line of names before them"),
+          invalid_input(in_quotes(line.text) + " has " + std::to_string(cells.size()) +
+                        " columns; an id and a text are wanted, or a line of names before them"),
           line.number);
       return {};
     }
     const std::string text =
         columns.text < cells.size() ? single_line(cells[columns.text]) : std::string();
-    put(id, text.empty() ? invalid("topic " + in_quotes(id) + " has no text") : Result(text),
+    put(id, text.empty() ? invalid_input("topic " + in_quotes(id) + " has no text") : Result(text),
         line.number);
     return {};
   }
@@ -129,7 +125,8 @@ class TopicReader {
                                                   &std::pair<std::size_t, std::size_t>::first);
       const std::size_t number = std::prev(after)->second;
       if (topic.id.empty()) {
-        topics_.note(invalid(place_of(path_, number) + ": the topic has no <num> and no number"));
+        topics_.note(
+            invalid_input(place_of(path_, number) + ": the topic has no <num> and no number"));
       } else {
         put(topic.id, topic.text, number);
       }
@@ -157,7 +154,7 @@ class TopicReader {
 // ---- Documents --------------------------------------------------------------------------------
 
 // A passage's line may name the document that it stands in, too, as those of MS MARCO (v2) do.
-std::vector<IdField> document_id_fields(const Json& object) {
+std::vector<IdField> document_id_fields(const json& object) {
   std::vector<IdField> fields;
   for (const char* key : {"_id", "id", "pid", "passage_id"})
     fields.push_back({.value = find(object, key), .name = key});
@@ -202,7 +199,7 @@ class CorpusReader {
       return id.error();
     }
     if (!*id) {
-      return invalid(
+      return invalid_input(
           "the document has no id: none of _id, id, pid, docid, doc_id, docno, "
           "passage_id is there");
     }
@@ -233,7 +230,7 @@ class CorpusReader {
       return {};
     }
     if (cells.size() == 1 || id.empty())
-      return invalid(in_quotes(line.text) + " is neither JSON nor an id, a tab and a text");
+      return invalid_input(in_quotes(line.text) + " is neither JSON nor an id, a tab and a text");
     return {};
   }
 
@@ -243,9 +240,10 @@ class CorpusReader {
                                       const std::optional<Columns>& columns) {
     if (cells.size() == 1) return Document{};
     if (!columns || cells.size() > columns->count) {
-      return invalid(in_quotes(line) + " has " + std::to_string(cells.size()) +
-                     " columns; wanted are id and text, id, text and title, or id, address, title "
-                     "and text, or a line of names before them");
+      return invalid_input(
+          in_quotes(line) + " has " + std::to_string(cells.size()) +
+          " columns; wanted are id and text, id, text and title, or id, address, title "
+          "and text, or a line of names before them");
     }
     const auto cell = [&](std::size_t place) {
       const bool says = place < cells.size() && !is_blank(cells[place]);

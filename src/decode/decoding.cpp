@@ -21,10 +21,6 @@ constexpr NameTable<DecoderKind, 5> kDecoders{{{{DecoderKind::kAr, "ar"},
 constexpr NameTable<Draft, 2> kDrafts{
     {{{Draft::kFirstToken, "first-token"}, {Draft::kInput, "input"}}}};
 
-Error invalid(std::string message) {
-  return {ErrorCode::kInvalidArgument, std::move(message)};
-}
-
 }  // namespace
 
 std::string_view to_string(DecoderKind kind) noexcept {
@@ -45,22 +41,25 @@ Draft default_draft(DecoderKind decoder, std::optional<std::size_t> budget) noex
 }
 
 Result<Decoding> Decoding::create(std::size_t n_items, DecodingOptions options) {
-  if (n_items == 0) return invalid("a request needs at least 1 candidate");
-  if (options.budget == 0) return invalid("budget is 0; it must be at least 1");
-  if (options.top_n == 0) return invalid("top_n is 0; it must be at least 1");
+  if (n_items == 0) return invalid_argument("a request needs at least 1 candidate");
+  if (options.budget == 0) return invalid_argument("budget is 0; it must be at least 1");
+  if (options.top_n == 0) return invalid_argument("top_n is 0; it must be at least 1");
   if (options.first_proposal && options.first_proposal->size() != n_items) {
-    return invalid("the first proposal ranks " + std::to_string(options.first_proposal->size()) +
-                   " items; the request has " + std::to_string(n_items));
+    return invalid_argument("the first proposal ranks " +
+                            std::to_string(options.first_proposal->size()) +
+                            " items; the request has " + std::to_string(n_items));
   }
   if (options.until_placed && options.until_placed->slot() >= n_items) {
-    return invalid("until_placed is item " + std::to_string(options.until_placed->value()) +
-                   "; the request has " + std::to_string(n_items));
+    return invalid_argument("until_placed is item " +
+                            std::to_string(options.until_placed->value()) + "; the request has " +
+                            std::to_string(n_items));
   }
   if (options.decoder == DecoderKind::kRsd && !options.budget) {
-    return invalid("decoder rsd needs a budget");
+    return invalid_argument("decoder rsd needs a budget");
   }
   if (uses_policy(options.decoder) && !options.policy) {
-    return invalid("decoder " + std::string(to_string(options.decoder)) + " needs a policy");
+    return invalid_argument("decoder " + std::string(to_string(options.decoder)) +
+                            " needs a policy");
   }
   if (options.decoder == DecoderKind::kAr) {
     options.policy = first_disagreement_policy();

@@ -14,22 +14,19 @@
 namespace rsd {
 namespace {
 
-Error invalid(std::string message) {
-  return {ErrorCode::kInvalidArgument, std::move(message)};
-}
-
 Result<void> check_options(const EvaluationOptions& options) {
   RSD_CHECK(options.open != nullptr, "an evaluation without a way to open requests");
   const std::string& name = options.dataset;
   if (name.empty() || name == "." || name == ".." || name.find('/') != std::string::npos) {
-    return invalid("dataset name \"" + name + "\" can't be a file's name");
+    return invalid_argument("dataset name \"" + name + "\" can't be a file's name");
   }
-  if (options.order_shuffles == 1) return invalid("one order has none to agree with");
-  if (options.requests.empty()) return invalid("dataset " + name + " has no requests");
+  if (options.order_shuffles == 1) return invalid_argument("one order has none to agree with");
+  if (options.requests.empty()) return invalid_argument("dataset " + name + " has no requests");
   std::set<std::string_view> seen;
   for (const Request& request : options.requests) {
     if (!seen.insert(request.id).second) {
-      return invalid("dataset " + name + " has the request id \"" + request.id + "\" twice");
+      return invalid_argument("dataset " + name + " has the request id \"" + request.id +
+                              "\" twice");
     }
   }
   return {};
@@ -97,8 +94,8 @@ class Evaluator {
       const auto found = recorded_.find(request.id);
       if (found == recorded_.end()) continue;
       if (found->second.digest != request_digest(with_labels(request))) {
-        return invalid(path + " can't be resumed: request \"" + request.id +
-                       "\" had other texts or labels then");
+        return invalid_argument(path + " can't be resumed: request \"" + request.id +
+                                "\" had other texts or labels then");
       }
     }
     return {};

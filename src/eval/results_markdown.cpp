@@ -29,7 +29,7 @@ std::string padded(const std::string& text, std::size_t to, bool is_number) {
 }
 
 // An aligned table, readable also as plain text.
-std::string table(const std::vector<Row>& rows) {
+std::string markdown_rows(const std::vector<Row>& rows) {
   std::vector<std::vector<std::string>> lines(1);
   for (const Column& column : kColumns)
     lines.front().emplace_back(column.heading);
@@ -56,7 +56,7 @@ std::string table(const std::vector<Row>& rows) {
 }
 
 // Empty without labels.
-std::string target_table(const TargetFigures& target) {
+std::string markdown_target(const TargetFigures& target) {
   const auto lines = target_cells(target);
   if (lines.empty()) return "";
   std::string text = "|";
@@ -81,7 +81,7 @@ std::string to_markdown(const Results& results) {
             target_sentence(dataset.target) + "\n\n";
     for (const std::string& warning : dataset.warnings)
       text += "> **Warning.** " + escaped(warning) + "\n\n";
-    text += target_table(dataset.target) + table(dataset.rows);
+    text += markdown_target(dataset.target) + markdown_rows(dataset.rows);
   }
   return text;
 }

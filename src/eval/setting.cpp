@@ -8,10 +8,6 @@
 namespace rsd {
 namespace {
 
-Error invalid(std::string message) {
-  return {ErrorCode::kInvalidArgument, std::move(message)};
-}
-
 class Planner {
  public:
   explicit Planner(const SettingGrid& grid) : grid_(grid) {}
@@ -28,22 +24,22 @@ class Planner {
   }
 
   Result<void> check_lists() const {
-    if (grid_.decoders.empty()) return invalid("no decoders are listed");
+    if (grid_.decoders.empty()) return invalid_argument("no decoders are listed");
     if (std::ranges::count(grid_.budgets, 0U) > 0) {
-      return invalid("a budget is 0; it must be at least 1");
+      return invalid_argument("a budget is 0; it must be at least 1");
     }
     for (const DecoderKind decoder : grid_.decoders) {
       const std::string name = "decoder " + std::string(to_string(decoder));
       if (std::ranges::count(grid_.decoders, decoder) > 1)
-        return invalid(name + " is listed twice");
+        return invalid_argument(name + " is listed twice");
       if (decoder == DecoderKind::kRsd && grid_.budgets.empty()) {
-        return invalid(name + " needs at least one budget");
+        return invalid_argument(name + " needs at least one budget");
       }
       if (uses_policy(decoder) && grid_.policies.empty()) {
-        return invalid(name + " needs at least one policy");
+        return invalid_argument(name + " needs at least one policy");
       }
       if ((uses_policy(decoder) || decoder == DecoderKind::kSd) && grid_.drafts.empty()) {
-        return invalid(name + " needs at least one draft");
+        return invalid_argument(name + " needs at least one draft");
       }
     }
     return {};
@@ -102,7 +98,7 @@ Result<std::vector<Setting>> plan_settings(const SettingGrid& grid) {
   std::vector<Setting> settings = planner.plan();
   for (const Setting& setting : settings) {
     if (std::ranges::count(settings, setting) > 1) {
-      return invalid("the setting \"" + to_string(setting) + "\" is asked for twice");
+      return invalid_argument("the setting \"" + to_string(setting) + "\" is asked for twice");
     }
   }
   return settings;

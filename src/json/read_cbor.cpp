@@ -10,10 +10,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-Error invalid(const std::string& message) {
-  return {ErrorCode::kInvalidInput, message};
-}
-
 // Checks the items before they are parsed: the library's reader recurses into all nested items,
 // strings of unknown length included, and trusts the encoded lengths.
 class CborWalk {
@@ -85,7 +81,7 @@ class CborWalk {
   }
 
   Error bad(const std::string& what) const {
-    return invalid("broken CBOR at byte offset " + std::to_string(at_) + ": " + what);
+    return invalid_input("broken CBOR at byte offset " + std::to_string(at_) + ": " + what);
   }
 
   std::string_view bytes_;
@@ -100,7 +96,7 @@ Result<Json> read_cbor(std::string_view bytes) {
   try {
     return Json::from_cbor(bytes);
   } catch (const Json::exception& problem) {  // a key that is not a text, a number out of range
-    return invalid(std::string("broken CBOR: ") + problem.what());
+    return invalid_input(std::string("broken CBOR: ") + problem.what());
   }
 }
 

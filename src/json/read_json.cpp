@@ -14,10 +14,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-Error invalid(const std::string& message) {
-  return {ErrorCode::kInvalidInput, message};
-}
-
 // The offset of the first bracket that nests too deep. The parser itself doesn't recurse.
 std::optional<std::size_t> find_too_deep(std::string_view json, std::size_t max_depth) {
   std::size_t depth = 0;
@@ -186,13 +182,13 @@ Result<Json> built_from(std::string_view text, const JsonRules& rules, const Cle
   ValueBuilder builder(rules.repeated_keys);
   if (Json::sax_parse(text, &builder)) return builder.take();
   if (const auto& key = builder.repeated_key())
-    return invalid("the key " + shown(*key) + " is repeated");
+    return invalid_input("the key " + shown(*key) + " is repeated");
   std::size_t byte = builder.fault() ? builder.fault()->byte : 0;
   byte = std::min(byte, text.size());
   if (cleaned != nullptr) byte = cleaned->offset_before(byte);
-  return invalid("broken JSON at byte " + std::to_string(byte) + " of " +
-                 std::string(rules.subject) + ": " +
-                 (builder.fault() ? builder.fault()->reason : "it ends too early"));
+  return invalid_input("broken JSON at byte " + std::to_string(byte) + " of " +
+                       std::string(rules.subject) + ": " +
+                       (builder.fault() ? builder.fault()->reason : "it ends too early"));
 }
 
 }  // namespace
@@ -200,11 +196,12 @@ Result<Json> built_from(std::string_view text, const JsonRules& rules, const Cle
 Result<Json> read_json(std::string_view text, const JsonRules& rules) {
   const std::string subject(rules.subject);
   if (const auto offset = find_invalid_utf8(text)) {
-    return invalid("invalid UTF-8 at byte offset " + std::to_string(*offset) + " of " + subject);
+    return invalid_input("invalid UTF-8 at byte offset " + std::to_string(*offset) + " of " +
+                         subject);
   }
   if (const auto offset = find_too_deep(text, rules.max_depth)) {
-    return invalid("the JSON nests deeper than " + std::to_string(rules.max_depth) +
-                   " levels at byte offset " + std::to_string(*offset) + " of " + subject);
+    return invalid_input("the JSON nests deeper than " + std::to_string(rules.max_depth) +
+                         " levels at byte offset " + std::to_string(*offset) + " of " + subject);
   }
   const bool may_have_others = rules.not_numbers == JsonRules::NotNumbers::kNull &&
                                (text.find("NaN") != std::string_view::npos ||

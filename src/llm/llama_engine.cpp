@@ -22,30 +22,27 @@ namespace {
 // Tokens that a context begins with.
 constexpr std::size_t kFirstContext = 1024;
 
-Error invalid(const std::string& message) {
-  return {ErrorCode::kInvalidArgument, message};
-}
-
 Result<void> check_options(const LlamaOptions& options) {
-  if (options.model_path.empty()) return invalid("no model is named");
+  if (options.model_path.empty()) return invalid_argument("no model is named");
   if (options.threads < 0 || options.threads > 512) {
-    return invalid("threads is " + std::to_string(options.threads) + "; it must be 0 to 512");
+    return invalid_argument("threads is " + std::to_string(options.threads) +
+                            "; it must be 0 to 512");
   }
   constexpr std::size_t kMinContext = 32;
   constexpr std::size_t kMaxContext = 1u << 22;
   if (options.context_size != 0 &&
       (options.context_size < kMinContext || options.context_size > kMaxContext)) {
-    return invalid("ctx-size is " + std::to_string(options.context_size) +
-                   "; it must be 0 (the model's) or " + std::to_string(kMinContext) + " to " +
-                   std::to_string(kMaxContext));
+    return invalid_argument("ctx-size is " + std::to_string(options.context_size) +
+                            "; it must be 0 (the model's) or " + std::to_string(kMinContext) +
+                            " to " + std::to_string(kMaxContext));
   }
   if (options.parallel < 1 || options.parallel > kMaxParallel) {
-    return invalid("parallel is " + std::to_string(options.parallel) + "; it must be 1 to " +
-                   std::to_string(kMaxParallel));
+    return invalid_argument("parallel is " + std::to_string(options.parallel) +
+                            "; it must be 1 to " + std::to_string(kMaxParallel));
   }
   if (options.gpu_layers < -1) {
-    return invalid("gpu layers is " + std::to_string(options.gpu_layers) +
-                   "; it must be -1 (all) or more");
+    return invalid_argument("gpu layers is " + std::to_string(options.gpu_layers) +
+                            "; it must be -1 (all) or more");
   }
   if (auto fits = check_tensor_split(options.tensor_split, options.rpc_servers.size()); !fits)
     return fits;

@@ -25,10 +25,6 @@ Error unsupported(const std::string& message) {
   return {ErrorCode::kUnsupported, message};
 }
 
-Error invalid(const std::string& message) {
-  return {ErrorCode::kInvalidInput, message};
-}
-
 std::string shape_of(const Tensor& tensor) {
   return std::to_string(tensor.rows) + " x " + std::to_string(tensor.columns);
 }
@@ -55,15 +51,15 @@ float alpha_of(const GgufFile& file) {
 
 Result<void> check_kind(const GgufFile& file, const GgufFile& model) {
   if (file.string("general.type") != "adapter" || file.string("adapter.type") != "lora") {
-    return invalid(file.subject() +
-                   " is no LoRA adapter: its general.type must be adapter and "
-                   "its adapter.type lora");
+    return invalid_input(file.subject() +
+                         " is no LoRA adapter: its general.type must be adapter and "
+                         "its adapter.type lora");
   }
   const auto architecture = file.string("general.architecture");
   const auto expected = model.string("general.architecture");
   if (!architecture || architecture != expected) {
-    return invalid(file.subject() + " is for the architecture " + architecture.value_or("?") +
-                   ", " + model.subject() + " is of " + expected.value_or("?"));
+    return invalid_input(file.subject() + " is for the architecture " + architecture.value_or("?") +
+                         ", " + model.subject() + " is of " + expected.value_or("?"));
   }
   if (gguf_find_key(file.metadata(), "adapter.alora.invocation_tokens") >= 0) {
     return unsupported(file.subject() +
@@ -83,24 +79,24 @@ Result<Changes> pair_up(const GgufFile& file) {
     } else if (name.ends_with(".lora_b")) {
       changes[tensor.name.substr(0, name.size() - kSuffix)].b = &tensor;
     } else if (!name.ends_with("_norm.weight")) {
-      return invalid(file.subject() + ": tensor " + tensor.name +
-                     " ends neither in .lora_a nor in .lora_b");
+      return invalid_input(file.subject() + ": tensor " + tensor.name +
+                           " ends neither in .lora_a nor in .lora_b");
     }
   }
-  if (changes.empty()) return invalid(file.subject() + " changes no tensor");
+  if (changes.empty()) return invalid_input(file.subject() + " changes no tensor");
   return changes;
 }
 
 Result<void> check_change(const GgufFile& file, const std::string& name, const Change& change,
                           const GgufFile& model) {
   if (!change.a || !change.b) {
-    return invalid(file.subject() + ": tensor " + name + (change.a ? ".lora_b" : ".lora_a") +
-                   " is missing");
+    return invalid_input(file.subject() + ": tensor " + name + (change.a ? ".lora_b" : ".lora_a") +
+                         " is missing");
   }
   const Tensor* weight = model.find(name);
   if (!weight) {
-    return invalid(file.subject() + ": tensor " + change.a->name + " is for " + name + ", which " +
-                   model.subject() + " lacks");
+    return invalid_input(file.subject() + ": tensor " + change.a->name + " is for " + name +
+                         ", which " + model.subject() + " lacks");
   }
   if (name == "token_embd.weight") {
     return unsupported(file.subject() + ": tensor " + change.a->name +
@@ -112,9 +108,9 @@ Result<void> check_change(const GgufFile& file, const std::string& name, const C
   }
   if (change.a->columns != weight->columns || change.b->rows != weight->rows ||
       change.a->rows != change.b->columns) {
-    return invalid(file.subject() + ": tensors " + name + ".lora_a (" + shape_of(*change.a) +
-                   ") and .lora_b (" + shape_of(*change.b) + ") don't fit " + name + " (" +
-                   shape_of(*weight) + ") of " + model.subject());
+    return invalid_input(file.subject() + ": tensors " + name + ".lora_a (" + shape_of(*change.a) +
+                         ") and .lora_b (" + shape_of(*change.b) + ") don't fit " + name + " (" +
+                         shape_of(*weight) + ") of " + model.subject());
   }
   return {};
 }
@@ -136,7 +132,8 @@ Result<std::unique_ptr<Adapter>> open_adapter(const LoraFile& lora, const GgufFi
     const auto rank = static_cast<float>(change.b->columns);
     change.factor = alpha == 0.0F ? lora.scale : lora.scale * alpha / rank;
     if (!std::isfinite(change.factor)) {
-      return invalid(adapter->file.subject() + ": scale and alpha make a factor that isn't finite");
+      return invalid_input(adapter->file.subject() +
+                           ": scale and alpha make a factor that isn't finite");
     }
   }
   return adapter;
@@ -193,7 +190,7 @@ class Merge {
     target_ = std::make_unique<GgufFile>(*std::move(target));
     if (model_->string("general.type").value_or("model") == "adapter" ||
         !model_->string("general.architecture")) {
-      return invalid(model_->subject() + " is no model");
+      return invalid_input(model_->subject() + " is no model");
     }
     const int64_t split = gguf_find_key(model_->metadata(), "split.count");
     if (split >= 0 && gguf_get_kv_type(model_->metadata(), split) == GGUF_TYPE_UINT16 &&
@@ -284,9 +281,9 @@ class Merge {
     const bool half = merged_type(tensor) == GGML_TYPE_F16;
     for (const float value : row) {
       if (!std::isfinite(value) || (half && std::abs(value) > kMaxF16)) {
-        return invalid(model_->subject() + ": tensor " + tensor.name +
-                       " merged with its adapters has the value " + std::to_string(value) +
-                       ", which can't be stored");
+        return invalid_input(model_->subject() + ": tensor " + tensor.name +
+                             " merged with its adapters has the value " + std::to_string(value) +
+                             ", which can't be stored");
       }
     }
     if (!half) return write(row.data(), row.size() * sizeof(float));

@@ -123,7 +123,7 @@ Result<void> check_blocks(const Frame& frame, const Request& request,
   return {};
 }
 
-struct Cut {
+struct CutCandidate {
   std::string text;
   std::vector<TokenId> tokens;  // of its block
   std::size_t limit = 0;        // tokens of the text that were allowed
@@ -131,10 +131,11 @@ struct Cut {
 };
 
 // The text's tokens may join what stands around it, so the block's size is looked at.
-Cut cut_to_block(const BlockRenderer& renderer, const Tokenizer& tokenizer, std::string text,
-                 const TextLimits& limits) {
+CutCandidate cut_to_block(const BlockRenderer& renderer, const Tokenizer& tokenizer,
+                          std::string text, const TextLimits& limits) {
   const std::size_t most = max_block_tokens(limits.context_tokens);
-  Cut cut{.text = std::move(text), .tokens = {}, .limit = std::min(limits.max_text_tokens, most)};
+  CutCandidate cut{
+      .text = std::move(text), .tokens = {}, .limit = std::min(limits.max_text_tokens, most)};
   cut.is_cut = cut_text(cut.text, tokenizer, cut.limit);
   cut.tokens = renderer.candidate(cut.text);
   while (cut.tokens.size() > most && cut.limit > 1) {
@@ -153,7 +154,7 @@ std::vector<std::vector<TokenId>> cut_texts(const BlockRenderer& renderer,
   std::vector<std::vector<TokenId>> blocks;
   blocks.reserve(fitted.request.candidates.size());
   for (Candidate& candidate : fitted.request.candidates) {
-    Cut cut = cut_to_block(renderer, tokenizer, std::move(candidate.text), limits);
+    CutCandidate cut = cut_to_block(renderer, tokenizer, std::move(candidate.text), limits);
     candidate.text = std::move(cut.text);
     blocks.push_back(std::move(cut.tokens));
     if (!cut.is_cut) continue;

@@ -12,10 +12,6 @@ namespace {
 
 constexpr std::size_t kShownChars = 60;
 
-Error invalid(const std::string& message) {
-  return {ErrorCode::kInvalidInput, message};
-}
-
 std::string entry(const char* list, std::size_t place) {
   return std::string(list) + "[" + std::to_string(place) + "]";
 }
@@ -23,13 +19,13 @@ std::string entry(const char* list, std::size_t place) {
 Result<void> check_text(const std::string& field, std::string_view text) {
   const auto at = find_invalid_utf8(text);
   if (!at) return {};
-  return invalid(field + " isn't valid UTF-8, from byte " + std::to_string(*at) + " on");
+  return invalid_input(field + " isn't valid UTF-8, from byte " + std::to_string(*at) + " on");
 }
 
 Result<void> check_question(const Request& request) {
   const bool asks_for_user = request.task == Task::kRecommendation;
   if (asks_for_user ? request.history.empty() : single_line(request.query).empty())
-    return invalid(asks_for_user ? "history is empty" : "query is empty");
+    return invalid_input(asks_for_user ? "history is empty" : "query is empty");
   return {};
 }
 
@@ -50,8 +46,8 @@ Result<void> check_ids(const std::vector<Candidate>& candidates) {
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     const auto [first, is_new] = places.emplace(candidates[i].id, i);
     if (is_new) continue;
-    return invalid(entry("candidates", first->second) + " and " + entry("candidates", i) +
-                   " have the same id, " + shown_text(candidates[i].id, kShownChars));
+    return invalid_input(entry("candidates", first->second) + " and " + entry("candidates", i) +
+                         " have the same id, " + shown_text(candidates[i].id, kShownChars));
   }
   return {};
 }
@@ -59,7 +55,7 @@ Result<void> check_ids(const std::vector<Candidate>& candidates) {
 }  // namespace
 
 Result<Request> complete(Request request) {
-  if (request.candidates.empty()) return invalid("candidates is empty");
+  if (request.candidates.empty()) return invalid_input("candidates is empty");
   if (auto fine = check_texts(request); !fine) return fine.error();
   if (request.query.empty() && !request.history.empty()) request.task = Task::kRecommendation;
   if (auto fine = check_question(request); !fine) return fine.error();

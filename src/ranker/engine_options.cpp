@@ -8,12 +8,8 @@
 namespace rsd {
 namespace {
 
-Error invalid(const std::string& message) {
-  return {ErrorCode::kInvalidArgument, message};
-}
-
 Error for_local_only(const std::string& option, const std::string& instead) {
-  return invalid(option + " is for local LLMs; with a remote one " + instead);
+  return invalid_argument(option + " is for local LLMs; with a remote one " + instead);
 }
 
 // The log of the places, else of all.
@@ -67,7 +63,7 @@ std::size_t parallel_of(const EngineOptions& options) noexcept {
 
 Result<void> check(const EngineOptions& options) {
   if (!options.tensor_split.empty() && options.rpc_servers.empty())
-    return invalid("tensor-split is for RPC servers: shares of the layers of each");
+    return invalid_argument("tensor-split is for RPC servers: shares of the layers of each");
   if (!options.remote) return {};
   if (!options.loras.empty())
     return for_local_only("a LoRA adapter", "the server applies adapters, under names of models");
@@ -117,7 +113,7 @@ Result<PromptBuilder> make_prompts(const LlmEngine& llm, PromptTemplates templat
 
 Result<std::unique_ptr<LlamaEngine>> load_local_engine(const EngineOptions& options) {
   if (auto sensible = check(options); !sensible) return sensible.error();
-  if (options.remote) return invalid("this needs a local LLM");
+  if (options.remote) return invalid_argument("this needs a local LLM");
   auto model = model_file(options);
   if (!model) return model.error();
   return LlamaEngine::load(llama_options(options, *std::move(model)));

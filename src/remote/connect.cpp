@@ -23,10 +23,6 @@ std::chrono::milliseconds start_timeout(const RemoteOptions& options) {
   return std::min(kLongest, options.patience.answer_timeout);
 }
 
-Error invalid(const std::string& message) {
-  return {ErrorCode::kInvalidArgument, message};
-}
-
 void log(const RemoteOptions& options, LogLevel level, const std::string& line) {
   if (options.log) options.log(level, line);
 }
@@ -242,11 +238,13 @@ Result<void> check_times(const RemotePatience& patience) {
   };
   for (const auto time : {patience.connect_timeout, patience.answer_timeout, patience.backoff,
                           patience.max_backoff, patience.open_time, patience.max_open_time})
-    if (!in_range(time)) return invalid("a time of the engine's patience must be 1 ms to 1 day");
+    if (!in_range(time))
+      return invalid_argument("a time of the engine's patience must be 1 ms to 1 day");
   if (patience.retries > 20) {
-    return invalid("retries is " + std::to_string(patience.retries) + "; it must be 0 to 20");
+    return invalid_argument("retries is " + std::to_string(patience.retries) +
+                            "; it must be 0 to 20");
   }
-  if (patience.failures_to_open < 1) return invalid("failures_to_open must be 1 or more");
+  if (patience.failures_to_open < 1) return invalid_argument("failures_to_open must be 1 or more");
   return {};
 }
 
@@ -255,9 +253,10 @@ Result<void> check_key_transport(const RemoteOptions& options, const std::string
   const bool is_safe = options.key_transport == KeyTransport::kAnyHttp || options.api_key.empty() ||
                        url.starts_with("https://") || is_loopback_url(url);
   if (is_safe) return {};
-  return invalid("engine URL " + url +
-                 ": the API key would go over plain http, for others to read; take https, or allow "
-                 "it with --engine-key-over-http");
+  return invalid_argument(
+      "engine URL " + url +
+      ": the API key would go over plain http, for others to read; take https, or allow "
+      "it with --engine-key-over-http");
 }
 
 }  // namespace
@@ -265,8 +264,8 @@ Result<void> check_key_transport(const RemoteOptions& options, const std::string
 Result<void> check_remote_options(RemoteOptions& options) {
   constexpr std::size_t kMaxReplicas = 64;
   if (options.urls.empty() || options.urls.size() > kMaxReplicas) {
-    return invalid("there are " + std::to_string(options.urls.size()) +
-                   " engine URLs; there must be 1 to " + std::to_string(kMaxReplicas));
+    return invalid_argument("there are " + std::to_string(options.urls.size()) +
+                            " engine URLs; there must be 1 to " + std::to_string(kMaxReplicas));
   }
   for (std::string& url : options.urls) {
     auto parsed = parse_replica_url(url);
@@ -276,12 +275,12 @@ Result<void> check_remote_options(RemoteOptions& options) {
   }
   for (const auto& url : options.urls)
     if (std::ranges::count(options.urls, url) > 1)
-      return invalid("engine URL " + url + " is given twice");
+      return invalid_argument("engine URL " + url + " is given twice");
   if (options.parallel < 1 || options.parallel > kMaxParallel) {
-    return invalid("parallel is " + std::to_string(options.parallel) + "; it must be 1 to " +
-                   std::to_string(kMaxParallel));
+    return invalid_argument("parallel is " + std::to_string(options.parallel) +
+                            "; it must be 1 to " + std::to_string(kMaxParallel));
   }
-  if (options.max_answer_bytes < 1) return invalid("max_answer_bytes must be 1 or more");
+  if (options.max_answer_bytes < 1) return invalid_argument("max_answer_bytes must be 1 or more");
   return check_times(options.patience);
 }
 
@@ -300,7 +299,7 @@ Result<ServedModel> find_model(HttpClient& http, const RemoteOptions& options) {
     const auto& names = (*listing)->names;
     if (model.name.empty()) model.name = names.front();
     if (std::ranges::find(names, model.name) == names.end())
-      return invalid("engine " + url + " serves " + names.front() + ", not " + model.name);
+      return invalid_argument("engine " + url + " serves " + names.front() + ", not " + model.name);
     const auto size = (*listing)->context_size;
     if (size) model.context_size = std::min(*size, model.context_size.value_or(*size));
     model.reached.push_back(url);
@@ -324,8 +323,9 @@ Result<void> check_vocabulary(HttpClient& http, const RemoteOptions& options,
       log(options, LogLevel::kInfo,
           "engine " + model.reached[n] + " doesn't report whether the tokenizer is its own");
     } else if (without_spaces_around(*read) != text) {
-      return invalid("the tokenizer is not that of " + model.name + " at " + model.reached[n] +
-                     ": it reads \"" + shown_text(*read) + "\" in the tokens of \"" + text + "\"");
+      return invalid_argument("the tokenizer is not that of " + model.name + " at " +
+                              model.reached[n] + ": it reads \"" + shown_text(*read) +
+                              "\" in the tokens of \"" + text + "\"");
     }
   }
   return {};

@@ -13,7 +13,7 @@
 namespace rsd {
 namespace {
 
-Error invalid(const std::string& what) {
+Error bad_array(const std::string& what) {
   return {ErrorCode::kRuntime, "the array " + shown_text(what)};
 }
 
@@ -49,19 +49,19 @@ std::optional<NpyParts> split(std::string_view file) {
 
 Result<LogitMatrix> parse_npy(std::string_view file, std::size_t n_rows, std::size_t n_columns) {
   const auto parts = split(file);
-  if (!parts) return invalid("isn't a .npy file");
+  if (!parts) return bad_array("isn't a .npy file");
   const auto says = [&](const std::string& entry) {
     return parts->header.find(entry) != std::string::npos;
   };
-  if (!says("'descr':'<f4'")) return invalid("isn't float32: " + parts->header);
-  if (!says("'fortran_order':False")) return invalid("isn't in C order: " + parts->header);
+  if (!says("'descr':'<f4'")) return bad_array("isn't float32: " + parts->header);
+  if (!says("'fortran_order':False")) return bad_array("isn't in C order: " + parts->header);
   const std::string shape = std::to_string(n_rows) + "," + std::to_string(n_columns);
   if (!says("'shape':(" + shape + ")") && !says("'shape':(" + shape + ",)")) {
-    return invalid("isn't of the shape (" + shape + "): " + parts->header);
+    return bad_array("isn't of the shape (" + shape + "): " + parts->header);
   }
   if (parts->data.size() != n_rows * n_columns * sizeof(float)) {
-    return invalid("has " + std::to_string(parts->data.size()) + " bytes for a shape of (" + shape +
-                   ")");
+    return bad_array("has " + std::to_string(parts->data.size()) + " bytes for a shape of (" +
+                     shape + ")");
   }
   LogitMatrix matrix(n_rows, n_columns);
   for (std::size_t r = 0; r < n_rows; ++r) {

@@ -8,7 +8,7 @@
 namespace rsd {
 namespace {
 
-constexpr const char* kRows = "input_token_ids_logprobs";
+constexpr const char* kTokenRows = "input_token_ids_logprobs";
 
 class SglangGenerate final : public Protocol {
  public:
@@ -42,11 +42,11 @@ class SglangGenerate final : public Protocol {
     if (!meta) return bad_answer("has no meta_info");
     const std::size_t n_tokens = question.prompt.size() + question.rows.end;
     if (auto right = check_prompt_tokens(meta, n_tokens); !right) return right.error();
-    const auto rows = elements(member(meta, kRows));
+    const auto rows = elements(member(meta, kTokenRows));
     const std::size_t n_rows = question.rows.size();
     if (!rows || rows->size() != n_rows + 1 || !(*rows->begin()).is_null()) {
       return bad_answer(std::string("doesn't have null and ") + std::to_string(n_rows) +
-                        " rows as " + kRows);
+                        " rows as " + kTokenRows);
     }
     const SlotOf slot_of = slots_of(question.identifiers);
     RowAnswer parsed{.rows = LogitMatrix(n_rows, question.identifiers.size()),

@@ -15,30 +15,27 @@
 namespace rsd {
 namespace {
 
-Error invalid(const std::string& what) {
-  return {ErrorCode::kInvalidArgument, what};
-}
-
 Error diverged(std::size_t step) {
   return {ErrorCode::kRuntime,
           "the training diverged: the gradient of step " + std::to_string(step) + " is not finite"};
 }
 
 Result<void> check_options(const RpoOptions& options) {
-  if (options.requests_per_step == 0) return invalid("requests_per_step must be at least 1");
-  if (options.max_budget == 0) return invalid("max_budget must be at least 1");
-  if (options.passes == 0) return invalid("passes must be at least 1");
-  if (options.rollouts == 0) return invalid("rollouts must be at least 1");
+  if (options.requests_per_step == 0)
+    return invalid_argument("requests_per_step must be at least 1");
+  if (options.max_budget == 0) return invalid_argument("max_budget must be at least 1");
+  if (options.passes == 0) return invalid_argument("passes must be at least 1");
+  if (options.rollouts == 0) return invalid_argument("rollouts must be at least 1");
   if (options.advantage == Advantage::kGroup && options.rollouts < 2) {
-    return invalid("rollouts is 1; a group needs at least 2");
+    return invalid_argument("rollouts is 1; a group needs at least 2");
   }
-  if (!(options.learning_rate > 0)) return invalid("learning_rate must be above 0");
-  if (!(options.gradient_norm > 0)) return invalid("gradient_norm must be above 0");
+  if (!(options.learning_rate > 0)) return invalid_argument("learning_rate must be above 0");
+  if (!(options.gradient_norm > 0)) return invalid_argument("gradient_norm must be above 0");
   if (!(options.terms.clip > 0 && options.terms.clip < 1)) {
-    return invalid("clip must be between 0 and 1");
+    return invalid_argument("clip must be between 0 and 1");
   }
-  if (!(options.terms.beta >= 0)) return invalid("beta must be at least 0");
-  if (options.threads < 1) return invalid("threads must be at least 1");
+  if (!(options.terms.beta >= 0)) return invalid_argument("beta must be at least 0");
+  if (options.threads < 1) return invalid_argument("threads must be at least 1");
   return {};
 }
 
@@ -71,7 +68,7 @@ Result<RpoTraining> RpoTraining::create(RelevanceNetwork initial, RpoEnvironment
                                         const RpoOptions& options) {
   if (auto checked = check_options(options); !checked) return checked.error();
   if (environment.n_requests <= environment.n_held_out) {
-    return invalid("there are no requests to learn from");
+    return invalid_argument("there are no requests to learn from");
   }
   return RpoTraining(std::move(initial), std::move(environment), options);
 }

@@ -17,16 +17,13 @@ namespace {
 
 constexpr double kLeastGain = 1e-4;  // of Kendall's tau: smaller gains do not prolong the training
 
-Error invalid(const std::string& what) {
-  return {ErrorCode::kInvalidArgument, what};
-}
-
 Result<void> check_options(const SupervisedOptions& options) {
-  if (options.batch == 0) return invalid("batch is 0; it must be at least 1");
-  if (options.validate_every == 0) return invalid("validate_every is 0; it must be at least 1");
-  if (!(options.learning_rate > 0)) return invalid("learning_rate must be above 0");
-  if (!(options.gradient_norm > 0)) return invalid("gradient_norm must be above 0");
-  if (options.threads < 1) return invalid("threads must be at least 1");
+  if (options.batch == 0) return invalid_argument("batch is 0; it must be at least 1");
+  if (options.validate_every == 0)
+    return invalid_argument("validate_every is 0; it must be at least 1");
+  if (!(options.learning_rate > 0)) return invalid_argument("learning_rate must be above 0");
+  if (!(options.gradient_norm > 0)) return invalid_argument("gradient_norm must be above 0");
+  if (options.threads < 1) return invalid_argument("threads must be at least 1");
   return {};
 }
 

@@ -43,4 +43,12 @@ class [[nodiscard]] Error {
   std::string message_;
 };
 
+inline Error invalid_argument(std::string message) {
+  return {ErrorCode::kInvalidArgument, std::move(message)};
+}
+
+inline Error invalid_input(std::string message) {
+  return {ErrorCode::kInvalidInput, std::move(message)};
+}
+
 }  // namespace rsd
