@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "rsd/core/check.h"
+#include "rsd/core/hex.h"
 #include "words.h"
 
 namespace rsd::server {

@@ -1,5 +1,6 @@
 #include "cache_scope.h"
 
+#include "rsd/core/hex.h"
 #include "sha256.h"
 
 namespace rsd::server {

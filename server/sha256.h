@@ -2,7 +2,6 @@
 #pragma once
 
 #include <array>
-#include <string>
 #include <string_view>
 
 namespace rsd::server {
@@ -10,7 +9,5 @@ namespace rsd::server {
 using Digest = std::array<unsigned char, 32>;
 
 Digest sha256(std::string_view text);
-// 64 digits.
-std::string hex(const Digest& digest);
 
 }  // namespace rsd::server
