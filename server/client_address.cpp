@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::string_view kUnix = "unix";
 
-// `ask` tells one end's address: getpeername or getsockname.
+// `ask` is getpeername or getsockname.
 template <class Ask>
 ClientAddress address_of(Ask ask, int socket) {
   sockaddr_storage address{};
@@ -65,7 +65,11 @@ std::string limit_name(const std::string& ip) {
 
 bool is_loopback(const std::string& ip) {
   const std::string bare = plain(ip);
-  return bare.starts_with("127.") || bare == "::1" || bare == kUnix;
+  return bare.starts_with("127.") || bare == "::1";
+}
+
+bool is_on_this_machine(const std::string& ip) {
+  return is_loopback(ip) || ip == kUnix;
 }
 
 }  // namespace rsd::server

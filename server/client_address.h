@@ -6,7 +6,7 @@
 namespace rsd::server {
 
 struct ClientAddress {
-  std::string ip;  // "unix" of a Unix socket; empty: there is none
+  std::string ip;  // "unix" at a Unix socket; empty: unknown
   int port = 0;
 };
 
@@ -17,7 +17,10 @@ ClientAddress own_of(int socket);
 // network, /64, of which every address belongs to one client.
 std::string limit_name(const std::string& ip);
 
-// 127.0.0.0/8 or ::1, mapped or not, or "unix".
+// 127.0.0.0/8 or ::1, mapped or not. An address only: no name is resolved.
 bool is_loopback(const std::string& ip);
+
+// Is ClientAddress::ip that of a client on this machine, by loopback or by a Unix socket?
+bool is_on_this_machine(const std::string& ip);
 
 }  // namespace rsd::server

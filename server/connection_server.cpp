@@ -122,7 +122,7 @@ void ConnectionServer::end(Clock::time_point limit) {
 
 // Nothing: it has as many as it may.
 std::optional<Quota::Share> ConnectionServer::place_of(const std::string& client) {
-  if (!limits_.places_per_client && is_loopback(client)) return Quota::Share();
+  if (!limits_.places_per_client && is_on_this_machine(client)) return Quota::Share();
   return clients_.take(limit_name(client));
 }
 

@@ -1,6 +1,11 @@
 #include "quota.h"
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <string>
 
 #include "client_address.h"
 
@@ -41,6 +46,27 @@ TEST(ClientAddress, LoopbackIsThisMachineHoweverItIsWritten) {
     EXPECT_TRUE(is_loopback(own)) << own;
   for (const char* other : {"128.0.0.1", "::2", "::ffff:10.0.0.1", "", "1127.0.0.1"})
     EXPECT_FALSE(is_loopback(other)) << other;
+}
+
+// A host may be called "unix", and is not this machine for that.
+TEST(ClientAddress, APeerOfAUnixSocketIsOnThisMachineButNotAtALoopbackAddress) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()), 0);
+  const std::string peer = peer_of(ends[0]).ip;
+  for (const int end : ends)
+    ::close(end);
+  EXPECT_EQ(peer, "unix");
+  EXPECT_TRUE(is_on_this_machine(peer));
+  EXPECT_FALSE(is_loopback(peer));
+  EXPECT_FALSE(is_on_this_machine("10.0.0.1"));
+}
+
+TEST(ClientAddress, PeersOfUnixSocketsShareOneLimit) {
+  EXPECT_EQ(limit_name("unix"), "unix");
+  Quota quota(1);
+  const auto first = quota.take(limit_name("unix"));
+  EXPECT_FALSE(quota.take(limit_name("unix")));
+  EXPECT_TRUE(quota.take(limit_name("192.0.2.1")));
 }
 
 }  // namespace

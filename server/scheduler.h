@@ -36,12 +36,12 @@ struct JobAnswer {
 struct HungUp {};    // the client went away
 struct ShutDown {};  // the server ended before the job did
 struct NoMemory {};  // there was none left
-// So long whoever comes in waits for a pass that is running.
-inline constexpr std::chrono::milliseconds kLongestPass{200};
-
 using JobEnd = std::variant<JobAnswer, Error, HungUp, ShutDown, NoMemory>;
 
 enum class Refusal { kFull, kDraining };
+
+// The longest a request that arrives waits for the pass that is running.
+inline constexpr std::chrono::milliseconds kLongestPass{200};
 
 // Requests of all clients go through the engine together, a pass of the LLM at a time, of at most
 // kLongestPass as far as costs are known. As many are taken in as the ranker has places and room
