@@ -8,8 +8,9 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <fstream>
-#include <optional>
+#include <string>
+
+#include "support/temp_folder.h"
 
 namespace rsd::server {
 namespace {
@@ -19,9 +20,6 @@ using testing::HasSubstr;
 
 class SocketFileTest : public testing::Test {
  protected:
-  SocketFileTest() { fs::create_directories(folder_); }
-  ~SocketFileTest() override { fs::remove_all(folder_); }
-
   // A file whose server has gone without removing it.
   void leave_behind() const {
     const int socket = ::socket(AF_UNIX, SOCK_STREAM, 0);
@@ -32,9 +30,8 @@ class SocketFileTest : public testing::Test {
     ::close(socket);
   }
 
-  const fs::path folder_ =
-      fs::path(testing::TempDir()) / ("rsd_socket_file_" + std::to_string(::getpid()));
-  const std::string path_ = folder_ / "rsd.sock";
+  const TempFolder folder_;
+  const std::string path_ = folder_.at("rsd.sock");
 };
 
 TEST_F(SocketFileTest, IsForOwnerAndGroupWhateverTheMask) {
@@ -65,7 +62,7 @@ TEST_F(SocketFileTest, AnotherServersIsLeftAlone) {
 }
 
 TEST_F(SocketFileTest, WhatIsNoSocketIsLeftAlone) {
-  std::ofstream(path_) << "a letter";
+  folder_.write("rsd.sock", "a letter");
   const auto file = SocketFile::listen(path_, 1);
   ASSERT_FALSE(file);
   EXPECT_EQ(file.error().code(), ErrorCode::kInvalidArgument);
