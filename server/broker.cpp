@@ -1,10 +1,10 @@
-#include "broker.h"
+#include "server/broker.h"
 
 #include <algorithm>
 #include <utility>
 
-#include "cache_scope.h"
 #include "rsd/core/utf8.h"
+#include "server/cache_scope.h"
 
 namespace rsd::server {
 namespace {

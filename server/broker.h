@@ -7,30 +7,16 @@
 #include <variant>
 #include <vector>
 
-#include "failure.h"
-#include "metrics.h"
-#include "quota.h"
-#include "reply.h"
 #include "rsd/data/answer.h"
 #include "rsd/rank/request.h"
 #include "rsd/ranker/ranker.h"
-#include "scheduler.h"
+#include "server/api/error_reply.h"
+#include "server/http/call.h"
+#include "server/http/quota.h"
+#include "server/metrics.h"
+#include "server/scheduler.h"
 
 namespace rsd::server {
-
-// A request that was ranked, before it takes a shape.
-struct Ranked {
-  std::shared_ptr<const PreparedRequest> prepared;
-  Answer answer;
-  double queue_ms = 0;  // from its arrival until it was taken in
-
-  const Request& request() const { return prepared->request(); }
-
-  // Tokens of the prompts and the proposals, those known from an earlier prompt included.
-  std::size_t total_tokens() const { return answer.tokens_encoded + answer.tokens_reused; }
-};
-
-using RankEnd = std::variant<Ranked, Failure>;
 
 // Thread-safe.
 class Broker {

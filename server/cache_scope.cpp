@@ -1,7 +1,7 @@
-#include "cache_scope.h"
+#include "server/cache_scope.h"
 
 #include "rsd/core/hex.h"
-#include "sha256.h"
+#include "server/http/sha256.h"
 
 namespace rsd::server {
 

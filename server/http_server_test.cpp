@@ -4,7 +4,7 @@
 #include <set>
 #include <thread>
 
-#include "http_server_test.h"
+#include "server/http_server_test.h"
 
 namespace rsd::server {
 namespace {
@@ -98,9 +98,7 @@ TEST_F(HttpServerTest, ABodyThatWasNotReadIsNotTakenForARequest) {
 }
 
 TEST_F(HttpServerTest, KeysAreAskedForButForLifeAndPage) {
-  HttpOptions options;
-  options.keys = ApiKeys({"secret"});
-  start(std::move(options));
+  start_with_key();
   auto to = client();
   EXPECT_EQ(to.Get("/health")->status, 200);
   EXPECT_EQ(to.Get("/ready")->status, 200);
@@ -116,15 +114,13 @@ TEST_F(HttpServerTest, KeysAreAskedForButForLifeAndPage) {
 }
 
 TEST_F(HttpServerTest, RoutesThatTakeTeisShapeTellErrorsAsItDoes) {
-  HttpOptions options;
-  options.keys = ApiKeys({"secret"});
-  start(std::move(options));
+  start_with_key();
   for (const char* path : {"/rerank", "/reranking", "/v1/reranking"})
     EXPECT_THAT(client().Post(path, kBody, kJson)->body, HasSubstr("error_type")) << path;
 }
 
 TEST_F(HttpServerTest, TooLargeABodyIsRefusedWhetherItsLengthIsTold) {
-  HttpOptions options;
+  HttpServerOptions options;
   options.max_body_bytes = 10'000;
   start(std::move(options));
   const std::string large(200'000, 'x');
@@ -179,9 +175,7 @@ TEST_F(HttpServerTest, ARequestWhoseEndIsInDoubtIsRefusedAndNothingBehindItIsSer
 }
 
 TEST_F(HttpServerTest, WhatIsRefusedIsToldWhileALargeBodyIsStillComing) {
-  HttpOptions options;
-  options.keys = ApiKeys({"secret"});
-  start(std::move(options));
+  start_with_key();
   const std::string large(32u << 20, 'x');
   const std::string length = "Content-Length: " + std::to_string(large.size()) + "\r\n";
   const std::string key = "Authorization: Bearer secret\r\n";
@@ -224,9 +218,7 @@ TEST_F(HttpServerTest, HeaderLinesMayBeAsLongAsTheHead) {
 }
 
 TEST_F(HttpServerTest, TargetsMayBeAbsoluteAndHaveSlashesTooMany) {
-  HttpOptions options;
-  options.keys = ApiKeys({"secret"});
-  start(std::move(options));
+  start_with_key();
   const auto status = [&](const std::string& target, const std::string& more) {
     RawClient raw(port_);
     raw.write(post(target, kBody, more + "Connection: close\r\n"));
@@ -276,7 +268,7 @@ TEST_F(HttpServerTest, HeadsThatAreNotUnderstoodAreLoggedWithTheirClient) {
 }
 
 TEST_F(HttpServerTest, ASlowHeadIsToldSo) {
-  HttpOptions options;
+  HttpServerOptions options;
   options.request_timeout_s = 0.05;
   start(std::move(options));
   for (const char* beginning : {"GET /hea", "GET /health HTTP/1.1\r\nHos"}) {
@@ -308,10 +300,9 @@ TEST_F(HttpServerTest, NoLengthIsAnEmptyBody) {
 }
 
 TEST_F(HttpServerTest, WhatIsRefusedIsRefusedBeforeItsBodyComes) {
-  HttpOptions options;
-  options.keys = ApiKeys({"secret"});
+  HttpServerOptions options;
   options.max_body_bytes = 1000;
-  start(std::move(options));
+  start_with_key(std::move(options));
   const std::string key = "Authorization: Bearer secret\r\n";
   const std::string post = "POST /v1/rerank HTTP/1.1\r\nHost: localhost\r\n";
   for (const char* expect : {"", "Expect: 100-continue\r\n"}) {
@@ -358,7 +349,7 @@ TEST_F(HttpServerTest, GarbageIsA400) {
 }
 
 TEST_F(HttpServerTest, ASlowRequestIsGivenUpHoweverSteadilyItComes) {
-  HttpOptions options;
+  HttpServerOptions options;
   options.request_timeout_s = 0.2;
   start(std::move(options));
   RawClient slow(port_);
@@ -387,17 +378,17 @@ TEST_F(HttpServerTest, OneConnectionServesManyRequests) {
 }
 
 TEST_F(HttpServerTest, AnIdleConnectionIsKeptAsLongAsItIsTold) {
-  HttpOptions options;
+  HttpServerOptions options;
   options.keep_alive_s = 0.05;
   start(std::move(options));
   RawClient raw(port_);
   raw.write("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n");
   EXPECT_THAT(raw.read_all(), HasSubstr("HTTP/1.1 200")) << "it ends by itself";
-  EXPECT_EQ(HttpOptions().keep_alive_s, 75) << "proxies keep theirs for 60 s";
+  EXPECT_EQ(HttpServerOptions().keep_alive_s, 75) << "proxies keep theirs for 60 s";
 }
 
 TEST_F(HttpServerTest, AnIdleConnectionYieldsItsPlaceToOneThatWaits) {
-  HttpOptions options;
+  HttpServerOptions options;
   options.connections = 1;
   options.keep_alive_s = 3600;
   start(std::move(options));
@@ -425,7 +416,7 @@ TEST_F(HttpServerTest, AClientThatHangsUpIsCancelled) {
 }
 
 TEST_F(HttpServerTest, ConnectionsBeyondWhatIsServedAreToldSo) {
-  HttpOptions options;
+  HttpServerOptions options;
   options.connections = 1;
   start(std::move(options));
   gate_.shut();
@@ -462,7 +453,7 @@ TEST_F(HttpServerTest, WhatIsBeingServedIsFinishedWhenItStops) {
 }
 
 TEST_F(HttpServerTest, AClientThatTakesNothingIsWaitedForUntilTheLimitOfItsEnd) {
-  HttpOptions options;
+  HttpServerOptions options;
   options.request_timeout_s = 3600;
   start(std::move(options));
   RawClient idle(port_);
@@ -493,7 +484,7 @@ TEST_F(HttpServerTest, PagesOfOtherSitesMayNotCallAServerWithoutAKey) {
 
 TEST_F(HttpServerTest, APortThatIsTakenIsAnError) {
   start();
-  HttpServer second(service_, {.port = port_});
+  HttpServer second(application_of(service_), {.port = port_});
   EXPECT_THAT(second.bind().error().message(), HasSubstr("can't listen on 127.0.0.1"));
 }
 
@@ -507,7 +498,7 @@ TEST_F(HttpServerTest, FailuresTellNothingOfTheInside) {
 
 // Else the tokens that an answer took would tell what the holder of another key has asked for.
 TEST_F(HttpServerTest, PromptsOfAKeyAndOfASaltHaveAScopeOfTheirOwn) {
-  HttpOptions options;
+  HttpServerOptions options;
   options.keys = ApiKeys({"one", "two"});
   start(std::move(options));
   const auto ask = [&](const std::string& key, const std::string& path, const std::string& salt) {

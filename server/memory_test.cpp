@@ -4,9 +4,10 @@
 #include <cstdlib>
 #include <new>
 
-#include "http_server_test.h"
-#include "memory_cost.h"
-#include "memory_reserve.h"
+#include "server/api/memory_cost.h"
+#include "server/api/taken_apart.h"
+#include "server/http/memory_reserve.h"
+#include "server/http_server_test.h"
 
 namespace {
 
@@ -98,7 +99,7 @@ class HttpMemory : public HttpServerTest {
   using HttpServerTest::HttpServerTest;
 
   void start_with(std::size_t bytes) {
-    HttpOptions options;
+    HttpServerOptions options;
     options.memory_bytes = bytes;
     start(std::move(options));
   }
@@ -152,7 +153,7 @@ TEST_F(HttpMemory, BodiesThatUnfoldAreCountedBeforeTheyAreParsed) {
 }
 
 TEST_F(HttpMemory, BodiesInChunksAreCountedBeforeTheyCome) {
-  HttpOptions options;
+  HttpServerOptions options;
   options.memory_bytes = 1'500'000;
   options.max_body_bytes = 500'000;
   start(std::move(options));

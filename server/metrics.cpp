@@ -1,4 +1,4 @@
-#include "metrics.h"
+#include "server/metrics.h"
 
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>

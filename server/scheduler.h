@@ -15,11 +15,11 @@
 #include <variant>
 #include <vector>
 
-#include "metrics.h"
-#include "queue_turns.h"
 #include "rsd/data/answer.h"
 #include "rsd/ranker/ranker.h"
 #include "rsd/ranker/ranking_queue.h"
+#include "server/metrics.h"
+#include "server/queue_turns.h"
 
 namespace rsd::server {
 

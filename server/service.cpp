@@ -1,13 +1,13 @@
-#include "service.h"
+#include "server/service.h"
 
 #include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "memory_cost.h"
-#include "memory_reserve.h"
-#include "rank_shape.h"
+#include "server/api/memory_cost.h"
+#include "server/api/rank_shape.h"
+#include "server/api/taken_apart.h"
 
 namespace rsd::server {
 namespace {

@@ -9,16 +9,16 @@
 #include <utility>
 #include <vector>
 
-#include "broker.h"
-#include "failure.h"
 #include "json/read_json.h"
-#include "metrics.h"
-#include "quota.h"
-#include "rank_options.h"
-#include "rank_shape.h"
-#include "reply.h"
-#include "rerank_shape.h"
-#include "scheduler.h"
+#include "server/api/error_reply.h"
+#include "server/api/rank_options.h"
+#include "server/api/rank_shape.h"
+#include "server/api/rerank_shape.h"
+#include "server/broker.h"
+#include "server/http/call.h"
+#include "server/http/quota.h"
+#include "server/metrics.h"
+#include "server/scheduler.h"
 
 namespace rsd::server {
 

@@ -1,4 +1,4 @@
-#include "service.h"
+#include "server/service.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,9 +6,9 @@
 #include <future>
 #include <map>
 
-#include "page_files.h"
 #include "rsd/data/answer_writer.h"
-#include "synthetic_engine_test.h"
+#include "server/page_files.h"
+#include "server/synthetic_engine_test.h"
 
 namespace rsd::server {
 namespace {
