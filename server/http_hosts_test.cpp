@@ -47,7 +47,7 @@ TEST_F(HttpHosts, NamesThatAreGivenCountWithKeysToo) {
   EXPECT_EQ(status("/rerank", {{"Host", "localhost"}, {"Authorization", "Bearer secret"}}), 403);
 }
 
-TEST_F(HttpHosts, WhatFormsSendIsRefusedAndTold) {
+TEST_F(HttpHosts, WhatFormsSendIsRefusedWithTheReason) {
   start();
   for (const char* type :
        {"application/x-www-form-urlencoded", "text/plain", "multipart/form-data; boundary=x"}) {

@@ -1,4 +1,4 @@
-// Who gets a place at the server when it is full of others.
+// Who is served when a server is full.
 #include <gmock/gmock.h>
 
 #include <list>
@@ -28,7 +28,7 @@ class HttpPlaces : public HttpServerTest {
   }
 };
 
-TEST_F(HttpPlaces, HealthIsToldHoweverManyHoldThePlaces) {
+TEST_F(HttpPlaces, HealthIsReportedHoweverManyHoldThePlaces) {
   HttpServerOptions options;
   options.connections = 2;
   start(std::move(options));
@@ -69,7 +69,7 @@ TEST_F(HttpPlaces, SlowBodiesYieldTheirsToThoseThatWait) {
   RawClient slow(port_);
   slow.write(kSlowBody);
   EXPECT_THAT(answer("GET /health" + kGet), HasSubstr("200"));  // the slow one has its place by now
-  // Or, on a busy machine, has it behind the first of these.
+  // Or, on a busy machine, after the first of these.
   EXPECT_THAT(ranking(), HasSubstr("HTTP/1.1 200"));
   EXPECT_THAT(ranking(), HasSubstr("HTTP/1.1 200"));
   EXPECT_THAT(slow.read_all(), HasSubstr("HTTP/1.1 408"));

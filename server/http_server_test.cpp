@@ -68,7 +68,7 @@ TEST_F(HttpServerTest, ThePathIsLoggedWhateverTheMethod) {
   EXPECT_EQ(log().front().path, "/v1/models");
 }
 
-TEST_F(HttpServerTest, WhatIsNotThereAndWhatIsNotAllowedIsToldInJson) {
+TEST_F(HttpServerTest, UnknownPathsAndMethodsAreAnsweredInJson) {
   start();
   auto to = client();
   const auto missing = to.Get("/etc/passwd");
@@ -113,20 +113,20 @@ TEST_F(HttpServerTest, KeysAreAskedForButForLifeAndPage) {
   EXPECT_EQ(to.Post("/rerank", {{"Authorization", "Bearer secret"}}, kBody, kJson)->status, 200);
 }
 
-TEST_F(HttpServerTest, RoutesThatTakeTeisShapeTellErrorsAsItDoes) {
+TEST_F(HttpServerTest, RoutesThatTakeTeisShapeReportErrorsAsItDoes) {
   start_with_key();
   for (const char* path : {"/rerank", "/reranking", "/v1/reranking"})
     EXPECT_THAT(client().Post(path, kBody, kJson)->body, HasSubstr("error_type")) << path;
 }
 
-TEST_F(HttpServerTest, TooLargeABodyIsRefusedWhetherItsLengthIsTold) {
+TEST_F(HttpServerTest, TooLargeABodyIsRefusedWithAndWithoutALength) {
   HttpServerOptions options;
   options.max_body_bytes = 10'000;
   start(std::move(options));
   const std::string large(200'000, 'x');
-  RawClient told(port_);
-  told.write(post("/v1/rerank", large));
-  EXPECT_THAT(told.read_all(), HasSubstr("HTTP/1.1 413"));
+  RawClient with_length(port_);
+  with_length.write(post("/v1/rerank", large));
+  EXPECT_THAT(with_length.read_all(), HasSubstr("HTTP/1.1 413"));
   RawClient chunked(port_);
   chunked.write(
       "POST /v1/rerank HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n");
@@ -148,7 +148,7 @@ TEST_F(HttpServerTest, HeadersThatAreTooLongAreRefusedBeforeTheyAreKept) {
   EXPECT_EQ(client().Get("/health")->status, 200);
 }
 
-TEST_F(HttpServerTest, ARequestWhoseEndIsInDoubtIsRefusedAndNothingBehindItIsServed) {
+TEST_F(HttpServerTest, ARequestWhoseEndIsInDoubtIsRefusedAndNothingAfterItIsServed) {
   start();
   const std::string hidden = "GET /v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n";
   const std::string post = "POST /v1/rerank HTTP/1.1\r\nHost: localhost\r\n";
@@ -174,7 +174,7 @@ TEST_F(HttpServerTest, ARequestWhoseEndIsInDoubtIsRefusedAndNothingBehindItIsSer
   }
 }
 
-TEST_F(HttpServerTest, WhatIsRefusedIsToldWhileALargeBodyIsStillComing) {
+TEST_F(HttpServerTest, ARefusalArrivesWhileALargeBodyIsStillComing) {
   start_with_key();
   const std::string large(32u << 20, 'x');
   const std::string length = "Content-Length: " + std::to_string(large.size()) + "\r\n";
@@ -267,7 +267,7 @@ TEST_F(HttpServerTest, HeadsThatAreNotUnderstoodAreLoggedWithTheirClient) {
   EXPECT_EQ(log().front().status, 400);
 }
 
-TEST_F(HttpServerTest, ASlowHeadIsToldSo) {
+TEST_F(HttpServerTest, ASlowHeadIsAnswered408) {
   HttpServerOptions options;
   options.request_timeout_s = 0.05;
   start(std::move(options));
@@ -278,7 +278,7 @@ TEST_F(HttpServerTest, ASlowHeadIsToldSo) {
   }
 }
 
-TEST_F(HttpServerTest, ARequestThatIsStillComingWhenTheServerEndsIsToldSo) {
+TEST_F(HttpServerTest, ARequestThatIsStillComingWhenTheServerEndsIsAnswered503) {
   start();
   RawClient slow(port_);
   slow.write(
@@ -377,7 +377,7 @@ TEST_F(HttpServerTest, OneConnectionServesManyRequests) {
   EXPECT_EQ(n, 2U);
 }
 
-TEST_F(HttpServerTest, AnIdleConnectionIsKeptAsLongAsItIsTold) {
+TEST_F(HttpServerTest, AnIdleConnectionIsKeptForTheTimeThatIsSet) {
   HttpServerOptions options;
   options.keep_alive_s = 0.05;
   start(std::move(options));
@@ -415,7 +415,7 @@ TEST_F(HttpServerTest, AClientThatHangsUpIsCancelled) {
   EXPECT_EQ(client().Post("/v1/rerank", kBody, kJson)->status, 200);
 }
 
-TEST_F(HttpServerTest, ConnectionsBeyondWhatIsServedAreToldSo) {
+TEST_F(HttpServerTest, ConnectionsBeyondTheLimitAreAnswered503) {
   HttpServerOptions options;
   options.connections = 1;
   start(std::move(options));
@@ -488,7 +488,7 @@ TEST_F(HttpServerTest, APortThatIsTakenIsAnError) {
   EXPECT_THAT(second.bind().error().message(), HasSubstr("can't listen on 127.0.0.1"));
 }
 
-TEST_F(HttpServerTest, FailuresTellNothingOfTheInside) {
+TEST_F(HttpServerTest, FailuresRevealNothingInternal) {
   start();
   const auto response = client().Post("/v1/rerank", "{\"query\":\"\xff\"}", kJson);
   EXPECT_EQ(response->status, 400);
@@ -496,7 +496,7 @@ TEST_F(HttpServerTest, FailuresTellNothingOfTheInside) {
     EXPECT_THAT(response->body, Not(HasSubstr(inside)));
 }
 
-// Else the tokens that an answer took would tell what the holder of another key has asked for.
+// Otherwise the tokens that an answer took would reveal what the holder of another key has asked.
 TEST_F(HttpServerTest, PromptsOfAKeyAndOfASaltHaveAScopeOfTheirOwn) {
   HttpServerOptions options;
   options.keys = ApiKeys({"one", "two"});

@@ -172,7 +172,7 @@ TEST_F(HttpMemory, BodiesInChunksAreCountedBeforeTheyCome) {
   EXPECT_THAT(first.read_all(), HasSubstr("HTTP/1.1 400"));
 }
 
-TEST_F(HttpMemory, APassWithoutMemoryIsToldSoAndOthersGoOn) {
+TEST_F(HttpMemory, APassWithoutMemoryIsAnswered503AndOthersGoOn) {
   start();
   engine_->has_no_memory = true;
   const std::string refused = answer("/v1/rerank", kBody);
@@ -187,7 +187,7 @@ class HttpRounds : public HttpMemory {
 };
 
 // A blank candidate is not ranked, but has a place in each row.
-TEST_F(HttpRounds, AreCountedBeforeTheyAreTold) {
+TEST_F(HttpRounds, AreCountedBeforeTheyAreWritten) {
   start();
   std::string body = R"({"query":"q","budget":1,"decoder":"rsd","candidates":["a","b","c")";
   EXPECT_THAT(answer("/v1/rank", body + R"(],"rounds":true})"), HasSubstr("HTTP/1.1 200"));
@@ -195,7 +195,7 @@ TEST_F(HttpRounds, AreCountedBeforeTheyAreTold) {
     body += R"(,"")";
   const std::string refused = answer("/v1/rank", body + R"(],"rounds":true})");
   EXPECT_THAT(refused, HasSubstr("HTTP/1.1 413"));
-  EXPECT_THAT(refused, HasSubstr("logits; this server tells at most 100"));
+  EXPECT_THAT(refused, HasSubstr("logits; this server returns at most 100"));
   EXPECT_THAT(answer("/v1/rank", body + "]}"), HasSubstr("HTTP/1.1 200"));
 }
 

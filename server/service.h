@@ -1,4 +1,4 @@
-// What the routes do, without the HTTP around it.
+// What the routes do, without the HTTP around them.
 #pragma once
 
 #include <atomic>
@@ -27,7 +27,7 @@ struct ServiceLimits {
   std::size_t max_depth = kMaxJsonDepth;                   // of JSON
   UnknownFields unknown_fields = UnknownFields::kIgnored;  // of the rerank routes
   Scheduler::Limits jobs;
-  // Of them, those of one API key that wait or are under way; of calls without a key any number.
+  // How many jobs of one API key may wait or be in progress; any number for calls without a key.
   std::size_t requests_per_key = Quota::kNoLimit;
   std::size_t max_round_logits = 500'000;  // of the rounds in an answer: about 10 MB
 };
@@ -35,7 +35,7 @@ struct ServiceLimits {
 // Thread-safe.
 class Service {
  public:
-  // `defaults`: of what a call doesn't choose.
+  // `defaults`: for what a call doesn't choose.
   Service(const ServiceLimits& limits, RankOptions defaults);
   ~Service();
 
@@ -59,9 +59,9 @@ class Service {
   Reply health() const;  // the process lives
   Reply ready() const;   // ranking calls are taken
   Reply models() const;
-  // One of them, by whatever name: the answer names the one there is.
+  // The one model, whatever name was asked for.
   Reply model() const;
-  Reply info() const;  // as TEI tells of its model
+  Reply info() const;  // in the form of TEI's route
   Reply metrics_text();
   Metrics& metrics() noexcept { return metrics_; }
 

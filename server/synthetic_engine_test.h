@@ -98,7 +98,7 @@ class SyntheticEngine final : public LlmEngine {
     made_up.failing_encoding = failing_encoding;
     return std::unique_ptr<PositionScorer>(std::make_unique<SyntheticScorer>(made_up));
   }
-  // Of the prompts so far, in the order of opening.
+  // The scopes of the prompts so far, in the order of opening.
   std::vector<std::string> scopes() const {
     const std::lock_guard lock(scopes_mutex_);
     return scopes_;
@@ -154,7 +154,7 @@ class SyntheticEngine final : public LlmEngine {
     return singles;
   }
 
-  // What stands behind "Query: " for the first time; a history has none.
+  // What follows the first "Query: "; a history has none.
   std::string query_of(const Prompt& prompt) const {
     const std::string text = tokenizer_->bytes.text_of(prompt.tokens);
     const std::string mark = "Query: ";

@@ -14,9 +14,9 @@
 
 namespace rsd::server {
 
-// Of what comes in: members are found in logarithmic time, however many there are.
+// For input: members are found in logarithmic time, however many there are.
 using Json = nlohmann::json;
-// Of what goes out: members keep their order.
+// For output: members keep their order.
 using OutJson = nlohmann::ordered_json;
 
 // kInvalidInput, which names the place: broken JSON, invalid UTF-8, JSON that nests deeper than
@@ -26,27 +26,27 @@ Result<Json> parse_body(std::string_view body, std::size_t max_depth);
 // "<field> is <value>; it must be <expected>".
 Error wrong_value(const std::string& field, const Json& value, const std::string& expected);
 
-// Reads the fields of an object. The first thing that is wrong is kept, and finish() tells it; what
-// is read behind it is of no use. null is the same as absent.
+// Reads the fields of an object. finish() reports the first error; what is read after that error is
+// of no use. null is the same as absent.
 class Fields {
  public:
   // `object` outlives it.
   explicit Fields(const Json& object) : object_(object) {}
 
-  // Needed, and not blank.
+  // Required, and not blank.
   std::string text(const char* name);
   std::optional<std::string> optional_text(const char* name);
   std::optional<bool> flag(const char* name);
   // min to max; 3.0 is whole, too.
   std::optional<std::size_t> whole_number(const char* name, std::size_t max, std::size_t min = 1);
   std::optional<double> positive_number(const char* name, double max);
-  // Of any type; null where it is absent.
+  // A value of any type; null if it is absent.
   const Json* any(const char* name);
-  // Known, and of no use here.
+  // Accepts these fields without reading them.
   void ignore(std::initializer_list<const char*> names);
 
   void fail(const Error& error);
-  // kInvalidInput: what was wrong, else a field that nobody asked for.
+  // kInvalidInput: the first error, else a field that was not read.
   Result<void> finish() const;
 
  private:

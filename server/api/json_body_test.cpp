@@ -13,7 +13,7 @@ std::string message_of(const std::string& body, std::size_t max_depth = 8) {
   return parsed ? "" : parsed.error().message();
 }
 
-TEST(JsonBody, TellsWhatIsWrongAndWhere) {
+TEST(JsonBody, ReportsWhatIsWrongAndWhere) {
   EXPECT_EQ(message_of("{}"), "");
   EXPECT_THAT(message_of(""), HasSubstr("broken JSON at byte 0"));
   EXPECT_THAT(message_of("{\"a\": 1,}"), HasSubstr("broken JSON at byte 9"));
@@ -39,7 +39,7 @@ TEST(JsonBody, DepthIsLimitedAndBracketsInStringsDoNotCount) {
   EXPECT_EQ(message_of(R"({"a":"\"[[[[[[[[[[[["})"), "");
 }
 
-TEST(Fields, TellTheFirstFault) {
+TEST(Fields, ReportTheFirstFault) {
   const Json object = Json::parse(R"({"n": 0, "s": 5, "extra": 1})");
   Fields fields(object);
   fields.whole_number("n", 10);

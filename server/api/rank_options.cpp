@@ -26,7 +26,7 @@ Json number_of(const std::string& text) {
   return text;
 }
 
-// A header may hold any bytes; what is told back must be UTF-8 all the same.
+// A header may hold any bytes; an error that quotes it must be UTF-8 all the same.
 std::string printable(std::string text) {
   for (char& c : text)
     if (c < ' ' || c > '~') c = '?';
@@ -79,12 +79,12 @@ void read_all_options(Fields& fields, RankOptions& options) {
 }
 
 Result<void> read_option_headers(const HeaderOf& header_of, RankOptions& options) {
-  Json told = Json::object();
-  if (const auto text = header_of("X-RSD-Decoder")) told["X-RSD-Decoder"] = printable(*text);
+  Json given = Json::object();
+  if (const auto text = header_of("X-RSD-Decoder")) given["X-RSD-Decoder"] = printable(*text);
   for (const char* name : {"X-RSD-Budget", "X-RSD-Deadline-Ms"}) {
-    if (const auto text = header_of(name)) told[name] = number_of(printable(*text));
+    if (const auto text = header_of(name)) given[name] = number_of(printable(*text));
   }
-  Fields headers(told);
+  Fields headers(given);
   take(named(headers, "X-RSD-Decoder", parse_decoder), options.decoder);
   take(headers.whole_number("X-RSD-Budget", kMaxCount), options.budget);
   read_deadline(headers, "X-RSD-Deadline-Ms", options);

@@ -35,7 +35,7 @@ struct RankRules {
 std::variant<RankCall, Failure> parse_rank(const Json& body, const std::string& fallback_id,
                                            const RankRules& rules);
 
-// How many logits its rounds tell, blank candidates' included.
+// How many logits its rounds have, blank candidates' included.
 std::size_t n_round_logits(const Ranked& ranked);
 
 // The fields of an answer line of `rsd rank`, relevance_scores, and with Rounds::kShown what each

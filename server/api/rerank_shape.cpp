@@ -50,7 +50,7 @@ std::optional<std::string> document_text(const Json& document,
   return text ? text : foreign_text(document).value_or("");  // without its fields it is blank
 }
 
-// Either of the names that shapes have for the list.
+// The list under either of its names.
 struct TextList {
   std::string name;
   const Json* items = nullptr;
@@ -104,7 +104,7 @@ void read_truncation(Fields& fields, RerankCall& call) {
   }
 }
 
-// As the server has it whose route it is: Jina and vLLM tell the texts, Cohere's second API,
+// The default of the server whose route it is: Jina and vLLM return the texts, Cohere's second API,
 // llama-server, Infinity and TEI don't.
 bool returns_documents(RerankRoute route, bool is_tei) {
   return !is_tei && (route == RerankRoute::kV1 || route == RerankRoute::kPlain);
@@ -172,7 +172,7 @@ OutJson results_of(const RerankAnswer& answer) {
   return results;
 }
 
-// What became of the texts, in Cohere's place for it; all of it is in headers, too.
+// What was done to the texts, where Cohere reports it; all of it is in headers, too.
 OutJson warnings_of(const Ranked& ranked) {
   OutJson warnings = OutJson::array();
   if (ranked.answer.truncated_query) warnings.push_back("the query was cut");
@@ -213,7 +213,7 @@ std::optional<Failure> list_fault(const Json* documents, const Json* texts, cons
                           " entries; this server takes at most " + std::to_string(max_documents));
 }
 
-// Those are told whose names no shape has; `rules` say whether they are an error.
+// Unknown fields are always reported; `rules` decide whether they are an error.
 std::optional<Failure> unknown_fault(const ParsedRerank& parsed, const RerankRules& rules) {
   if (parsed.ignored.empty() || rules.unknown == UnknownFields::kIgnored) return std::nullopt;
   return Failure{.status = 400, .message = "unknown fields: " + parsed.ignored};

@@ -87,7 +87,7 @@ TEST(RerankShape, UnknownFieldsAreAnErrorWhereThatIsAskedFor) {
   EXPECT_EQ(parsed.failure->message, "unknown fields: topn");
 }
 
-TEST(RerankShape, WhatIsWrongIsToldInFrontOfWhatIsUnknown) {
+TEST(RerankShape, WrongFieldsAreReportedBeforeUnknownOnes) {
   EXPECT_THAT(refusal(R"({"query":"q","documents":["a"],"top_n":-1,"topn":1})"),
               HasSubstr("top_n is -1"));
 }

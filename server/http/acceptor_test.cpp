@@ -19,7 +19,7 @@ using testing::HasSubstr;
 
 constexpr int kConnection = 1000;  // never used as one
 
-// Accepts as the script says, in which errors are negative, and ends behind it.
+// Accepts as the script says, in which errors are negative, and stops after it.
 class AcceptorTest : public testing::Test {
  protected:
   AcceptorTest() {
@@ -65,7 +65,7 @@ TEST_F(AcceptorTest, WhatConcernsOneConnectionEndsNothing) {
   EXPECT_EQ(log_, "");
 }
 
-TEST_F(AcceptorTest, WhatTheSystemLacksIsWaitedForAndToldOnce) {
+TEST_F(AcceptorTest, WhatTheSystemLacksIsWaitedForAndLoggedOnce) {
   for (const int error : {EMFILE, ENFILE, ENOBUFS, ENOMEM}) {
     taken_.clear();
     log_.clear();

@@ -79,7 +79,7 @@ bool Connection::is_readable() const {
   return plain_begin_ < plain_.size() || in_begin_ < in_end_ || wait_for_more();
 }
 
-// Nobody is hurried for nothing.
+// Slow clients are given up only if others wait for their place.
 bool Connection::is_too_slow(std::size_t n_bytes, Clock::time_point since) const {
   const auto time = Clock::now() - since;
   if (time < limits_.slow_start || !around_.others_wait()) return false;
@@ -112,7 +112,7 @@ bool Connection::is_writable() const {
   return !hung_up();
 }
 
-// What has come over TLS may be less than can be decrypted.
+// The bytes that have come over TLS may be too few to decrypt.
 ssize_t Connection::receive() {
   ssize_t n = -1;
   do {
@@ -137,7 +137,7 @@ bool Connection::has_room() {
   return !over_head_ && !over_length_;
 }
 
-// Sees to it that something has arrived: what recv gives.
+// Receives, if nothing that has arrived is left; returns as recv(2).
 ssize_t Connection::fill() {
   if (!has_room()) return -1;
   return in_begin_ < in_end_ ? 1 : receive();
@@ -159,8 +159,8 @@ void Connection::take_head() {
   }
 }
 
-// Of a head that doesn't come whole httplib gets its first line, so that it answers. Nothing, where
-// nothing came.
+// If a head doesn't come whole, httplib gets its first line, so that it answers; if nothing came,
+// it gets nothing.
 void Connection::read_head() {
   head_is_read_ = true;
   while (!head_is_whole_ && fill() > 0)
@@ -174,7 +174,7 @@ void Connection::read_head() {
   }
 }
 
-// Into plain_, where there is nothing left.
+// Refills plain_, of which nothing is left.
 ssize_t Connection::read_chunks() {
   if (chunks_->is_whole()) return 0;
   plain_.clear();

@@ -25,8 +25,8 @@ struct ConnectionLimits {
   std::chrono::milliseconds request{20'000};   // for a whole request to arrive
   std::chrono::milliseconds response{20'000};  // for a whole response to be taken
   std::size_t max_body_bytes = 4u << 20;
-  // What a client has to reach, on average, while others wait for its place.
-  std::chrono::milliseconds slow_start{1'000};  // without it
+  // The rate that a client has to reach, on average, while others wait for its place.
+  std::chrono::milliseconds slow_start{1'000};  // before it is required
   double bytes_per_s = 16 * 1024;
 };
 
@@ -36,14 +36,14 @@ enum class Room { kThere, kNone, kClientHasEnough };
 // The end of a server, as its connections see it.
 struct Ending {
   std::atomic<bool> has_begun{false};  // no more of a request is waited for
-  // So long may clients take their responses.
+  // By then clients have to have taken their responses.
   std::atomic<Clock::time_point> limit{Clock::time_point::max()};
 };
 
-// Unlike httplib's own stream it holds a client to a time for the whole of a request, however
-// slowly it comes, and to a number of bytes; it gives heads and chunks in the form that httplib
-// reads (plain_head, ChunkedBody); it writes a response at once, and knows whether the client is
-// still there. Owns the visitor, whose socket `closing` takes after it. For one thread.
+// Unlike httplib's own stream it limits the time for a whole request, however slowly it comes, and
+// its bytes; it gives heads and chunks in the form that httplib reads (plain_head, ChunkedBody); it
+// writes a response at once, and knows whether the client is still there. Owns the visitor, whose
+// socket `closing` takes after it. For one thread.
 class Connection final : public httplib::Stream {
  public:
   // What it needs of the server, which outlives it.
@@ -63,7 +63,7 @@ class Connection final : public httplib::Stream {
   // The one that this thread serves; null where it serves none.
   static Connection* current() noexcept;
 
-  // Behind a response: with what has come of the next request.
+  // After a response: gives the visitor back, with what has come of the next request.
   VisitorPtr leave();
   // Sends what was written. False: it can't be sent, or the client doesn't take it in time.
   bool flush();
@@ -84,8 +84,8 @@ class Connection final : public httplib::Stream {
   bool is_over_time() const noexcept { return over_time_; }
   // The server's end began before it was whole.
   bool is_over_end() const noexcept { return over_end_; }
-  // There may be more of the request: no other can follow.
-  void close_behind_response() noexcept { closes_ = true; }
+  // For a request of which more may come: no other can follow on this connection.
+  void close_after_response() noexcept { closes_ = true; }
   bool closes() const noexcept { return closes_; }
 
   bool is_readable() const override;

@@ -12,8 +12,8 @@
 
 namespace rsd::server {
 
-// A thread a request, made when it is needed. As many requests more may wait. What takes no time,
-// answers about the server's health and refusals, has threads of its own.
+// One thread per request, made when it is needed; as many more requests may wait. What takes no
+// time (answers about the server's health, and refusals) has threads of its own.
 class ConnectionPool {
  public:
   explicit ConnectionPool(std::size_t max_threads);
@@ -26,9 +26,9 @@ class ConnectionPool {
   // False: there is no room. Then `serve` is as it was.
   bool enqueue(Task& serve);
   bool enqueue_brief(Task& serve);
-  // Requests that no thread is there for.
+  // Requests that wait for a thread.
   std::size_t n_waiting() const noexcept { return n_waiting_; }
-  // Behind what is there already.
+  // Waits until all tasks are done.
   void shutdown();
 
  private:

@@ -21,7 +21,7 @@ constexpr std::size_t kMaxRequests = 1000;  // on one connection
 constexpr std::size_t kReserve = std::size_t{64} << 20U;
 constexpr int kBacklog = 512;  // httplib's own is 5
 
-// Not httplib's SO_REUSEPORT, with which two servers share a port without a word.
+// Not httplib's SO_REUSEPORT, with which two servers can share a port unnoticed.
 void set_options(socket_t socket) {
   const int yes = 1;
   ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
@@ -29,7 +29,7 @@ void set_options(socket_t socket) {
 
 }  // namespace
 
-// What has no memory left goes without an answer; its socket is closed with what held it.
+// A connection for which there is no memory gets no answer; its socket is closed with its owner.
 template <class Work>
 void ConnectionServer::guarded(const Work& work) const noexcept {
   try {
@@ -120,7 +120,7 @@ void ConnectionServer::end(Clock::time_point limit) {
   ending_.has_begun = true;
 }
 
-// Nothing: it has as many as it may.
+// nullopt: the client has as many as it may.
 std::optional<Quota::Share> ConnectionServer::place_of(const std::string& client) {
   if (!limits_.places_per_client && is_on_this_machine(client)) return Quota::Share();
   return clients_.take(limit_name(client));
@@ -140,7 +140,7 @@ void ConnectionServer::find_place(VisitorPtr visitor) {
   });
 }
 
-// Nobody may hold those threads up.
+// No client may hold up the threads for brief requests.
 void ConnectionServer::serve_brief(VisitorPtr visitor, Room room) {
   constexpr std::chrono::milliseconds kLongest{1'000};
   guarded([&] {

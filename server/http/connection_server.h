@@ -28,15 +28,15 @@ struct ServerLimits {
   ConnectionLimits connection;
   LobbyLimits lobby;
   std::size_t places = 256;  // for requests that are served at a time; as many more may wait
-  // Of them, those that one client may have; nullopt: kUsualClientPlaces, and clients of this
-  // machine, among which may be a proxy, as many as they like.
+  // How many of them one client may have; nullopt: kUsualClientPlaces, and any number for clients
+  // on this machine, since one of them may be a proxy.
   std::optional<std::size_t> places_per_client;
 
   static constexpr std::size_t kUsualClientPlaces = 128;
 };
 
-// httplib 0.11 parses requests and writes responses; how connections are accepted, kept, timed and
-// refused is ruled here. A connection is in the lobby until a request's head has come, then it
+// httplib 0.11 parses requests and writes responses; accepting, keeping, timing and refusing
+// connections is done here. A connection is in the lobby until a request's head has come, then it
 // waits for a thread, which serves that request, and goes back to the lobby.
 class ConnectionServer final : public httplib::Server {
  public:
@@ -47,23 +47,22 @@ class ConnectionServer final : public httplib::Server {
   void on_headers(std::function<void(httplib::Request&)> callback) {
     on_headers_ = std::move(callback);
   }
-  // Does the request whose head this is take no time? It is served where no other is, and however
-  // many others there are.
+  // Does the request with this head take no time? Then it is served however many others there are.
   void on_is_brief(std::function<bool(std::string_view head)> callback) {
     is_brief_ = std::move(callback);
   }
 
-  // The port; -1 where the address can't be had.
+  // The port; -1: the address can't be listened on.
   int bind(const std::string& host, int port);
-  // In place of that, a Unix socket; as SocketFile.
+  // Listens on a Unix socket instead; errors as SocketFile::listen.
   Result<void> bind_file(const std::string& path);
-  // Its file is gone after this, or after serve(). From any thread.
+  // Removes its file, as serve() does at its end. From any thread.
   void remove_file() noexcept;
-  // For connections from now on: null, they are plain.
+  // For connections that are accepted from now on; null: plain HTTP.
   void set_tls(std::shared_ptr<const TlsIdentity> identity) { tls_.set(std::move(identity)); }
   // Until end(). kRuntime: connections can't be accepted any more; those that were are served.
   Result<void> serve();
-  // Clients may take what is being served until `limit`. Another call can only bring that nearer.
+  // Clients have until `limit` to take their responses. Another call can only shorten that.
   // From one thread at a time.
   void end(Clock::time_point limit);
 

@@ -27,7 +27,7 @@ bool is_loopback_name(std::string_view name) {
   return is_address && is_loopback(std::string(name));
 }
 
-// Of "https://name:port"; empty: it is none, such as "null".
+// "name:port" of "https://name:port"; empty if it is no URL, such as "null".
 std::string_view authority_of(std::string_view origin) {
   const std::size_t at = origin.find("://");
   if (at == std::string_view::npos) return {};

@@ -1,4 +1,4 @@
-// Whose pages may call: what the headers Host and Origin tell.
+// Whose pages may call, by the headers Host and Origin.
 #pragma once
 
 #include <optional>
@@ -9,12 +9,12 @@
 namespace rsd::server {
 
 // A page of any site can make a browser call this machine, and a site can give its own name this
-// machine's address (DNS rebinding). The browser tells by which name it called (Host), and where
+// machine's address (DNS rebinding). The browser states by which name it called (Host), and where
 // the page is from (Origin). Immutable.
 class HostCheck {
  public:
-  // `bound_to` is what is listened on. `allowed` are names without a port; "*" is any. Without them
-  // a server of loopback goes by the names of loopback and its own, another by any.
+  // `bound_to` is the host that the server listens on. `allowed` are names without a port; "*" is
+  // any. Without them a server on loopback has the names of loopback and its own, another any.
   HostCheck(std::string bound_to, const std::vector<std::string>& allowed);
 
   // May a server be called by that Host?

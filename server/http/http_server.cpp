@@ -55,8 +55,8 @@ ServerLimits limits_of(const HttpServerOptions& options) {
           .places_per_client = options.connections_per_client};
 }
 
-void close_behind_response() {
-  if (Connection* connection = Connection::current()) connection->close_behind_response();
+void close_after_response() {
+  if (Connection* connection = Connection::current()) connection->close_after_response();
 }
 
 std::string shown(const std::string& header) {
@@ -225,7 +225,7 @@ void HttpServer::State::begin_call(Request& request) const {
             .route = route == nullptr ? kNoRoute : route->path,
             .needs_key = !valid->empty()};
   if (t_call.needs_key) t_call.key = valid->name_of(request.get_header_value("Authorization"));
-  if (leaves_doubt_about_the_next(request)) close_behind_response();
+  if (leaves_doubt_about_the_next(request)) close_after_response();
   if (!request.has_header("Content-Length") && !request.has_header("Transfer-Encoding"))
     request.set_header("Content-Length", "0");
   if (same_word(request.get_header_value("Expect"), kContinue)) {
@@ -338,7 +338,7 @@ bool HttpServer::State::refuse(const Request& request, Response& response) {
   if (!failure) failure = refusal_of(request);
   if (!failure) failure = want_of_memory(request);
   if (!failure) return false;
-  close_behind_response();
+  close_after_response();
   apply(reply_to(*failure, request), response);
   return true;
 }
@@ -368,7 +368,7 @@ void HttpServer::State::serve_call(const HttpRoute& route, const Request& reques
 void HttpServer::State::complete_error(const Request& request, Response& response) {
   if (!response.body.empty()) return;
   // Where a malformed request ends is unknown.
-  if (response.status == 400 || t_call.id.empty()) close_behind_response();
+  if (response.status == 400 || t_call.id.empty()) close_after_response();
   const Connection* connection = Connection::current();
   Failure failure{.status = response.status, .message = "the request is malformed"};
   const HttpRoute* route = route_of(request);

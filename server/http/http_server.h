@@ -48,8 +48,8 @@ struct HttpServerOptions {
   int port = 8080;                // 0 = any that is free
   std::string unix_socket;        // path; listened on in place of host and port
   std::size_t connections = 256;  // whose requests are served at a time; as many more wait
-  // Of them, those of one client's address; nullopt: 128, and any number for clients on this
-  // machine.
+  // How many of them one client's address may have; nullopt: 128, and any number for clients on
+  // this machine.
   std::optional<std::size_t> connections_per_client;
   std::size_t max_body_bytes = 4u << 20;
   std::size_t memory_bytes = std::size_t{1} << 30U;  // of all calls, from their bodies to replies

@@ -2,7 +2,7 @@
 
 namespace rsd::server {
 
-// What is taken until it goes.
+// What a Share points to: it gives back what was taken when it goes.
 struct Quota::Taken {
   Taken() = default;
   ~Taken() {
@@ -17,7 +17,7 @@ struct Quota::Taken {
 };
 
 std::optional<Quota::Share> Quota::take(const std::string& name, std::size_t n) {
-  auto share = std::make_shared<Taken>();  // first: nothing behind the count may fail
+  auto share = std::make_shared<Taken>();  // first: nothing may fail after the count
   share->name = name;
   share->n = n;
   if (n == 0) return share;

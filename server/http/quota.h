@@ -1,4 +1,4 @@
-// How many of a kind each may have at a time.
+// How much of something each client, or each key, may have at a time.
 #pragma once
 
 #include <cstddef>
@@ -20,7 +20,7 @@ class Quota {
 
   // Gives it back when the last copy is gone; the quota outlives it.
   using Share = std::shared_ptr<const void>;
-  // Nothing where `name` would have more than the limit.
+  // nullopt if `name` would have more than the limit.
   std::optional<Share> take(const std::string& name, std::size_t n = 1);
 
   std::size_t limit() const noexcept { return limit_; }
@@ -32,7 +32,7 @@ class Quota {
 
   const std::size_t limit_;
   std::mutex mutex_;
-  std::map<std::string, std::size_t> taken_;  // none has 0
+  std::map<std::string, std::size_t> taken_;  // no entry is 0
 };
 
 }  // namespace rsd::server

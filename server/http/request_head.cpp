@@ -29,7 +29,7 @@ bool fits_value(char c) {
   return c != '\0' && c != '\r' && c != '\n';
 }
 
-// A line that continues the one above it has no name, either.
+// nullopt also for a line that continues the one above it: it has no name.
 std::optional<Header> header_of(std::string_view line) {
   const std::size_t colon = line.find(':');
   if (colon == 0 || colon == std::string_view::npos) return std::nullopt;
@@ -40,7 +40,7 @@ std::optional<Header> header_of(std::string_view line) {
   return header;
 }
 
-// Of the lines behind the first; nullopt where one of them isn't a header.
+// The headers in the lines after the first; nullopt if one of them isn't a header.
 std::optional<std::vector<Header>> headers_of(std::string_view head) {
   std::vector<Header> headers;
   for (std::size_t at = head.find('\n') + 1; at < head.size();) {
@@ -68,7 +68,7 @@ Failure malformed(const std::string& what) {
 
 constexpr std::size_t kLongestLine = 8192 - kLineEnd.size();  // httplib's
 
-// A target is a path and what follows it; `host` is empty where it names none.
+// A target is a path and what follows it; `host` is empty if it names none.
 struct Target {
   std::string_view host;
   std::string_view path;
@@ -98,7 +98,7 @@ std::string plain_path(std::string_view path) {
   return plain;
 }
 
-// The request's line, whose parts are parted by single spaces; nullopt: it isn't one.
+// The request line, its parts separated by single spaces; nullopt: it isn't one.
 std::optional<std::string> plain_line(std::string_view line, std::string& host) {
   const std::size_t first = line.find(' ');
   const std::size_t last = line.rfind(' ');
@@ -111,7 +111,7 @@ std::optional<std::string> plain_line(std::string_view line, std::string& host) 
          std::string(line.substr(last));
 }
 
-// What is asked of a connection, in the letters that httplib looks for.
+// The value of Connection, in the letter case that httplib looks for.
 std::string connection_value(std::string_view value) {
   std::string plain;
   for (std::size_t at = 0; at <= value.size();) {

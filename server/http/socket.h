@@ -27,7 +27,7 @@ class Socket {
   // As recv(2) and send(2); -1 and errno EAGAIN: wait for the events below.
   ssize_t receive(char* into, std::size_t size) noexcept;
   ssize_t send(const char* from, std::size_t size) noexcept;
-  // Of poll(2): what lets the next receive(), or the next send(), get on.
+  // Events of poll(2) to wait for before the next receive(), or the next send().
   short events_to_receive() const noexcept { return events_to_receive_; }
   short events_to_send() const noexcept { return events_to_send_; }
   // receive() gives bytes at once, whatever poll(2) says.

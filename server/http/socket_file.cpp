@@ -35,8 +35,8 @@ int with_address(Call call, int socket, const std::string& path) {
   return call(socket, reinterpret_cast<const sockaddr*>(&address), sizeof(address));
 }
 
-// Held while a file is looked at, removed and made, so that of two servers that start at once none
-// takes the other's file for one that was left behind.
+// Held while a file is looked at, removed and made, so that if two servers start at once, neither
+// takes the other's file for that of a server that has gone.
 class FolderLock {
  public:
   explicit FolderLock(const std::string& path) {

@@ -20,8 +20,8 @@ using testing::HasSubstr;
 
 class SocketFileTest : public testing::Test {
  protected:
-  // A file whose server has gone without removing it.
-  void leave_behind() const {
+  // Leaves a file as a server does that ends without removing it.
+  void leave_file() const {
     const int socket = ::socket(AF_UNIX, SOCK_STREAM, 0);
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
@@ -48,7 +48,7 @@ TEST_F(SocketFileTest, IsForOwnerAndGroupWhateverTheMask) {
 }
 
 TEST_F(SocketFileTest, OneThatNobodyListensOnGivesWay) {
-  leave_behind();
+  leave_file();
   EXPECT_TRUE(SocketFile::listen(path_, 1));
 }
 

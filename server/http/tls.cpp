@@ -16,7 +16,7 @@
 namespace rsd::server {
 namespace {
 
-// OpenSSL's oldest complaint of this thread, in its words.
+// The oldest error of this thread in OpenSSL's queue, in OpenSSL's words.
 std::string complaint() {
   const unsigned long code = ERR_get_error();
   ERR_clear_error();
@@ -30,7 +30,7 @@ bool is_readable(const std::string& path) {
   return std::ifstream(path).good();
 }
 
-// In place of asking at the terminal.
+// OpenSSL would ask for it at the terminal.
 int no_passphrase(char*, int, int, void*) {
   return -1;
 }
@@ -81,7 +81,7 @@ TlsSession::TlsSession(const TlsIdentity& identity, int socket)
   ::fcntl(socket, F_SETFL, ::fcntl(socket, F_GETFL) | O_NONBLOCK);
 }
 
-// What OpenSSL says of a call, as the system's calls say it.
+// The result of a call of OpenSSL in the form of the system's calls.
 ssize_t TlsSession::result_of(int done) noexcept {
   wants_to_write_ = false;
   if (done > 0) return done;

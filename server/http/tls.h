@@ -23,7 +23,7 @@ struct TlsFiles {
 class TlsIdentity {
  public:
   // kNotFound: a file can't be read. kInvalidInput: one of them holds no certificate or no key, or
-  // the key is not the certificate's.
+  // the key is not the certificate's. kRuntime: OpenSSL can't be set up.
   static Result<TlsIdentity> load(const TlsFiles& files);
 
  private:
@@ -33,23 +33,22 @@ class TlsIdentity {
   std::shared_ptr<ssl_ctx_st> context_;
 };
 
-// One connection's TLS, version 1.2 or later, over a socket that doesn't block and stays its
-// owner's. The handshake is made by the first calls of receive(). The process ignores SIGPIPE. For
-// one thread at a time.
+// One connection's TLS, version 1.2 or later. The first calls of receive() make the handshake. The
+// process has to ignore SIGPIPE, which send() can raise. For one thread at a time.
 class TlsSession {
  public:
-  // Throws std::bad_alloc.
+  // Makes the socket non-blocking; it stays the caller's, and outlives this. Throws std::bad_alloc.
   TlsSession(const TlsIdentity& identity, int socket);
 
-  // As recv(2) and send(2): -1 and errno EAGAIN where the socket has to be waited for, until it is
-  // readable, or writable where wants_to_write(). Other failures are final.
+  // As recv(2) and send(2). -1 and errno EAGAIN: wait until the socket is writable if
+  // wants_to_write(), else until it is readable. Other failures are final.
   ssize_t receive(char* into, std::size_t size) noexcept;
   ssize_t send(const char* from, std::size_t size) noexcept;
   bool wants_to_write() const noexcept { return wants_to_write_; }
-  // Bytes that have come and are decrypted: the socket won't become readable for their sake.
+  // Are decrypted bytes left? The socket won't become readable because of them.
   bool has_unread() const noexcept;
   bool is_established() const noexcept;
-  // Tells the client that nothing will follow, if the socket takes that at once.
+  // Sends the client the end of TLS (close_notify), if the socket takes it at once.
   void say_goodbye() noexcept;
   // Why it failed, for a log; empty: it didn't, or the connection just ended.
   const std::string& fault() const noexcept { return fault_; }
