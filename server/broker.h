@@ -1,4 +1,4 @@
-// Between calls and the scheduler: who may rank how much, and what becomes of each request.
+// Between calls and the scheduler: prepares requests and holds each API key to its share.
 #pragma once
 
 #include <memory>
@@ -26,9 +26,9 @@ class Broker {
          std::size_t requests_per_key, Metrics& metrics);
   ~Broker();
 
-  // One end a request, in order. They go to the scheduler together, so that all of them are refused
-  // where it has no room (Failure), before their prompts are built if that is known already, or
-  // where the call's key has too many. A single candidate needs no LLM.
+  // Returns one RankEnd per request, in order. All go to the scheduler together. A Failure for all
+  // of them: the scheduler has no room (checked before their prompts are built, too), or the call's
+  // key has too many requests. A single candidate needs no LLM.
   std::variant<std::vector<RankEnd>, Failure> rank(std::vector<Request> requests,
                                                    const RankOptions& options, const Call& call);
 

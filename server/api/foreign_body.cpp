@@ -37,7 +37,7 @@ void read_number(Json& value) {
     value = number;
 }
 
-// Without what parts the names.
+// The name, without the characters that separate names.
 std::string shown_name(const std::string& name) {
   std::string shown = shown_text(name, kShownChars, Letters::kAscii);
   for (char& c : shown)

@@ -1,4 +1,4 @@
-// Bodies as the clients of other servers write them, turned into what our own fields look like.
+// Converts the bodies of other servers' clients to the form of our own fields.
 #pragma once
 
 #include <optional>
@@ -17,15 +17,15 @@ struct ForeignField {
   FieldKind kind;
 };
 
-// "true", "False", "1" and 1 become flags, "3" and " 2.5" numbers, in the fields that hold them.
-// What can't be read so stays as it is, for Fields to refuse.
+// Converts "true", "False", "1" and 1 in the fields that hold flags, and "3" and " 2.5" in those
+// that hold numbers. Other values stay as they are, for Fields to refuse.
 void read_written_types(Json& body, const std::vector<ForeignField>& fields);
 
 // The names in `body` that no field has.
 std::vector<std::string> unknown_names(const Json& body, const std::vector<ForeignField>& fields);
 
-// The names in one line of printable ASCII, fit for a header and the log: at most some hundred
-// bytes, whatever they are.
+// The names in one line of printable ASCII for a header and the log, of a few hundred bytes at
+// most.
 std::string shown_names(const std::vector<std::string>& names);
 
 // The text of a query or a document: a string; an object with `text` (Jina, Cohere) or with

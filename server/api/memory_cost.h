@@ -6,12 +6,11 @@
 
 namespace rsd::server {
 
-// Bytes, at most, that a body takes from when it is parsed until its answer is there: as JSON,
-// which may take a hundred times its text, as requests, and as prompts. By one look over its
-// characters.
+// An upper bound for the bytes that a body takes until its answer is there: as JSON, which can be a
+// hundred times the text, as requests, and as prompts. Linear in the body's length.
 std::size_t memory_of_parsing(std::string_view body);
 
-// The same for so many logits of an answer's rounds: as numbers, as JSON and as text.
+// The same for the logits of an answer's rounds: as numbers, as JSON and as text.
 std::size_t memory_of_logits(std::size_t n_logits);
 
 }  // namespace rsd::server

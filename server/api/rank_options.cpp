@@ -9,8 +9,8 @@ namespace {
 
 constexpr double kMaxDeadlineMs = 1e9;  // eleven days; a clock can add it
 
-// A header's number as JSON has it, so that fields and headers are held to the same; text that is
-// none stays text.
+// A header's number as JSON, so that the same limits hold for fields and headers; other text stays
+// text.
 Json number_of(const std::string& text) {
   std::size_t whole = 0;
   double number = 0;

@@ -1,4 +1,4 @@
-// What a call may choose of RankOptions: by fields beside any shape, or by headers.
+// The RankOptions that a call may set, by fields of any shape or by headers.
 #pragma once
 
 #include <cstddef>
@@ -12,15 +12,15 @@
 
 namespace rsd::server {
 
-inline constexpr std::size_t kMaxCount = 1'000'000;  // of anything that a call chooses
+inline constexpr std::size_t kMaxCount = 1'000'000;  // for any number that a call sets
 
-// What is read takes the place of what `options` hold: the server's defaults, then a call's
-// headers, then its fields.
+// Each of these overwrites what it reads in `options`: fields win over headers, and headers over
+// the server's defaults.
 
-// decoder, budget, deadline_ms, window, stride, window_method and cache_salt (which Broker makes a
-// scope of), which every shape takes.
+// decoder, budget, deadline_ms, window, stride, window_method and cache_salt (from which Broker
+// makes a scope), which every shape has.
 void read_common_options(Fields& fields, RankOptions& options);
-// top_n, draft and policy, too.
+// These, and top_n, draft and policy.
 void read_all_options(Fields& fields, RankOptions& options);
 // X-RSD-Decoder, X-RSD-Budget and X-RSD-Deadline-Ms. kInvalidInput as for the fields.
 Result<void> read_option_headers(const HeaderOf& header_of, RankOptions& options);

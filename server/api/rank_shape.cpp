@@ -10,7 +10,7 @@
 namespace rsd::server {
 namespace {
 
-// What a request line can have (data/request_reader.h).
+// The fields of a request line (data/request_reader.h).
 constexpr std::initializer_list<const char*> kRequestFields = {
     "id", "_id", "qid", "query_id", "query", "history", "candidates", "relevance", "task"};
 
@@ -49,7 +49,7 @@ Failure invalid(const std::string& message) {
   return {.status = 400, .message = message};
 }
 
-// Options stand beside the list: they are the same for all of it.
+// An item may have no options: they are the same for the whole list.
 RankItem parse_list_item(const Json& item, const std::string& fallback_id,
                          std::size_t max_candidates) {
   RankItem parsed = parse_item(item, fallback_id, max_candidates);
@@ -81,12 +81,12 @@ std::optional<Failure> read_list(const Json& list, const RankRules& rules, RankC
   return std::nullopt;
 }
 
-// The decoding of a list in one prompt; nullptr where nothing was kept.
+// The decoding of a list in one prompt; nullptr if its rounds were not kept.
 const RankedPart* only_part(const Answer& answer) {
   return answer.windows || answer.rounds.empty() ? nullptr : &answer.rounds.front();
 }
 
-// Rounds are about the candidates that the LLM saw; clients know them by their places in the
+// Rounds number the candidates that the LLM saw; clients know candidates by their places in the
 // request.
 OutJson indices(std::span<const ItemId> items, const RankedPart& part) {
   OutJson list = OutJson::array();

@@ -20,15 +20,15 @@ struct RankItem {
 };
 
 struct RankCall {
-  std::vector<RankItem> items{};  // one where the body is a request itself
-  bool is_list = false;  // the body has `requests`: an item that fails takes no other along
-  RankOptions options;   // keep_rounds: rounds are wanted
+  std::vector<RankItem> items{};  // one if the body is a request itself
+  bool is_list = false;           // the body has `requests`; an item that fails affects no other
+  RankOptions options;            // keep_rounds: rounds are wanted
 };
 
 struct RankRules {
   std::size_t max_requests = 64;
   std::size_t max_candidates = 1000;
-  RankOptions defaults{};  // of what the body doesn't choose
+  RankOptions defaults{};  // for what the body doesn't set
 };
 
 // `fallback_id` names a request without an id; in a list, its place does. A Failure of 400 or 413.
@@ -38,8 +38,8 @@ std::variant<RankCall, Failure> parse_rank(const Json& body, const std::string& 
 // How many logits its rounds have, blank candidates' included.
 std::size_t n_round_logits(const Ranked& ranked);
 
-// The fields of an answer line of `rsd rank`, relevance_scores, and with Rounds::kShown what each
-// encoding proposed and saw.
+// The fields of an answer line of `rsd rank`, relevance_scores, and with Rounds::kShown each
+// encoding's proposal and logits.
 enum class Rounds { kHidden, kShown };
 OutJson rank_answer(const Ranked& ranked, Rounds rounds);
 

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t kMaxTextTokens = 1'000'000'000;
 
-// Every field of the shapes that means something here.
+// Every field of the shapes that is used here.
 const std::vector<ForeignField>& known_fields() {
   using enum FieldKind;
   static const std::vector<ForeignField> kFields = {
@@ -26,7 +26,7 @@ const std::vector<ForeignField>& known_fields() {
   return kFields;
 }
 
-// Cohere's: the fields of a document that are its text, each in a line of its own.
+// Cohere's rank_fields: the fields of a document that form its text, each in a line of its own.
 std::vector<std::string> rank_fields_of(const Json& body) {
   std::vector<std::string> names;
   const auto list = body.find("rank_fields");
@@ -56,7 +56,7 @@ struct TextList {
   const Json* items = nullptr;
 };
 
-// vLLM has documents as the parts of one content, too.
+// In vLLM's API documents may also be the parts of one content.
 const Json* listed(const Json* documents) {
   if (!documents->is_object()) return documents;
   const auto content = documents->find("content");
@@ -66,8 +66,7 @@ const Json* listed(const Json* documents) {
 constexpr const char* kTextForms =
     "a string, an object with a string in text or content, or parts of content that are text";
 
-// Blank texts may stand beside others, which are ranked before them; a list of nothing else is an
-// error.
+// Blank texts are ranked last; a list of nothing but blank texts is an error.
 Result<void> read_texts(const TextList& list, const std::vector<std::string>& rank_fields,
                         RerankCall& call) {
   bool all_blank = true;
@@ -85,7 +84,7 @@ Result<void> read_texts(const TextList& list, const std::vector<std::string>& ra
   return {};
 }
 
-// The query's text stands in its place from here on.
+// Replaces the query by its text.
 Result<void> read_query(Json& body) {
   const auto query = body.find("query");
   if (query == body.end() || query->is_null()) return {};
@@ -112,7 +111,7 @@ bool returns_documents(RerankRoute route, bool is_tei) {
 
 void read_options(Fields& fields, RerankCall& call) {
   read_common_options(fields, call.options);
-  // What vLLM's clients send for all.
+  // 0 is what vLLM's clients send for all.
   if (const auto top_n = fields.whole_number("top_n", kMaxCount, 0); top_n.value_or(0) != 0)
     call.options.top_n = call.n_results = top_n;
   const auto cohere_limit = fields.whole_number("max_tokens_per_doc", kMaxTextTokens, 0);
@@ -195,7 +194,7 @@ bool takes_tei(RerankRoute route) {
 
 namespace {
 
-// What can be wrong with the list before its texts are looked at.
+// Errors of the list that don't depend on its texts.
 std::optional<Failure> list_fault(const Json* documents, const Json* texts, const TextList& list,
                                   std::size_t max_documents) {
   const auto refused = [](int status, const std::string& message) {

@@ -1,5 +1,5 @@
-// The bodies of /v1/rerank, /v2/rerank and /rerank: Cohere's, Jina's, vLLM's, llama-server's,
-// infinity's and TEI's clients find what they look for.
+// The bodies of /v1/rerank, /v2/rerank and /rerank, for the clients of Cohere, Jina, vLLM,
+// llama-server, Infinity and TEI.
 #pragma once
 
 #include <cstddef>
@@ -24,29 +24,29 @@ struct RerankCall {
   bool raw_scores = false;
 };
 
-// Which API's route was called: they differ in their answers' small print.
+// Which API's route was called: their answers differ in details.
 enum class RerankRoute { kV1, kV2, kPlain, kLlamaServer, kInfinity };
 
 // `texts` in place of `documents` is TEI's shape there, and another name for it elsewhere.
 bool takes_tei(RerankRoute route);
 
-// Other servers have fields that mean nothing here, and new ones every year.
+// What to do with the fields of other servers that mean nothing here.
 enum class UnknownFields { kIgnored, kRefused };
 
 struct RerankRules {
   std::size_t max_documents = 1000;
   UnknownFields unknown = UnknownFields::kIgnored;
-  RankOptions defaults{};  // of what the body doesn't choose
+  RankOptions defaults{};  // for what the body doesn't set
 };
 
-// Types are taken as clients write them (foreign_body.h), which changes the body. A Failure of 400:
-// a field that is missing or can't be read, one that is unknown where that is refused, no
-// documents, or none that isn't blank; of 413: too many documents.
+// Converts values to the types that clients mean (foreign_body.h), which changes the body. Failure
+// 400: a field is missing or can't be read, or is unknown and that is refused, or all documents are
+// blank or there are none. 413: too many documents.
 struct ParsedRerank {
   std::optional<RerankCall> call;
   std::optional<Failure> failure;
   Dialect dialect = Dialect::kRerank;
-  std::string ignored;  // the names of fields that are unknown, as shown_names has them
+  std::string ignored;  // the names of unknown fields, as shown_names writes them
 };
 ParsedRerank parse_rerank(Json& body, RerankRoute route, const RerankRules& rules);
 

@@ -5,8 +5,8 @@
 
 namespace rsd::server {
 
-// Takes a value apart without the memory that its destructor would need: at the end of a call there
-// may be none, because of others.
+// Empties a value without allocating, which its destructor would do: at the end of a call there may
+// be no memory left, because of other calls.
 class TakenApart {
  public:
   explicit TakenApart(Json& json) : json_(&json) {}

@@ -20,7 +20,7 @@ std::string text_of(int error) {
   return std::generic_category().message(error);
 }
 
-// The connection failed before it was taken (accept(2)): the next one may be well.
+// The connection failed before it was accepted (accept(2)); the next one may succeed.
 bool concerns_one_connection(int error) {
   switch (error) {
     case EINTR:
@@ -74,7 +74,7 @@ Result<void> Acceptor::run(int listening, const std::function<bool()>& stop,
   return {};
 }
 
-// Where there is no memory for it, it goes unsaid.
+// Logs nothing if there is no memory for the message.
 void Acceptor::say(LogLevel level, const char* what, int error) const noexcept {
   try {
     if (options_.log) options_.log(level, what + (error == 0 ? "" : text_of(error)));

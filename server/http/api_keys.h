@@ -19,16 +19,16 @@ class ApiKeys {
   // A key may not be empty.
   explicit ApiKeys(const std::vector<std::string>& keys);
 
-  // One key a line, white space around it and blank lines don't count. kInvalidInput, which names
-  // the `source`, when there is none in it.
+  // Reads one key per line; white space around it and blank lines are ignored. kInvalidInput, which
+  // names `source`, if there is no key.
   static Result<std::vector<std::string>> parse(const std::string& text, const std::string& source);
-  // Those of a file; kNotFound when it can't be read.
+  // Reads the keys of a file; kNotFound if it can't be read.
   static Result<std::vector<std::string>> read_file(const std::string& path);
 
   bool empty() const noexcept { return digests_.empty(); }
-  // `authorization`: the header's value, "Bearer <key>". Returns a name for the key that doesn't
-  // reveal it and is the same in other lists, its digest in 64 digits; nullopt: it is none of them.
-  // Takes the same time whatever keys there are and however much of one is right.
+  // `authorization`: the header's value, "Bearer <key>". Returns the key's digest, 64 hexadecimal
+  // digits: a name that doesn't reveal the key and is the same in other lists. nullopt: it is none
+  // of the keys. The time doesn't depend on how much of a key is right.
   std::optional<std::string> name_of(std::string_view authorization) const;
 
  private:

@@ -12,8 +12,8 @@ namespace rsd::server {
 // again in the one form that httplib reads: plain sizes, no extensions, no trailers.
 class ChunkedBody {
  public:
-  // Appends to `out` what `bytes` amount to; gives how many of them belong to the body, which is
-  // less than all where it is whole or broken.
+  // Appends to `out` the form that httplib reads. Returns how many of `bytes` belong to the body:
+  // fewer than all if it is whole or broken.
   std::size_t take(std::string_view bytes, std::string& out);
 
   bool is_whole() const noexcept { return state_ == State::kWhole; }

@@ -13,8 +13,8 @@ struct ClientAddress {
 ClientAddress peer_of(int socket);
 ClientAddress own_of(int socket);
 
-// The name that a client's limits go by: an IPv4 address, mapped into IPv6 or not; of IPv6 the
-// network, /64, of which every address belongs to one client.
+// The name under which a client's limits are counted: an IPv4 address, mapped into IPv6 or not; the
+// /64 network of an IPv6 address, since all of its addresses belong to one client; or "unix".
 std::string limit_name(const std::string& ip);
 
 // 127.0.0.0/8 or ::1, mapped or not. An address only: no name is resolved.

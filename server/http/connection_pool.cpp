@@ -22,13 +22,13 @@ ConnectionPool::~ConnectionPool() {
   shutdown();
 }
 
-// Where the system gives no more threads, those that there are serve what waits.
+// If the system gives no more threads, the existing ones serve what waits.
 bool ConnectionPool::enqueue(Task& serve) {
   const std::lock_guard lock(mutex_);
   if (requests_.n_free() <= requests_.tasks.size() && requests_.n_threads < max_threads_) {
     try {
       add_thread(requests_);
-    } catch (const std::system_error&) {  // NOLINT(bugprone-empty-catch): what is left of it below
+    } catch (const std::system_error&) {  // NOLINT(bugprone-empty-catch): handled below
     }
   }
   if (requests_.tasks.size() >= max_threads_ || requests_.n_threads == 0) return false;

@@ -37,7 +37,7 @@ void ConnectionServer::guarded(const Work& work) const noexcept {
   } catch (const std::exception& defect) {
     try {
       if (log_) log_(LogLevel::kError, std::string("a connection was given up: ") + defect.what());
-    } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): nor for saying so
+    } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): no memory for the message
     }
   }
 }

@@ -1,4 +1,4 @@
-// Closes connections so that their clients get what was sent to them last.
+// Closes connections without losing what was sent last.
 #pragma once
 
 #include <chrono>
@@ -18,7 +18,7 @@ struct LingerLimits {
   std::chrono::milliseconds time{20'000};
   std::chrono::milliseconds silence{2'000};  // in which nothing comes
   std::size_t bytes = std::size_t{256} << 20U;
-  std::size_t sockets = 256;  // at a time; with more, those that came first are closed at once
+  std::size_t sockets = 256;  // at a time; beyond that the oldest are closed at once
 };
 
 // A socket that is closed while something is unread or still coming resets the connection, and the

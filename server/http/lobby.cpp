@@ -63,7 +63,7 @@ void Lobby::enter(VisitorPtr visitor) noexcept {
     const std::lock_guard lock(mutex_);
     if (ended_) return leave(*visitor);
     new_.push_back(std::move(visitor));
-  } catch (const std::exception&) {  // no memory: it goes without a word
+  } catch (const std::exception&) {  // no memory: the connection is closed
     return;
   }
   wake_.wake();
@@ -90,7 +90,7 @@ void Lobby::work() {
   }
 }
 
-// False: the end is there.
+// False: the lobby has ended.
 bool Lobby::take_in() {
   const std::lock_guard lock(mutex_);
   visitors_.splice(visitors_.end(), new_);
@@ -165,7 +165,7 @@ Clock::time_point Lobby::due(const Visitor& visitor) const {
   return visitor.since + (visitor.n_requests == 0 ? limits_.silence : limits_.keep_alive);
 }
 
-// Who has brought a request along, or came while it wasn't looked, waits for nothing.
+// 0 if a visitor came with a request, or has bytes that poll(2) doesn't report.
 std::chrono::milliseconds Lobby::time_to_wait() const {
   constexpr std::chrono::milliseconds kLongest{60'000};
   const auto now = Clock::now();

@@ -1,4 +1,4 @@
-// Where connections wait that need no thread.
+// Connections that wait without a thread of their own.
 #pragma once
 
 #include <chrono>
@@ -38,19 +38,19 @@ struct LobbyLimits {
   std::chrono::milliseconds keep_alive{75'000};  // until each other begins
   std::chrono::milliseconds head{20'000};        // for a request's line and headers to come
   std::size_t head_bytes = std::size_t{64} * 1024;
-  std::size_t visitors = 512;  // with more, the oldest of the client that has most leaves
+  std::size_t visitors = 512;  // beyond that the client with most of them loses its oldest
 };
 
 // New connections, idle ones, and those whose request's line and headers have not come whole are
 // watched by one thread for all, so that however many are silent or slow, none holds a place.
 class Lobby {
  public:
-  // What becomes of a visitor whose head has come, or won't come whole any more: it is late, too
-  // long, or the end is there. Called from the lobby's thread; they throw nothing and don't block.
+  // Where a visitor goes whose head has come (whole), or won't come whole any more (broken): it is
+  // late or too long, or the server ends. Called from the lobby's thread; must not throw or block.
   struct Doors {
     std::function<void(VisitorPtr)> whole;
     std::function<void(VisitorPtr)> broken;
-    // One leaves because TLS failed, and why. May be empty.
+    // For the log: TLS with `client` failed. May be empty.
     std::function<void(const std::string& client, const std::string& why)> no_tls;
   };
 
@@ -63,7 +63,7 @@ class Lobby {
 
   // From any thread.
   void enter(VisitorPtr visitor) noexcept;
-  // Empties it. Whoever enters later leaves at once.
+  // Sends all visitors away; those that enter later leave at once.
   void end();
 
  private:

@@ -1,16 +1,15 @@
-// What keeps a process alive that runs out of memory.
+// Memory that is kept for the moment when there is none left.
 #pragma once
 
 #include <cstddef>
 
 namespace rsd::server {
 
-// A request that finds no memory ends with std::bad_alloc; but while that is on its way up, the
-// destructors that it passes may need memory themselves (nlohmann::json's do), and where they find
-// none the process ends. So some is kept for them: an allocation that fails during the unwinding of
-// an exception gets the reserve, and where that is gone it waits for others to give back theirs,
-// for seconds. All others fail as ever. It is the process's std::new_handler as long as it lives;
-// one at a time.
+// A request without memory ends with std::bad_alloc. While that exception unwinds, destructors may
+// allocate (nlohmann::json's do), and if they fail, the process ends. So some memory is reserved
+// for them: an allocation that fails during unwinding gets the reserve; once that is gone, it waits
+// up to some seconds for others to free memory. Other allocations fail as usual. At most one per
+// process, whose std::new_handler it is while it lives.
 class MemoryReserve {
  public:
   explicit MemoryReserve(std::size_t bytes);
@@ -19,7 +18,7 @@ class MemoryReserve {
   MemoryReserve& operator=(const MemoryReserve&) = delete;
 
   static bool is_there() noexcept;
-  // Lays it in again, if it is gone and there is memory. From any thread.
+  // Allocates the reserve again, if it is gone and there is memory. From any thread.
   void restore() const noexcept;
 
  private:

@@ -7,7 +7,7 @@
 
 namespace rsd::server {
 
-// Thread-safe. Whoever got the value keeps the one that it got.
+// Thread-safe. A value that get() has returned lives on after set().
 template <class T>
 class Renewable {
  public:

@@ -1,4 +1,4 @@
-// A Unix socket that is listened on, and its file.
+// A listening Unix socket and its file.
 #pragma once
 
 #include <sys/types.h>
@@ -12,9 +12,9 @@ namespace rsd::server {
 
 class SocketFile {
  public:
-  // Makes the file, for its owner and group to connect to. One whose server has gone without
-  // removing it gives way. kInvalidArgument: the path has more bytes than an address holds, or
-  // something else is there; kRuntime: a server listens there, or the file can't be made.
+  // Makes the file, which its owner and group may connect to, and replaces one whose server has
+  // gone. kInvalidArgument: the path is longer than an address may be, or is that of another kind
+  // of file. kRuntime: a server listens there, or the file can't be made.
   static Result<SocketFile> listen(const std::string& path, int backlog);
   // Closes the socket unless it was released, and remove()s the file.
   ~SocketFile();
@@ -23,7 +23,7 @@ class SocketFile {
   SocketFile(const SocketFile&) = delete;
   SocketFile& operator=(const SocketFile&) = delete;
 
-  // It doesn't block. The caller owns it; -1 where that was done before.
+  // Gives up the socket, which is non-blocking, to the caller; -1 from the second call on.
   int release() noexcept;
   // Removes the file, unless another has taken its place. From any thread, and more than once.
   void remove() noexcept;
