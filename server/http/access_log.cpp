@@ -90,7 +90,7 @@ std::string json_line(std::string_view message, std::string_view time, std::stri
       {{"time", time}, {"level", level}, {"event", "log"}, {"message", message_line(message)}});
 }
 
-std::string request_id(std::string_view given) {
+std::string request_id_or_new(std::string_view given) {
   constexpr std::size_t kMaxLength = 128;
   if (!given.empty() && given.size() <= kMaxLength && std::ranges::all_of(given, fits_id))
     return std::string(given);

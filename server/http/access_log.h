@@ -36,6 +36,6 @@ std::string json_line(std::string_view message, std::string_view time, std::stri
 
 // The client's own id if it has 1 to 128 letters, digits and "._:-" and nothing else; otherwise a
 // new one.
-std::string request_id(std::string_view given);
+std::string request_id_or_new(std::string_view given);
 
 }  // namespace rsd::server

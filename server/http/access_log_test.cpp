@@ -30,11 +30,11 @@ TEST(AccessLog, RankingCallsStateTheirCost) {
 }
 
 TEST(RequestId, IsTheClientsWhereItIsAWord) {
-  EXPECT_EQ(request_id("order-66.b:7_x"), "order-66.b:7_x");
+  EXPECT_EQ(request_id_or_new("order-66.b:7_x"), "order-66.b:7_x");
   for (const std::string& bad : {std::string(), std::string("a b"), std::string("a\nb"),
                                  std::string(129, 'a'), std::string("\xc3\xa4")}) {
-    EXPECT_EQ(request_id(bad).size(), 16U) << bad;
-    EXPECT_NE(request_id(bad), request_id(bad));
+    EXPECT_EQ(request_id_or_new(bad).size(), 16U) << bad;
+    EXPECT_NE(request_id_or_new(bad), request_id_or_new(bad));
   }
 }
 

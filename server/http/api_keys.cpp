@@ -50,8 +50,8 @@ Result<std::vector<std::string>> ApiKeys::read_file(const std::string& path) {
 
 std::optional<std::string> ApiKeys::name_of(std::string_view authorization) const {
   const bool has_scheme = begins_with_scheme(authorization);
-  const Digest given = sha256(has_scheme ? trimmed(authorization.substr(kScheme.size()), kSpace)
-                                         : std::string_view());
+  const Sha256Digest given = sha256(
+      has_scheme ? trimmed(authorization.substr(kScheme.size()), kSpace) : std::string_view());
   std::size_t number = digests_.size();
   for (std::size_t i = 0; i < digests_.size(); ++i)
     number = CRYPTO_memcmp(digests_[i].data(), given.data(), given.size()) == 0 ? i : number;

@@ -32,7 +32,7 @@ class ApiKeys {
   std::optional<std::string> name_of(std::string_view authorization) const;
 
  private:
-  std::vector<Digest> digests_;
+  std::vector<Sha256Digest> digests_;
 };
 
 }  // namespace rsd::server

@@ -220,7 +220,7 @@ void HttpServer::State::count_refused(std::string_view reason) const {
 void HttpServer::State::begin_call(Request& request) const {
   const HttpRoute* route = route_of(request);
   const auto valid = keys.get();
-  t_call = {.id = request_id(request.get_header_value("X-Request-Id")),
+  t_call = {.id = request_id_or_new(request.get_header_value("X-Request-Id")),
             .arrival = Clock::now(),
             .route = route == nullptr ? kNoRoute : route->path,
             .needs_key = !valid->empty()};
@@ -405,7 +405,7 @@ void HttpServer::State::complete_error(const Request& request, Response& respons
 }
 
 void HttpServer::State::finish_headers(Response& response) const {
-  if (t_call.id.empty()) t_call.id = request_id("");  // a malformed request
+  if (t_call.id.empty()) t_call.id = request_id_or_new("");  // a malformed request
   response.set_header("X-Request-Id", t_call.id);
   response.set_header("X-Content-Type-Options", "nosniff");
   if (const Connection* connection = Connection::current();

@@ -6,8 +6,8 @@
 
 namespace rsd::server {
 
-Digest sha256(std::string_view text) {
-  Digest digest{};
+Sha256Digest sha256(std::string_view text) {
+  Sha256Digest digest{};
   unsigned int length = 0;
   const int done =
       EVP_Digest(text.data(), text.size(), digest.data(), &length, EVP_sha256(), nullptr);

@@ -6,8 +6,8 @@
 
 namespace rsd::server {
 
-using Digest = std::array<unsigned char, 32>;
+using Sha256Digest = std::array<unsigned char, 32>;
 
-Digest sha256(std::string_view text);
+Sha256Digest sha256(std::string_view text);
 
 }  // namespace rsd::server
