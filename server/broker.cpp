@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "rsd/core/utf8.h"
+#include "server/api/error_reply.h"
 #include "server/cache_scope.h"
 
 namespace rsd::server {

@@ -7,11 +7,11 @@
 #include <variant>
 #include <vector>
 
-#include "rsd/data/answer.h"
 #include "rsd/rank/request.h"
 #include "rsd/ranker/ranker.h"
-#include "server/api/error_reply.h"
+#include "server/api/ranked.h"
 #include "server/http/call.h"
+#include "server/http/failure.h"
 #include "server/http/quota.h"
 #include "server/metrics.h"
 #include "server/scheduler.h"

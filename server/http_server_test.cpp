@@ -13,6 +13,14 @@ using namespace std::chrono_literals;
 using testing::HasSubstr;
 using testing::Not;
 
+// How many of the responses in `text` have the status 200.
+std::size_t n_answered(const std::string& text) {
+  std::size_t n = 0;
+  for (std::size_t at = 0; (at = text.find("HTTP/1.1 200", at)) != std::string::npos; ++at)
+    ++n;
+  return n;
+}
+
 TEST_F(HttpServerTest, EveryRouteIsThere) {
   start();
   auto to = client();
@@ -242,10 +250,7 @@ TEST_F(HttpServerTest, ChunkedBodiesMayHaveTrailersAndBeFollowed) {
   RawClient raw(port_);
   raw.write(chunked + chunked + post("/v1/rerank", kBody, "Connection: Close\r\n"));
   const std::string all = raw.read_all();
-  std::size_t n = 0;
-  for (std::size_t at = 0; (at = all.find("HTTP/1.1 200", at)) != std::string::npos; ++at)
-    ++n;
-  EXPECT_EQ(n, 3U) << all;
+  EXPECT_EQ(n_answered(all), 3U) << all;
 }
 
 TEST_F(HttpServerTest, RangesAreIgnored) {
@@ -371,10 +376,7 @@ TEST_F(HttpServerTest, OneConnectionServesManyRequests) {
   RawClient raw(port_);
   raw.write(post("/v1/rerank", kBody) + post("/v1/rerank", kBody, "Connection: close\r\n"));
   const std::string all = raw.read_all();
-  std::size_t n = 0;
-  for (std::size_t at = 0; (at = all.find("HTTP/1.1 200", at)) != std::string::npos; ++at)
-    ++n;
-  EXPECT_EQ(n, 2U);
+  EXPECT_EQ(n_answered(all), 2U) << all;
 }
 
 TEST_F(HttpServerTest, AnIdleConnectionIsKeptForTheTimeThatIsSet) {

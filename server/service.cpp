@@ -5,7 +5,9 @@
 #include <utility>
 #include <vector>
 
+#include "server/api/error_reply.h"
 #include "server/api/memory_cost.h"
+#include "server/api/rank_options.h"
 #include "server/api/rank_shape.h"
 #include "server/api/taken_apart.h"
 

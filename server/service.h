@@ -10,12 +10,11 @@
 #include <vector>
 
 #include "json/read_json.h"
-#include "server/api/error_reply.h"
-#include "server/api/rank_options.h"
 #include "server/api/rank_shape.h"
 #include "server/api/rerank_shape.h"
 #include "server/broker.h"
 #include "server/http/call.h"
+#include "server/http/failure.h"
 #include "server/http/quota.h"
 #include "server/metrics.h"
 #include "server/scheduler.h"

@@ -2,8 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <optional>
-#include <string>
 
 #include "rsd/core/result.h"
 #include "rsd/ranker/rank_options.h"

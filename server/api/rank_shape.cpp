@@ -1,11 +1,15 @@
 #include "server/api/rank_shape.h"
 
+#include <initializer_list>
+#include <optional>
 #include <set>
+#include <span>
 #include <utility>
 
 #include "rsd/core/shown_text.h"
 #include "rsd/data/answer_writer.h"
 #include "rsd/data/request_reader.h"
+#include "server/api/error_reply.h"
 
 namespace rsd::server {
 namespace {

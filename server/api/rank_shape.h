@@ -2,15 +2,14 @@
 #pragma once
 
 #include <cstddef>
-#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
-#include "server/api/error_reply.h"
 #include "server/api/json_body.h"
 #include "server/api/rank_options.h"
 #include "server/api/ranked.h"
+#include "server/http/failure.h"
 
 namespace rsd::server {
 
