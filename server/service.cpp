@@ -280,7 +280,7 @@ Reply Service::info() const {
 }
 
 Reply Service::metrics_text() {
-  Metrics::State state{.ready = is_ready(),
+  Metrics::State state{.ready = phase() == Phase::kReady,
                        .n_log_lines_dropped = n_log_lines_dropped_ ? n_log_lines_dropped_() : 0};
   if (started_) {
     const Scheduler& scheduler = broker_->scheduler();

@@ -51,7 +51,6 @@ class Service {
   void count_dropped_lines(std::function<std::size_t()> n_dropped) {
     n_log_lines_dropped_ = std::move(n_dropped);
   }
-  bool is_ready() const noexcept { return phase() == Phase::kReady; }
 
   Reply rerank(const Call& call, RerankRoute route);
   Reply rank(const Call& call);
