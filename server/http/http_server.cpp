@@ -166,7 +166,7 @@ struct HttpServer::State {
   std::optional<Failure> refusal_of(const Request& request) const;
   bool refuse(const Request& request, Response& response);
   void serve_call(const HttpRoute& route, const Request& request, Response& response);
-  void complete_error(const Request& request, Response& response);
+  void complete_error(const Request& request, Response& response) const;
   std::optional<Failure> foreign_site(const Request& request, const HttpRoute* route) const;
   std::optional<Failure> want_of_room() const;
   std::optional<Failure> want_of_memory(const Request& request);
@@ -365,7 +365,7 @@ void HttpServer::State::serve_call(const HttpRoute& route, const Request& reques
 }
 
 // Gives the errors of httplib itself a body and, where it has none, the right status.
-void HttpServer::State::complete_error(const Request& request, Response& response) {
+void HttpServer::State::complete_error(const Request& request, Response& response) const {
   if (!response.body.empty()) return;
   // Where a malformed request ends is unknown.
   if (response.status == 400 || t_call.id.empty()) close_after_response();
