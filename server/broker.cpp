@@ -1,15 +1,16 @@
-#include "broker.h"
+#include "server/broker.h"
 
 #include <algorithm>
 #include <utility>
 
-#include "cache_scope.h"
 #include "rsd/core/utf8.h"
+#include "server/api/error_reply.h"
+#include "server/cache_scope.h"
 
 namespace rsd::server {
 namespace {
 
-// What nginx calls it when the client is gone; only the log reads it.
+// nginx's status for a client that has gone; it only gets into the log.
 constexpr int kClientClosedRequest = 499;
 
 Error refusal_in_words(const Error& error, const RankOptions& options) {
@@ -18,7 +19,7 @@ Error refusal_in_words(const Error& error, const RankOptions& options) {
   return is_refused ? Error(error.code(), error.message() + "; truncate is false") : error;
 }
 
-// Only then has an LLM anything to do. All texts are looked at later, once (ListRequest).
+// An LLM is needed only then. ListRequest looks at all texts later.
 bool has_two_texts(const Request& request) {
   std::size_t n_texts = 0;
   return std::ranges::any_of(request.candidates, [&](const Candidate& candidate) {
@@ -60,7 +61,7 @@ std::variant<std::vector<RankEnd>, Failure> Broker::rank(std::vector<Request> re
   const auto n_jobs = static_cast<std::size_t>(std::ranges::count_if(requests, has_two_texts));
   const auto share = share_of(call.key, n_jobs);  // until they have ended
   if (!share) return key_has_enough();
-  // Prompts take time, which a server that is full doesn't have.
+  // A full server has no time to build prompts.
   if (const auto why = scheduler_->refusal_of(n_jobs)) return refused(*why);
   RankOptions scoped = options;
   scoped.cache_scope = cache_scope_of(call.key, options.cache_scope);
@@ -79,7 +80,7 @@ std::variant<std::vector<RankEnd>, Failure> Broker::rank(std::vector<Request> re
       cancel(orders);
       return *failure;
     }
-  } catch (...) {  // what nobody waits for any more would keep its places
+  } catch (...) {  // jobs that nobody waits for would keep their places
     cancel(orders);
     throw;
   }

@@ -1,4 +1,4 @@
-// Between calls and the scheduler: who may rank how much, and what becomes of each request.
+// Between calls and the scheduler: prepares requests and holds each API key to its share.
 #pragma once
 
 #include <memory>
@@ -7,30 +7,16 @@
 #include <variant>
 #include <vector>
 
-#include "failure.h"
-#include "metrics.h"
-#include "quota.h"
-#include "reply.h"
-#include "rsd/data/answer.h"
 #include "rsd/rank/request.h"
 #include "rsd/ranker/ranker.h"
-#include "scheduler.h"
+#include "server/api/ranked.h"
+#include "server/http/call.h"
+#include "server/http/failure.h"
+#include "server/http/quota.h"
+#include "server/metrics.h"
+#include "server/scheduler.h"
 
 namespace rsd::server {
-
-// A request that was ranked, before it takes a shape.
-struct Ranked {
-  std::shared_ptr<const PreparedRequest> prepared;
-  Answer answer;
-  double queue_ms = 0;  // from its arrival until it was taken in
-
-  const Request& request() const { return prepared->request(); }
-
-  // Tokens of the prompts and the proposals, those known from an earlier prompt included.
-  std::size_t total_tokens() const { return answer.tokens_encoded + answer.tokens_reused; }
-};
-
-using RankEnd = std::variant<Ranked, Failure>;
 
 // Thread-safe.
 class Broker {
@@ -40,9 +26,9 @@ class Broker {
          std::size_t requests_per_key, Metrics& metrics);
   ~Broker();
 
-  // One end a request, in order. They go to the scheduler together, so that all of them are refused
-  // where it has no room (Failure), before their prompts are built if that is known already, or
-  // where the call's key has too many. A single candidate needs no LLM.
+  // Returns one RankEnd per request, in order. All go to the scheduler together. A Failure for all
+  // of them: the scheduler has no room (checked before their prompts are built, too), or the call's
+  // key has too many requests. A single candidate needs no LLM.
   std::variant<std::vector<RankEnd>, Failure> rank(std::vector<Request> requests,
                                                    const RankOptions& options, const Call& call);
 

@@ -1,12 +1,13 @@
-#include "cache_scope.h"
+#include "server/cache_scope.h"
 
-#include "sha256.h"
+#include "rsd/core/hex.h"
+#include "server/http/sha256.h"
 
 namespace rsd::server {
 
 std::string cache_scope_of(const std::string& key, const std::optional<std::string>& salt) {
   if (key.empty() && !salt) return {};
-  // The key's length parts the two, and a salt that is empty is one.
+  // The key's length separates the two. An empty salt differs from none.
   std::string both = std::to_string(key.size()) + ":" + key;
   if (salt) both += ":" + *salt;
   return hex(sha256(both));

@@ -1,4 +1,4 @@
-// Whose prompts may use what is kept of each other.
+// Which requests may share cached prompts.
 #pragma once
 
 #include <optional>
@@ -6,9 +6,9 @@
 
 namespace rsd::server {
 
-// One scope for each API key (Call::key; empty where none is needed) and salt, a digest of both, so
-// that nobody learns from the time or the tokens that a prompt takes what others have asked for.
-// Without key and salt the scope is empty: that of all who may call.
+// A digest of API key (Call::key; empty if none is needed) and salt. Scopes that differ share no
+// prompts, so that nobody learns from a prompt's time or tokens what others have asked for. Without
+// key and salt the scope is empty, and common to all callers.
 std::string cache_scope_of(const std::string& key, const std::optional<std::string>& salt);
 
 }  // namespace rsd::server

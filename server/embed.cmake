@@ -37,7 +37,7 @@ function(rsd_embed source openapi)
   endforeach()
   file(CONFIGURE OUTPUT "${source}" @ONLY CONTENT [[
 // Made by server/embed.cmake.
-#include "page_files.h"
+#include "server/page_files.h"
 
 #include <cstddef>
 

@@ -1,9 +1,9 @@
-// Who gets a place at the server when it is full of others.
+// Who is served when a server is full.
 #include <gmock/gmock.h>
 
 #include <list>
 
-#include "http_server_test.h"
+#include "server/http_server_test.h"
 
 namespace rsd::server {
 namespace {
@@ -28,8 +28,8 @@ class HttpPlaces : public HttpServerTest {
   }
 };
 
-TEST_F(HttpPlaces, HealthIsToldHoweverManyHoldThePlaces) {
-  HttpOptions options;
+TEST_F(HttpPlaces, HealthIsReportedHoweverManyHoldThePlaces) {
+  HttpServerOptions options;
   options.connections = 2;
   start(std::move(options));
   gate_.shut();
@@ -47,7 +47,7 @@ TEST_F(HttpPlaces, HealthIsToldHoweverManyHoldThePlaces) {
 }
 
 TEST_F(HttpPlaces, SilentClientsAndSlowHeadsHoldNone) {
-  HttpOptions options;
+  HttpServerOptions options;
   options.connections = 1;
   options.request_timeout_s = 3600;
   start(std::move(options));
@@ -62,21 +62,21 @@ TEST_F(HttpPlaces, SilentClientsAndSlowHeadsHoldNone) {
 }
 
 TEST_F(HttpPlaces, SlowBodiesYieldTheirsToThoseThatWait) {
-  HttpOptions options;
+  HttpServerOptions options;
   options.connections = 1;
   options.request_timeout_s = 300;
   start(std::move(options));
   RawClient slow(port_);
   slow.write(kSlowBody);
   EXPECT_THAT(answer("GET /health" + kGet), HasSubstr("200"));  // the slow one has its place by now
-  // Or, on a busy machine, has it behind the first of these.
+  // Or, on a busy machine, after the first of these.
   EXPECT_THAT(ranking(), HasSubstr("HTTP/1.1 200"));
   EXPECT_THAT(ranking(), HasSubstr("HTTP/1.1 200"));
   EXPECT_THAT(slow.read_all(), HasSubstr("HTTP/1.1 408"));
 }
 
 TEST_F(HttpPlaces, ClientsThatTakeNothingYieldTheirsToThoseThatWait) {
-  HttpOptions options;
+  HttpServerOptions options;
   options.connections = 1;
   options.request_timeout_s = 3600;
   start(std::move(options));
@@ -93,7 +93,7 @@ TEST_F(HttpPlaces, ClientsThatTakeNothingYieldTheirsToThoseThatWait) {
 }
 
 TEST_F(HttpPlaces, WhoIsSlowIsNotHurriedWhereNobodyWaits) {
-  HttpOptions options;
+  HttpServerOptions options;
   options.connections = 1;
   start(std::move(options));
   RawClient slow(port_);
@@ -107,7 +107,7 @@ TEST_F(HttpPlaces, WhoIsSlowIsNotHurriedWhereNobodyWaits) {
 }
 
 TEST_F(HttpPlaces, OneClientHasItsShareAndNoMore) {
-  HttpOptions options;
+  HttpServerOptions options;
   options.connections_per_client = 1;
   start(std::move(options));
   gate_.shut();
@@ -128,7 +128,7 @@ TEST_F(HttpPlaces, OneClientHasItsShareAndNoMore) {
 }
 
 TEST_F(HttpPlaces, SilentClientsMakeRoomForOthersByTheirNumber) {
-  HttpOptions options;
+  HttpServerOptions options;
   options.connections = 1;  // 64 may be in the lobby
   start(std::move(options));
   RawClient modest(port_, "127.0.0.3");
@@ -145,68 +145,83 @@ TEST_F(HttpPlaces, SilentClientsMakeRoomForOthersByTheirNumber) {
 class HttpKeys : public HttpPlaces {
  protected:
   HttpKeys() : HttpPlaces({.jobs = {.queue = 4}, .requests_per_key = 2}) {}
+  void SetUp() override {
+    HttpServerOptions options;
+    options.keys = ApiKeys({"one", "two"});
+    start(std::move(options));
+  }
+  static std::string with_key(const std::string& key) {
+    return "Authorization: Bearer " + key + "\r\n";
+  }
+  static std::string ranking_with(const std::string& key) {
+    return post("/v1/rerank", kBody, with_key(key) + "Connection: close\r\n");
+  }
+  std::string models_with(const std::string& key) {
+    return answer("GET /v1/models HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" +
+                  with_key(key) + "\r\n");
+  }
 };
 
 TEST_F(HttpKeys, OneKeyHasItsShareOfTheQueueAndNoMore) {
-  HttpOptions options;
-  options.keys = ApiKeys({"one", "two"});
-  start(std::move(options));
-  const std::string one = "Authorization: Bearer one\r\nConnection: close\r\n";
-  const std::string two = "Authorization: Bearer two\r\nConnection: close\r\n";
   gate_.shut();
   RawClient first(port_);
-  first.write(post("/v1/rerank", kBody, one));
+  first.write(ranking_with("one"));
   gate_.wait_for_passes(1);
   RawClient second(port_);
-  second.write(post("/v1/rerank", kBody, one));
+  second.write(ranking_with("one"));
   while (service_.metrics_text().body.find("rsd_queue_length 1") == std::string::npos)
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  const std::string refused = answer(post("/v1/rerank", kBody, one));
+  const std::string refused = answer(ranking_with("one"));
   EXPECT_THAT(refused, HasSubstr("HTTP/1.1 429"));
   EXPECT_THAT(refused, HasSubstr("Retry-After: "));
   RawClient other(port_);
-  other.write(post("/v1/rerank", kBody, two));
+  other.write(ranking_with("two"));
   gate_.open();
   for (RawClient* client : {&first, &second, &other})
     EXPECT_THAT(client->read_all(), HasSubstr("HTTP/1.1 200"));
-  EXPECT_THAT(answer(post("/v1/rerank", kBody, one)), HasSubstr("HTTP/1.1 200"));
+  EXPECT_THAT(answer(ranking_with("one")), HasSubstr("HTTP/1.1 200"));
 }
 
 TEST_F(HttpKeys, NewKeysAreForNewCallsAndThoseUnderWayGoOn) {
-  HttpOptions options;
-  options.keys = ApiKeys({"one", "two"});
-  start(std::move(options));
-  const std::string one = "Authorization: Bearer one\r\nConnection: close\r\n";
-  const std::string two = "Authorization: Bearer two\r\nConnection: close\r\n";
   gate_.shut();
   RawClient waits(port_);
-  waits.write(post("/v1/rerank", kBody, one));
+  waits.write(ranking_with("one"));
   RawClient arrives(port_);
-  const std::string request = post("/v1/rerank", kBody, one);
-  arrives.write("GET /v1/models HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer one\r\n\r\n");
+  arrives.write("GET /v1/models HTTP/1.1\r\nHost: localhost\r\n" + with_key("one") + "\r\n");
   EXPECT_THAT(arrives.read_some(), HasSubstr("HTTP/1.1 200"));
   gate_.wait_for_passes(1);
   http_->set_keys(ApiKeys({"two", "three"}));
-  EXPECT_THAT(answer("GET /v1/models HTTP/1.1\r\nHost: localhost\r\n" + one + "\r\n"),
-              HasSubstr("HTTP/1.1 401"));
-  EXPECT_THAT(answer("GET /v1/models HTTP/1.1\r\nHost: localhost\r\n" + two + "\r\n"),
-              HasSubstr("HTTP/1.1 200"));
-  arrives.write(request);
-  EXPECT_THAT(arrives.read_all(), HasSubstr("HTTP/1.1 401")) << "a connection is no leave to call";
+  EXPECT_THAT(models_with("one"), HasSubstr("HTTP/1.1 401"));
+  EXPECT_THAT(models_with("two"), HasSubstr("HTTP/1.1 200"));
+  arrives.write(ranking_with("one"));
+  EXPECT_THAT(arrives.read_all(), HasSubstr("HTTP/1.1 401")) << "each call needs a key of its own";
   gate_.open();
   EXPECT_THAT(waits.read_all(), HasSubstr("HTTP/1.1 200"));
 }
 
+TEST_F(HttpKeys, ACallBelongsToItsKeyThoughThatIsGoneWhenTheBodyComes) {
+  const std::string body = kBody;
+  const std::string head = "POST /v1/rerank HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" +
+                           with_key("one") + "Content-Length: " + std::to_string(body.size());
+  EXPECT_THAT(answer(ranking_with("one")), HasSubstr("HTTP/1.1 200"));
+  RawClient client(port_);
+  client.write(head + "\r\nExpect: 100-continue\r\n\r\n");
+  EXPECT_THAT(client.read_some(), HasSubstr("100 Continue"));
+  http_->set_keys(ApiKeys({"three"}));
+  client.write(body);
+  EXPECT_THAT(client.read_all(), HasSubstr("HTTP/1.1 200"));
+  const auto scopes = engine_->scopes();
+  ASSERT_EQ(scopes.size(), 2U);
+  EXPECT_NE(scopes[0], "");
+  EXPECT_EQ(scopes[1], scopes[0]) << "its prompt is kept as one of the key's";
+}
+
 TEST_F(HttpKeys, AListOfRequestsIsHeldToTheSameShare) {
-  HttpOptions options;
-  options.keys = ApiKeys({"one", "two"});
-  start(std::move(options));
   std::string body = R"({"requests":[)";
   for (int i = 0; i < 3; ++i)
     body += std::string(i == 0 ? "" : ",") + R"({"query":"q","candidates":["a","b"]})";
-  EXPECT_THAT(
-      answer(post("/v1/rank", body + "]}", "Authorization: Bearer one\r\nConnection: close\r\n")),
-      HasSubstr("takes at most 2 at a time"));
+  EXPECT_THAT(answer(post("/v1/rank", body + "]}", with_key("one") + "Connection: close\r\n")),
+              HasSubstr("takes at most 2 at a time"));
 }
 
 }  // namespace

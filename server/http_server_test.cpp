@@ -4,7 +4,7 @@
 #include <set>
 #include <thread>
 
-#include "http_server_test.h"
+#include "server/http_server_test.h"
 
 namespace rsd::server {
 namespace {
@@ -12,6 +12,14 @@ namespace {
 using namespace std::chrono_literals;
 using testing::HasSubstr;
 using testing::Not;
+
+// How many of the responses in `text` have the status 200.
+std::size_t n_answered(const std::string& text) {
+  std::size_t n = 0;
+  for (std::size_t at = 0; (at = text.find("HTTP/1.1 200", at)) != std::string::npos; ++at)
+    ++n;
+  return n;
+}
 
 TEST_F(HttpServerTest, EveryRouteIsThere) {
   start();
@@ -68,7 +76,7 @@ TEST_F(HttpServerTest, ThePathIsLoggedWhateverTheMethod) {
   EXPECT_EQ(log().front().path, "/v1/models");
 }
 
-TEST_F(HttpServerTest, WhatIsNotThereAndWhatIsNotAllowedIsToldInJson) {
+TEST_F(HttpServerTest, UnknownPathsAndMethodsAreAnsweredInJson) {
   start();
   auto to = client();
   const auto missing = to.Get("/etc/passwd");
@@ -98,9 +106,7 @@ TEST_F(HttpServerTest, ABodyThatWasNotReadIsNotTakenForARequest) {
 }
 
 TEST_F(HttpServerTest, KeysAreAskedForButForLifeAndPage) {
-  HttpOptions options;
-  options.keys = ApiKeys({"secret"});
-  start(std::move(options));
+  start_with_key();
   auto to = client();
   EXPECT_EQ(to.Get("/health")->status, 200);
   EXPECT_EQ(to.Get("/ready")->status, 200);
@@ -115,22 +121,20 @@ TEST_F(HttpServerTest, KeysAreAskedForButForLifeAndPage) {
   EXPECT_EQ(to.Post("/rerank", {{"Authorization", "Bearer secret"}}, kBody, kJson)->status, 200);
 }
 
-TEST_F(HttpServerTest, RoutesThatTakeTeisShapeTellErrorsAsItDoes) {
-  HttpOptions options;
-  options.keys = ApiKeys({"secret"});
-  start(std::move(options));
+TEST_F(HttpServerTest, RoutesThatTakeTeisShapeReportErrorsAsItDoes) {
+  start_with_key();
   for (const char* path : {"/rerank", "/reranking", "/v1/reranking"})
     EXPECT_THAT(client().Post(path, kBody, kJson)->body, HasSubstr("error_type")) << path;
 }
 
-TEST_F(HttpServerTest, TooLargeABodyIsRefusedWhetherItsLengthIsTold) {
-  HttpOptions options;
+TEST_F(HttpServerTest, TooLargeABodyIsRefusedWithAndWithoutALength) {
+  HttpServerOptions options;
   options.max_body_bytes = 10'000;
   start(std::move(options));
   const std::string large(200'000, 'x');
-  RawClient told(port_);
-  told.write(post("/v1/rerank", large));
-  EXPECT_THAT(told.read_all(), HasSubstr("HTTP/1.1 413"));
+  RawClient with_length(port_);
+  with_length.write(post("/v1/rerank", large));
+  EXPECT_THAT(with_length.read_all(), HasSubstr("HTTP/1.1 413"));
   RawClient chunked(port_);
   chunked.write(
       "POST /v1/rerank HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n");
@@ -152,7 +156,7 @@ TEST_F(HttpServerTest, HeadersThatAreTooLongAreRefusedBeforeTheyAreKept) {
   EXPECT_EQ(client().Get("/health")->status, 200);
 }
 
-TEST_F(HttpServerTest, ARequestWhoseEndIsInDoubtIsRefusedAndNothingBehindItIsServed) {
+TEST_F(HttpServerTest, ARequestWhoseEndIsInDoubtIsRefusedAndNothingAfterItIsServed) {
   start();
   const std::string hidden = "GET /v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n";
   const std::string post = "POST /v1/rerank HTTP/1.1\r\nHost: localhost\r\n";
@@ -178,10 +182,8 @@ TEST_F(HttpServerTest, ARequestWhoseEndIsInDoubtIsRefusedAndNothingBehindItIsSer
   }
 }
 
-TEST_F(HttpServerTest, WhatIsRefusedIsToldWhileALargeBodyIsStillComing) {
-  HttpOptions options;
-  options.keys = ApiKeys({"secret"});
-  start(std::move(options));
+TEST_F(HttpServerTest, ARefusalArrivesWhileALargeBodyIsStillComing) {
+  start_with_key();
   const std::string large(32u << 20, 'x');
   const std::string length = "Content-Length: " + std::to_string(large.size()) + "\r\n";
   const std::string key = "Authorization: Bearer secret\r\n";
@@ -224,9 +226,7 @@ TEST_F(HttpServerTest, HeaderLinesMayBeAsLongAsTheHead) {
 }
 
 TEST_F(HttpServerTest, TargetsMayBeAbsoluteAndHaveSlashesTooMany) {
-  HttpOptions options;
-  options.keys = ApiKeys({"secret"});
-  start(std::move(options));
+  start_with_key();
   const auto status = [&](const std::string& target, const std::string& more) {
     RawClient raw(port_);
     raw.write(post(target, kBody, more + "Connection: close\r\n"));
@@ -250,10 +250,7 @@ TEST_F(HttpServerTest, ChunkedBodiesMayHaveTrailersAndBeFollowed) {
   RawClient raw(port_);
   raw.write(chunked + chunked + post("/v1/rerank", kBody, "Connection: Close\r\n"));
   const std::string all = raw.read_all();
-  std::size_t n = 0;
-  for (std::size_t at = 0; (at = all.find("HTTP/1.1 200", at)) != std::string::npos; ++at)
-    ++n;
-  EXPECT_EQ(n, 3U) << all;
+  EXPECT_EQ(n_answered(all), 3U) << all;
 }
 
 TEST_F(HttpServerTest, RangesAreIgnored) {
@@ -275,8 +272,8 @@ TEST_F(HttpServerTest, HeadsThatAreNotUnderstoodAreLoggedWithTheirClient) {
   EXPECT_EQ(log().front().status, 400);
 }
 
-TEST_F(HttpServerTest, ASlowHeadIsToldSo) {
-  HttpOptions options;
+TEST_F(HttpServerTest, ASlowHeadIsAnswered408) {
+  HttpServerOptions options;
   options.request_timeout_s = 0.05;
   start(std::move(options));
   for (const char* beginning : {"GET /hea", "GET /health HTTP/1.1\r\nHos"}) {
@@ -286,7 +283,7 @@ TEST_F(HttpServerTest, ASlowHeadIsToldSo) {
   }
 }
 
-TEST_F(HttpServerTest, ARequestThatIsStillComingWhenTheServerEndsIsToldSo) {
+TEST_F(HttpServerTest, ARequestThatIsStillComingWhenTheServerEndsIsAnswered503) {
   start();
   RawClient slow(port_);
   slow.write(
@@ -308,10 +305,9 @@ TEST_F(HttpServerTest, NoLengthIsAnEmptyBody) {
 }
 
 TEST_F(HttpServerTest, WhatIsRefusedIsRefusedBeforeItsBodyComes) {
-  HttpOptions options;
-  options.keys = ApiKeys({"secret"});
+  HttpServerOptions options;
   options.max_body_bytes = 1000;
-  start(std::move(options));
+  start_with_key(std::move(options));
   const std::string key = "Authorization: Bearer secret\r\n";
   const std::string post = "POST /v1/rerank HTTP/1.1\r\nHost: localhost\r\n";
   for (const char* expect : {"", "Expect: 100-continue\r\n"}) {
@@ -358,7 +354,7 @@ TEST_F(HttpServerTest, GarbageIsA400) {
 }
 
 TEST_F(HttpServerTest, ASlowRequestIsGivenUpHoweverSteadilyItComes) {
-  HttpOptions options;
+  HttpServerOptions options;
   options.request_timeout_s = 0.2;
   start(std::move(options));
   RawClient slow(port_);
@@ -380,24 +376,21 @@ TEST_F(HttpServerTest, OneConnectionServesManyRequests) {
   RawClient raw(port_);
   raw.write(post("/v1/rerank", kBody) + post("/v1/rerank", kBody, "Connection: close\r\n"));
   const std::string all = raw.read_all();
-  std::size_t n = 0;
-  for (std::size_t at = 0; (at = all.find("HTTP/1.1 200", at)) != std::string::npos; ++at)
-    ++n;
-  EXPECT_EQ(n, 2U);
+  EXPECT_EQ(n_answered(all), 2U) << all;
 }
 
-TEST_F(HttpServerTest, AnIdleConnectionIsKeptAsLongAsItIsTold) {
-  HttpOptions options;
+TEST_F(HttpServerTest, AnIdleConnectionIsKeptForTheTimeThatIsSet) {
+  HttpServerOptions options;
   options.keep_alive_s = 0.05;
   start(std::move(options));
   RawClient raw(port_);
   raw.write("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n");
   EXPECT_THAT(raw.read_all(), HasSubstr("HTTP/1.1 200")) << "it ends by itself";
-  EXPECT_EQ(HttpOptions().keep_alive_s, 75) << "proxies keep theirs for 60 s";
+  EXPECT_EQ(HttpServerOptions().keep_alive_s, 75) << "proxies keep theirs for 60 s";
 }
 
 TEST_F(HttpServerTest, AnIdleConnectionYieldsItsPlaceToOneThatWaits) {
-  HttpOptions options;
+  HttpServerOptions options;
   options.connections = 1;
   options.keep_alive_s = 3600;
   start(std::move(options));
@@ -424,8 +417,8 @@ TEST_F(HttpServerTest, AClientThatHangsUpIsCancelled) {
   EXPECT_EQ(client().Post("/v1/rerank", kBody, kJson)->status, 200);
 }
 
-TEST_F(HttpServerTest, ConnectionsBeyondWhatIsServedAreToldSo) {
-  HttpOptions options;
+TEST_F(HttpServerTest, ConnectionsBeyondTheLimitAreAnswered503) {
+  HttpServerOptions options;
   options.connections = 1;
   start(std::move(options));
   gate_.shut();
@@ -462,7 +455,7 @@ TEST_F(HttpServerTest, WhatIsBeingServedIsFinishedWhenItStops) {
 }
 
 TEST_F(HttpServerTest, AClientThatTakesNothingIsWaitedForUntilTheLimitOfItsEnd) {
-  HttpOptions options;
+  HttpServerOptions options;
   options.request_timeout_s = 3600;
   start(std::move(options));
   RawClient idle(port_);
@@ -493,11 +486,11 @@ TEST_F(HttpServerTest, PagesOfOtherSitesMayNotCallAServerWithoutAKey) {
 
 TEST_F(HttpServerTest, APortThatIsTakenIsAnError) {
   start();
-  HttpServer second(service_, {.port = port_});
+  HttpServer second(application_of(service_), {.port = port_});
   EXPECT_THAT(second.bind().error().message(), HasSubstr("can't listen on 127.0.0.1"));
 }
 
-TEST_F(HttpServerTest, FailuresTellNothingOfTheInside) {
+TEST_F(HttpServerTest, FailuresRevealNothingInternal) {
   start();
   const auto response = client().Post("/v1/rerank", "{\"query\":\"\xff\"}", kJson);
   EXPECT_EQ(response->status, 400);
@@ -505,9 +498,9 @@ TEST_F(HttpServerTest, FailuresTellNothingOfTheInside) {
     EXPECT_THAT(response->body, Not(HasSubstr(inside)));
 }
 
-// Else the tokens that an answer took would tell what the holder of another key has asked for.
+// Otherwise the tokens that an answer took would reveal what the holder of another key has asked.
 TEST_F(HttpServerTest, PromptsOfAKeyAndOfASaltHaveAScopeOfTheirOwn) {
-  HttpOptions options;
+  HttpServerOptions options;
   options.keys = ApiKeys({"one", "two"});
   start(std::move(options));
   const auto ask = [&](const std::string& key, const std::string& path, const std::string& salt) {

@@ -15,8 +15,9 @@
 #include <utility>
 #include <vector>
 
-#include "http_server.h"
-#include "synthetic_engine_test.h"
+#include "server/http/http_server.h"
+#include "server/routes.h"
+#include "server/synthetic_engine_test.h"
 
 namespace rsd::server {
 
@@ -82,7 +83,7 @@ class HttpServerTest : public testing::Test {
  protected:
   explicit HttpServerTest(const ServiceLimits& limits = {.jobs = {.queue = 4}})
       : service_(limits, {.decoder = DecoderKind::kExact}) {}
-  void start(HttpOptions options = {}) {
+  void start(HttpServerOptions options = {}) {
     options.port = 0;
     options.log = [this](const AccessRecord& record) {
       const std::lock_guard lock(mutex_);
@@ -91,9 +92,14 @@ class HttpServerTest : public testing::Test {
     auto engine = std::make_unique<SyntheticEngine>(gate_);
     engine_ = engine.get();
     service_.start(synthetic_ranker(std::move(engine), /*parallel=*/1));
-    http_ = std::make_unique<HttpServer>(service_, std::move(options));
+    http_ = std::make_unique<HttpServer>(application_of(service_), std::move(options));
     port_ = http_->bind().value();
     thread_ = std::thread([this] { EXPECT_TRUE(http_->serve()); });
+  }
+  // Calls need the key "secret".
+  void start_with_key(HttpServerOptions options = {}) {
+    options.keys = ApiKeys({"secret"});
+    start(std::move(options));
   }
   void TearDown() override {
     gate_.open();

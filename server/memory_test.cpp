@@ -4,9 +4,10 @@
 #include <cstdlib>
 #include <new>
 
-#include "http_server_test.h"
-#include "memory_cost.h"
-#include "memory_reserve.h"
+#include "server/api/memory_cost.h"
+#include "server/api/taken_apart.h"
+#include "server/http/memory_reserve.h"
+#include "server/http_server_test.h"
 
 namespace {
 
@@ -98,7 +99,7 @@ class HttpMemory : public HttpServerTest {
   using HttpServerTest::HttpServerTest;
 
   void start_with(std::size_t bytes) {
-    HttpOptions options;
+    HttpServerOptions options;
     options.memory_bytes = bytes;
     start(std::move(options));
   }
@@ -152,7 +153,7 @@ TEST_F(HttpMemory, BodiesThatUnfoldAreCountedBeforeTheyAreParsed) {
 }
 
 TEST_F(HttpMemory, BodiesInChunksAreCountedBeforeTheyCome) {
-  HttpOptions options;
+  HttpServerOptions options;
   options.memory_bytes = 1'500'000;
   options.max_body_bytes = 500'000;
   start(std::move(options));
@@ -171,7 +172,7 @@ TEST_F(HttpMemory, BodiesInChunksAreCountedBeforeTheyCome) {
   EXPECT_THAT(first.read_all(), HasSubstr("HTTP/1.1 400"));
 }
 
-TEST_F(HttpMemory, APassWithoutMemoryIsToldSoAndOthersGoOn) {
+TEST_F(HttpMemory, APassWithoutMemoryIsAnswered503AndOthersGoOn) {
   start();
   engine_->has_no_memory = true;
   const std::string refused = answer("/v1/rerank", kBody);
@@ -186,7 +187,7 @@ class HttpRounds : public HttpMemory {
 };
 
 // A blank candidate is not ranked, but has a place in each row.
-TEST_F(HttpRounds, AreCountedBeforeTheyAreTold) {
+TEST_F(HttpRounds, AreCountedBeforeTheyAreWritten) {
   start();
   std::string body = R"({"query":"q","budget":1,"decoder":"rsd","candidates":["a","b","c")";
   EXPECT_THAT(answer("/v1/rank", body + R"(],"rounds":true})"), HasSubstr("HTTP/1.1 200"));
@@ -194,7 +195,7 @@ TEST_F(HttpRounds, AreCountedBeforeTheyAreTold) {
     body += R"(,"")";
   const std::string refused = answer("/v1/rank", body + R"(],"rounds":true})");
   EXPECT_THAT(refused, HasSubstr("HTTP/1.1 413"));
-  EXPECT_THAT(refused, HasSubstr("logits; this server tells at most 100"));
+  EXPECT_THAT(refused, HasSubstr("logits; this server returns at most 100"));
   EXPECT_THAT(answer("/v1/rank", body + "]}"), HasSubstr("HTTP/1.1 200"));
 }
 

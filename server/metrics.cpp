@@ -1,4 +1,4 @@
-#include "metrics.h"
+#include "server/metrics.h"
 
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
@@ -93,7 +93,7 @@ struct Metrics::Families {
 
 Metrics::Metrics() : families_(std::make_unique<Families>()) {
   for (const char* reason : {"queue_full", "loading", "draining", "connections", "client", "key",
-                             "memory"})  // 0 is told, too
+                             "memory"})  // so that 0 is exported, too
     families_->refused.Add({{"reason", reason}});
 }
 Metrics::~Metrics() = default;

@@ -1,4 +1,4 @@
-// What Prometheus is told (docs/server.md lists the names).
+// The metrics for Prometheus (docs/server.md lists the names).
 #pragma once
 
 #include <cstddef>
@@ -21,9 +21,8 @@ class Metrics {
 
   // A call that was answered. `route` is one of ours, or "other".
   void count_call(std::string_view route, int status, double ms);
-  // A request that was not taken; `reason` is "queue_full", "loading", "draining",
-  // "connections": there were too many, "client", "key": there were too many of one, or "memory":
-  // there was none left.
+  // A request that was refused; `reason` is "queue_full", "loading", "draining", "connections" (too
+  // many), "client" or "key" (too many of one), or "memory" (none left).
   void count_refused(std::string_view reason);
   void count_cancelled();
   // How long a request waited until it was taken in.
@@ -31,7 +30,7 @@ class Metrics {
   // A request that was ranked.
   void observe_answer(const Answer& answer);
 
-  // What stands now.
+  // The present state.
   struct State {
     std::size_t n_queued = 0;
     std::size_t n_in_flight = 0;

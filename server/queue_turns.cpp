@@ -1,4 +1,4 @@
-#include "queue_turns.h"
+#include "server/queue_turns.h"
 
 #include <algorithm>
 

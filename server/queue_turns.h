@@ -1,4 +1,4 @@
-// In which order requests that wait are taken in.
+// The order in which waiting requests are taken in.
 #pragma once
 
 #include <cstddef>
@@ -11,17 +11,17 @@
 namespace rsd::server {
 
 // A request is due at its deadline, or kPatience after its arrival, whichever comes first; and
-// later by four times the LLM's time that it is expected to take. So a long request lets those go
-// first that take little, but not for ever. What a key has asked for before counts as well: its
-// requests are due as if each had come when the LLM could have finished those before it, had it
-// nothing else to do. Not thread-safe.
+// later by four times the LLM time that it is expected to take. So short requests go before a long
+// one, but not forever. A key's earlier requests count as well: each is due as if it had come when
+// an LLM with nothing else to do would have finished those before it. Not thread-safe.
 class QueueTurns {
  public:
   explicit QueueTurns(const CostModel& costs) { learn(costs); }
 
-  // What a token takes.
+  // Updates the time per token.
   void learn(const CostModel& costs);
-  // When a request of that key, which came just now, is due. An empty key is nobody's.
+  // When a request of that key, which came just now, is due. Requests without a key (empty) are
+  // independent of each other.
   Clock::time_point due(const std::string& key, const Timeliness& times,
                         std::size_t expected_tokens, Clock::time_point now);
 
@@ -29,7 +29,7 @@ class QueueTurns {
   Clock::duration expected(std::size_t n_tokens) const;
 
   double ms_per_token_ = 0;
-  // By key: when the LLM could have finished what it has asked for. Those in the past are dropped.
+  // By key: when the LLM could have finished its requests. Times in the past are dropped.
   std::map<std::string, Clock::time_point> finished_;
 };
 

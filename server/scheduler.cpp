@@ -1,4 +1,4 @@
-#include "scheduler.h"
+#include "server/scheduler.h"
 
 #include <algorithm>
 #include <cmath>
@@ -126,7 +126,7 @@ JobEnd Scheduler::wait(const JobHandle& job, const std::function<bool()>& hung_u
   return *std::exchange(job->end, std::nullopt);
 }
 
-// Needs the lock. Nothing where the engine is about to answer.
+// Needs the lock. nullopt: the engine is about to answer.
 std::optional<JobEnd> Scheduler::answer_at_deadline(const JobHandle& job) {
   JobAnswer job_answer;
   const auto now = Clock::now();
@@ -151,7 +151,7 @@ void Scheduler::cancel(const JobHandle& job) {
   abandon(job);
 }
 
-// Needs the lock. The engine's thread drops what is under way.
+// Needs the lock. The engine's thread drops a job that is in flight.
 void Scheduler::abandon(const JobHandle& job) {
   if (job->state == Job::State::kQueued) std::erase(queue_, job);
   job->state = Job::State::kDone;
@@ -199,8 +199,7 @@ void Scheduler::work() {
   idle_.notify_all();
 }
 
-// A defect of ours takes the requests under way with it, and so does a lack of memory; not the
-// server.
+// An exception, ours or for want of memory, ends the requests in progress, but not the server.
 std::optional<JobEnd> Scheduler::go_on() try {
   try {
     drop_cancelled();
@@ -237,7 +236,7 @@ void Scheduler::admit() {
     take_in(job);
 }
 
-// Nothing where there is no place for any that waits.
+// Null if there is no place for any waiting job.
 Scheduler::JobHandle Scheduler::next_to_admit() {
   const bool for_all = ranking_->has_place(Length::kLong);
   if (!for_all && !ranking_->has_place(Length::kShort)) return nullptr;
@@ -302,8 +301,8 @@ void Scheduler::finish(RankingQueue::Finished finished) {
   end(*job, std::move(answer));
 }
 
-// Without memory of its own, but for the new queue, which waits until there is some: what ended
-// gives back its own.
+// Allocates nothing but the new queue, and waits until there is memory for that: the requests that
+// ended free theirs.
 void Scheduler::fail_all(const JobEnd& how) {
   ranking_.reset();  // frees the engine's places before they are taken again
   {

@@ -9,23 +9,22 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <span>
 #include <string>
 #include <thread>
 #include <variant>
 #include <vector>
 
-#include "metrics.h"
-#include "queue_turns.h"
 #include "rsd/data/answer.h"
 #include "rsd/ranker/ranker.h"
 #include "rsd/ranker/ranking_queue.h"
+#include "server/metrics.h"
+#include "server/queue_turns.h"
 
 namespace rsd::server {
 
 struct JobRequest {
   std::shared_ptr<const PreparedRequest> request;
-  std::string key{};  // the API key's name; empty: nobody's in particular
+  std::string key{};  // the API key's name; empty: none
 };
 
 struct JobAnswer {
@@ -36,17 +35,17 @@ struct JobAnswer {
 struct HungUp {};    // the client went away
 struct ShutDown {};  // the server ended before the job did
 struct NoMemory {};  // there was none left
-// So long whoever comes in waits for a pass that is running.
-inline constexpr std::chrono::milliseconds kLongestPass{200};
-
 using JobEnd = std::variant<JobAnswer, Error, HungUp, ShutDown, NoMemory>;
 
 enum class Refusal { kFull, kDraining };
 
-// Requests of all clients go through the engine together, a pass of the LLM at a time, of at most
-// kLongestPass as far as costs are known. As many are taken in as the ranker has places and room
-// for: those that are due first (QueueTurns), and short ones in places that are reserved for them.
-// Then decode/turn.h decides whose turn it is. Thread-safe, but for the constructor and the
+// The longest a request that arrives waits for the pass that is running.
+inline constexpr std::chrono::milliseconds kLongestPass{200};
+
+// Requests of all clients go through the engine together, one pass of the LLM at a time, which
+// takes at most kLongestPass as far as costs are known. As many are taken in as the ranker has
+// places for: those that are due first (QueueTurns), and short ones in places that are reserved for
+// them. Then decode/turn.h decides whose turn it is. Thread-safe, but for the constructor and the
 // destructor.
 class Scheduler {
  public:
@@ -63,29 +62,29 @@ class Scheduler {
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
 
-  // Would so many be refused now? For what is done before they are submitted.
+  // Would so many be refused now? To be asked before costly preparations.
   std::optional<Refusal> refusal_of(std::size_t n_jobs) const;
 
   // All of them or none. Each must be waited for or cancelled.
   std::variant<std::vector<JobHandle>, Refusal> submit(std::vector<JobRequest> requests);
 
-  // Until the job has ended. At its deadline the answer is there at the latest: where the job is
-  // still waiting, or the pass that is running is not its own, it is the input order or the
-  // ranking so far. `hung_up` is asked every now and then; when it is true the job is cancelled.
+  // Waits until the job has ended, at most until its deadline: if it is still queued then, or the
+  // running pass doesn't include it, the answer is the input order or the ranking so far. `hung_up`
+  // is called many times a second; once it returns true, the job is cancelled.
   JobEnd wait(const JobHandle& job, const std::function<bool()>& hung_up);
-  // Its place is free as soon as the pass that is running has ended.
+  // Its place is free once the running pass has ended.
   void cancel(const JobHandle& job);
 
-  // How long whoever is refused should wait before another try, by what jobs took lately.
+  // How long a refused client should wait before another try, by what jobs took lately.
   std::chrono::seconds retry_after() const;
   std::size_t n_queued() const;
   std::size_t n_in_flight() const;
   PromptReuse prompt_reuse() const;
 
-  // Takes no jobs from now on, and waits for those it has. False: some are left at `until`.
+  // Takes no more jobs, and waits for those it has. False: some are left at `until`.
   bool drain(Clock::time_point until);
-  // Ends all jobs that are left as ShutDown, at once. False: the pass that is running hasn't ended
-  // by `until`. The destructor waits for it however long it takes.
+  // Ends all remaining jobs as ShutDown at once. False: the running pass hasn't ended by `until`;
+  // the destructor waits for it.
   bool stop(Clock::time_point until);
 
  private:

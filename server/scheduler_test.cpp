@@ -1,4 +1,4 @@
-#include "scheduler.h"
+#include "server/scheduler.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,7 +6,7 @@
 #include <future>
 
 #include "rsd/decode/batch_run.h"
-#include "synthetic_engine_test.h"
+#include "server/synthetic_engine_test.h"
 
 namespace rsd::server {
 namespace {

@@ -1,13 +1,15 @@
-#include "service.h"
+#include "server/service.h"
 
 #include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "memory_cost.h"
-#include "memory_reserve.h"
-#include "rank_shape.h"
+#include "server/api/error_reply.h"
+#include "server/api/memory_cost.h"
+#include "server/api/rank_options.h"
+#include "server/api/rank_shape.h"
+#include "server/api/taken_apart.h"
 
 namespace rsd::server {
 namespace {
@@ -21,18 +23,18 @@ void note(const Ranked& ranked, CallNotes& notes) {
   notes.deadline_hit = notes.deadline_hit || ranked.answer.deadline_hit;
 }
 
-// Nothing where there is enough, which it takes.
+// nullopt: there was enough, and it is taken.
 std::optional<Failure> take_memory(const Call& call, std::size_t bytes) {
   return call.take_memory ? call.take_memory(bytes) : std::nullopt;
 }
 
-// Whatever a request held that is told back, the reply is valid UTF-8.
+// The reply is valid UTF-8, whatever it quotes of a request.
 Reply json_reply(OutJson body) {
   const TakenApart taken_apart(body);
   return {.body = body.dump(-1, ' ', false, OutJson::error_handler_t::replace)};
 }
 
-void tell_in_headers(const Ranked& ranked, Reply& reply) {
+void write_headers(const Ranked& ranked, Reply& reply) {
   const Answer& answer = ranked.answer;
   reply.headers.emplace_back("X-RSD-Decoder", answer.decoder);
   reply.headers.emplace_back("X-RSD-Encodings", std::to_string(answer.encodings));
@@ -49,7 +51,7 @@ OutJson failed_item(const std::string& id, const Failure& failure) {
   return {{"id", id}, {"error", error_body(failure, Dialect::kRerank)["error"]}};
 }
 
-// Each item's end: what was wrong with it, or what came of its ranking.
+// For each item its answer, or its error.
 Reply rank_reply(RankCall& call, std::vector<RankEnd> ends, const std::string& model) {
   Reply reply;
   OutJson answers = OutJson::array();
@@ -71,7 +73,7 @@ Reply rank_reply(RankCall& call, std::vector<RankEnd> ends, const std::string& m
     prompt_tokens += ranked.answer.prompt_tokens;
     total_tokens += ranked.total_tokens();
     answers.push_back(rank_answer(ranked, rounds));
-    if (!call.is_list) tell_in_headers(ranked, reply);
+    if (!call.is_list) write_headers(ranked, reply);
   }
   reply.body = json_reply({{"model", model},
                            {"answers", std::move(answers)},
@@ -122,15 +124,15 @@ std::optional<Failure> Service::unavailable(Phase phase) {
   return std::nullopt;
 }
 
-// Nothing where ranking calls are taken.
+// nullopt: ranking calls are taken.
 std::optional<Failure> Service::refuse_ranking() {
   const Phase now = phase();
   if (now != Phase::kReady) metrics_.count_refused(now == Phase::kLoading ? "loading" : "draining");
   return unavailable(now);
 }
 
-// Rounds are counted before any is told: a row has a logit of each candidate, and there may be as
-// many rows as candidates in a round, and as many rounds.
+// Rounds are counted before any is written: a row has a logit of each candidate, and there may be
+// as many rows as candidates in a round, and as many rounds.
 std::optional<Failure> Service::fault_of_rounds(const RankCall& wanted,
                                                 const std::vector<RankEnd>& ends,
                                                 const Call& call) const {
@@ -141,7 +143,7 @@ std::optional<Failure> Service::fault_of_rounds(const RankCall& wanted,
   if (n_logits > limits_.max_round_logits) {
     return Failure{.status = 413,
                    .message = "the answer's rounds have " + std::to_string(n_logits) +
-                              " logits; this server tells at most " +
+                              " logits; this server returns at most " +
                               std::to_string(limits_.max_round_logits) +
                               ": send fewer requests at a time, or no rounds"};
   }
@@ -184,7 +186,7 @@ Reply Service::rerank_parsed(ParsedRerank& parsed, const Call& call, RerankRoute
   const auto& answer = std::get<Ranked>(end);
   Reply reply = json_reply(rerank_body(
       {.call = wanted, .ranked = answer, .model = broker_->ranker().model_name(), .route = route}));
-  tell_in_headers(answer, reply);
+  write_headers(answer, reply);
   note(answer, reply.notes);
   return reply;
 }
@@ -278,7 +280,7 @@ Reply Service::info() const {
 }
 
 Reply Service::metrics_text() {
-  Metrics::State state{.ready = is_ready(),
+  Metrics::State state{.ready = phase() == Phase::kReady,
                        .n_log_lines_dropped = n_log_lines_dropped_ ? n_log_lines_dropped_() : 0};
   if (started_) {
     const Scheduler& scheduler = broker_->scheduler();

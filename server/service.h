@@ -1,4 +1,4 @@
-// What the routes do, without the HTTP around it.
+// What the routes do, without the HTTP around them.
 #pragma once
 
 #include <atomic>
@@ -9,16 +9,15 @@
 #include <utility>
 #include <vector>
 
-#include "broker.h"
-#include "failure.h"
 #include "json/read_json.h"
-#include "metrics.h"
-#include "quota.h"
-#include "rank_options.h"
-#include "rank_shape.h"
-#include "reply.h"
-#include "rerank_shape.h"
-#include "scheduler.h"
+#include "server/api/rank_shape.h"
+#include "server/api/rerank_shape.h"
+#include "server/broker.h"
+#include "server/http/call.h"
+#include "server/http/failure.h"
+#include "server/http/quota.h"
+#include "server/metrics.h"
+#include "server/scheduler.h"
 
 namespace rsd::server {
 
@@ -27,7 +26,7 @@ struct ServiceLimits {
   std::size_t max_depth = kMaxJsonDepth;                   // of JSON
   UnknownFields unknown_fields = UnknownFields::kIgnored;  // of the rerank routes
   Scheduler::Limits jobs;
-  // Of them, those of one API key that wait or are under way; of calls without a key any number.
+  // How many jobs of one API key may wait or be in progress; any number for calls without a key.
   std::size_t requests_per_key = Quota::kNoLimit;
   std::size_t max_round_logits = 500'000;  // of the rounds in an answer: about 10 MB
 };
@@ -35,7 +34,7 @@ struct ServiceLimits {
 // Thread-safe.
 class Service {
  public:
-  // `defaults`: of what a call doesn't choose.
+  // `defaults`: for what a call doesn't choose.
   Service(const ServiceLimits& limits, RankOptions defaults);
   ~Service();
 
@@ -52,16 +51,15 @@ class Service {
   void count_dropped_lines(std::function<std::size_t()> n_dropped) {
     n_log_lines_dropped_ = std::move(n_dropped);
   }
-  bool is_ready() const noexcept { return phase() == Phase::kReady; }
 
   Reply rerank(const Call& call, RerankRoute route);
   Reply rank(const Call& call);
   Reply health() const;  // the process lives
   Reply ready() const;   // ranking calls are taken
   Reply models() const;
-  // One of them, by whatever name: the answer names the one there is.
+  // The one model, whatever name was asked for.
   Reply model() const;
-  Reply info() const;  // as TEI tells of its model
+  Reply info() const;  // in the form of TEI's route
   Reply metrics_text();
   Metrics& metrics() noexcept { return metrics_; }
 

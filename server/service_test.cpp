@@ -1,4 +1,4 @@
-#include "service.h"
+#include "server/service.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,9 +6,9 @@
 #include <future>
 #include <map>
 
-#include "page_files.h"
 #include "rsd/data/answer_writer.h"
-#include "synthetic_engine_test.h"
+#include "server/page_files.h"
+#include "server/synthetic_engine_test.h"
 
 namespace rsd::server {
 namespace {
@@ -73,15 +73,15 @@ class ServiceTest : public testing::Test {
       list.push_back({{"id", i}, {"text", "text " + std::to_string(i)}});
     return R"({"query":"q","candidates":)" + list.dump();
   }
-  // What the answer to a list tells of its windows; null where it had none.
+  // The windows in the answer to a list; null if it has none.
   Json rank_windows(std::size_t n, const std::string& fields) {
     const Reply reply = rank(list_of(n) + fields + "}");
     EXPECT_EQ(reply.status, 200) << reply.body;
     return json_of(reply)["answers"][0].value("windows", Json());
   }
-  void expect_refused(const Reply& reply, int status, const std::string& told) {
+  void expect_refused(const Reply& reply, int status, const std::string& message) {
     EXPECT_EQ(reply.status, status) << reply.body;
-    EXPECT_THAT(reply.body, HasSubstr(told));
+    EXPECT_THAT(reply.body, HasSubstr(message));
     EXPECT_TRUE(json_of(reply).contains("error"));
   }
 
@@ -145,7 +145,7 @@ TEST_F(ServiceTest, ATopNOf0IsAll) {
   EXPECT_EQ(body["usage"]["verified_prefix"], 2);
 }
 
-TEST_F(ServiceTest, DocumentsAreToldAsTheRoutesOwnServerTellsThem) {
+TEST_F(ServiceTest, DocumentsAreReturnedAsTheRoutesOwnServerReturnsThem) {
   const auto has_text = [&](RerankRoute route, const std::string& list, const std::string& more) {
     const Json body =
         json_of(rerank("{\"query\":\"q\",\"" + list + R"(":["a","b"])" + more + "}", route));
@@ -196,16 +196,17 @@ TEST(Service, RefusesUnknownFieldsOfARerankWhereItIsStrict) {
 
 TEST_F(ServiceTest, InfinitysDocumentIsAString) {
   const std::string body = R"({"query":"q","documents":["a","b"])";
-  const Json told = json_of(rerank(body + R"(,"return_documents":true})", RerankRoute::kInfinity));
-  EXPECT_EQ(told["object"], "rerank");
-  for (const Json& result : told["results"])
+  const Json body_with_texts =
+      json_of(rerank(body + R"(,"return_documents":true})", RerankRoute::kInfinity));
+  EXPECT_EQ(body_with_texts["object"], "rerank");
+  for (const Json& result : body_with_texts["results"])
     EXPECT_EQ(result["document"], result["index"] == 0 ? "a" : "b");
   const Json silent = json_of(rerank(body + "}", RerankRoute::kInfinity));
   for (const Json& result : silent["results"])
     EXPECT_TRUE(result.at("document").is_null());
 }
 
-TEST_F(ServiceTest, TokensAreToldWhereCoheresXinferencesAndSiliconflowsClientsLook) {
+TEST_F(ServiceTest, TokensAreReportedWhereCoheresXinferencesAndSiliconflowsClientsLook) {
   const Json meta = json_of(rerank(R"({"query":"q","documents":["a","b"]})"))["meta"];
   EXPECT_EQ(meta["tokens"], (Json{{"input_tokens", 100}, {"output_tokens", 0}}));
 }
@@ -223,11 +224,11 @@ TEST_F(ServiceTest, FieldsAndHeadersChooseTheDecoding) {
   }
 }
 
-TEST_F(ServiceTest, BadRerankRequestsAreToldSo) {
+TEST_F(ServiceTest, BadRerankRequestsAreRefusedWithTheReason) {
   const struct {
     const char* body;
     int status;
-    const char* told;
+    const char* message;
   } bad[] = {
       {"", 400, "broken JSON"},
       {"[]", 400, "must be a JSON object"},
@@ -247,9 +248,9 @@ TEST_F(ServiceTest, BadRerankRequestsAreToldSo) {
       {R"({"query":"q","documents":["a"],"truncation_direction":"Left"})", 400, "Left"},
       {R"({"query":"q","documents":["a"],"deadline_ms":-1})", 400, "deadline_ms"},
   };
-  for (const auto& [body, status, told] : bad) {
+  for (const auto& [body, status, message] : bad) {
     const Reply reply = rerank(body);
-    expect_refused(reply, status, told);
+    expect_refused(reply, status, message);
     const Json error = json_of(reply);
     EXPECT_EQ(error["message"], error["detail"]);
     EXPECT_EQ(error["error"]["code"], status);
@@ -320,7 +321,7 @@ TEST_F(ServiceTest, BlankDocumentsComeLastWithTheLowestScores) {
   EXPECT_GT(results[4]["relevance_score"], 0);
 }
 
-TEST_F(ServiceTest, RoundsTellOfAllCandidatesThoughBlankOnesWereNotRanked) {
+TEST_F(ServiceTest, RoundsCoverAllCandidatesThoughBlankOnesWereNotRanked) {
   const Reply reply = rank(
       R"({"query":"q","rounds":true,"candidates":[{"id":"a","text":""},{"id":"b","text":"1"},
           {"id":"c","text":"2"},{"id":"d","text":"3"}]})");
@@ -336,7 +337,7 @@ TEST_F(ServiceTest, RoundsTellOfAllCandidatesThoughBlankOnesWereNotRanked) {
     EXPECT_GE(item, 1);
 }
 
-TEST_F(ServiceTest, ALongQueryIsCutAndToldUnlessThatIsRefused) {
+TEST_F(ServiceTest, ALongQueryIsCutAndReportedUnlessThatIsRefused) {
   const std::string body = R"({"documents":["a","b"],"query":")" + std::string(100'000, 'q') + "\"";
   const Reply reply = rerank(body + "}");
   ASSERT_EQ(reply.status, 200) << reply.body;
@@ -386,7 +387,7 @@ TEST_F(ServiceTest, TeisErrorsAreItsOwn) {
   refused(R"({"query":"q","texts":["a"]})", 422, "validation");
 }
 
-TEST(Service, TellsOfAFailedLlmAsTheShapesOwnServerDoes) {
+TEST(Service, ReportsAFailedLlmAsTheShapesOwnServerDoes) {
   Gate gate;
   Service service({}, {.decoder = DecoderKind::kAr});
   auto engine = std::make_unique<SyntheticEngine>(gate);
@@ -437,7 +438,7 @@ TEST_F(ServiceTest, RankAnswersWithTheFieldsOfAnAnswerLine) {
     EXPECT_TRUE(answer.contains(field)) << field;
 }
 
-TEST_F(ServiceTest, RoundsAreToldOnDemand) {
+TEST_F(ServiceTest, RoundsAreReportedOnDemand) {
   const Json answer = json_of(
       rank(std::string(kOne) + R"(,"rounds":true,"decoder":"rsd","budget":2})"))["answers"][0];
   const Json& rounds = answer["rounds"];
@@ -495,7 +496,7 @@ TEST_F(ServiceTest, IdsAreFoundUnderTheNamesThatRequestLinesHave) {
                  R"(id is \"1\" and qid is \"2\"; they must be the same)");
 }
 
-TEST_F(ServiceTest, BadRankRequestsAreToldSo) {
+TEST_F(ServiceTest, BadRankRequestsAreRefusedWithTheReason) {
   expect_refused(rank("{}"), 400, "query or history is missing");
   expect_refused(rank(R"({"query":"q"})"), 400, "candidates is missing");
   expect_refused(rank(std::string(kOne) + R"(,"budgte":3})"), 400, "budgte");
@@ -596,7 +597,7 @@ TEST(Service, IsNotReadyBeforeTheModelIsThere) {
   EXPECT_THAT(service.metrics_text().body, HasSubstr("rsd_refused_total{reason=\"loading\"} 1"));
 }
 
-TEST_F(ServiceTest, MetricsTellWhatWasDone) {
+TEST_F(ServiceTest, MetricsCountWhatWasDone) {
   rerank(R"({"query":"q","documents":["a","b","c"]})");
   const std::string text = service_.metrics_text().body;
   for (const char* line :
@@ -613,14 +614,14 @@ TEST_F(ServiceTest, TheModelIsListed) {
   EXPECT_EQ(models["data"][0]["meta"]["max_candidates"], 40);
 }
 
-TEST_F(ServiceTest, OneModelIsToldAsXinferencesClientsReadIt) {
+TEST_F(ServiceTest, OneModelIsDescribedAsXinferencesClientsReadIt) {
   const Json model = json_of(service_.model());
   EXPECT_EQ(model["id"], "synthetic");
   EXPECT_EQ(model["model_name"], "synthetic");
   EXPECT_EQ(model["model_type"], "rerank");
 }
 
-TEST_F(ServiceTest, InfoTellsTheModelAsTeisClientsReadIt) {
+TEST_F(ServiceTest, InfoDescribesTheModelAsTeisClientsReadIt) {
   const Json info = json_of(service_.info());
   EXPECT_EQ(info["model_id"], "synthetic");
   ASSERT_EQ(info["model_type"].size(), 1U);  // Dify's takes the first

@@ -99,7 +99,7 @@ class SyntheticEngine final : public LlmEngine {
     made_up.failing_encoding = failing_encoding;
     return std::unique_ptr<PositionScorer>(std::make_unique<SyntheticScorer>(made_up));
   }
-  // Of the prompts so far, in the order of opening.
+  // The scopes of the prompts so far, in the order of opening.
   std::vector<std::string> scopes() const {
     const std::lock_guard lock(scopes_mutex_);
     return scopes_;

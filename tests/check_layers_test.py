@@ -65,6 +65,20 @@ class CheckLayers(unittest.TestCase):
             self.assert_offence(f"{layer}/a.cpp", '#include "server/service.h"',
                                 f"{layer} must not include server (server/service.h)")
 
+    def test_the_folders_of_the_server_have_layers(self):
+        self.assert_accepted({"server/http/a.cpp": '#include "server/http/b.h"\n',
+                              "server/api/a.cpp": '#include "server/http/b.h"\n',
+                              "server/a.cpp": '#include "server/http/b.h"\n#include "server/api/b.h"\n'})
+        for folder, header, above in [("http", "server/api/a.h", "server/api"),
+                                      ("http", "server/a.h", "server"),
+                                      ("http", "../a.h", "server"),
+                                      ("api", "server/a.h", "server")]:
+            with self.subTest(folder=folder, header=header):
+                result = run_checker({f"server/{folder}/a.cpp": f'#include "{header}"\n',
+                                      "server/a.h": "", "server/api/a.h": ""})
+                self.assertEqual(result, (1, [f"server/{folder}/a.cpp:1: server/{folder} must not "
+                                              f"include {above} ({header})"]))
+
     def test_nothing_includes_a_program(self):
         self.assert_offence("src/eval/a.cpp", '#include "cli/options.h"',
                             "eval must not include cli (cli/options.h)")

@@ -10,7 +10,8 @@ the tables below; they hold for tests too. What they say:
 - Folders outside of the modules (ROOTS: programs, tests, examples) may include the modules' public
   headers, and the files of their own folder. All tests and benchmarks may use tests/support. The
   programs named in SHARED_MODULES may include these modules' private headers. One arrow leads from
-  root to root (WIRED): cli includes the server's headers, never the reverse.
+  root to root (WIRED): cli includes the server's headers, never the reverse. Some roots have layers
+  of their own (FOLDERS).
 - A third-party library may be included only where USERS allows it. A public header neither includes
   one nor uses its names (NAMES), so that embedders of rsd need no other headers.
 - A public header includes only public headers: private ones are not installed.
@@ -53,6 +54,9 @@ MODULES = {
 ROOTS = ["cli", "server", "bindings", "tests", "benchmarks", "examples"]
 WIRED = {"cli": ["server"]}
 SHARED_HELPERS = ("tests", "support")
+# root: its folders, each with the other folders that its files may include. The files above them,
+# in the root itself, may include all of them, and they none of these.
+FOLDERS = {"server": {"http": [], "api": ["http"]}}
 # Private headers that programs may include: a library's types are in what they give, so that they
 # can't be public.
 SHARED_MODULES = {"json": ["cli", "server"], "trace": ["server"]}
@@ -144,6 +148,8 @@ class SourceFile:
             self.layer = parts[2] if len(parts) > 3 else "front"
         else:
             self.layer = parts[1] if parts[0] == "src" else parts[0]
+        folders = FOLDERS.get(self.layer, {})
+        self.folder = parts[1] if len(parts) > 2 and parts[1] in folders else None
         self.is_test = parts[0] == "tests" or path.stem.endswith("_test")
         self.is_shared_helper = parts[:2] == SHARED_HELPERS
 
@@ -155,6 +161,12 @@ class SourceFile:
         if self.layer in ROOTS:
             return header.layer in MODULES or header.layer in WIRED.get(self.layer, [])
         return header.layer in reachable(self.layer)
+
+    def may_include_folder_of(self, header):
+        """Whether the folder of a header in the same layer is within reach."""
+        if self.folder is None or header.layer != self.layer or header.folder == self.folder:
+            return True
+        return header.folder in FOLDERS[self.layer][self.folder]
 
     def may_include_private(self, header):
         """Whether a private header is within reach, given that its layer is."""
@@ -197,6 +209,9 @@ def offence(root, source, header, is_quoted):
     if own:
         if not source.may_include_layer_of(own):
             return f"{source.layer} must not include {own.layer} ({header})"
+        if not source.may_include_folder_of(own):
+            above = f"{own.layer}/{own.folder}" if own.folder else own.layer
+            return f"{source.layer}/{source.folder} must not include {above} ({header})"
         if own.is_public or source.may_include_private(own):
             return None
         where = "a public header" if source.is_public else source.layer

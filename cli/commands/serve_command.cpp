@@ -23,9 +23,10 @@
 #include "rsd/core/file.h"
 #include "rsd/ranker/named_policies.h"
 #include "rsd/ranker/ranker.h"
-#include "server/api_keys.h"
-#include "server/client_address.h"
-#include "server/http_server.h"
+#include "server/http/api_keys.h"
+#include "server/http/client_address.h"
+#include "server/http/http_server.h"
+#include "server/routes.h"
 #include "server/service.h"
 #include "terminal/exit_code.h"
 #include "terminal/serve_signals.h"
@@ -38,7 +39,7 @@ struct ServeOptions {
   EngineFlags engine;
   DecoderFlags decoder;
   WindowFlags windows;
-  server::HttpOptions http;
+  server::HttpServerOptions http;
   server::ServiceLimits limits;
   std::size_t memory_mib = 1024;
   std::optional<std::size_t> connections_per_client;  // 0 = any number
@@ -138,7 +139,7 @@ class ServeRun {
  private:
   // Everything that can be wrong is found before anything is listened on.
   Result<void> prepare() {
-    server::HttpOptions http = options_.http;
+    server::HttpServerOptions http = options_.http;
     http.log = log_.access_sink();
     http.memory_bytes = options_.memory_mib << 20U;
     http.messages = log_sink();
@@ -167,7 +168,7 @@ class ServeRun {
     if (options_.max_tokens > 0) defaults->max_tokens = options_.max_tokens;
     service_.emplace(limits, *std::move(defaults));
     service_->count_dropped_lines([this] { return log_.n_dropped(); });
-    http_.emplace(*service_, std::move(http));
+    http_.emplace(server::application_of(*service_), std::move(http));
     return {};
   }
 

@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <utility>
 
-#include "server/api_keys.h"
+#include "server/http/api_keys.h"
 
 namespace rsd::cli {
 namespace {

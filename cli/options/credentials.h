@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "rsd/core/result.h"
-#include "server/http_server.h"
-#include "server/tls.h"
+#include "server/http/http_server.h"
+#include "server/http/tls.h"
 
 namespace rsd::cli {
 

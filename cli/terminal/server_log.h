@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <memory>
 
-#include "server/access_log.h"
+#include "server/http/access_log.h"
 
 namespace rsd::cli {
 

@@ -1,4 +1,4 @@
-// The server's API: what is asked, and what its refusals mean to a person.
+// The server's API: sending requests, and explaining its errors to a person.
 
 import { plural } from './figures.js';
 
@@ -60,7 +60,7 @@ export async function rank(request, { key, signal }) {
   return answer;
 }
 
-// The served model's name, or null where the server does not tell (a missing key, say).
+// The served model's name, or null if the server doesn't report it (because of a missing key, say).
 export async function modelName(key) {
   const response = await send('./v1/models', { key });
   if (!response.ok) return null;

@@ -1,4 +1,4 @@
-// The page: what the form asks for, one request at a time, and who shows its answer.
+// The page: reads the form, sends one request at a time, and shows its answer.
 
 import { answerEntries, costLine } from './answer.js';
 import * as api from './api.js';
@@ -13,7 +13,7 @@ import { itinerary, RoundsChart } from './rounds.js';
 import { describe, trajectory } from './trajectory.js';
 
 const TAKES_BUDGET = ['rsd', 'sd'];
-const READY_AGAIN = 2000; // ms between questions to a server that is loading
+const READY_AGAIN = 2000; // ms between checks of a server that is loading
 
 const asked = byId('asked');
 const candidates = byId('candidates');
@@ -59,7 +59,7 @@ function takeJson(field) {
   try {
     const { leftOut, ...form } = fromJson(field.value);
     fill(form);
-    tell(`Took a request of ${plural(form.ids.length, 'candidate')} from JSON` +
+    setStatus(`Took a request of ${plural(form.ids.length, 'candidate')} from JSON` +
       `${leftOut > 0 ? `; ${plural(leftOut, 'further line')} left out` : ''}.`);
   } catch {
     // Not complete yet; "Rank" says what is wrong with it.
@@ -91,7 +91,7 @@ function readForm() {
   });
 }
 
-// Options as the API takes them; what is empty is left to the server.
+// Options as the API takes them; an empty field is left to the server.
 function readOptions(name) {
   const options = { decoder: name, rounds: true };
   const budgetNow = wholeNumber(budget, 'budget', 'encodings');
@@ -123,7 +123,7 @@ function showExamples() {
 
 // --- one request at a time -----------------------------------------------------------------------
 
-const tell = (text) => (byId('status').textContent = text);
+const setStatus = (text) => (byId('status').textContent = text);
 
 function busy(controller) {
   inFlight = controller;
@@ -169,10 +169,10 @@ async function attempt(action) {
 
 function report(error) {
   if (error.name === 'AbortError') {
-    tell('Cancelled.');
+    setStatus('Cancelled.');
     return;
   }
-  tell('');
+  setStatus('');
   if (error instanceof InputError) {
     showError(error.message, false);
     const field = byId(error.field === 'query' ? 'asked' : error.field);
@@ -219,11 +219,11 @@ function runOnce() {
   return attempt(async (signal) => {
     const request = readForm();
     const name = decoder.value;
-    tell(`Ranking ${plural(request.candidates.length, 'candidate')} with ${name} …`);
+    setStatus(`Ranking ${plural(request.candidates.length, 'candidate')} with ${name} …`);
     const run = await rankWith(name, request, signal);
     byId('comparison').hidden = true;
     showRun(run);
-    tell(`Ranked in ${plural(run.answer.encodings, 'encoding')}, ` +
+    setStatus(`Ranked in ${plural(run.answer.encodings, 'encoding')}, ` +
       `${milliseconds(run.answer.timing_ms?.total)}.`);
     reveal(byId('rounds'));
   });
@@ -232,18 +232,18 @@ function runOnce() {
 function compareAll() {
   return attempt(async (signal) => {
     const request = readForm();
-    readOptions('rsd'); // says what is wrong before anything is cleared
+    readOptions('rsd'); // throws for a wrong field before anything is cleared
     comparison.clear();
     byId('rounds').hidden = true;
     byId('about').hidden = true;
     byId('comparison').hidden = false;
     reveal(byId('comparison'));
     for (const [i, name] of COMPARED.entries()) {
-      tell(`${i + 1} of ${COMPARED.length}: ranking with ${name} …`);
+      setStatus(`${i + 1} of ${COMPARED.length}: ranking with ${name} …`);
       comparison.add(name, await rankWith(name, request, signal));
     }
     showRun(comparison.get('rsd'), { play: false });
-    tell('Compared ar, std and rsd.');
+    setStatus('Compared ar, std and rsd.');
   });
 }
 
@@ -291,13 +291,13 @@ function reveal(section) {
 }
 
 const chart = new RoundsChart(byId('chart'), {
-  told: (item) => {
+  onItem: (item) => {
     byId('item-reading').textContent = item === null ? '' : itinerary(shownRun, item, player.step);
   },
   stepBy: (by) => player.go(player.step + by),
 });
 const heat = new HeatMap(byId('heat'), {
-  told: (text) => (byId('cell-reading').textContent = text),
+  onCell: (text) => (byId('cell-reading').textContent = text),
 });
 const player = new Player(showStep);
 const comparison = new Comparison(

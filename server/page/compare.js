@@ -1,5 +1,5 @@
 // `ar`, `std` and `rsd` beside each other: the LLM's own ranking in the middle, and lines to it
-// from the two fast ones, the stronger the further an item stands from where the LLM puts it.
+// from the two fast ones, which are stronger the further an item stands from where the LLM puts it.
 
 import { element, markOnHover, shape, spoken } from './dom.js';
 import { count, decimal, milliseconds } from './figures.js';
@@ -79,10 +79,10 @@ export class Comparison {
   }
 
   figureRows(reference) {
-    const cells = (name, tell) => element('tr', {}, element('th', { scope: 'row' }, name),
+    const cells = (name, valueOf) => element('tr', {}, element('th', { scope: 'row' }, name),
       ...COLUMNS.map((decoder) => {
         const run = this.runs.get(decoder);
-        return element('td', {}, run ? tell(run) : '–');
+        return element('td', {}, run ? valueOf(run) : '–');
       }));
     const last = (run) => run.steps.at(-1).order;
     const timing = (name) => ({ answer }) => milliseconds(answer.timing_ms?.[name]);

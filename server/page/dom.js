@@ -35,12 +35,12 @@ export function markItem(item) {
   }
 }
 
-// Marks the item below the pointer, and calls `told` with it (null when the pointer leaves).
-export function markOnHover(container, told = () => {}) {
+// Marks the item below the pointer, and calls `onItem` with it (null when the pointer leaves).
+export function markOnHover(container, onItem = () => {}) {
   const itemAt = (event) => event.target.closest?.('[data-item]')?.dataset.item ?? null;
   const mark = (item) => {
     markItem(item);
-    told(item === null ? null : Number(item));
+    onItem(item === null ? null : Number(item));
   };
   container.addEventListener('pointerover', (event) => mark(itemAt(event)));
   container.addEventListener('pointerleave', () => mark(null));

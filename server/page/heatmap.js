@@ -1,5 +1,5 @@
-// The logits of a round as a table: a row for each rank, a column for each item. The darker, the
-// likelier the LLM finds the item there, among those that stand no higher in the proposal.
+// The logits of a round as a table: a row for each rank, a column for each item. The darker a cell,
+// the likelier the LLM puts the item there, among the items that stand no higher in the proposal.
 
 import { element, markItem, markOnHover, spoken } from './dom.js';
 import { decimal } from './figures.js';
@@ -12,12 +12,12 @@ const HEAD = 48; // of a row, with its padding
 const GAP = 1; // between cells, as in the style
 
 export class HeatMap {
-  // told(text): what the cell below the pointer or the focus says.
-  constructor(container, { told }) {
+  // onCell(text): describes the cell below the pointer or with the focus; '' for none.
+  constructor(container, { onCell }) {
     this.container = container;
-    this.told = told;
+    this.onCell = onCell;
     markOnHover(container);
-    container.addEventListener('pointerover', (event) => this.tellCell(event.target));
+    container.addEventListener('pointerover', (event) => this.reportCell(event.target));
     container.addEventListener('focusin', (event) => this.onFocus(event.target));
     container.addEventListener('focusout', () => markItem(null));
     container.addEventListener('click', (event) => event.target.closest('td')?.focus());
@@ -99,16 +99,16 @@ export class HeatMap {
     for (const { cells } of this.rows) for (const cell of cells) cell.tabIndex = -1;
     this.cell(this.at).tabIndex = 0;
     const focused = document.activeElement;
-    if (focused?.place && this.container.contains(focused)) this.tellCell(focused);
+    if (focused?.place && this.container.contains(focused)) this.reportCell(focused);
   }
 
   cell([position, column]) {
     return this.rows[position].cells[column];
   }
 
-  tellCell(node) {
+  reportCell(node) {
     const cell = node.closest?.('td[data-column]');
-    this.told(cell?.saying ?? '');
+    this.onCell(cell?.saying ?? '');
   }
 
   onFocus(cell) {
@@ -117,7 +117,7 @@ export class HeatMap {
     this.at = cell.place;
     cell.tabIndex = 0;
     markItem(this.items[this.at[1]]);
-    this.tellCell(cell);
+    this.reportCell(cell);
   }
 
   onKey(event) {

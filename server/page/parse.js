@@ -1,4 +1,4 @@
-// From what was pasted to a request. Errors name the line.
+// Turns what was pasted into a request. Errors name the line.
 
 export class InputError extends Error {
   // field: 'query' or 'candidates', the one to look at.
@@ -70,8 +70,8 @@ function valueOf(line) {
   }
 }
 
-// Browsers tell the place as "position N" or "line N column M"; where something is missing at the
-// end, not at all.
+// Browsers state the place as "position N" or "line N column M", and not at all if something is
+// missing at the end.
 function lineOfError(error, text, first) {
   const line = /line (\d+)/.exec(error.message);
   if (line) return Number(line[1]);

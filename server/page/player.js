@@ -35,7 +35,7 @@ export class Player {
     return this.timer !== null;
   }
 
-  // The user chose a step: playing on would take it away.
+  // The user chose a step, so playing stops there.
   go(step) {
     this.pause();
     this.show(step);

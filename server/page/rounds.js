@@ -1,7 +1,7 @@
 // The rounds as columns: every proposal one below the other, every item a line through them.
 //
 // Items that move are drawn once (the runners) and glide to the current column; what the LLM says
-// about a column is drawn in place (the chips) and appears when the runners have arrived, from the
+// about a column is drawn in place (the chips) and appears once the runners have arrived, from the
 // top down, as the LLM verifies.
 
 import { element, markItem, markOnHover, shape } from './dom.js';
@@ -20,15 +20,15 @@ const rowHeight = (k) => (k <= 12 ? 28 : k <= 24 ? 24 : 20);
 const MAX_STAGGER = 300; // ms for all verdicts of a column together
 
 export class RoundsChart {
-  // told(item or null): an item was pointed at. stepBy(+1 or -1): the user wants another step.
-  constructor(container, { told, stepBy }) {
+  // onItem(item or null): the user points at it. stepBy(+1 or -1): the user wants another step.
+  constructor(container, { onItem, stepBy }) {
     this.container = container;
-    this.told = told;
+    this.onItem = onItem;
     this.stepBy = stepBy;
     this.item = null;
     this.step = 0;
     this.width = 0;
-    markOnHover(container, told);
+    markOnHover(container, onItem);
     container.addEventListener('keydown', (event) => this.onKey(event));
     new ResizeObserver(() => this.layOutAgain()).observe(container);
   }
@@ -63,8 +63,8 @@ export class RoundsChart {
     this.container.style.setProperty('--head', `${HEAD}px`);
   }
 
-  // The texts, in the first and in the last column's order: for the eyes only, the answer's list
-  // tells the same.
+  // The texts, in the first and in the last column's order. Hidden from screen readers, which read
+  // the same in the answer's list.
   names(steps) {
     const list = (order, side) =>
       element('ol', { class: `names ${side}`, 'aria-hidden': 'true' },
@@ -227,7 +227,7 @@ export class RoundsChart {
   mark(item) {
     this.item = item;
     markItem(item);
-    this.told(item);
+    this.onItem(item);
   }
 }
 

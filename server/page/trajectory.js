@@ -11,7 +11,7 @@ import { commonPrefix } from './ranking.js';
 //   choice     the LLM's item where the proposal ends or disagrees; null where there is none
 //   disagrees  did the proposal have another item there?
 //   logits     rows, as the server gave them; null where the step has none
-//   encodings, tokens, ms   spent up to and including the step; null = not told
+//   encodings, tokens, ms   spent up to and including the step; null = not reported
 //   cost       {tokens, ms} of the step alone
 export function trajectory(request, answer) {
   const ids = request.candidates.map((candidate) => candidate.id);
@@ -83,7 +83,7 @@ function answerStep(answer, ids, before) {
 
 const sum = (a, b) => (a === null || b === null ? null : a + b);
 
-// What each round cost. Only the positions behind the first changed one are encoded again, so the
+// What each round cost. Only the positions after the first changed one are encoded again, so the
 // later rounds' tokens can be counted here; the rest was the first round's, prompt included.
 function costsOf(rounds, answer) {
   const tokens = rounds.map((round, i) => (i === 0 ? 0 : newRows(round, rounds[i - 1])));
@@ -100,7 +100,8 @@ function newRows(round, last) {
   return Math.max(0, rows - Math.min(unchanged, lastRows));
 }
 
-// A server may tell each round's time; else only what the sums leave no doubt about is known.
+// A server may report each round's time; otherwise only the times that follow from the sums are
+// known.
 function timesOf(rounds, timing) {
   if (rounds.every((round) => typeof round.ms === 'number')) return rounds.map(({ ms }) => ms);
   const promptAlone = (rounds[0]?.proposal ?? []).length === 0;

@@ -4,6 +4,8 @@
 #include <fstream>
 #include <vector>
 
+#include "rsd/core/hex.h"
+
 namespace rsd {
 
 Sha256::Sha256() : digest_(EVP_MD_CTX_new(), &EVP_MD_CTX_free) {
@@ -18,13 +20,7 @@ std::string Sha256::finish() {
   std::array<unsigned char, EVP_MAX_MD_SIZE> bytes{};
   unsigned int length = 0;
   EVP_DigestFinal_ex(digest_.get(), bytes.data(), &length);
-  std::string hex;
-  constexpr const char* kDigits = "0123456789abcdef";
-  for (unsigned int i = 0; i < length; ++i) {
-    hex += kDigits[bytes[i] >> 4];
-    hex += kDigits[bytes[i] & 15];
-  }
-  return hex;
+  return hex(std::span(bytes).first(length));
 }
 
 Result<std::string> sha256(const std::string& path) {

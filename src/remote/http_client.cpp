@@ -82,7 +82,7 @@ HttpFailure failure_of(CURLcode code, bool too_long) {
 }  // namespace
 
 struct HttpClient::State {
-  HttpOptions options;
+  HttpClientOptions options;
   Headers post_headers;
   Headers get_headers;
   // Declared before the transfers, which are removed from it first.
@@ -193,7 +193,7 @@ std::vector<HttpClient::Ended> HttpClient::State::take_ended() {
   return ended;
 }
 
-Result<std::unique_ptr<HttpClient>> HttpClient::create(HttpOptions options) {
+Result<std::unique_ptr<HttpClient>> HttpClient::create(HttpClientOptions options) {
   const auto is_printable = [](unsigned char c) { return c > 0x20 && c < 0x7F; };
   if (!std::ranges::all_of(options.api_key, is_printable)) {
     return Error(ErrorCode::kInvalidArgument,

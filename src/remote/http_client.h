@@ -14,7 +14,7 @@
 
 namespace rsd {
 
-struct HttpOptions {
+struct HttpClientOptions {
   std::chrono::milliseconds connect_timeout{2000};
   std::string api_key;  // sent as a bearer token; empty = none
   // kProtected: no proxy is used for loopback addresses. The caller has checked which URLs are
@@ -58,7 +58,7 @@ class HttpClient {
 
   // kInvalidArgument: a key that is not a valid header value. kRuntime: libcurl can't be
   // initialised.
-  static Result<std::unique_ptr<HttpClient>> create(HttpOptions options);
+  static Result<std::unique_ptr<HttpClient>> create(HttpClientOptions options);
   HttpClient(const HttpClient&) = delete;
   HttpClient& operator=(const HttpClient&) = delete;
   ~HttpClient();

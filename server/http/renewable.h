@@ -1,0 +1,30 @@
+// A value that may be replaced while others use it.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <utility>
+
+namespace rsd::server {
+
+// Thread-safe. A value that get() has returned lives on after set().
+template <class T>
+class Renewable {
+ public:
+  explicit Renewable(std::shared_ptr<const T> value) : value_(std::move(value)) {}
+
+  std::shared_ptr<const T> get() const {
+    const std::lock_guard lock(mutex_);
+    return value_;
+  }
+  void set(std::shared_ptr<const T> value) {
+    const std::lock_guard lock(mutex_);
+    value_.swap(value);
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::shared_ptr<const T> value_;  // may be null
+};
+
+}  // namespace rsd::server
