@@ -21,6 +21,11 @@ function(rsd_set_warnings target)
   endif()
 endfunction()
 
+# With RSD_UNITY_BUILD, up to 16 sources of the target are compiled as one: they parse the headers once.
+function(rsd_compile_together target)
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ${RSD_UNITY_BUILD} UNITY_BUILD_BATCH_SIZE 16)
+endfunction()
+
 # Each of the headers must compile on its own (all_verify_interface_header_sets).
 function(rsd_verify_headers target)
   add_library(${target}_headers INTERFACE)
@@ -35,8 +40,8 @@ function(rsd_add_module name)
   set(target rsd_${name})
   add_library(${target} STATIC ${ARG_SOURCES})
   add_library(rsd::${name} ALIAS ${target})
-  set_target_properties(${target} PROPERTIES EXPORT_NAME ${name} POSITION_INDEPENDENT_CODE ON
-                        UNITY_BUILD ${RSD_UNITY_BUILD} UNITY_BUILD_BATCH_SIZE 16)
+  set_target_properties(${target} PROPERTIES EXPORT_NAME ${name} POSITION_INDEPENDENT_CODE ON)
+  rsd_compile_together(${target})
   target_include_directories(${target} PUBLIC "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>"
                                               "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>")
   list(TRANSFORM ARG_HEADERS PREPEND "${PROJECT_SOURCE_DIR}/include/rsd/${name}/")

@@ -14,7 +14,7 @@ namespace rsd::server {
 namespace {
 
 // How often a waiting client's connection is looked at.
-constexpr std::chrono::milliseconds kLookInterval{20};
+constexpr std::chrono::milliseconds kQueueLookInterval{20};
 
 }  // namespace
 
@@ -110,7 +110,7 @@ JobEnd Scheduler::wait(const JobHandle& job, const std::function<bool()>& hung_u
     if (deadline && now >= *deadline) {
       if (auto answer = answer_at_deadline(job)) return *std::move(answer);
     }
-    auto until = now + kLookInterval;
+    auto until = now + kQueueLookInterval;
     if (deadline && now < *deadline) until = std::min(until, *deadline);
     job->changed.wait_until(lock, until);
     if (job->end) break;
@@ -316,7 +316,7 @@ void Scheduler::fail_all(const JobEnd& how) {
     try {
       make_queue();
     } catch (const std::bad_alloc&) {
-      std::this_thread::sleep_for(kLookInterval);
+      std::this_thread::sleep_for(kQueueLookInterval);
     }
   }
 }

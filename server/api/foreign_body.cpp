@@ -13,7 +13,7 @@ namespace rsd::server {
 namespace {
 
 constexpr std::size_t kShownNames = 10;
-constexpr std::size_t kShownChars = 40;  // of a name
+constexpr std::size_t kShownNameChars = 40;  // of a name
 
 void read_flag(Json& value) {
   if (value.is_number() && (value == 0 || value == 1)) {
@@ -39,7 +39,7 @@ void read_number(Json& value) {
 
 // The name, without the characters that separate names.
 std::string shown_name(const std::string& name) {
-  std::string shown = shown_text(name, kShownChars, Letters::kAscii);
+  std::string shown = shown_text(name, kShownNameChars, Letters::kAscii);
   for (char& c : shown)
     if (c == ' ' || c == ',') c = '?';
   return shown;

@@ -9,15 +9,11 @@
 namespace rsd::server {
 namespace {
 
-constexpr std::size_t kShownChars = 60;
-
-Error invalid(const std::string& message) {
-  return {ErrorCode::kInvalidInput, message};
-}
+constexpr std::size_t kShownValueChars = 60;
 
 std::string shown(const Json& value) {
   const std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
-  return shown_text(text, kShownChars);
+  return shown_text(text, kShownValueChars);
 }
 
 }  // namespace
@@ -26,12 +22,12 @@ Result<Json> parse_body(std::string_view body, std::size_t max_depth) {
   auto json = read_json(body, {.subject = "the body",
                                .max_depth = max_depth,
                                .repeated_keys = JsonRules::RepeatedKeys::kRefused});
-  if (json && !json->is_object()) return invalid("the body must be a JSON object");
+  if (json && !json->is_object()) return invalid_input("the body must be a JSON object");
   return json;
 }
 
 Error wrong_value(const std::string& field, const Json& value, const std::string& expected) {
-  return invalid(field + " is " + shown(value) + "; it must be " + expected);
+  return invalid_input(field + " is " + shown(value) + "; it must be " + expected);
 }
 
 const Json* Fields::any(const char* name) {
@@ -47,9 +43,9 @@ void Fields::ignore(std::initializer_list<const char*> names) {
 std::string Fields::text(const char* name) {
   auto text = optional_text(name);
   if (!text) {
-    fail(invalid(std::string(name) + " is missing"));
+    fail(invalid_input(std::string(name) + " is missing"));
   } else if (single_line(*text).empty()) {
-    fail(invalid(std::string(name) + " is empty"));
+    fail(invalid_input(std::string(name) + " is empty"));
   }
   return text.value_or("");
 }
@@ -104,7 +100,7 @@ void Fields::fail(const Error& error) {
 Result<void> Fields::finish() const {
   if (error_) return *error_;
   for (const auto& [name, value] : object_.items()) {
-    if (!known_.contains(name)) return invalid("the field " + shown(name) + " is unknown");
+    if (!known_.contains(name)) return invalid_input("the field " + shown(name) + " is unknown");
   }
   return {};
 }

@@ -46,11 +46,11 @@ RankItem parse_item(const Json& item, const std::string& fallback_id, std::size_
 }
 
 std::string shown_id(const std::string& id) {
-  constexpr std::size_t kShownChars = 60;
-  return shown_text(id, kShownChars);
+  constexpr std::size_t kShownIdChars = 60;
+  return shown_text(id, kShownIdChars);
 }
 
-Failure invalid(const std::string& message) {
+Failure bad_request(const std::string& message) {
   return {.status = 400, .message = message};
 }
 
@@ -67,8 +67,8 @@ RankItem parse_list_item(const Json& item, const std::string& fallback_id,
 }
 
 std::optional<Failure> read_list(const Json& list, const RankRules& rules, RankCall& call) {
-  if (!list.is_array()) return invalid(wrong_value("requests", list, "an array").message());
-  if (list.empty()) return invalid("requests is empty");
+  if (!list.is_array()) return bad_request(wrong_value("requests", list, "an array").message());
+  if (list.empty()) return bad_request("requests is empty");
   if (list.size() > rules.max_requests) {
     return Failure{.status = 413,
                    .message = "requests has " + std::to_string(list.size()) +
@@ -80,7 +80,7 @@ std::optional<Failure> read_list(const Json& list, const RankRules& rules, RankC
   for (const Json& item : list) {
     auto parsed = parse_list_item(item, std::to_string(call.items.size()), rules.max_candidates);
     if (!ids.insert(parsed.id).second)
-      parsed.request = invalid("the id " + shown_id(parsed.id) + " is repeated");
+      parsed.request = bad_request("the id " + shown_id(parsed.id) + " is repeated");
     call.items.push_back(std::move(parsed));
   }
   return std::nullopt;

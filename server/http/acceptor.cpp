@@ -11,10 +11,10 @@
 #include <thread>
 #include <utility>
 
+#include "server/http/look_interval.h"
+
 namespace rsd::server {
 namespace {
-
-constexpr std::chrono::milliseconds kLookInterval{50};
 
 std::string text_of(int error) {
   return std::generic_category().message(error);

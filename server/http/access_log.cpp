@@ -16,10 +16,10 @@ namespace {
 
 using Json = nlohmann::ordered_json;  // members keep their order
 
-constexpr std::size_t kShownChars = 200;
+constexpr std::size_t kShownLogChars = 200;
 
 std::string printable(std::string_view text) {
-  return shown_text(text, kShownChars, Letters::kAscii);
+  return shown_text(text, kShownLogChars, Letters::kAscii);
 }
 
 std::string decimal(double ms) {

@@ -13,7 +13,6 @@ namespace {
 constexpr std::size_t kLineBytes = 4096;  // a size with its extensions, or a trailer
 constexpr std::size_t kTrailerBytes = std::size_t{16} * 1024;
 constexpr std::size_t kSizeDigits = 15;
-constexpr std::string_view kLineEnd = "\r\n";
 
 }  // namespace
 

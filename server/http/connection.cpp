@@ -7,14 +7,14 @@
 #include <utility>
 
 #include "server/http/client_address.h"
+#include "server/http/look_interval.h"
 #include "server/http/request_head.h"
 
 namespace rsd::server {
 namespace {
 
-constexpr std::size_t kBlock = std::size_t{16} * 1024;
+constexpr std::size_t kReadBlock = std::size_t{16} * 1024;
 constexpr std::size_t kHeadBytes = std::size_t{64} * 1024;  // of a request's line and headers
-constexpr std::chrono::milliseconds kLookInterval{50};
 
 thread_local Connection* t_current = nullptr;
 
@@ -31,7 +31,7 @@ Connection::Connection(VisitorPtr visitor, const ConnectionLimits& limits, Room 
       begin_(visitor_->since),
       in_(visitor_->bytes.begin(), visitor_->bytes.end()),
       in_end_(in_.size()) {
-  in_.resize(std::max(in_.size(), kBlock));
+  in_.resize(std::max(in_.size(), kReadBlock));
   t_current = this;
 }
 

@@ -68,8 +68,8 @@ std::optional<std::string> fault_of_type(std::string_view content_type) {
                        type.size() > kApplication.size() + kSuffix.size() &&
                        same_word(type.substr(type.size() - kSuffix.size()), kSuffix);
   if (same_word(type, "application/json") || is_kind) return std::nullopt;
-  constexpr std::size_t kShownChars = 60;
-  return "Content-Type is \"" + shown_text(type, kShownChars, Letters::kAscii) +
+  constexpr std::size_t kShownTypeChars = 60;
+  return "Content-Type is \"" + shown_text(type, kShownTypeChars, Letters::kAscii) +
          "\"; it must be application/json (with curl: -H 'Content-Type: application/json')";
 }
 

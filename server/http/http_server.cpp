@@ -60,8 +60,8 @@ void close_after_response() {
 }
 
 std::string shown(const std::string& header) {
-  constexpr std::size_t kShownChars = 100;
-  return shown_text(header, kShownChars, Letters::kAscii);
+  constexpr std::size_t kShownHeaderChars = 100;
+  return shown_text(header, kShownHeaderChars, Letters::kAscii);
 }
 
 constexpr const char* kContinue = "100-continue";

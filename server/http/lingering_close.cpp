@@ -9,11 +9,12 @@
 #include <exception>
 #include <vector>
 
+#include "server/http/look_interval.h"
+
 namespace rsd::server {
 namespace {
 
-constexpr std::chrono::milliseconds kLookInterval{50};
-constexpr std::size_t kBlock = std::size_t{64} * 1024;
+constexpr std::size_t kDropBlock = std::size_t{64} * 1024;
 constexpr int kBlocksPerTurn = 16;  // so that one that sends fast doesn't hold the others up
 
 // Has the client closed its half, with nothing in front of it that is unread?
@@ -112,7 +113,7 @@ void LingeringClose::poll_once() {
 
 // False: the client has closed its half.
 bool LingeringClose::drain(Leaving& one, Clock::time_point now) const {
-  std::vector<char> block(kBlock);
+  std::vector<char> block(kDropBlock);
   for (int turn = 0; turn < kBlocksPerTurn; ++turn) {
     const ssize_t n = ::recv(one.socket, block.data(), block.size(), MSG_DONTWAIT);
     if (n <= 0) return n < 0 && (errno == EAGAIN || errno == EINTR);

@@ -12,12 +12,12 @@
 #include <vector>
 
 #include "server/http/client_address.h"
+#include "server/http/look_interval.h"
 
 namespace rsd::server {
 namespace {
 
-constexpr std::chrono::milliseconds kLookInterval{50};
-constexpr std::size_t kBlock = std::size_t{16} * 1024;
+constexpr std::size_t kHeadBlock = std::size_t{16} * 1024;
 
 bool is_idle(const Visitor& visitor) {
   return visitor.bytes.empty();
@@ -140,7 +140,7 @@ void Lobby::poll_once() {
 
 // False: nothing more will come.
 bool Lobby::receive(Visitor& visitor) try {
-  std::array<char, kBlock> block{};
+  std::array<char, kHeadBlock> block{};
   const bool was_established = visitor.socket.is_established();
   const ssize_t n = visitor.socket.receive(block.data(), block.size());
   if (!was_established && visitor.socket.is_established()) visitor.since = Clock::now();

@@ -14,8 +14,6 @@ struct Header {
   std::string_view value;
 };
 
-constexpr std::string_view kLineEnd = "\r\n";
-
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }

@@ -5,6 +5,9 @@
 
 namespace rsd::server {
 
+// Of the lines of a head, and of a chunked body.
+inline constexpr std::string_view kLineEnd = "\r\n";
+
 // Equal, except for the case of letters?
 bool same_word(std::string_view a, std::string_view b);
 

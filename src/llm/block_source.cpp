@@ -13,8 +13,8 @@
 namespace rsd {
 namespace {
 
-constexpr std::size_t kHead = 0;
-constexpr std::size_t kQuery = 1;
+constexpr std::size_t kHeadKey = 0;
+constexpr std::size_t kQueryKey = 1;
 constexpr std::size_t kFirstCandidate = 2;
 
 std::vector<BlockKey> keys_of(const Prompt& prompt) {
@@ -23,13 +23,13 @@ std::vector<BlockKey> keys_of(const Prompt& prompt) {
     return std::vector<TokenId>(begin, begin + static_cast<std::ptrdiff_t>(block.n_tokens));
   };
   std::vector<BlockKey> keys(kFirstCandidate);
-  keys[kHead].tokens = tokens(prompt.blocks.front());
+  keys[kHeadKey].tokens = tokens(prompt.blocks.front());
   for (const PromptBlock& block : prompt.blocks) {
-    BlockKey key{.scope = prompt.cache_scope, .head = keys[kHead].tokens, .tokens = {}};
+    BlockKey key{.scope = prompt.cache_scope, .head = keys[kHeadKey].tokens, .tokens = {}};
     if (block.kind != BlockKind::kCandidate && block.kind != BlockKind::kQuery) continue;
     key.tokens = tokens(block);
     if (block.kind == BlockKind::kQuery) {
-      keys[kQuery] = std::move(key);
+      keys[kQueryKey] = std::move(key);
     } else {
       keys.push_back(std::move(key));
     }
@@ -92,7 +92,8 @@ Result<void> BlockSource::encode_together(LlamaEngine::State& state,
 Result<StagedPrompt> BlockSource::stage(std::size_t sequence, const Others& /*others*/) {
   RSD_CHECK(encoded_.size() == keys_.size(), "blocks that are encoded");
   const std::vector<BlockPtr> blocks = std::exchange(encoded_, {});
-  IdentifierRequest request{.head = blocks[kHead], .query = blocks[kQuery], .identifiers = {}};
+  IdentifierRequest request{
+      .head = blocks[kHeadKey], .query = blocks[kQueryKey], .identifiers = {}};
   auto candidate = blocks.begin() + kFirstCandidate;
   for (const PromptBlock& block : prompt_.blocks) {
     if (block.kind != BlockKind::kIdentifier) continue;

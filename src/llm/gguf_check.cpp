@@ -16,10 +16,6 @@
 namespace rsd {
 namespace {
 
-struct GgufFree {
-  void operator()(gguf_context* context) const { gguf_free(context); }
-};
-
 Result<void> check_types(const gguf_context* context, const std::string& subject) {
   constexpr std::pair<const char*, gguf_type> kTypes[] = {
       {"general.type", GGUF_TYPE_STRING},         {"general.architecture", GGUF_TYPE_STRING},
@@ -101,8 +97,7 @@ Result<void> check_tokens(const gguf_context* context, const std::string& subjec
 // llama.cpp aborts the process over what is looked at here.
 Result<void> check_metadata(const std::string& path, const std::string& subject) {
   const LlamaErrorCapture errors;
-  const std::unique_ptr<gguf_context, GgufFree> context(
-      gguf_init_from_file(path.c_str(), {.no_alloc = true, .ctx = nullptr}));
+  const GgufPtr context(gguf_init_from_file(path.c_str(), {.no_alloc = true, .ctx = nullptr}));
   if (!context) {
     return Error(ErrorCode::kInvalidInput,
                  subject + " is damaged or truncated: " +

@@ -4,12 +4,18 @@
 #include <gguf.h>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "rsd/core/result.h"
 
 namespace rsd {
+
+struct GgufFree {
+  void operator()(gguf_context* context) const { gguf_free(context); }
+};
+using GgufPtr = std::unique_ptr<gguf_context, GgufFree>;
 
 // kNotFound when `path` can't be opened as a file, kInvalidInput when it is no GGUF, its header is
 // damaged, or its metadata would make llama.cpp abort the process or throw (types, counts, tokens

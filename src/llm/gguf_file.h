@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "llm/gguf_check.h"
 #include "rsd/core/result.h"
 
 namespace rsd {
@@ -51,16 +52,15 @@ class GgufFile {
   Result<void> read_row(const Tensor& tensor, int64_t row, float* into);
 
  private:
-  struct Free {
-    void operator()(gguf_context* context) const { gguf_free(context); }
+  struct ShapesFree {
     void operator()(ggml_context* context) const { ggml_free(context); }
   };
   Result<void> list_tensors(std::uint64_t file_size);
 
   std::string subject_;
   std::ifstream file_;
-  std::unique_ptr<gguf_context, Free> context_;
-  std::unique_ptr<ggml_context, Free> shapes_;
+  GgufPtr context_;
+  std::unique_ptr<ggml_context, ShapesFree> shapes_;
   std::vector<Tensor> tensors_;
   std::vector<char> raw_;  // of the row read last
 };

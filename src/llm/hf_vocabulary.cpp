@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "json/read_json.h"
+#include "llm/gguf_check.h"
 
 namespace rsd {
 namespace {
@@ -177,11 +178,6 @@ bool adds_bos(const Json& file, const Json& config, const std::optional<std::str
 
 // --- the file ------------------------------------------------------------------------------------
 
-struct GgufFree {
-  void operator()(gguf_context* context) const { gguf_free(context); }
-};
-using Gguf = std::unique_ptr<gguf_context, GgufFree>;
-
 void set_strings(gguf_context* gguf, const char* key, const std::vector<std::string>& texts) {
   std::vector<const char*> pointers;
   pointers.reserve(texts.size());
@@ -194,7 +190,7 @@ Result<void> write(const Json& file, const Json& config, const std::filesystem::
                    const std::string& output) {
   const auto vocabulary = vocabulary_of(file);
   if (!vocabulary) return vocabulary.error();
-  const Gguf gguf(gguf_init_empty());
+  const GgufPtr gguf(gguf_init_empty());
   gguf_set_val_str(gguf.get(), "general.architecture", "llama");
   gguf_set_val_str(gguf.get(), "tokenizer.ggml.model", "gpt2");
   gguf_set_val_str(gguf.get(), "tokenizer.ggml.pre", vocabulary->pre_tokenizer);

@@ -8,18 +8,18 @@
 namespace rsd {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using nlohmann::ordered_json;
 
-Json list_of(const Ranking& ranking) {
-  Json list = Json::array();
+ordered_json list_of(const Ranking& ranking) {
+  ordered_json list = ordered_json::array();
   for (const ItemId item : ranking.items())
     list.push_back(item.value());
   return list;
 }
 
 // A model's path, and ids of requests that a program built, may contain bytes that are not UTF-8.
-std::string one_line(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+std::string one_line(const ordered_json& json) {
+  return json.dump(-1, ' ', false, ordered_json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace
@@ -34,16 +34,16 @@ Trace trace_of(const Request& request, std::string decoder, History history, Ran
 }
 
 std::string format_trace_header(std::string_view model) {
-  const Json header{{"format", kTraceFormat}, {"version", kTraceVersion}, {"model", model}};
+  const ordered_json header{{"format", kTraceFormat}, {"version", kTraceVersion}, {"model", model}};
   return one_line(header);
 }
 
 std::string format_trace(const Trace& trace) {
   const std::size_t n_items = trace.history.n_items();
   const Ranking items = Ranking::identity(n_items);
-  Json line{{"id", trace.id}};
+  ordered_json line{{"id", trace.id}};
   if (trace.window) line["window"] = *trace.window;
-  line.update(Json{
+  line.update(ordered_json{
       {"task", trace.task == Task::kPassage ? "passage" : "recommendation"},
       {"decoder", trace.decoder},
       {"n_items", n_items},

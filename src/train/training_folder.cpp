@@ -16,8 +16,7 @@
 namespace rsd {
 namespace {
 
-using Json = nlohmann::ordered_json;  // what is written: members keep their order
-using ReadJson = nlohmann::json;
+using Json = nlohmann::json;
 
 // The steps of the line's stage that the checkpoint covers; nullopt if it has none of them.
 std::optional<std::size_t> steps_done(const Checkpoint& checkpoint, const std::string& stage) {
@@ -41,7 +40,7 @@ Result<void> check_conditions(const std::string& path, const Conditions& now) {
 }
 
 // A whole line of metrics.jsonl.
-bool is_metrics(const ReadJson& entry) {
+bool is_metrics(const Json& entry) {
   return entry.is_object() && entry.contains("stage") && entry["stage"].is_string() &&
          entry.contains("step") && entry["step"].is_number_unsigned();
 }
@@ -95,7 +94,7 @@ Result<void> TrainingFolder::append_metrics() {
   return {};
 }
 
-void TrainingFolder::record(const Json& metrics) {
+void TrainingFolder::record(const nlohmann::ordered_json& metrics) {
   unwritten_metrics_ += metrics.dump() + "\n";
 }
 

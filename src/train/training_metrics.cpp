@@ -2,9 +2,9 @@
 
 namespace rsd {
 
-using Json = nlohmann::ordered_json;
+using nlohmann::ordered_json;
 
-Json metrics_of(const SupervisedTraining::Step& step, std::size_t number) {
+ordered_json metrics_of(const SupervisedTraining::Step& step, std::size_t number) {
   return {{"stage", "supervised"},
           {"step", number},
           {"loss", step.loss},
@@ -12,7 +12,7 @@ Json metrics_of(const SupervisedTraining::Step& step, std::size_t number) {
           {"learning_rate", step.learning_rate}};
 }
 
-Json metrics_of(const Validation& validation, std::size_t number) {
+ordered_json metrics_of(const Validation& validation, std::size_t number) {
   return {{"stage", "validation"},
           {"step", number},
           {"loss", validation.loss},
@@ -20,7 +20,7 @@ Json metrics_of(const Validation& validation, std::size_t number) {
           {"heuristic_kendall_tau", validation.heuristic_kendall_tau}};
 }
 
-Json metrics_of(const RpoTraining::Step& step, std::size_t number) {
+ordered_json metrics_of(const RpoTraining::Step& step, std::size_t number) {
   return {{"stage", "rpo"},
           {"step", number},
           {"return", step.mean_return},
@@ -33,7 +33,7 @@ Json metrics_of(const RpoTraining::Step& step, std::size_t number) {
           {"learning_rate", step.learning_rate}};
 }
 
-Json metrics_of_rpo_validation(double held_out_return, std::size_t number) {
+ordered_json metrics_of_rpo_validation(double held_out_return, std::size_t number) {
   return {{"stage", "rpo-validation"}, {"step", number}, {"return", held_out_return}};
 }
 
