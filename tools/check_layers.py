@@ -40,7 +40,9 @@ MODULES = {
     "train": ["agent", "data"],
     "eval": ["data"],
     "models": ["llm", "data"],
+    "rpc": ["llm"],
     "ranker": ["window", "data", "agent", "llm", "models", "remote"],
+    "jobs": ["ranker", "train", "eval"],
     # The headers that lie in include/rsd itself, where users start.
     "front": ["ranker"],
 }

@@ -18,6 +18,7 @@
 #include "llm/llama_tokenizer.h"
 #include "llm/log.h"
 #include "rsd/core/check.h"
+#include "rsd/core/machine.h"
 #include "rsd/core/shown_text.h"
 
 namespace rsd {
