@@ -1,6 +1,5 @@
 #include "train/training_folder.h"
 
-#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <limits>
@@ -10,14 +9,13 @@
 #include <system_error>
 #include <utility>
 
-#include "json/read_json.h"
+#include "data/metrics_line.h"
 #include "rsd/core/file.h"
 
 namespace rsd {
 namespace {
 
 using Json = nlohmann::ordered_json;  // what is written: members keep their order
-using ReadJson = nlohmann::json;
 
 // Of the stage that the line belongs to; nullopt where nothing of it is kept.
 std::optional<std::size_t> steps_done(const Checkpoint& checkpoint, const std::string& stage) {
@@ -38,12 +36,6 @@ Result<void> check_conditions(const std::string& path, const Conditions& now) {
                    " was begun with " + change.key + " \"" + change.before.value_or("nothing") +
                    "\"; it can't go on with \"" + change.now.value_or("nothing") +
                    "\". Choose another --out, or delete the folder to begin anew");
-}
-
-// A whole line of metrics.jsonl.
-bool is_metrics(const ReadJson& entry) {
-  return entry.is_object() && entry.contains("stage") && entry["stage"].is_string() &&
-         entry.contains("step") && entry["step"].is_number_unsigned();
 }
 
 }  // namespace
@@ -107,8 +99,8 @@ Result<void> TrainingFolder::drop_behind(const Checkpoint& checkpoint) {
   if (!text) return text.error();
   std::istringstream lines(*text);
   for (std::string line; std::getline(lines, line);) {
-    const auto entry = read_json(line);
-    if (!entry || !is_metrics(*entry)) continue;
+    const auto entry = read_metrics_line(line);
+    if (!entry) continue;
     const auto step = entry->at("step").get<std::size_t>();
     const auto done = steps_done(checkpoint, entry->at("stage").get<std::string>());
     if (done && step <= *done) metrics_ += line + "\n";
