@@ -50,14 +50,11 @@ void prepare_process() {
   ::dup2(STDERR_FILENO, STDOUT_FILENO);  // ggml logs who connects on stdout
 }
 
-// The child's whole life. It must not go on as a copy of its parent.
+// The child's whole life. It must not go on as a copy of its parent: an exception ends it, too.
 [[noreturn]] void live_as_worker(const RpcWorkerMain& worker_main, const RpcServerOptions& options,
                                  pid_t parent) noexcept {
   prepare_process();
-  try {
-    if (::getppid() == parent) worker_main(options);  // else the parent ended before prctl
-  } catch (...) {
-  }
+  if (::getppid() == parent) worker_main(options);  // else the parent ended before prctl
   while (true)
     ::kill(::getpid(), SIGKILL);
 }
