@@ -71,7 +71,7 @@ Result<void> write_report(const TrainingOptions& options, const std::string& met
 Result<TrainedAgent> train_agent(const EngineOptions& engine, const TrainingOptions& options,
                                  const OnTrainingProgress& on_progress) {
   LazyLlm llm(engine);
-  const auto trained = run_training(options, llm, on_progress);
+  auto trained = run_training(options, llm, on_progress);
   if (!trained) return trained;
   if (auto written = write_report(options, trained->metrics_path); !written) return written.error();
   return trained;

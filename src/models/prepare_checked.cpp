@@ -61,7 +61,7 @@ Result<std::vector<TypeTrial>> choose_fastest_type(Preparation& preparation,
 Result<ModelAgreement> measure_agreement(const Preparation& preparation,
                                          const std::vector<Request>& requests,
                                          const PrepareOptions& options) {
-  const auto measured = check_agreement(preparation, requests, options);
+  auto measured = check_agreement(preparation, requests, options);
   if (!measured) return measured.error().within("measuring the agreement");
   if (const auto kept = record_agreement(preparation.output, *measured); !kept) {
     log_to(options.log, LogLevel::kWarning,
