@@ -15,6 +15,7 @@
 #include "options/common_options.h"
 #include "terminal/exit_code.h"
 #include "terminal/help.h"
+#include "terminal/log.h"
 #include "terminal/thread_waiting.h"
 
 namespace {

@@ -101,10 +101,11 @@ class CheckLayers(unittest.TestCase):
         self.assert_offence("tests/a_test.cpp", "#include <llama.h>",
                             "tests must not include llama.cpp (llama.h)")
 
-    def test_ggml_is_seen_by_llm_agent_and_train_only(self):
+    def test_ggml_is_seen_by_llm_and_agent_only(self):
         self.assert_accepted({"src/llm/a.cpp": "#include <gguf.h>\n",
-                              "src/agent/a.cpp": "#include <ggml-cpu.h>\n",
-                              "src/train/a.cpp": "#include <ggml-opt.h>\n"})
+                              "src/agent/a.cpp": "#include <ggml-cpu.h>\n"})
+        self.assert_offence("src/train/a.cpp", "#include <ggml-opt.h>",
+                            "train must not include ggml (ggml-opt.h)")
         self.assert_offence("src/decode/a.cpp", "#include <ggml-backend.h>",
                             "decode must not include ggml (ggml-backend.h)")
 
@@ -198,9 +199,8 @@ class CheckLayers(unittest.TestCase):
                                               "private header (../src/core/names.h)"]))
 
     def test_programs_see_the_private_headers_of_shared_modules(self):
-        for root in ["cli", "server"]:
-            self.assert_accepted({f"{root}/a.cpp": '#include "json/read_json.h"\n'})
-        for root in ["tests", "benchmarks", "examples"]:
+        self.assert_accepted({"server/a.cpp": '#include "json/read_json.h"\n'})
+        for root in ["cli", "tests", "benchmarks", "examples"]:
             self.assert_offence(f"{root}/a.cpp", '#include "json/read_json.h"',
                                 f"{root} must not include a private header (json/read_json.h)")
 
@@ -260,7 +260,7 @@ class CheckLayers(unittest.TestCase):
                             "utils is no module; "
                             "add it to tools/check_layers.py and ARCHITECTURE.md")
 
-    def test_the_line_of_the_offence_is_told(self):
+    def test_an_offence_has_its_line(self):
         result = run_checker({"src/rank/a.cpp": '\n// words\n#include "llama.h"\n'})
         self.assertEqual(
             result, (1, ["src/rank/a.cpp:3: rank must not include llama.cpp (llama.h)"]))

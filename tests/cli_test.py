@@ -181,8 +181,8 @@ class Usage(CliTest):
                 for noise in ["TEXT", "UINT", " in [", "{", "\n\n\n"]:
                     self.assertNotIn(noise, text)
 
-    def test_unknown_words_are_told_by_name(self):
-        for arguments, told in [
+    def test_unknown_words_are_errors_that_name_them(self):
+        for arguments, message in [
             ([], "needs a command: rank, eval, bench, train, serve, model, prompt"),
             (["juggle"], '"juggle" is no command of rsd; it has rank'),
             (["model", "juggle"], '"juggle" is no command of rsd model; it has fetch, verify, prepare, inspect'),
@@ -192,7 +192,7 @@ class Usage(CliTest):
             (["rank", "--requests", "x", "juggle"], '"juggle" is not expected'),
         ]:
             with self.subTest(arguments=arguments):
-                done = self.check(run(*arguments), USAGE, "^rsd: error: .*" + re.escape(told))
+                done = self.check(run(*arguments), USAGE, "^rsd: error: .*" + re.escape(message))
                 self.assertRegex(done.stderr, r"\nSee rsd .*--help\n$")
                 self.assertEqual(done.stdout, "")
 
@@ -203,7 +203,7 @@ class Usage(CliTest):
 
     def test_bad_values_name_option_value_and_limit(self):
         whole = "must be a whole number from"
-        for option, value, told in [
+        for option, value, message in [
             ("--budget", "0", whole + ' 1 to 1000000, not "0"'),
             ("--budget", "-1", whole),
             ("--budget", "abc", whole),
@@ -225,7 +225,7 @@ class Usage(CliTest):
         ]:
             with self.subTest(option=option, value=value):
                 done = self.check(
-                    run("rank", "--requests", EXAMPLES, option, value), USAGE, re.escape(told)
+                    run("rank", "--requests", EXAMPLES, option, value), USAGE, re.escape(message)
                 )
                 name = "--gpu-layers|--ngl" if option == "-ngl" else option
                 self.assertRegex(done.stderr, name)
@@ -315,7 +315,7 @@ class Prepare(CliTest):
         self.check(self.tiny("--lora", LORA + ":2", "--check-requests", "none"), OK, "is prepared")
         self.assertEqual(self.record()["adapters"][0]["scale"], 2)
 
-    def test_all_types_are_made_and_others_are_told(self):
+    def test_all_types_are_made_and_others_are_errors(self):
         for name in ["f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0"]:
             self.check(self.tiny("--type", name, "--check-requests", "none"), OK, "is prepared")
             self.assertEqual(self.record()["type"], name)
@@ -351,9 +351,9 @@ class Prepare(CliTest):
         choice.write_text("{")
         self.assertIn("-f16.gguf", self.inspect(places))
 
-    def test_bad_inputs_are_told_and_leave_nothing(self):
+    def test_bad_inputs_are_errors_and_leave_nothing(self):
         wrong = MODELS / "tiny-lora-wrong.gguf"
-        for arguments, code, told in [
+        for arguments, code, message in [
             (["--lora", "none.gguf"], MISSING, r"none\.gguf"),
             (["--lora", wrong], INVALID, r"tiny-lora-wrong.*blk\.0\.attn_output"),
             (["--lora", EXAMPLES], INVALID, "LoRA adapter"),
@@ -361,7 +361,7 @@ class Prepare(CliTest):
             (["--check-requests", "none.jsonl"], MISSING, r"none\.jsonl"),
         ]:
             with self.subTest(arguments=arguments):
-                self.assertEqual(self.check(self.tiny(*arguments), code, told).stdout, "")
+                self.assertEqual(self.check(self.tiny(*arguments), code, message).stdout, "")
                 self.assertEqual(self.names(), [])
 
     def test_own_models_need_an_output_that_is_no_input(self):
@@ -418,10 +418,10 @@ class Prepare(CliTest):
         command = [RSD, "model", "prepare", "--check-requests", "none"]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         both = [subprocess.Popen(command, env=places, **pipes) for _ in range(2)]
-        told = b"".join(b"".join(process.communicate(timeout=120)) for process in both)
-        self.assertEqual([process.returncode for process in both], [OK, OK], told)
-        self.assertIn(b"is prepared", told)
-        self.assertIn(b"is there already", told)
+        output = b"".join(b"".join(process.communicate(timeout=120)) for process in both)
+        self.assertEqual([process.returncode for process in both], [OK, OK], output)
+        self.assertIn(b"is prepared", output)
+        self.assertIn(b"is there already", output)
         self.assertEqual(len(list(models.iterdir())), 3)
 
     def test_a_users_adapter_takes_the_place_of_the_projects(self):
@@ -430,7 +430,7 @@ class Prepare(CliTest):
         path = self.inspect(places, "--lora", adapter)
         self.assertEqual(path, str(models / default_base().name))
 
-    def test_the_adapters_folder_can_be_told(self):
+    def test_the_adapters_folder_can_be_named(self):
         places, _ = self.with_parts(RSD_MODELS_DIR=str(self.folder))
         done = run("rank", "--requests", EXAMPLES, env=places)
         self.check(done, MISSING, "smollm2-135m-rank-lora.gguf is not in .*RSD_MODELS_DIR")
@@ -439,7 +439,7 @@ class Prepare(CliTest):
         done = run("rank", "--requests", EXAMPLES, env=places)
         self.check(done, INVALID, "smollm2-135m-rank-lora.gguf: tensors blk.0")
 
-    def test_a_damaged_base_is_told(self):
+    def test_a_damaged_base_is_an_error(self):
         places, models = self.with_parts()
         base = models / default_base().name
         base.unlink()
@@ -447,7 +447,7 @@ class Prepare(CliTest):
         done = run("rank", "--requests", EXAMPLES, env=places)
         self.check(done, INVALID, "is damaged: it has 4 bytes in place of .*; `rsd model fetch`")
 
-    def test_without_its_parts_the_way_to_get_them_is_told(self):
+    def test_without_its_parts_the_message_says_how_to_get_them(self):
         places = {**os.environ, "XDG_CACHE_HOME": str(self.folder)}
         self.check(self.prepare(env=places), MISSING, "rsd model fetch")
         done = self.prepare("--lora", LORA, "--output", self.folder / "x", env=places)
@@ -473,19 +473,19 @@ class Config(CliTest):
         self.assertIn("512 tokens in use", self.good(on_model("model inspect", "--config", config)))
 
     def test_unknown_keys_and_sections_are_errors(self):
-        for config, told in [
+        for config, message in [
             ("[rank]\nbudgett = 2\n", "rank.budgett"),
             ("budget = 2\n", "budget"),
             ("[juggle]\nballs = 2\n", "juggle"),
             ("[rank\nbroken", "rank"),
         ]:
             with self.subTest(config=config):
-                self.check(self.rank(config), USAGE, r'rsd\.toml: "\[?' + re.escape(told))
+                self.check(self.rank(config), USAGE, r'rsd\.toml: "\[?' + re.escape(message))
 
     def test_bad_values_are_errors(self):
         self.check(self.rank("[rank]\nbudget = 0\n"), USAGE, "--budget: must be a whole number")
 
-    def test_a_missing_file_or_a_folder_is_told(self):
+    def test_a_missing_file_or_a_folder_is_an_error(self):
         for path in ["none.toml", self.folder]:
             self.check(rank(EXAMPLES, "--config", path), MISSING, "config file .* can't be read")
 
@@ -519,11 +519,11 @@ class Input(CliTest):
         array = json.dumps([json.loads(line) for line in lines.splitlines()], indent=2)
         expected = answers(self.good(rank_lines(lines)))
         for done in [rank(self.write("in.json", array)), rank_lines(array)]:
-            told = answers(self.good(done))
-            self.assertEqual([(a["id"], a["ranking"]) for a in told],
+            from_array = answers(self.good(done))
+            self.assertEqual([(a["id"], a["ranking"]) for a in from_array],
                              [(a["id"], a["ranking"]) for a in expected])
 
-    def test_json_that_nests_without_end_is_told_by_every_reader(self):
+    def test_json_that_nests_without_end_is_an_error_of_every_reader(self):
         deep = '{"id": ' + "[" * 200_000 + "]" * 200_000 + "}\n"
         bad = self.write("deep.jsonl", deep)
         out = self.write("out.jsonl", deep)
@@ -545,7 +545,7 @@ class Input(CliTest):
 
     def test_one_bad_line_among_good_ones_fails_alone(self):
         twins = [{"id": "x", "text": "a"}, {"id": "x", "text": "b"}]
-        for name, bad, told in [
+        for name, bad, message in [
             ("broken JSON", '{"id": \n', "broken JSON"),
             ("invalid UTF-8", b'{"id": "\xff"}\n', "UTF-8"),
             ("no object", "[1]\n", ""),
@@ -560,7 +560,7 @@ class Input(CliTest):
             with self.subTest(name):
                 bad = bad if isinstance(bad, bytes) else bad.encode()
                 path = self.write("in.jsonl", request("a").encode() + bad + request("z").encode())
-                done = self.check(rank(path), SOME_FAILED, re.escape(path) + ":2: .*" + told)
+                done = self.check(rank(path), SOME_FAILED, re.escape(path) + ":2: .*" + message)
                 self.assertEqual([a["id"] for a in answers(done.stdout)], ["a", "z"])
 
     def test_stdin_is_named_in_errors(self):
@@ -576,7 +576,7 @@ class Input(CliTest):
         self.check(rank(self.write("empty", "")), INVALID, "empty holds no requests")
         self.check(rank_lines("\n \n"), INVALID, "<stdin> holds no requests")
 
-    def test_a_missing_file_and_a_folder_are_told(self):
+    def test_a_missing_file_and_a_folder_are_errors(self):
         self.check(rank("none.jsonl"), MISSING, r"none\.jsonl: can't be opened: No such file")
         self.check(rank(self.folder), MISSING, "can't be opened: Is a directory")
 
@@ -611,7 +611,7 @@ class Input(CliTest):
         self.assertEqual(alone["ranking"], ["b", "a", "c"])
         self.assertEqual(alone["encodings"], 0)
 
-    def test_a_query_that_does_not_fit_is_cut_and_told(self):
+    def test_a_query_that_does_not_fit_is_cut_and_reported(self):
         answer = self.one(request("long", query="what is " * 100000))
         self.assertTrue(answer["truncated_query"])
         self.assertEqual(answer["truncated_candidates"], 0)
@@ -643,19 +643,19 @@ class Files(CliTest):
     def cut(self, path, size):
         return self.write("cut.gguf", pathlib.Path(path).read_bytes()[:size])
 
-    def test_a_missing_model_and_a_folder_are_told(self):
+    def test_a_missing_model_and_a_folder_are_errors(self):
         self.check(self.on("none.gguf"), MISSING, r"model none\.gguf does not exist")
         self.check(self.on(self.folder), MISSING, "is a folder")
 
     def test_what_is_logged_is_one_line_without_control_characters(self):
         name = "x\x1b[31m\nrsd: error: forged\u202e" + ("/" + "y" * 200) * 20
-        told = self.check(run("model", "inspect", "-m", name), MISSING).stderr
-        self.assertEqual(told.count("\n"), 1)
-        self.assertFalse(set(told) & set("\x1b\u202e"))
-        self.assertIn("[31m rsd: error: forged", told)
-        self.assertLess(len(told), 4100)
+        stderr = self.check(run("model", "inspect", "-m", name), MISSING).stderr
+        self.assertEqual(stderr.count("\n"), 1)
+        self.assertFalse(set(stderr) & set("\x1b\u202e"))
+        self.assertIn("[31m rsd: error: forged", stderr)
+        self.assertLess(len(stderr), 4100)
 
-    def test_a_missing_default_model_tells_how_to_get_it(self):
+    def test_a_missing_default_model_is_an_error_that_says_how_to_get_it(self):
         places = {**os.environ, "XDG_CACHE_HOME": str(self.folder)}
         done = run("rank", "--requests", EXAMPLES, env=places)
         self.check(done, MISSING, "rsd model fetch")
@@ -678,7 +678,7 @@ class Files(CliTest):
             with self.subTest(part=part):
                 self.check(self.on(self.cut(MODEL, part)), INVALID, "model")
 
-    def test_missing_and_broken_adapters_are_told(self):
+    def test_missing_and_broken_adapters_are_errors(self):
         self.check(rank(EXAMPLES, "--lora", "none.gguf"), MISSING, r"LoRA adapter none\.gguf does")
         self.check(rank(EXAMPLES, "--lora", "none.gguf:0.5"), MISSING, r"none\.gguf does not")
         wrong = str(MODELS / "tiny-lora-wrong.gguf")
@@ -686,16 +686,16 @@ class Files(CliTest):
             with self.subTest(path=path):
                 self.check(rank(EXAMPLES, "--lora", path), INVALID, "LoRA adapter")
 
-    def test_missing_and_broken_templates_are_told(self):
+    def test_missing_and_broken_templates_are_named(self):
         self.check(rank(EXAMPLES, "--prompt-template", "none.yaml"), MISSING, r"none\.yaml")
-        for content, told in [
+        for content, message in [
             ("task: passage\nfoo: x\n", 'bad.yaml:2: key "foo" is unknown'),
             ("task: [\n", "bad.yaml:"),
             ("", "bad.yaml"),
         ]:
             with self.subTest(content=content):
                 path = self.write("bad.yaml", content)
-                self.check(rank(EXAMPLES, "--prompt-template", path), INVALID, re.escape(told))
+                self.check(rank(EXAMPLES, "--prompt-template", path), INVALID, re.escape(message))
 
     def test_a_template_changes_the_prompt(self):
         path = self.write(
@@ -825,12 +825,12 @@ class Answers(CliTest):
 
     def test_a_calibrated_list_takes_one_encoding_a_window(self):
         arguments = ["--window", 20, "--window-method", "calibrated"]
-        told = self.of(request("long", 50), *arguments)[0]
-        self.assertEqual(sorted(told["ranking"]), sorted(f"c{i}" for i in range(50)))
-        self.assertEqual((told["windows"]["count"], told["encodings"]), (3, 3))
-        self.assertEqual(told["verified_prefix"], 50)
+        answer = self.of(request("long", 50), *arguments)[0]
+        self.assertEqual(sorted(answer["ranking"]), sorted(f"c{i}" for i in range(50)))
+        self.assertEqual((answer["windows"]["count"], answer["encodings"]), (3, 3))
+        self.assertEqual(answer["verified_prefix"], 50)
         for more in (["--decoder", "ar"], ["--draft", "input"], ["--top-n", 5]):
-            self.assertEqual(self.of(request("long", 50), *arguments, *more)[0]["ranking"], told["ranking"])
+            self.assertEqual(self.of(request("long", 50), *arguments, *more)[0]["ranking"], answer["ranking"])
         short = self.of(request("long", 50), *arguments, "--budget", 2)[0]
         self.assertEqual((short["encodings"], short["verified_prefix"]), (2, 39))
         self.assertEqual(short["ranking"][39:], [f"c{i}" for i in range(39, 50)])
@@ -847,11 +847,11 @@ class Answers(CliTest):
             text = request("long", n_items)
             for arguments in [["--top-n", 10], ["--passes", 2]]:
                 with self.subTest(n_items=n_items, arguments=arguments):
-                    told = self.of(text, "--window", 20, "--decoder", "exact", *arguments)[0]
+                    answer = self.of(text, "--window", 20, "--decoder", "exact", *arguments)[0]
                     target = self.of(text, "--window", 20, "--decoder", "ar", *arguments)[0]
-                    n = told["verified_prefix"]
+                    n = answer["verified_prefix"]
                     self.assertGreaterEqual(n, 10)
-                    self.assertEqual(told["ranking"][:n], target["ranking"][:n])
+                    self.assertEqual(answer["ranking"][:n], target["ranking"][:n])
 
     def test_a_pool_is_verified_only_as_far_as_writing_out_gives_it(self):
         text = request("long", 50)
@@ -861,10 +861,10 @@ class Answers(CliTest):
                 target = self.of(text, *arguments, "--decoder", "ar")[0]
                 exact = self.of(text, *arguments, "--decoder", "exact")[0]
                 self.assertGreaterEqual(exact["verified_prefix"], min(pool, 20))
-                for told in [exact, self.of(text, *arguments, "--budget", 50)[0]]:
-                    n = told["verified_prefix"]
-                    self.assertEqual(len(set(told["ranking"])), 50)
-                    self.assertEqual(told["ranking"][:n], target["ranking"][:n])
+                for answer in [exact, self.of(text, *arguments, "--budget", 50)[0]]:
+                    n = answer["verified_prefix"]
+                    self.assertEqual(len(set(answer["ranking"])), 50)
+                    self.assertEqual(answer["ranking"][:n], target["ranking"][:n])
 
     def test_the_trace_of_a_long_list_has_a_line_a_window(self):
         path = self.folder / "trace.jsonl"
@@ -931,7 +931,7 @@ class Answers(CliTest):
             self.assertGreaterEqual(known, 1)
             self.assertEqual(line["ranking"][:known], target["ranking"][:known])
 
-    def test_a_budget_that_is_not_used_is_null_and_told(self):
+    def test_a_budget_that_is_not_used_is_null_and_logged(self):
         for decoder in ["ar", "std", "exact"]:
             done = rank_lines(request("a"), "--decoder", decoder, "--budget", 2)
             self.check(done, OK, f"warning: decoder {decoder} has no budget")
@@ -1008,7 +1008,7 @@ class TrecInput(CliTest):
         short = answers(self.good(on_model("rank", *self.files, "--depth", 4)))
         self.assertEqual([len(line["ranking"]) for line in short], [4, 4, 4])
 
-    def test_what_is_missing_is_told(self):
+    def test_missing_files_are_named(self):
         self.check(on_model("rank", *self.files[:4]), USAGE, "--run, --topics and --corpus go together")
         self.check(on_model("rank"), USAGE, "--requests is required")
         self.check(on_model("rank", "--requests", EXAMPLES, *self.files), USAGE, "exclude each other")
@@ -1175,14 +1175,14 @@ class Output(CliTest):
         self.assertEqual(self.partial.read_text(), before)
 
     def test_options_that_can_not_go_together_are_errors(self):
-        for arguments, told in [
+        for arguments, message in [
             (["--resume"], "--resume needs --output"),
             (["--resume", "--output", self.out, "--format", "table"], "jsonl and trec"),
             (["--resume", "--output", self.out, "--trace", "t"], "--trace can't be resumed"),
             (["--output", self.out, "--trace", self.out], "the same file"),
         ]:
             with self.subTest(arguments=arguments):
-                self.check(rank(EXAMPLES, *arguments), USAGE, told)
+                self.check(rank(EXAMPLES, *arguments), USAGE, message)
         self.assertEqual(list(self.folder.iterdir()), [])
 
     def test_the_requests_are_never_overwritten(self):
@@ -1211,7 +1211,7 @@ class Output(CliTest):
         self.assertTrue(self.out.is_symlink())
         self.assertEqual(len(self.rankings(target)), 6)
 
-    def test_unwritable_places_are_told(self):
+    def test_unwritable_places_are_errors(self):
         for option in ["--output", "--trace"]:
             for place in ["/proc/rsd-test/x", self.folder / "missing" / "x", self.folder]:
                 with self.subTest(option=option, place=place):
@@ -1279,7 +1279,7 @@ class TraceFile(CliTest):
                 known = one["known"]
             self.assertEqual(trace["ranking"][: len(known)], known)
 
-    def test_tells_what_was_asked_whatever_the_id_and_the_window(self):
+    def test_traces_name_the_query_whatever_the_id_and_the_window(self):
         path = self.folder / "trace.jsonl"
 
         def keys(text, *arguments):
@@ -1390,7 +1390,7 @@ class Training(CliTest):
         self.check(self.train(*self.SMALL), OK, "nothing is validated on", "RPO validates on none")
         self.assertEqual({entry["stage"] for entry in self.metrics()}, {"supervised", "rpo"})
 
-    def test_traces_that_tell_no_query_are_held_out_by_their_ids(self):
+    def test_traces_without_a_query_are_held_out_by_their_ids(self):
         self.good(self.train(*self.SMALL))
         header, *traces = answers((self.kept / "traces.jsonl").read_text())
         for trace in traces:
@@ -1410,7 +1410,7 @@ class Training(CliTest):
                          "--out", self.folder / "b.gguf")  # fmt: skip
         self.check(again, USAGE, "--traces is not used")
 
-    def test_numbers_out_of_range_are_told_with_the_limits(self):
+    def test_numbers_out_of_range_are_errors_with_the_limits(self):
         for flag, value, allowed in [
             ("--beta", -1, "from 0 to 1000"), ("--rollouts", 0, "from 1 to"), ("--budget", 0, "from 1 to"),
             ("--rpo-learning-rate", 0, "above 0, at most 1"),
@@ -1430,7 +1430,7 @@ class Training(CliTest):
         self.good(done)
         self.assertEqual({entry["stage"] for entry in self.metrics()}, {"supervised", "validation"})
 
-    def test_requests_that_do_not_fit_are_told_and_left_out(self):
+    def test_requests_that_do_not_fit_are_logged_and_left_out(self):
         self.requests = self.write("mixed.jsonl", requests(5, 8) + request("long", 60))
         done = self.check(self.train(*self.SMALL, "-c", 300), SOME_FAILED, 'request "mixed/long"')
         self.assertEqual(done.stderr.count("error"), 1, done.stderr)
@@ -1447,7 +1447,7 @@ class Training(CliTest):
                          "--init", self.agent)  # fmt: skip
         self.check(wrong, USAGE, "--no-history must be as agent .* was made with")
 
-    def test_what_is_missing_or_no_agent_is_told(self):
+    def test_files_that_are_missing_or_hold_no_agent_are_named(self):
         out = self.folder / "b.gguf"
         self.check(run("train", "--out", out), USAGE, "--requests is missing")
         self.check(self.train("--init", self.folder / "none"), MISSING, "agent .*none can't be opened")
@@ -1530,7 +1530,7 @@ class Looking(CliTest):
         self.assertEqual(line["truncated_candidates"], 0)
         self.assertLessEqual(len(line["tokens"]) + line["windows"]["size"], 2048)
 
-    def test_render_tells_the_blocks(self):
+    def test_render_lists_the_blocks(self):
         done = on_model("prompt render", "--requests", "-", "--prompt-template", BLOCKS,
                         stdin=request("a", candidates=[{"id": "d0", "text": "one"},
                                                        {"id": "d1", "text": "two"}]))
@@ -1552,7 +1552,7 @@ class Looking(CliTest):
         done = on_model("prompt render", "--requests", "-", stdin=request("a") + "{\n")
         self.check(done, INVALID, "<stdin>:2: ")
 
-    def test_inspect_tells_model_and_identifiers(self):
+    def test_inspect_shows_model_and_identifiers(self):
         text = self.good(on_model("model inspect"))
         for part in ["architecture: llama", "vocabulary: 465 tokens", "identifiers (passage): ",
                      "prompts in blocks: yes", "prompt layout: sequence"]:
@@ -1614,7 +1614,7 @@ class Bench(CliTest):
         self.assertIsNone(results["shipped_model"])
         self.assertNotIn("shipped_generation_over_rsd", results["datasets"][0]["ratios"])
 
-    def test_bad_input_is_told_before_the_work(self):
+    def test_bad_input_is_an_error_before_the_work(self):
         self.check(on_model("bench", "--requests", "none.jsonl", "--out", self.folder / "out"),
                    MISSING, r"none\.jsonl")
         broken = self.write("broken.jsonl", "{\n")
@@ -1713,7 +1713,7 @@ class Evaluation(CliTest):
                 self.check(self.evaluate(*arguments), USAGE, "rsd: error: ")
         self.assertEqual(list(self.folder.iterdir()), [])
 
-    def test_bad_input_and_places_are_told(self):
+    def test_bad_input_and_places_are_errors(self):
         path = self.write("in.jsonl", request("a") + "{\n")
         self.check(self.evaluate(requests=path), SOME_FAILED, re.escape(path) + ":2: ")
         path = self.write("bad.jsonl", "{\n")

@@ -88,7 +88,7 @@ class OwnModel(CliTest):
                 done = self.check(run("model", "verify", "-m", self.output), INVALID)
                 self.assertIn("no checksum", done.stdout)
 
-    def test_a_missing_model_is_told(self):
+    def test_a_missing_model_is_an_error(self):
         self.output.unlink()
         self.check(self.load(), MISSING, "does not exist")
         self.check(run("model", "verify", "-m", self.output), MISSING, "does not exist")

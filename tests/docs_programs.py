@@ -3,8 +3,8 @@
 
 usage: docs_programs.py FOLDER PAGE.md...
 
-A block that begins with an #include is a whole program; any other block is the inside of main() and
-may use what the page's first program includes. They are run in a folder with a file model.gguf.
+A block with a main() is a whole program; any other block becomes the inside of main() in a program
+that includes <rsd/ranker.h> and <iostream>. They are run in a folder with a file model.gguf.
 """
 
 import pathlib

@@ -387,7 +387,7 @@ class Flows:
         self.assertIn(evil, [node.text for node in self.all("#answer .text")])
         self.assertEqual(self.all("main img, main script, main b b"), [])
 
-    def test_bad_input_is_told_with_its_line(self):
+    def test_bad_input_is_reported_with_its_line(self):
         lines = json.dumps(REQUEST, indent=1).split("\n")
         lines[3] = lines[3].replace(":", "", 1)
         self.paste("candidates", "\n".join(lines))
@@ -395,7 +395,7 @@ class Flows:
         self.assertRegex(self.text("error"), r"^Line 4: this is not JSON")
         self.assertEqual(self.focused().get_attribute("id"), "candidates")
         self.assertEqual(self.focused().get_attribute("aria-invalid"), "true")
-        for field, bad, told in [
+        for field, bad, message in [
             ("candidates", '\n{"query": "q", "candidates": [{"id": 1}]}',
              "Line 2: candidate 1 has no text."),
             ("candidates", '{"candidates": ["a", "b"]}',
@@ -408,7 +408,7 @@ class Flows:
                 self.choose_example(0)
                 self.paste(field, bad)
                 self.find("#run").click()
-                self.wait(lambda: self.text("error") == told)
+                self.wait(lambda: self.text("error") == message)
 
 
 class OnStandIn(Flows, PageCase):
@@ -435,15 +435,15 @@ class OnStandIn(Flows, PageCase):
         self.paste("candidates", json.dumps(REQUEST))
         self.rank("rsd", budget=3)
         rounds = decode(REQUEST)["rounds"]
-        for step, told in enumerate(rounds, 1):
+        for step, expected in enumerate(rounds, 1):
             self.to_step(step)
             with self.subTest(step=step):
                 column = self.all(".column")[step]
                 accepted = column.find_elements(By.CSS_SELECTOR, ".chip.accepted")
-                self.assertEqual(len(accepted), told["accepted"])
-                self.assertEqual(self.text("count-known"), f"{len(told['known'])} / 6")
+                self.assertEqual(len(accepted), expected["accepted"])
+                self.assertEqual(self.text("count-known"), f"{len(expected['known'])} / 6")
 
-    def test_a_busy_server_is_told_and_tried_again(self):
+    def test_a_busy_server_is_reported_and_tried_again(self):
         self.expected_messages = ["429"]
         self.server.refuse(429, "the queue is full", Retry_After=2)
         self.find("#run").click()
@@ -453,7 +453,7 @@ class OnStandIn(Flows, PageCase):
         self.find("#retry").click()
         self.wait_for_answer()
 
-    def test_a_loading_server_is_told_and_becomes_ready(self):
+    def test_a_loading_server_is_reported_and_becomes_ready(self):
         self.expected_messages = ["503"]
         self.server.ready = False
         self.browser.refresh()
@@ -500,7 +500,7 @@ class OnStandIn(Flows, PageCase):
         self.assertTrue(self.find("#run").is_enabled())
         self.assertFalse(self.find("#rounds").is_displayed())
 
-    def test_a_server_that_is_gone_is_told(self):
+    def test_a_server_that_is_gone_is_reported(self):
         self.expected_messages = ["ERR_CONNECTION_REFUSED", "Failed to load resource"]
         with PageServer() as short_lived:
             self.browser.get(short_lived.url + "/")

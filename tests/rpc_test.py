@@ -3,9 +3,11 @@
 Usage: rpc_test.py RSD [unittest's arguments]
 """
 
+import contextlib
 import json
 import os
 import pathlib
+import resource
 import signal
 import socket
 import struct
@@ -101,6 +103,12 @@ def workers_of(server):
     return [int(pid) for pid in children.read_text().split()]
 
 
+def processor_seconds(process):
+    """The processor time that a process has used."""
+    fields = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def is_running(pid):
     try:
         return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
@@ -188,7 +196,7 @@ class Rpc(unittest.TestCase):
             self.assertIn(address, done.stderr)
             self.assertIn("something else listens there", done.stderr)
 
-    def test_a_server_of_another_version_is_told(self):
+    def test_a_server_of_another_version_is_refused_with_its_version(self):
         size_of_the_answer = (28).to_bytes(8, "little")
         with OtherServer(size_of_the_answer + bytes([99, 1, 0, 0]) + bytes(24)) as address:
             done = rank("--rpc", address)
@@ -274,6 +282,31 @@ class Rpc(unittest.TestCase):
                 self.assertIn("turned away: 2 are waiting", server.log())
             served.socket.sendall(bytes([15]) + struct.pack("<Q", 0))  # how many devices?
             self.assertEqual(len(served.socket.recv(100)), 8 + 4)
+
+    def assert_rests(self, server, seconds=2):
+        """A loop without a pause would take the whole time."""
+        before = processor_seconds(server.process)
+        time.sleep(seconds)
+        self.assertLess(processor_seconds(server.process) - before, seconds / 4)
+
+    def test_a_client_that_waits_takes_no_processor_time(self):
+        with RpcServer(RSD) as server, RawClient(server) as served, RawClient(server) as waits:
+            served.greet()
+            waits.socket.sendall(HELLO + b"more")
+            waits.socket.shutdown(socket.SHUT_WR)
+            self.assert_rests(server)
+
+    def test_clients_that_can_not_be_accepted_take_no_processor_time(self):
+        with RpcServer(RSD, "--waiting", "1000") as server, contextlib.ExitStack() as clients:
+            resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (16, 16))
+            waiting = [clients.enter_context(RawClient(server)) for _ in range(32)]
+            for client in waiting:
+                client.socket.sendall(HELLO)
+            wait_until(lambda: "no client can be accepted: " in server.log())
+            self.assert_rests(server)
+            for client in waiting[1:]:
+                client.socket.close()
+            self.assertTrue(waiting[0].socket.recv(1), "the first is served once there is room")
 
     def is_turned_away(self, server):
         with RawClient(server, timeout=1) as one:

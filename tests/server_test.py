@@ -127,14 +127,14 @@ class Shapes(OneServer):
         for result in body["results"]:
             self.assertEqual(result["document"], documents()[result["index"]])
 
-    def test_large_bodies_that_are_refused_are_told_so(self):
+    def test_large_bodies_that_are_refused_get_the_answer(self):
         large = b"x" * (32 << 20)
         for _ in range(5):
             self.assertEqual(self.server.post("/v1/rerank", large).status, 413)
             self.assertEqual(self.server.post("/v1/rerank", large,
                                               {"Content-Encoding": "gzip"}).status, 415)
 
-    def test_rank_tells_rounds(self):
+    def test_rank_returns_rounds(self):
         body = self.good(self.server.post(
             "/v1/rank", {**request(1, 8), "decoder": "rsd", "budget": 2, "rounds": True}))
         (answer,) = body["answers"]
@@ -327,7 +327,7 @@ class Limits(unittest.TestCase):
                 self.assertFalse(any(answer.done() for answer in answers))
                 self.assertEqual([answer.result().status for answer in answers], [200] * 3)
 
-    def test_a_full_queue_is_told(self):
+    def test_a_full_queue_is_answered_with_429(self):
         with serve("--queue", 1, "--parallel", 1) as server:
             body = {"requests": [request(1, 40)], "decoder": "ar"}
             with concurrent.futures.ThreadPoolExecutor(16) as pool:
@@ -546,10 +546,10 @@ class Documentation(OneServer):
 
     def test_the_metrics_of_the_documentation_are_there(self):
         self.server.post("/v1/rerank", {"query": "q", "documents": ["a", "b"]})
-        told = self.server.get("/metrics").body.decode()
+        metrics = self.server.get("/metrics").body.decode()
         page = (ROOT / "docs" / "server.md").read_text()
         dashboard = (ROOT / "docs" / "grafana-dashboard.json").read_text()
-        known = set(re.findall(r"^# TYPE (\w+)", told, re.MULTILINE))
+        known = set(re.findall(r"^# TYPE (\w+)", metrics, re.MULTILINE))
         for name in re.findall(r"`(rsd_\w+)", page):
             self.assertIn(name, known)
         for name in re.findall(r"rsd_\w+", dashboard):

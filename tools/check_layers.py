@@ -42,7 +42,9 @@ MODULES = {
     "train": ["agent", "data", "trace"],
     "eval": ["data"],
     "models": ["llm", "data"],
+    "rpc": ["llm"],
     "ranker": ["window", "data", "agent", "llm", "models", "remote"],
+    "jobs": ["ranker", "train", "eval"],
     # The headers that lie in include/rsd itself, where users start.
     "front": ["ranker"],
 }
@@ -59,7 +61,7 @@ SHARED_HELPERS = ("tests", "support")
 FOLDERS = {"server": {"http": [], "api": ["http"]}}
 # Private headers that programs may include: a library's types are in what they give, so that they
 # can't be public.
-SHARED_MODULES = {"json": ["cli", "server"], "trace": ["server"]}
+SHARED_MODULES = {"json": ["server"], "trace": ["server"]}
 
 # library: its headers, as they are written in an #include.
 LIBRARIES = {
@@ -85,20 +87,20 @@ LIBRARIES = {
 TESTS = "<tests>"
 USERS = {
     "llama.cpp": ["llm"],
-    "ggml": ["llm", "agent", "train"],
-    "yaml-cpp": ["prompt", "cli", "server"],
-    "nlohmann-json": ["json", "llm", "trace", "data", "train", "eval", "remote", "models", "ranker", "cli",
-                      "server", TESTS],
+    "ggml": ["llm", "agent"],
+    "yaml-cpp": ["prompt"],
+    "nlohmann-json": ["json", "llm", "trace", "data", "train", "eval", "remote", "models", "ranker", "server",
+                      TESTS],
     "simdjson": ["remote"],
-    "CLI11": ["cli", "server"],
-    "spdlog": ["cli", "server"],
+    "CLI11": ["cli"],
+    "spdlog": ["cli"],
     "openssl": ["models", "server"],
-    "curl": ["remote", "cli"],
+    "curl": ["remote"],
     "cpp-httplib": ["server", TESTS],
     "prometheus-cpp": ["server"],
     "GoogleTest": [TESTS],
     "Google Benchmark": ["benchmarks"],
-    "POSIX": [*MODULES, *ROOTS],
+    "POSIX": ["core", "data", "llm", "models", "remote", "rpc", "cli", "server", TESTS],
 }
 
 # library: what its names look like, in code. A forward declaration needs no include, but gives it

@@ -1,9 +1,12 @@
 #include "commands/commands.h"
 
+#include <algorithm>
 #include <iostream>
+#include <memory>
 
 #include "options/engine_options.h"
 #include "options/model_places.h"
+#include "rsd/ranker/prompted_llm.h"
 #include "terminal/exit_code.h"
 
 namespace rsd::cli {
@@ -30,14 +33,9 @@ void print_identifiers(const char* task, const Identifiers& identifiers) {
 Result<ExitCode> inspect(const EngineFlags& options, const CommonOptions& common) {
   const auto engine = engine_options(options, common);
   if (!engine) return engine.error();
-  auto templates = load_templates(engine->prompt_templates);
-  if (!templates) return templates.error();
-  report_lost_rpc_servers(engine->rpc_servers);
-  const auto llm = load_local_engine(*engine);
-  if (!llm) return llm.error();
-  const auto prompts = make_prompts(**llm, *std::move(templates));
-  if (!prompts) return prompts.error();
-  const ModelInfo& info = (*llm)->info();
+  const auto loaded = load_prompted_local(*engine);
+  if (!loaded) return loaded.error();
+  const ModelInfo& info = loaded->llm->info();
   std::cout << "path: " << info.path << "\nmodel: " << info.description
             << "\narchitecture: " << info.architecture << "\nparameters: " << info.n_parameters
             << "\nweights: " << info.size_bytes << " bytes\nvocabulary: " << info.n_vocabulary
@@ -51,8 +49,8 @@ Result<ExitCode> inspect(const EngineFlags& options, const CommonOptions& common
             << "\nprompt layout: "
             << (info.prompt_layout ? to_string(*info.prompt_layout) : "sequence, by default")
             << '\n';
-  print_identifiers("passage", prompts->identifiers(Task::kPassage));
-  print_identifiers("recommendation", prompts->identifiers(Task::kRecommendation));
+  print_identifiers("passage", loaded->prompts.identifiers(Task::kPassage));
+  print_identifiers("recommendation", loaded->prompts.identifiers(Task::kRecommendation));
   return kSuccess;
 }
 
@@ -73,7 +71,7 @@ void add_model_command(CLI::App& app, Selected& selected) {
 
   auto options = std::make_shared<EngineFlags>();
   CLI::App* inspecting = add_command(*model, selected, "inspect",
-                                     "Tell what a model is and which identifiers it offers");
+                                     "Show what a model is and which identifiers it offers");
   add_engine_options(*inspecting, *options);
   set_run(*inspecting, selected,
           [&selected, options] { return inspect(*options, selected.common); });

@@ -1,10 +1,8 @@
 #include "commands/commands.h"
 
-#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <iostream>
-#include <iterator>
 #include <memory>
 #include <string>
 #include <utility>
@@ -13,10 +11,7 @@
 #include "options/engine_options.h"
 #include "options/flags.h"
 #include "options/model_places.h"
-#include "rsd/data/request_reader.h"
-#include "rsd/models/default_model.h"
-#include "rsd/models/prepare.h"
-#include "rsd/rank/presentation.h"
+#include "rsd/models/prepare_checked.h"
 #include "terminal/exit_code.h"
 #include "terminal/progress.h"
 
@@ -34,44 +29,18 @@ struct PrepareFlags {
 constexpr const char* kNoCheck = "none";
 constexpr const char* kFastest = "fastest";
 
-Result<Preparation> preparation_of(const PrepareFlags& options, const ModelPlaces& places) {
-  // choose_type() finds the fastest.
-  const auto type = options.type == kFastest ? kDefaultWeightType : parse_weight_type(options.type);
+Result<Preparation> preparation_of(const PrepareFlags& flags, const ModelPlaces& places) {
+  // The fastest is chosen later.
+  const auto type = flags.type == kFastest ? kDefaultWeightType : parse_weight_type(flags.type);
   if (!type) return type.error().within("--type");
-  if (options.model.empty() && options.loras.empty()) {
-    auto preparation = default_preparation(*type, places);
-    if (!preparation || options.output.empty()) return preparation;
-    if (auto base = base_model(places); !base) return base.error();
-    preparation->output = options.output;
-    preparation->cache_folder.clear();
-    return preparation;
-  }
-  if (options.output.empty()) {
-    return Error(ErrorCode::kInvalidArgument, "--model and --lora need --output");
-  }
-  auto loras = parse_loras(options.loras);
+  auto loras = parse_loras(flags.loras);
   if (!loras) return loras.error();
-  auto model = options.model.empty() ? base_model(places) : Result<std::string>(options.model);
-  if (!model) return model.error();
-  return Preparation{.model = *std::move(model),
-                     .model_hash = {},
-                     .loras = *std::move(loras),
-                     .type = *type,
-                     .output = options.output};
-}
-
-// Where there are none, there is nothing to rank.
-Result<std::vector<Request>> check_requests(const PrepareFlags& options,
-                                            const ModelPlaces& places) {
-  std::vector<std::string> files = example_requests(places);
-  if (!options.check_requests.empty()) files = {options.check_requests};
-  std::vector<Request> requests;
-  for (const std::string& path : files) {
-    auto read = read_requests(path);
-    if (!read) return read;
-    std::ranges::transform(*read, std::back_inserter(requests), &without_blank_candidates);
-  }
-  return requests;
+  return complete({.model = flags.model,
+                   .model_hash = {},
+                   .loras = *std::move(loras),
+                   .type = *type,
+                   .output = flags.output},
+                  places);
 }
 
 // "Kendall tau 0.987, 75 % of 12 rankings identical, 100 % of first places"
@@ -100,86 +69,79 @@ std::string describe(const std::vector<TypeTrial>& trials) {
 
 class Prepare {
  public:
-  Prepare(const PrepareFlags& options, const CommonOptions& common)
-      : options_(options), common_(common) {}
+  Prepare(const PrepareFlags& flags, const CommonOptions& common)
+      : flags_(flags), common_(common) {}
 
   Result<ExitCode> run() {
-    auto preparation = preparation_of(options_, places_);
+    auto preparation = preparation_of(flags_, places_);
     if (!preparation) return preparation.error();
     preparation_ = *std::move(preparation);
-    std::vector<Request> requests;
-    if (options_.check_requests != kNoCheck) {
-      auto read = check_requests(options_, places_);  // faults are reported before the work
+    if (is_checked()) {
+      auto read = check_requests(flags_.check_requests, places_);  // faults come before the work
       if (!read) return read.error();
-      requests = *std::move(read);
+      requests_ = *std::move(read);
     }
-    if (options_.type == kFastest) {
-      if (auto chosen = choose_type(requests); !chosen) return chosen.error();
-    }
+    if (flags_.type == kFastest)
+      if (auto chosen = choose_type(); !chosen) return chosen.error();
     const auto made = prepare(preparation_, work_options());
     if (!made) return made.error();
-    say(preparation_.output + (*made ? " is prepared" : " is there already"));
-    if (auto shown = show_agreement(requests); !shown) return shown.error();
+    print_note(preparation_.output + (*made ? " is prepared" : " is there already"));
+    if (auto shown = show_agreement(); !shown) return shown.error();
     std::cout << preparation_.output << '\n';
     return kSuccess;
   }
 
  private:
-  // For the default model, the choice is stored, and the output is the cache's file of that type.
-  Result<void> choose_type(const std::vector<Request>& requests) {
-    if (requests.empty()) {
-      return Error(
-          ErrorCode::kInvalidArgument,
-          "--type fastest needs requests to try the types on: --check-requests names them");
-    }
-    const auto trials = try_types(preparation_, requests, work_options("answers timed"));
-    if (!trials) return trials.error().within("trying types");
-    preparation_.type = fastest_type(*trials);
-    say(describe(*trials));
-    say("chosen: " + std::string(to_string(preparation_.type)));
-    if (preparation_.cache_folder.empty()) return {};
-    auto chosen = default_preparation(preparation_.type, places_);
-    if (!chosen) return chosen.error();
-    preparation_ = *std::move(chosen);
-    return choose_default_type(preparation_.type, places_);
-  }
+  bool is_checked() const { return flags_.check_requests != kNoCheck; }
 
-  // Shows an earlier measurement, unless --check-requests names requests.
-  Result<void> show_agreement(const std::vector<Request>& requests) const {
-    if (options_.check_requests == kNoCheck) return {};
-    auto agreement = recorded_agreement(preparation_.output);
-    if (!agreement || !options_.check_requests.empty()) {
-      if (requests.empty()) {
-        say("agreement not measured: the example requests are not there; --check-requests names "
-            "others");
-        return {};
-      }
-      auto measured = check_agreement(preparation_, requests, work_options("rankings compared"));
-      if (!measured) return measured.error().within("measuring the agreement");
-      agreement = *measured;
-      if (auto kept = record_agreement(preparation_.output, *agreement); !kept)
-        say("it is measured again the next time: " + kept.error().message());
-    }
-    say("agreement with the model and adapters that it is made of: " + describe(*agreement));
+  Result<void> choose_type() {
+    const auto trials =
+        choose_fastest_type(preparation_, requests_, places_, work_options("answers timed"));
+    bars_.clear();
+    if (!trials) return trials.error();
+    print_note(describe(*trials));
+    print_note("chosen: " + std::string(to_string(preparation_.type)));
     return {};
   }
 
-  // With a progress bar, which is erased when the options are destroyed.
-  PrepareOptions work_options(const std::string& unit = "") const {
-    PrepareOptions options{.threads = common_.threads, .log = places_.log};
-    if (!unit.empty()) options.on_progress = show_progress(unit);
+  // Shows an earlier measurement, unless --check-requests names requests.
+  Result<void> show_agreement() {
+    if (!is_checked()) return {};
+    auto agreement = recorded_agreement(preparation_.output);
+    if (!agreement || !flags_.check_requests.empty()) {
+      if (requests_.empty()) {
+        print_note(
+            "agreement not measured: the example requests are not there; --check-requests names "
+            "others");
+        return {};
+      }
+      const auto measured =
+          measure_agreement(preparation_, requests_, work_options("rankings compared"));
+      bars_.clear();
+      if (!measured) return measured.error();
+      agreement = *measured;
+    }
+    print_note("agreement with the model and adapters that it is made of: " + describe(*agreement));
+    return {};
+  }
+
+  PrepareOptions work_options(const std::string& unit = "") {
+    PrepareOptions options{.threads = common_.threads, .log = bars_.log_sink()};
+    if (!unit.empty()) options.on_progress = bars_.on_progress(unit);
     return options;
   }
 
   // For results of this command, which are shown at every log level but off.
-  void say(const std::string& text) const {
+  void print_note(const std::string& text) const {
     if (common_.log_level != "off") std::cerr << "rsd: " << text << '\n';
   }
 
-  const PrepareFlags& options_;
+  const PrepareFlags& flags_;
   const CommonOptions& common_;
   const ModelPlaces places_ = model_places();
+  ProgressBars bars_;
   Preparation preparation_;
+  std::vector<Request> requests_;
 };
 
 void add_options(CLI::App& command, PrepareFlags& options) {

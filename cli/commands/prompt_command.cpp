@@ -8,6 +8,7 @@
 #include "options/flags.h"
 #include "rsd/data/request_reader.h"
 #include "rsd/data/resumable_output.h"
+#include "rsd/ranker/prompted_llm.h"
 #include "rsd/ranker/rendered_prompt.h"
 #include "terminal/exit_code.h"
 
@@ -26,17 +27,13 @@ Result<ExitCode> render(const RenderOptions& options, const CommonOptions& commo
   if (!requests) return requests.error();
   const auto engine = engine_options(options.engine, common);
   if (!engine) return engine.error();
-  auto templates = load_templates(engine->prompt_templates);
-  if (!templates) return templates.error();
-  const auto llm = load_engine(*engine);
-  if (!llm) return llm.error();
-  const auto prompts = make_prompts(**llm, *std::move(templates));
-  if (!prompts) return prompts.error();
+  const auto loaded = load_prompted(*engine);
+  if (!loaded) return loaded.error();
   auto output = OutputFile::open("");
   if (!output) return output.error();
-  const auto tokenizer = (*llm)->tokenizer();
+  const auto tokenizer = loaded->llm->tokenizer();
   for (const auto& request : *requests) {
-    const auto shown = render_prompt(request, *prompts, **llm);
+    const auto shown = render_prompt(request, loaded->prompts, *loaded->llm);
     if (!shown) return shown.error().within(options.requests + ": request \"" + request.id + "\"");
     const std::string text = options.format == "jsonl" ? format_prompt_json(*shown, *tokenizer)
                                                        : format_prompt_text(*shown, *tokenizer);
@@ -61,7 +58,7 @@ void add_prompt_command(CLI::App& app, Selected& selected) {
            not_empty())
       .required();
   flags.add({"--limit", "N", "Only the first N requests"}, options->limit,
-            whole_number(1, 1'000'000));
+            whole_number(1, kMaxCount));
   flags.add({"--format", "NAME", "jsonl, or text for reading"}, options->format,
             one_of({"jsonl", "text"}));
   add_engine_options(*command, options->engine);

@@ -12,9 +12,7 @@
 #include <string>
 #include <thread>
 #include <utility>
-#include <vector>
 
-#include "options/credentials.h"
 #include "options/decoder_options.h"
 #include "options/engine_options.h"
 #include "options/flags.h"
@@ -23,12 +21,14 @@
 #include "rsd/core/file.h"
 #include "rsd/ranker/named_policies.h"
 #include "rsd/ranker/ranker.h"
+#include "server/credentials.h"
 #include "server/http/api_keys.h"
 #include "server/http/client_address.h"
 #include "server/http/http_server.h"
 #include "server/routes.h"
 #include "server/service.h"
 #include "terminal/exit_code.h"
+#include "terminal/log.h"
 #include "terminal/serve_signals.h"
 #include "terminal/server_log.h"
 
@@ -47,7 +47,7 @@ struct ServeOptions {
   std::size_t max_tokens = 500'000;                   // of a request; 0 = any number
   bool is_strict = false;
   std::string alias;
-  CredentialFiles credentials;
+  server::CredentialFiles credentials;
   std::string port_file;
   double drain_timeout_s = 30;
   std::string log_format = "text";
@@ -143,10 +143,10 @@ class ServeRun {
     http.log = log_.access_sink();
     http.memory_bytes = options_.memory_mib << 20U;
     http.messages = log_sink();
-    auto keys = read_api_keys(options_.credentials);
+    auto keys = server::read_api_keys(options_.credentials);
     if (!keys) return keys.error();
     http.keys = server::ApiKeys(*keys);
-    auto tls = read_tls(options_.credentials);
+    auto tls = server::read_tls(options_.credentials);
     if (!tls) return tls.error();
     http.tls = *std::move(tls);
     if (keys->empty() && http.unix_socket.empty() && !is_own_machine(http.host)) {
@@ -175,7 +175,7 @@ class ServeRun {
   // True if a signal to stop has come by then. Any other signal is obeyed at once.
   bool stop_came(std::chrono::milliseconds time) {
     const ServeSignal signal = signals_.wait_for(time);
-    if (signal == ServeSignal::kReread) reread(options_.credentials, *http_);
+    if (signal == ServeSignal::kReread) server::reread(options_.credentials, *http_, log_sink());
     return signal == ServeSignal::kStop;
   }
 
@@ -196,7 +196,6 @@ class ServeRun {
   }
 
   Result<void> load_engine() try {
-    report_lost_rpc_servers(engine_options_.rpc_servers);
     auto loaded = Ranker::load(engine_options_);
     if (!loaded) return loaded.error();
     auto ranker = std::make_unique<Ranker>(*std::move(loaded));
@@ -315,7 +314,7 @@ void add_http_options(CLI::App& command, ServeOptions& options) {
 }
 
 // Files that the server reads again at SIGHUP.
-void add_credential_options(CLI::App& command, CredentialFiles& files) {
+void add_credential_options(CLI::App& command, server::CredentialFiles& files) {
   Flags flags(command, "Server");
   flags.add({"--api-key-file", "FILE",
              "File with the API keys, one a line; else RSD_API_KEY or LLAMA_API_KEY of the "
@@ -354,9 +353,9 @@ void add_limit_options(CLI::App& command, ServeOptions& options) {
   flags.add({"--memory-limit", "MIB",
              "MiB that all requests under way may take, from their bodies to their answers, "
              "beside the model; those beyond are refused with 503"},
-            options.memory_mib, whole_number(1, 1'000'000));
+            options.memory_mib, whole_number(1, kMaxCount));
   flags.add({"--max-candidates", "N", "Candidates of a request"}, options.limits.max_candidates,
-            whole_number(1, 1'000'000));
+            whole_number(1, kMaxCount));
   flags.add({"--max-body", "BYTES", "Bytes of a request's body"}, options.http.max_body_bytes,
             whole_number(1, std::uint64_t{1} << 30U));
   flags.add({"--max-depth", "N", "Levels that its JSON may nest"}, options.limits.max_depth,

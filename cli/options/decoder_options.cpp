@@ -10,7 +10,6 @@
 namespace rsd::cli {
 namespace {
 
-constexpr std::size_t kMaxCount = 1'000'000;
 constexpr double kMaxDeadlineMs = 1e9;  // eleven days; a clock can add it
 
 std::string joined(const std::vector<std::string_view>& names) {

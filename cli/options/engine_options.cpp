@@ -15,6 +15,7 @@
 #include "options/model_places.h"
 #include "rsd/llm/rpc_server.h"
 #include "terminal/exit_code.h"
+#include "terminal/log.h"
 
 namespace rsd::cli {
 namespace {
@@ -76,6 +77,12 @@ void exit_with_message(const char* message) {
   spdlog::default_logger()->flush();
   std::cout.flush();
   std::_Exit(kRuntimeFailure);
+}
+
+void report_lost_rpc_servers(const std::vector<std::string>& servers) {
+  if (servers.empty()) return;
+  rpc_servers_in_use() = servers;
+  on_ggml_abort(&exit_with_message);
 }
 
 }  // namespace
@@ -171,13 +178,8 @@ Result<EngineOptions> engine_options(const EngineFlags& flags, const CommonOptio
                         .places = model_places(),
                         .log = llama_log_sink()};
   if (flags.remote.is_remote()) options.remote = remote_options(flags.remote);
+  report_lost_rpc_servers(options.rpc_servers);
   return options;
-}
-
-void report_lost_rpc_servers(const std::vector<std::string>& servers) {
-  if (servers.empty()) return;
-  rpc_servers_in_use() = servers;
-  on_ggml_abort(&exit_with_message);
 }
 
 }  // namespace rsd::cli

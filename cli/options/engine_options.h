@@ -3,7 +3,6 @@
 
 #include <CLI/App.hpp>
 #include <cstddef>
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -48,10 +47,8 @@ Result<std::vector<LoraFile>> parse_loras(const std::vector<std::string>& texts)
 
 // The flags as the library takes them, without a policy. kInvalidArgument: flags that contradict
 // each other, or an adapter's scale that isn't finite.
+// If an RPC server is lost, ggml ends the process; from now on with a message and the exit code of
+// failures at run time.
 Result<EngineOptions> engine_options(const EngineFlags& flags, const CommonOptions& common);
-
-// If an RPC server is lost, ggml ends the process. After this call, it does so with a message and
-// the exit code of failures at run time.
-void report_lost_rpc_servers(const std::vector<std::string>& servers);
 
 }  // namespace rsd::cli

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <system_error>
 
-#include "options/common_options.h"
+#include "terminal/log.h"
 
 namespace rsd::cli {
 

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "options/common_options.h"
 #include "options/flags.h"
+#include "terminal/log.h"
 
 namespace rsd::cli {
 namespace {

@@ -1,13 +1,10 @@
 #include "options/train_options.h"
 
-#include <cstdint>
-
 #include "options/flags.h"
 
 namespace rsd::cli {
 namespace {
 
-constexpr std::uint64_t kMaxCount = 1'000'000;
 constexpr double kMaxBeta = 1000;
 
 void add_data_options(CLI::App& command, TrainOptions& options) {

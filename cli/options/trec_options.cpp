@@ -16,16 +16,7 @@ void add_trec_options(CLI::App& command, TrecFiles& files) {
              "Lines of docid<tab>text[<tab>title], or JSON (_id, docno, … and title, text, …)"},
             files.corpus, not_empty());
   flags.add({"--depth", "N", "Only the first N documents of each topic"}, files.depth,
-            whole_number(1, 1'000'000));
-}
-
-Result<void> check(const TrecFiles& files) {
-  const bool has_all = !files.run.empty() && !files.topics.empty() && !files.corpus.empty();
-  const bool has_any =
-      !files.run.empty() || !files.topics.empty() || !files.corpus.empty() || files.depth;
-  if (has_all || !has_any) return {};
-  return Error(ErrorCode::kInvalidArgument,
-               "--run, --topics and --corpus go together, and --depth goes with them");
+            whole_number(1, kMaxCount));
 }
 
 }  // namespace rsd::cli

@@ -1,13 +1,11 @@
 #include "options/window_flags.h"
 
-#include <cstdint>
 #include <string>
 
 #include "options/flags.h"
 
 namespace rsd::cli {
 void add_window_options(CLI::App& command, WindowFlags& options) {
-  constexpr std::uint64_t kMaxCount = 1'000'000;
   Flags flags(command, "Long lists");
   const WindowOptions defaults;
   WindowChoice& choice = options.choice;

@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <memory>
+#include <string_view>
 #include <utility>
+
+#include "terminal/log.h"
 
 namespace rsd::cli {
 namespace {
@@ -88,11 +90,39 @@ void ProgressBar::clear() {
   last_drawn_ = start_ - 1h;
 }
 
-OnProgress show_progress(std::string unit) {
-  return [unit = std::move(unit), bar = std::shared_ptr<ProgressBar>()](std::size_t done,
-                                                                        std::size_t total) mutable {
-    if (!bar) bar = std::make_shared<ProgressBar>(unit, total);
-    bar->show(done);
+void ProgressBars::show(const std::string& unit, std::size_t done, std::optional<std::size_t> total,
+                        std::string note) {
+  if (!bar_ || unit_ != unit) bar_.emplace(unit, total);
+  unit_ = unit;
+  bar_->note(std::move(note));
+  bar_->show(done);
+}
+
+void ProgressBars::clear() {
+  if (bar_) bar_->clear();
+}
+
+LogSink ProgressBars::log_sink() {
+  return [this, log = cli::log_sink()](LogLevel level, std::string_view line) {
+    clear();
+    log(level, line);
+  };
+}
+
+JobSeams ProgressBars::seams() {
+  return {.log = log_sink(),
+          .on_progress = [this](const std::string& part, std::size_t done,
+                                std::optional<std::size_t> total) { show(part, done, total); },
+          // Lines and the bar share a terminal: the bar comes back below them.
+          .before_output =
+              [this, is_terminal = ::isatty(STDOUT_FILENO) != 0] {
+                if (is_terminal) clear();
+              }};
+}
+
+OnProgress ProgressBars::on_progress(std::string unit) {
+  return [this, unit = std::move(unit)](std::size_t done, std::size_t total) {
+    show(unit, done, total);
   };
 }
 

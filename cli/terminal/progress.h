@@ -7,7 +7,9 @@
 #include <string>
 #include <utility>
 
+#include "rsd/core/log.h"
 #include "rsd/core/progress.h"
+#include "rsd/jobs/job_seams.h"
 
 namespace rsd::cli {
 
@@ -41,7 +43,24 @@ class ProgressBar {
   std::chrono::steady_clock::time_point last_drawn_;
 };
 
-// Returns a callback that shows a bar, from the first step until its last copy is destroyed.
-OnProgress show_progress(std::string unit);
+// The bars of a job, one at a time, and the log that shares the terminal with them.
+class ProgressBars {
+ public:
+  // A new unit begins a new bar. `note` stands after it.
+  void show(const std::string& unit, std::size_t done, std::optional<std::size_t> total,
+            std::string note = "");
+  // Before something else is printed.
+  void clear();
+  // Takes the bar off the screen and writes to the program's log. Must not outlive this.
+  LogSink log_sink();
+  // The seams of a job. Must not outlive this.
+  JobSeams seams();
+  // The bar of one unit. Must not outlive this.
+  OnProgress on_progress(std::string unit);
+
+ private:
+  std::string unit_;
+  std::optional<ProgressBar> bar_;
+};
 
 }  // namespace rsd::cli

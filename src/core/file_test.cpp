@@ -8,8 +8,9 @@
 
 #include <csignal>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
+#include <string>
+
+#include "support/temp_folder.h"
 
 namespace rsd {
 namespace {
@@ -17,31 +18,11 @@ namespace {
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 
-// An empty folder for each test, removed after it.
 class AtomicFile : public testing::Test {
  protected:
-  void SetUp() override {
-    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-    folder_ = fs::path(testing::TempDir()) /
-              ("rsd-atomic-file-" + std::to_string(::getpid()) + "-" + test->name());
-    fs::create_directories(folder_);
-  }
-  void TearDown() override {
-    fs::permissions(folder_, fs::perms::owner_all);
-    fs::remove_all(folder_);
-  }
+  std::string at(const std::string& name) const { return folder_.at(name); }
 
-  std::string at(const std::string& name) const { return (folder_ / name).string(); }
-  std::string content(const std::string& name) const {
-    std::ifstream file(at(name), std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
-  }
-  std::size_t files() const {
-    return static_cast<std::size_t>(
-        std::distance(fs::directory_iterator(folder_), fs::directory_iterator()));
-  }
-
-  fs::path folder_;
+  TempFolder folder_;
 };
 
 // While it lives, no file of this process may grow above `bytes`.
@@ -65,21 +46,21 @@ class FileSizeLimit {
 TEST_F(AtomicFile, WritesEveryByteAndLeavesNothingElse) {
   const std::string bytes("one\0two\r\n\xFF", 10);
   ASSERT_TRUE(write_file_atomically(at("a"), bytes).ok());
-  EXPECT_EQ(content("a"), bytes);
-  EXPECT_EQ(files(), 1u);
+  EXPECT_EQ(folder_.read("a"), bytes);
+  EXPECT_EQ(folder_.n_files(), 1u);
 }
 
 TEST_F(AtomicFile, WritesAnEmptyFile) {
   ASSERT_TRUE(write_file_atomically(at("a"), "").ok());
-  EXPECT_TRUE(fs::exists(at("a")));
-  EXPECT_EQ(content("a"), "");
+  EXPECT_TRUE(folder_.has("a"));
+  EXPECT_EQ(folder_.read("a"), "");
 }
 
 TEST_F(AtomicFile, ReplacesAnOlderFileThatWasLonger) {
   ASSERT_TRUE(write_file_atomically(at("a"), "a long old text").ok());
   ASSERT_TRUE(write_file_atomically(at("a"), "new").ok());
-  EXPECT_EQ(content("a"), "new");
-  EXPECT_EQ(files(), 1u);
+  EXPECT_EQ(folder_.read("a"), "new");
+  EXPECT_EQ(folder_.n_files(), 1u);
 }
 
 TEST_F(AtomicFile, KeepsThePermissionsOfTheOlderFile) {
@@ -94,24 +75,25 @@ TEST_F(AtomicFile, KeepsALinkAndReplacesTheFileThatItNames) {
   fs::create_symlink("real", at("link"));
   ASSERT_TRUE(write_file_atomically(at("link"), "new").ok());
   EXPECT_TRUE(fs::is_symlink(at("link")));
-  EXPECT_EQ(content("real"), "new");
+  EXPECT_EQ(folder_.read("real"), "new");
 }
 
 TEST_F(AtomicFile, WritesIntoTheWorkingFolderWithoutAFolderInThePath) {
   const fs::path old = fs::current_path();
-  fs::current_path(folder_);
+  fs::current_path(folder_.path());
   const auto written = write_file_atomically("bare", "x");
   fs::current_path(old);
   ASSERT_TRUE(written.ok());
-  EXPECT_EQ(content("bare"), "x");
+  EXPECT_EQ(folder_.read("bare"), "x");
 }
 
 TEST_F(AtomicFile, RefusesAFolderAsTarget) {
-  const auto written = write_file_atomically(folder_.string(), "x");
+  const auto written = write_file_atomically(folder_.path().string(), "x");
   ASSERT_FALSE(written.ok());
   EXPECT_EQ(written.error().code(), ErrorCode::kRuntime);
-  EXPECT_EQ(written.error().message(), folder_.string() + ": can't be written: Is a directory");
-  EXPECT_EQ(files(), 0u);
+  EXPECT_EQ(written.error().message(),
+            folder_.path().string() + ": can't be written: Is a directory");
+  EXPECT_EQ(folder_.n_files(), 0u);
 }
 
 TEST_F(AtomicFile, RefusesADeviceAsTarget) {
@@ -137,8 +119,9 @@ TEST_F(AtomicFile, NamesThePathWhenAPartOfItIsAFile) {
 
 TEST_F(AtomicFile, NamesThePathWhenTheFolderIsNotWritable) {
   if (::geteuid() == 0) GTEST_SKIP() << "root may write everywhere";
-  fs::permissions(folder_, fs::perms::owner_read | fs::perms::owner_exec);
+  fs::permissions(folder_.path(), fs::perms::owner_read | fs::perms::owner_exec);
   const auto written = write_file_atomically(at("a"), "x");
+  fs::permissions(folder_.path(), fs::perms::owner_all);
   ASSERT_FALSE(written.ok());
   EXPECT_EQ(written.error().message(), at("a") + ": can't be written: Permission denied");
 }
@@ -147,7 +130,7 @@ TEST_F(AtomicFile, RemovesTheTemporaryFileWhenTheRenameFails) {
   const auto written = write_file_atomically(at(std::string(300, 'n')), "x");
   ASSERT_FALSE(written.ok());
   EXPECT_THAT(written.error().message(), HasSubstr("File name too long"));
-  EXPECT_EQ(files(), 0u);
+  EXPECT_EQ(folder_.n_files(), 0u);
 }
 
 TEST_F(AtomicFile, LeavesTheOlderFileUnharmedWhenTheWriteFails) {
@@ -160,8 +143,8 @@ TEST_F(AtomicFile, LeavesTheOlderFileUnharmedWhenTheWriteFails) {
   ASSERT_FALSE(written.ok());
   EXPECT_EQ(written.error().code(), ErrorCode::kRuntime);
   EXPECT_EQ(written.error().message(), at("a") + ": can't be written: File too large");
-  EXPECT_EQ(content("a"), "old");
-  EXPECT_EQ(files(), 1u);
+  EXPECT_EQ(folder_.read("a"), "old");
+  EXPECT_EQ(folder_.n_files(), 1u);
 }
 
 TEST_F(AtomicFile, ReadsBackWhatWasWritten) {
@@ -180,7 +163,7 @@ TEST_F(AtomicFile, ReadingAMissingFileIsNotFound) {
 }
 
 TEST_F(AtomicFile, ReadingAFolderIsNotFound) {
-  const auto read = read_file(folder_.string());
+  const auto read = read_file(folder_.path().string());
   ASSERT_FALSE(read.ok());
   EXPECT_EQ(read.error().code(), ErrorCode::kNotFound);
   EXPECT_THAT(read.error().message(), HasSubstr("Is a directory"));

@@ -3,6 +3,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <thread>
@@ -35,6 +36,11 @@ Machine describe_machine() {
   }
   if (std::array<double, 3> load{}; getloadavg(load.data(), 3) == 3) machine.load_average = load;
   return machine;
+}
+
+int thread_count(int wanted) {
+  const auto cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  return wanted > 0 ? wanted : cores;
 }
 
 }  // namespace rsd

@@ -11,6 +11,19 @@ namespace rsd {
 
 using Json = nlohmann::json;
 
+namespace {
+
+// Names of files may hold bytes that are not UTF-8: they are stored, and compared, as U+FFFD.
+std::string json_text(const Json& json, int indent = -1) {
+  return json.dump(indent, ' ', false, Json::error_handler_t::replace);
+}
+
+bool is_same(const std::optional<std::string>& a, const std::optional<std::string>& b) {
+  return a == b || (a && b && json_text(*a) == json_text(*b));
+}
+
+}  // namespace
+
 std::string identity_of(const std::string& path) {
   std::error_code unknown;
   const auto size = std::filesystem::file_size(path, unknown);
@@ -20,7 +33,7 @@ std::string identity_of(const std::string& path) {
 }
 
 Result<void> save_conditions(const std::string& path, const Conditions& conditions) {
-  return write_file_atomically(path, Json(conditions).dump(2) + "\n");
+  return write_file_atomically(path, json_text(Json(conditions), 2) + "\n");
 }
 
 std::vector<ChangedCondition> changed_conditions(const Conditions& before, const Conditions& now) {
@@ -33,7 +46,7 @@ std::vector<ChangedCondition> changed_conditions(const Conditions& before, const
   std::vector<ChangedCondition> changed;
   for (const auto& [key, value] : all) {
     ChangedCondition change{.key = key, .before = value_in(before, key), .now = value_in(now, key)};
-    if (change.before != change.now) changed.push_back(std::move(change));
+    if (!is_same(change.before, change.now)) changed.push_back(std::move(change));
   }
   return changed;
 }

@@ -43,6 +43,15 @@ TEST(Conditions, AreComparedWithThoseThatWereSaved) {
   EXPECT_THAT(damaged.error().message(), HasSubstr(path));
 }
 
+TEST(Conditions, OfFilesWhoseNamesAreNotUtf8AreTheSameWhenTheyAreReadAgain) {
+  const TempFolder folder;
+  const Conditions before{{"model", "caf\xe9.gguf"}};
+  const std::string path = folder.at("conditions.json");
+  ASSERT_TRUE(save_conditions(path, before));
+  EXPECT_TRUE(changed_conditions(path, before)->empty());
+  EXPECT_EQ(changed_conditions(path, Conditions{{"model", "cafe.gguf"}})->size(), 1U);
+}
+
 TEST(Conditions, KnowAFileByItsNameAndSize) {
   const TempFolder folder;
   const std::string one = identity_of(folder.write("one", "1234"));

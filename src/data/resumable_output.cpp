@@ -197,8 +197,9 @@ Result<ResumableOutput> ResumableOutput::open(const std::string& path, AnswerFor
   auto notes = OutputFile::open(notes_path(path), kept.notes);
   if (!notes) return notes.error();
   if (kept.notes.empty()) {
-    const std::string head = Json{{kConditions, conditions}}.dump() + "\n";
-    if (auto written = notes->write(head); !written) return written.error();
+    const std::string head =
+        Json{{kConditions, conditions}}.dump(-1, ' ', false, Json::error_handler_t::replace);
+    if (auto written = notes->write(head + "\n"); !written) return written.error();
   }
   return ResumableOutput(*std::move(answers), *std::move(notes));
 }

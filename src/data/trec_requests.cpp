@@ -58,6 +58,15 @@ Result<std::string> line_of(const RetrievedTopic& topic, const ById<std::string>
 
 }  // namespace
 
+Result<void> check(const TrecFiles& files) {
+  const bool has_all = !files.run.empty() && !files.topics.empty() && !files.corpus.empty();
+  const bool has_any =
+      !files.run.empty() || !files.topics.empty() || !files.corpus.empty() || files.depth;
+  if (has_all || !has_any) return {};
+  return Error(ErrorCode::kInvalidArgument,
+               "--run, --topics and --corpus go together, and --depth goes with them");
+}
+
 Result<TrecRequestLines> trec_request_lines(const TrecFiles& files) {
   const auto run = read_run(files.run, files.depth);
   if (!run) return run.error();

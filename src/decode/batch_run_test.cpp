@@ -113,7 +113,7 @@ TEST_F(Batch, AFailingRequestTakesNoOtherWithIt) {
   EXPECT_EQ(outcomes_.size(), 3U);  // it failed in company, once, and went through alone
   add(4, {.n_items = 20, .failing_encoding = 0});
   run();
-  EXPECT_THAT(failures_.at(4), HasSubstr("fails as configured"));
+  EXPECT_THAT(failures_.at(4), HasSubstr("as the test asked"));
 }
 
 TEST_F(Batch, TheEarliestDeadlineHoldsBecauseOthersWait) {

@@ -1,25 +1,18 @@
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstdio>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <utility>
 
 #include "eval/bench_ways.h"
+#include "eval/statistics.h"
 #include "rsd/eval/bench.h"
 
 namespace rsd {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-double percentile(std::vector<double> values, double share) {
-  std::ranges::sort(values);
-  const auto last = static_cast<double>(values.size() - 1);
-  return values[static_cast<std::size_t>(std::lround(share * last))];
-}
 
 struct Spread {
   double median = 0;
@@ -178,7 +171,7 @@ std::string bench_json(const BenchResults& results) {
                {"datasets", Json::array()}};
   for (const BenchedFile& file : results.files)
     json["datasets"].push_back(file_json(file));
-  return json.dump(2) + "\n";
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 std::string bench_markdown(const BenchResults& results) {

@@ -48,6 +48,25 @@ TEST(BenchReport, HasMediansOfTheRequestsAndOfTheirOwnRatios) {
   EXPECT_NEAR(file["ratios"]["rsd_over_prefill"]["p50"].get<double>(), 1.1, 1e-9);
 }
 
+TEST(BenchReport, NamesThatAreNotUtf8AreShownWithAMark) {
+  BenchResults named = results();
+  named.files.front().name = "caf\xe9";
+  const auto json = nlohmann::json::parse(bench_json(named));
+  EXPECT_EQ(json["datasets"][0]["name"], "caf\uFFFD");
+}
+
+TEST(BenchReport, PercentilesAreByNearestRank) {
+  BenchResults many = results();
+  auto& requests = many.files.front().requests;
+  requests.assign(10, request_of(100, 10, 20));
+  for (std::size_t i = 0; i < requests.size(); ++i)
+    requests[i].overhead = static_cast<double>(i + 1);
+  const auto json = nlohmann::json::parse(bench_json(many));
+  EXPECT_EQ(json["datasets"][0]["ratios"]["overhead"]["p10"], 1);
+  EXPECT_EQ(json["datasets"][0]["ratios"]["overhead"]["p50"], 5);
+  EXPECT_EQ(json["datasets"][0]["ratios"]["overhead"]["p90"], 9);
+}
+
 TEST(BenchReport, LeavesOutWhatWasNotMeasured) {
   const auto json = nlohmann::json::parse(bench_json(results()));
   EXPECT_FALSE(json["datasets"][0]["ratios"].contains("shipped_generation_over_rsd"));

@@ -2,7 +2,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "json/read_json.h"
+#include "data/metrics_line.h"
 #include "rsd/eval/training_report.h"
 
 namespace rsd {
@@ -56,20 +56,14 @@ std::vector<TrainingFigure> figures_of(const std::vector<Json>& metrics) {
        .curves = {curve_of(metrics, "entropy", "rpo", "entropy")}}};
 }
 
-// A whole line of metrics.jsonl.
-bool is_metrics(const Json& entry) {
-  return entry.is_object() && entry.contains("stage") && entry["stage"].is_string() &&
-         entry.contains("step") && entry["step"].is_number_unsigned();
-}
-
 }  // namespace
 
 std::vector<TrainingFigure> training_figures(const std::string& metrics) {
   std::vector<Json> entries;
   std::istringstream lines(metrics);
   for (std::string line; std::getline(lines, line);) {
-    auto entry = read_json(line);
-    if (entry && is_metrics(*entry)) entries.push_back(*std::move(entry));
+    auto entry = read_metrics_line(line);
+    if (entry) entries.push_back(*std::move(entry));
   }
   return figures_of(entries);
 }

@@ -9,7 +9,4 @@ namespace rsd {
 // without the instructions that this build was made for.
 Result<void> start_backend();
 
-// `asked`, or one for each core where that is 0.
-int thread_count(int asked);
-
 }  // namespace rsd

@@ -15,6 +15,7 @@
 #include "llm/log.h"
 #include "llm/shared_pass.h"
 #include "rsd/core/check.h"
+#include "rsd/core/machine.h"
 
 namespace rsd {
 namespace {

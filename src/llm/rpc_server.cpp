@@ -9,6 +9,7 @@
 
 #include "llm/backend.h"
 #include "llm/rpc_backend.h"
+#include "rsd/core/machine.h"
 
 namespace rsd {
 namespace {
@@ -30,7 +31,7 @@ std::vector<ggml_backend_dev_t> local_devices() {
 
 }  // namespace
 
-Result<void> serve_rpc(const RpcServerOptions& options) {
+Result<void> check(const RpcServerOptions& options) {
   in_addr address{};
   if (::inet_pton(AF_INET, options.host.c_str(), &address) != 1) {
     return Error(ErrorCode::kInvalidArgument, "host '" + options.host + "' is no IPv4 address");
@@ -39,6 +40,11 @@ Result<void> serve_rpc(const RpcServerOptions& options) {
   if (!options.cache.empty() && !std::filesystem::is_directory(options.cache, ignored)) {
     return Error(ErrorCode::kNotFound, options.cache + " is no folder");
   }
+  return {};
+}
+
+Result<void> serve_rpc(const RpcServerOptions& options) {
+  if (auto sensible = check(options); !sensible) return sensible;
   if (auto started = start_backend(); !started) return started;
   const auto start_server =
       rpc_function<decltype(&ggml_backend_rpc_start_server)>("ggml_backend_rpc_start_server");

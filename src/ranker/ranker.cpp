@@ -12,6 +12,7 @@
 #include "rsd/decode/learn_policy.h"
 #include "rsd/decode/policies.h"
 #include "rsd/ranker/named_policies.h"
+#include "rsd/ranker/prompted_llm.h"
 #include "rsd/ranker/ranking_queue.h"
 
 namespace rsd {
@@ -87,15 +88,11 @@ Result<ListSettings> settings_of(const Ranker& ranker, const RankOptions& option
 Result<Ranker> Ranker::load(const EngineOptions& options) {
   auto policies = load_policies(options);
   if (!policies) return policies.error();
-  auto templates = load_templates(options.prompt_templates);
-  if (!templates) return templates.error();
-  auto llm = load_engine(options);
-  if (!llm) return llm.error();
-  auto prompts = make_prompts(**llm, *std::move(templates));
-  if (!prompts) return prompts.error();
-  std::string name = short_name(options, **llm);
-  Ranker ranker(Parts{.llm = *std::move(llm),
-                      .prompts = *std::move(prompts),
+  auto loaded = load_prompted(options);
+  if (!loaded) return loaded.error();
+  std::string name = short_name(options, *loaded->llm);
+  Ranker ranker(Parts{.llm = std::move(loaded->llm),
+                      .prompts = std::move(loaded->prompts),
                       .policy = std::move(policies->own),
                       .agent = std::move(policies->agent),
                       .parallel = parallel_of(options),

@@ -329,7 +329,7 @@ TEST_F(Remote, RetriesStopAndTheErrorNamesTheServerAndWhatItSaid) {
   ASSERT_FALSE(answer);
   EXPECT_EQ(server_.n_questions(), 4U);
   EXPECT_THAT(answer.error().message(),
-              AllOf(HasSubstr(server_.url()), HasSubstr("503"), HasSubstr("as it was asked to")));
+              AllOf(HasSubstr(server_.url()), HasSubstr("503"), HasSubstr("as the test asked")));
 }
 
 TEST_F(Remote, WhatIsRefusedIsNotAskedAgain) {

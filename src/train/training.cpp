@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <thread>
 #include <utility>
 
 #include "core/log_to.h"
@@ -146,11 +145,6 @@ Result<RelevanceNetwork> initialise(Beginning& begun) {
 }
 
 }  // namespace
-
-int network_threads(const TrainingOptions& options) {
-  return options.threads > 0 ? options.threads
-                             : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-}
 
 HoldOut split_of(const std::vector<Request>& requests) {
   std::vector<std::string> keys;

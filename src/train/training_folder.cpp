@@ -1,6 +1,5 @@
 #include "train/training_folder.h"
 
-#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <limits>
@@ -10,13 +9,12 @@
 #include <system_error>
 #include <utility>
 
-#include "json/read_json.h"
+#include "data/metrics_line.h"
 #include "rsd/core/file.h"
 
 namespace rsd {
 namespace {
 
-using Json = nlohmann::json;
 
 // The steps of the line's stage that the checkpoint covers; nullopt if it has none of them.
 std::optional<std::size_t> steps_done(const Checkpoint& checkpoint, const std::string& stage) {
@@ -37,12 +35,6 @@ Result<void> check_conditions(const std::string& path, const Conditions& now) {
                    " was begun with " + change.key + " \"" + change.before.value_or("nothing") +
                    "\"; it can't go on with \"" + change.now.value_or("nothing") +
                    "\". Choose another --out, or delete the folder to begin anew");
-}
-
-// A whole line of metrics.jsonl.
-bool is_metrics(const Json& entry) {
-  return entry.is_object() && entry.contains("stage") && entry["stage"].is_string() &&
-         entry.contains("step") && entry["step"].is_number_unsigned();
 }
 
 }  // namespace
@@ -106,8 +98,8 @@ Result<void> TrainingFolder::drop_after(const Checkpoint& checkpoint) {
   std::string kept;
   std::istringstream lines(*text);
   for (std::string line; std::getline(lines, line);) {
-    const auto entry = read_json(line);
-    if (!entry || !is_metrics(*entry)) continue;
+    const auto entry = read_metrics_line(line);
+    if (!entry) continue;
     const auto step = entry->at("step").get<std::size_t>();
     const auto done = steps_done(checkpoint, entry->at("stage").get<std::string>());
     if (done && step <= *done) kept += line + "\n";

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "core/log_to.h"
+#include "rsd/core/machine.h"
 #include "train/training_metrics.h"
 #include "train/training_stages.h"
 
@@ -36,7 +37,7 @@ RpoOptions rpo_options(const TrainingOptions& options) {
   rpo.learning_rate = options.rpo_learning_rate;
   rpo.advantage = options.advantage;
   rpo.seed = options.seed;
-  rpo.threads = network_threads(options);
+  rpo.threads = thread_count(options.threads);
   return rpo;
 }
 

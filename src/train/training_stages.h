@@ -26,8 +26,6 @@ struct TrainingRun {
   }
 };
 
-// As the network's computations take them: --threads, or one for each core.
-int network_threads(const TrainingOptions& options);
 HoldOut split_of(const std::vector<Request>& requests);
 RpoOptions rpo_options(const TrainingOptions& options);
 

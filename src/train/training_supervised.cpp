@@ -1,6 +1,7 @@
 #include <utility>
 
 #include "core/log_to.h"
+#include "rsd/core/machine.h"
 #include "train/training_metrics.h"
 #include "train/training_stages.h"
 
@@ -12,7 +13,7 @@ SupervisedOptions supervised_options(const TrainingOptions& options) {
   supervised.loss = options.supervised_loss;
   supervised.steps = options.supervised_steps;
   supervised.seed = options.seed;
-  supervised.threads = network_threads(options);
+  supervised.threads = thread_count(options.threads);
   return supervised;
 }
 

@@ -158,10 +158,11 @@ std::optional<std::string> FakeEngineServer::State::generate(const Json& questio
     rows.push_back(row_behind(Recordings::Way::kGenerate, std::span(tokens).first(start + r + 1),
                               identifiers[r]));
   spoil(rows, fault);
-  const std::size_t told = tokens.size() + (fault == Kind::kOtherPrompt ? 1 : 0);
+  const std::size_t n_tokens = tokens.size() + (fault == Kind::kOtherPrompt ? 1 : 0);
   const Json answer{
       {"model", question.at("model")},
-      {"usage", {{"prompt_tokens", told}, {"prompt_tokens_details", {{"cached_tokens", cached}}}}},
+      {"usage",
+       {{"prompt_tokens", n_tokens}, {"prompt_tokens_details", {{"cached_tokens", cached}}}}},
       {"prompt_token_id_logprobs", drops ? Json(nullptr) : Json(npy_text(rows))},
       {"choices", {{{"index", 0}, {"token_ids", {1}}, {"logprobs", nullptr}}}}};
   return answer.dump();
@@ -204,20 +205,20 @@ std::optional<std::string> FakeEngineServer::State::sglang(const Json& question,
   for (std::size_t at = start + 1; at < tokens.size(); ++at)
     rows.push_back(logits_behind(std::span(tokens).first(at), identifiers));
   spoil(rows, fault);
-  Json told = Json::array({nullptr});
+  Json rows_json = Json::array({nullptr});
   for (const auto& row : rows) {
     Json entries = Json::array();
     for (std::size_t i = 0; i < row.size(); ++i)
       entries.push_back({row[i], identifiers[i], nullptr});
-    told.push_back(std::move(entries));
+    rows_json.push_back(std::move(entries));
   }
-  if (fault == Kind::kNoRows) told = nullptr;
+  if (fault == Kind::kNoRows) rows_json = nullptr;
   const std::size_t n_tokens = tokens.size() + (fault == Kind::kOtherPrompt ? 1 : 0);
   const Json answer{{"text", "x"},
                     {"meta_info",
                      {{"prompt_tokens", n_tokens},
                       {"cached_tokens", 0},
-                      {"input_token_ids_logprobs", std::move(told)}}}};
+                      {"input_token_ids_logprobs", std::move(rows_json)}}}};
   return answer.dump();
 }
 
@@ -268,7 +269,7 @@ void FakeEngineServer::State::answer(const httplib::Request& request, httplib::R
     response.set_header("Retry-After", std::to_string(fault.retry_after_s));
   if (fault.kind == Kind::kStatus || !body) {
     response.status = body ? fault.status : 400;
-    response.set_content(R"({"error":{"message":"as it was asked to"}})", "application/json");
+    response.set_content(R"({"error":{"message":"as the test asked"}})", "application/json");
   } else {
     give(*std::move(body), fault, response);
   }

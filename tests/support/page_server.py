@@ -167,7 +167,7 @@ def propose(decoder, rounds, known, k):
 
 
 def by_mean(rounds, k):
-    rows = [row for told in rounds for row in told["logits"]]
+    rows = [row for one in rounds for row in one["logits"]]
     return sorted(range(k), key=lambda i: -sum(row[i] for row in rows))
 
 

@@ -86,7 +86,7 @@ class SyntheticScorer : public PositionScorer {
   Result<Encoding> encode(const EncodingQuery& query) override {
     check(query);
     if (options_.failing_encoding == encodings_++) {
-      return Error(ErrorCode::kRuntime, "the synthetic scorer fails as configured");
+      return Error(ErrorCode::kRuntime, "the synthetic scorer fails as the test asked");
     }
     Encoding encoding{.rows = LogitMatrix(query.rows.size(), n_items())};
     for (std::size_t j = query.rows.first; j < query.rows.end; ++j) {

@@ -25,6 +25,7 @@ class TempFolder {
   TempFolder& operator=(const TempFolder&) = delete;
   ~TempFolder() { std::filesystem::remove_all(path_); }
 
+  const std::filesystem::path& path() const noexcept { return path_; }
   std::string at(const std::string& name) const { return (path_ / name).string(); }
   // Gives the file's path; makes its folder.
   std::string write(const std::string& name, const std::string& content) const {

@@ -21,4 +21,7 @@ struct Machine {
 // Describes this machine, with its present load. Never fails.
 Machine describe_machine();
 
+// `wanted` threads, or one per core for 0. At least 1.
+int thread_count(int wanted);
+
 }  // namespace rsd

@@ -34,6 +34,10 @@ struct TrecFiles {
   std::optional<std::size_t> depth;  // take only a topic's first `depth` documents
 };
 
+// kInvalidArgument: some of run, topics and corpus without the others, or a depth without them.
+// Messages name them as flags, "--run".
+Result<void> check(const TrecFiles& files);
+
 struct TrecRequestLines {
   std::string text;  // one line per request
   std::size_t n_requests = 0;

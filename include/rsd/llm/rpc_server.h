@@ -19,10 +19,12 @@ struct RpcServerOptions {
   std::string cache;  // folder for a cache of large tensors, by their hash; empty = no cache
 };
 
+// kInvalidArgument: the host is not an IPv4 address; kNotFound: the cache is not a folder.
+Result<void> check(const RpcServerOptions& options);
+
 // Serves one client at a time on the calling thread, with this machine's GPUs or else its CPU, and
-// returns only if it fails: kInvalidArgument (not an IPv4 address), kNotFound (no such folder),
-// kUnsupported (a llama.cpp without that backend), kRuntime (the address can't be bound). ggml
-// writes its messages to stdout.
+// returns only if it fails: the errors of check(), kUnsupported (a llama.cpp without that backend),
+// kRuntime (the address can't be bound). ggml writes its messages to stdout.
 Result<void> serve_rpc(const RpcServerOptions& options);
 
 // ggml aborts the process when the connection to a server in use breaks. `handler` is called right

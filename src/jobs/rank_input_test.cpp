@@ -1,4 +1,4 @@
-#include "commands/rank_input.h"
+#include "jobs/rank_input.h"
 
 #include <gmock/gmock.h>
 
@@ -6,7 +6,7 @@
 
 #include "support/temp_folder.h"
 
-namespace rsd::cli {
+namespace rsd {
 namespace {
 
 using testing::HasSubstr;
@@ -72,4 +72,4 @@ TEST_F(RankInputTest, TopicsOfARunAreRequestsAndThoseWithoutATextFail) {
 }
 
 }  // namespace
-}  // namespace rsd::cli
+}  // namespace rsd

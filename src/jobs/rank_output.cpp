@@ -1,6 +1,4 @@
-#include "commands/rank_output.h"
-
-#include <unistd.h>
+#include "jobs/rank_output.h"
 
 #include <filesystem>
 #include <system_error>
@@ -8,7 +6,7 @@
 #include "rsd/rank/presentation.h"
 #include "rsd/trace/trace.h"
 
-namespace rsd::cli {
+namespace rsd {
 namespace {
 
 Error unusable(const std::string& message) {
@@ -31,15 +29,15 @@ bool overwrites(const std::string& result, const std::string& input) {
   return same_file(result, input) || same_file(OutputFile::partial_path(result), input);
 }
 
-Result<void> check_paths(const OutputFlags& flags, const std::vector<std::string>& inputs) {
-  for (const auto& path : {flags.output, flags.trace}) {
+Result<void> check_paths(const RankOutputOptions& options, const std::vector<std::string>& inputs) {
+  for (const auto& path : {options.output, options.trace}) {
     for (const auto& input : inputs) {
       if (overwrites(path, input))
         return unusable(path + " can't be both the requests and a result");
     }
   }
-  if (same_file(flags.output, flags.trace))
-    return unusable("--output and --trace can't be the same file " + flags.trace);
+  if (same_file(options.output, options.trace))
+    return unusable("--output and --trace can't be the same file " + options.trace);
   return {};
 }
 
@@ -56,23 +54,21 @@ std::string traces_of(const Request& request, const Answer& answer) {
 
 }  // namespace
 
-Result<RankOutput> RankOutput::plan(const OutputFlags& flags,
+Result<RankOutput> RankOutput::plan(const RankOutputOptions& options,
                                     const std::vector<std::string>& inputs) {
-  const auto format = parse_answer_format(flags.format);
-  if (!format) return format.error();
-  if (flags.resume && flags.output.empty()) return unusable("--resume needs --output");
-  if (flags.resume && !flags.trace.empty())
+  if (options.resume && options.output.empty()) return unusable("--resume needs --output");
+  if (options.resume && !options.trace.empty())
     return unusable("--trace can't be resumed: it would lack what was ranked before");
-  if (auto usable = check_paths(flags, inputs); !usable) return usable.error();
-  const bool has_space = flags.tag.find_first_of(" \t\r\n") != std::string::npos;
-  if (*format == AnswerFormat::kTrec && (flags.tag.empty() || has_space))
-    return unusable("--tag must be a word without white space, not \"" + flags.tag + "\"");
-  return RankOutput(flags, *format);
+  if (auto usable = check_paths(options, inputs); !usable) return usable.error();
+  const bool has_space = options.tag.find_first_of(" \t\r\n") != std::string::npos;
+  if (options.format == AnswerFormat::kTrec && (options.tag.empty() || has_space))
+    return unusable("--tag must be a word without white space, not \"" + options.tag + "\"");
+  return RankOutput(options);
 }
 
 Result<void> RankOutput::read_kept(const Conditions& conditions) {
-  if (!flags_.resume) return {};
-  auto kept = read_kept_answers(flags_.output, format_, conditions);
+  if (!options_.resume) return {};
+  auto kept = read_kept_answers(options_.output, options_.format, conditions);
   if (!kept) return kept.error();
   kept_ = *std::move(kept);
   return {};
@@ -82,33 +78,29 @@ Result<bool> RankOutput::has(const Request& request) const {
   const auto found = kept_.requests.find(request.id);
   if (found == kept_.requests.end()) return false;
   if (found->second == content_digest(request)) return true;
-  return unusable(flags_.output +
+  return unusable(options_.output +
                   " can't be resumed: it has an answer to another request of this id, or to other "
                   "texts; choose another --output");
 }
 
 Result<void> RankOutput::open(const Conditions& conditions, const std::string& model) {
-  auto answers = ResumableOutput::open(flags_.output, format_, conditions, kept_);
+  auto answers = ResumableOutput::open(options_.output, options_.format, conditions, kept_);
   if (!answers) return answers.error();
   answers_.emplace(*std::move(answers));
-  if (flags_.trace.empty()) return {};
-  auto trace = OutputFile::open(flags_.trace, format_trace_header(model));
+  if (options_.trace.empty()) return {};
+  auto trace = OutputFile::open(options_.trace, format_trace_header(model));
   if (!trace) return trace.error();
   trace_.emplace(*std::move(trace));
   return {};
 }
 
 Result<void> RankOutput::write(const Request& request, const Answer& answer) {
-  const auto text = format_answer(format_, request, answer, flags_.tag);
+  const auto text = format_answer(options_.format, request, answer, options_.tag);
   if (!text) return text.error();
   auto written = answers_->write(request, *text);
   if (written && trace_) written = trace_->write(traces_of(request, answer));
   is_broken_ = !written;
   return written;
-}
-
-bool RankOutput::to_terminal() const {
-  return answers_->to_standard_output() && ::isatty(STDOUT_FILENO) != 0;
 }
 
 Result<void> RankOutput::commit() {
@@ -121,4 +113,4 @@ void RankOutput::discard() {
   if (trace_) trace_->discard();
 }
 
-}  // namespace rsd::cli
+}  // namespace rsd

@@ -1,4 +1,4 @@
-#include "commands/rank_output.h"
+#include "jobs/rank_output.h"
 
 #include <gmock/gmock.h>
 
@@ -6,7 +6,7 @@
 
 #include "support/temp_folder.h"
 
-namespace rsd::cli {
+namespace rsd {
 namespace {
 
 using testing::HasSubstr;
@@ -19,8 +19,8 @@ Answer answer() {
   return {.ranking = *Ranking::create({ItemId(0)}), .decoder = "rsd"};
 }
 
-std::string refusal(const OutputFlags& flags, const std::vector<std::string>& inputs = {}) {
-  const auto output = RankOutput::plan(flags, inputs);
+std::string refusal(const RankOutputOptions& options, const std::vector<std::string>& inputs = {}) {
+  const auto output = RankOutput::plan(options, inputs);
   if (output) return "accepted";
   EXPECT_EQ(output.error().code(), ErrorCode::kInvalidArgument);
   return output.error().message();
@@ -30,8 +30,8 @@ class RankOutputTest : public testing::Test {
  protected:
   std::string path(const std::string& name) const { return folder_.at(name); }
   // A run that ends after one answer.
-  void write_one(const OutputFlags& flags) const {
-    auto output = RankOutput::plan(flags, {});
+  void write_one(const RankOutputOptions& options) const {
+    auto output = RankOutput::plan(options, {});
     ASSERT_TRUE(output);
     ASSERT_TRUE(output->open(kConditions, "the model"));
     ASSERT_TRUE(output->write(kRequest, answer()));
@@ -40,14 +40,14 @@ class RankOutputTest : public testing::Test {
   TempFolder folder_;
 };
 
-TEST(RankOutput, RefusesFlagsThatContradictEachOther) {
+TEST(RankOutput, RefusesOptionsThatContradictEachOther) {
   EXPECT_EQ(refusal({}), "accepted");
-  EXPECT_THAT(refusal({.format = "xml"}), HasSubstr("xml"));
   EXPECT_THAT(refusal({.resume = true}), HasSubstr("--resume needs --output"));
   EXPECT_THAT(refusal({.output = "a", .resume = true, .trace = "b"}),
               HasSubstr("--trace can't be resumed"));
   EXPECT_THAT(refusal({.output = "a", .trace = "./a"}), HasSubstr("the same file"));
-  EXPECT_THAT(refusal({.format = "trec", .tag = "two words"}), HasSubstr("without white space"));
+  EXPECT_THAT(refusal({.format = AnswerFormat::kTrec, .tag = "two words"}),
+              HasSubstr("without white space"));
   EXPECT_EQ(refusal({.tag = "two words"}), "accepted") << "only TREC runs have a tag";
 }
 
@@ -59,13 +59,13 @@ TEST(RankOutput, ResultsDoNotOverwriteTheInput) {
 }
 
 TEST_F(RankOutputTest, AnswersAndTracesAppearWithTheCommit) {
-  const OutputFlags flags{.output = path("answers"), .trace = path("traces")};
-  auto output = RankOutput::plan(flags, {});
+  const RankOutputOptions options{.output = path("answers"), .trace = path("traces")};
+  auto output = RankOutput::plan(options, {});
   ASSERT_TRUE(output);
   ASSERT_TRUE(output->open(kConditions, "the model"));
   ASSERT_TRUE(output->write(kRequest, answer()));
   EXPECT_FALSE(output->is_broken());
-  EXPECT_FALSE(output->to_terminal());
+  EXPECT_FALSE(output->to_standard_output());
   EXPECT_FALSE(folder_.has("answers"));
   ASSERT_TRUE(output->commit());
   EXPECT_THAT(folder_.read("answers"), StartsWith(R"({"id":"a")"));
@@ -73,8 +73,8 @@ TEST_F(RankOutputTest, AnswersAndTracesAppearWithTheCommit) {
 }
 
 TEST_F(RankOutputTest, DiscardLeavesNothing) {
-  const OutputFlags flags{.output = path("answers"), .trace = path("traces")};
-  auto output = RankOutput::plan(flags, {});
+  const RankOutputOptions options{.output = path("answers"), .trace = path("traces")};
+  auto output = RankOutput::plan(options, {});
   ASSERT_TRUE(output);
   ASSERT_TRUE(output->open(kConditions, "the model"));
   output->discard();
@@ -85,10 +85,10 @@ TEST_F(RankOutputTest, DiscardLeavesNothing) {
 }
 
 TEST_F(RankOutputTest, ResumesOnlyAnswersToTheSameRequest) {
-  OutputFlags flags{.output = path("answers")};
-  write_one(flags);
-  flags.resume = true;
-  auto resumed = RankOutput::plan(flags, {});
+  RankOutputOptions options{.output = path("answers")};
+  write_one(options);
+  options.resume = true;
+  auto resumed = RankOutput::plan(options, {});
   ASSERT_TRUE(resumed);
   ASSERT_TRUE(resumed->read_kept(kConditions));
   EXPECT_TRUE(resumed->kept().is_interrupted);
@@ -105,16 +105,16 @@ TEST_F(RankOutputTest, ResumesOnlyAnswersToTheSameRequest) {
 }
 
 TEST_F(RankOutputTest, WithoutResumeNothingIsKept) {
-  const OutputFlags flags{.output = path("answers")};
-  write_one(flags);
-  auto output = RankOutput::plan(flags, {});
+  const RankOutputOptions options{.output = path("answers")};
+  write_one(options);
+  auto output = RankOutput::plan(options, {});
   ASSERT_TRUE(output);
   ASSERT_TRUE(output->read_kept({{"model", "another"}}));
   EXPECT_EQ(output->has(kRequest).value(), false);
 }
 
 TEST_F(RankOutputTest, ARequestThatTheFormatCantExpressIsNotABrokenOutput) {
-  auto output = RankOutput::plan({.format = "trec", .output = path("run")}, {});
+  auto output = RankOutput::plan({.format = AnswerFormat::kTrec, .output = path("run")}, {});
   ASSERT_TRUE(output);
   ASSERT_TRUE(output->open(kConditions, ""));
   Request request = kRequest;
@@ -124,4 +124,4 @@ TEST_F(RankOutputTest, ARequestThatTheFormatCantExpressIsNotABrokenOutput) {
 }
 
 }  // namespace
-}  // namespace rsd::cli
+}  // namespace rsd

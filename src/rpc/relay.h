@@ -1,12 +1,14 @@
-// One client's connection to the RPC worker.
+// One client's connection to the RPC worker. Internal.
 #pragma once
+
+#include <poll.h>
 
 #include <chrono>
 #include <cstddef>
 #include <string>
 #include <vector>
 
-namespace rsd::cli {
+namespace rsd {
 
 // Carries bytes between two sockets that don't block, and owns both.
 class RpcRelay {
@@ -17,11 +19,8 @@ class RpcRelay {
   RpcRelay(const RpcRelay&) = delete;
   RpcRelay& operator=(const RpcRelay&) = delete;
 
-  int client() const noexcept { return client_; }
-  int worker() const noexcept { return worker_; }
-  // Of poll(2).
-  short client_events() const noexcept;
-  short worker_events() const noexcept;
+  // Appends what poll(2) is to wait for.
+  void add_events(std::vector<pollfd>& waiting) const;
   // Carries what there is. False: one end has closed, and everything that it sent was passed on.
   bool carry();
   // When bytes went through last.
@@ -36,6 +35,8 @@ class RpcRelay {
 
     bool is_empty() const noexcept { return begin == end; }
   };
+  short client_events() const noexcept;
+  short worker_events() const noexcept;
   bool read(int from, Way& way);
   bool write(int to, Way& way);
 
@@ -46,4 +47,4 @@ class RpcRelay {
   std::chrono::steady_clock::time_point active_;
 };
 
-}  // namespace rsd::cli
+}  // namespace rsd

@@ -1,4 +1,4 @@
-// The requests of `rsd rank`: a file of them, or a TREC run with its topics and its corpus.
+// The requests to rank: a file of them, or a TREC run with its topics and its corpus. Internal.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,7 @@
 #include "rsd/data/request_reader.h"
 #include "rsd/data/trec_requests.h"
 
-namespace rsd::cli {
+namespace rsd {
 
 // Not thread-safe.
 class RankInput {
@@ -39,4 +39,4 @@ class RankInput {
   std::string run_;  // the TREC run; empty: the requests are a file
 };
 
-}  // namespace rsd::cli
+}  // namespace rsd

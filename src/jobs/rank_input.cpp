@@ -1,13 +1,11 @@
-#include "commands/rank_input.h"
+#include "jobs/rank_input.h"
 
 #include <filesystem>
 #include <fstream>
 #include <memory>
 #include <sstream>
 
-#include "options/trec_options.h"
-
-namespace rsd::cli {
+namespace rsd {
 namespace {
 
 // nullopt for a pipe, and for a JSON array, whose elements aren't lines.
@@ -58,4 +56,4 @@ std::string RankInput::subject(const std::string& id, std::size_t line) const {
   return reader_.source() + ":" + std::to_string(line) + ": request \"" + id + "\"";
 }
 
-}  // namespace rsd::cli
+}  // namespace rsd

@@ -1,11 +1,11 @@
-#include "commands/tensor_cache.h"
+#include "rpc/tensor_cache.h"
 
 #include <algorithm>
 #include <filesystem>
 #include <system_error>
 #include <vector>
 
-namespace rsd::cli {
+namespace rsd {
 namespace {
 
 namespace fs = std::filesystem;
@@ -56,4 +56,4 @@ RemovedTensors limit_tensor_cache(const std::string& folder, std::uintmax_t max_
   return removed;
 }
 
-}  // namespace rsd::cli
+}  // namespace rsd

@@ -1,4 +1,4 @@
-// Where `rsd rank` writes: the answers, which an interrupted run keeps, and the traces.
+// Where answers are written, which an interrupted run keeps, and the traces. Internal.
 #pragma once
 
 #include <optional>
@@ -8,27 +8,20 @@
 
 #include "rsd/core/result.h"
 #include "rsd/data/answer.h"
-#include "rsd/data/answer_writer.h"
 #include "rsd/data/resumable_output.h"
+#include "rsd/jobs/rank_file.h"
 #include "rsd/rank/request.h"
 
-namespace rsd::cli {
-
-struct OutputFlags {
-  std::string format = "jsonl";
-  std::string tag = "rsd";
-  std::string output;  // empty: standard output
-  bool resume = false;
-  std::string trace;  // empty: no traces
-};
+namespace rsd {
 
 // Called in this order: plan(), read_kept(), open(), write() for each answer, then commit() or
 // discard(). Not thread-safe.
 class RankOutput {
  public:
-  // Opens nothing. kInvalidArgument: flags that contradict each other, or a result that would
+  // Opens nothing. kInvalidArgument: options that contradict each other, or a result that would
   // overwrite one of the input files.
-  static Result<RankOutput> plan(const OutputFlags& flags, const std::vector<std::string>& inputs);
+  static Result<RankOutput> plan(const RankOutputOptions& options,
+                                 const std::vector<std::string>& inputs);
 
   // With --resume, reads the answers of the interrupted run. Errors of read_kept_answers.
   Result<void> read_kept(const Conditions& conditions);
@@ -43,20 +36,19 @@ class RankOutput {
   // kRuntime, is_broken() is true and no answer can be written any more.
   Result<void> write(const Request& request, const Answer& answer);
   bool is_broken() const noexcept { return is_broken_; }
-  bool to_terminal() const;
+  bool to_standard_output() const { return answers_->to_standard_output(); }
 
   Result<void> commit();
   void discard();
 
  private:
-  RankOutput(OutputFlags flags, AnswerFormat format) : flags_(std::move(flags)), format_(format) {}
+  explicit RankOutput(RankOutputOptions options) : options_(std::move(options)) {}
 
-  OutputFlags flags_;
-  AnswerFormat format_;
+  RankOutputOptions options_;
   KeptAnswers kept_;
   std::optional<ResumableOutput> answers_;
   std::optional<OutputFile> trace_;
   bool is_broken_ = false;
 };
 
-}  // namespace rsd::cli
+}  // namespace rsd

@@ -1,5 +1,5 @@
-// The loop of `rsd rank`: reads requests, ranks several at a time, and writes the answers in the
-// order of the requests.
+// The loop of rank_file(): reads requests, ranks several at a time, and writes the answers in the
+// order of the requests. Internal.
 #pragma once
 
 #include <cstddef>
@@ -8,17 +8,15 @@
 #include <optional>
 #include <string>
 
-#include "commands/rank_input.h"
-#include "commands/rank_output.h"
+#include "jobs/rank_input.h"
+#include "jobs/rank_output.h"
 #include "rsd/core/result.h"
 #include "rsd/data/answer_reader.h"
 #include "rsd/ranker/rank_options.h"
 #include "rsd/ranker/ranker.h"
 #include "rsd/ranker/ranking_queue.h"
-#include "terminal/exit_code.h"
-#include "terminal/progress.h"
 
-namespace rsd::cli {
+namespace rsd {
 
 // The parts of a run, which outlive it. The output is open.
 struct RankParts {
@@ -27,17 +25,16 @@ struct RankParts {
   RankOutput& output;
   const RankOptions& options;
   const std::optional<PreviousAnswers>& previous;  // drafts
+  const JobSeams& seams;
 };
 
 class RankRun {
  public:
-  explicit RankRun(const RankParts& parts)
-      : parts_(parts), queue_(parts.ranker), progress_("requests", parts.input.n_requests()) {}
+  explicit RankRun(const RankParts& parts) : parts_(parts), queue_(parts.ranker) {}
 
-  // To be called once. Requests that fail are logged. The exit code is kInvalidInput if all do,
-  // kSomeFailed if some do. Errors: the output can't be written, or a kept answer is for another
-  // request.
-  Result<ExitCode> run();
+  // To be called once. Errors: the output can't be written, a kept answer is for another request,
+  // or there are no requests.
+  Result<RankFileReport> run();
 
  private:
   // A request in the queue, until its answer is written.
@@ -47,26 +44,23 @@ class RankRun {
     std::optional<Result<Answer>> answer{};
   };
 
-  std::size_t n_done() const { return n_kept_ + n_answered_ + n_failed_; }
+  void show_progress() const;
   void take_in();
   std::optional<Request> read_next();
   Result<void> start(const Request& request);
   Result<void> write_finished();
   Result<void> write(const TakenIn& done);
   void note_failure(const Error& error);
-  Result<ExitCode> finish();
+  Result<RankFileReport> finish();
   void log_prompt_reuse() const;
 
   RankParts parts_;
   RankingQueue queue_;
-  ProgressBar progress_;
   Clock::time_point read_at_;
   std::size_t n_tickets_ = 0;
   std::map<std::size_t, TakenIn> taken_in_;  // by ticket
-  std::size_t n_kept_ = 0;
-  std::size_t n_answered_ = 0;
-  std::size_t n_failed_ = 0;
+  RankFileReport report_;
   std::optional<Error> refusal_;  // ends the run: no further request is taken in
 };
 
-}  // namespace rsd::cli
+}  // namespace rsd

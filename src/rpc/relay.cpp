@@ -1,13 +1,13 @@
-#include "commands/rpc_relay.h"
+#include "rpc/relay.h"
 
-#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
-namespace rsd::cli {
+namespace rsd {
 namespace {
 
 constexpr std::size_t kBlock = std::size_t{256} * 1024;
@@ -30,7 +30,7 @@ RpcRelay::~RpcRelay() {
   ::close(worker_);
 }
 
-// Reads where nothing is left to pass on, so that a slow end slows the other.
+// Reads only when everything was passed on, so that a slow end slows the other.
 short RpcRelay::client_events() const noexcept {
   const bool reads = to_worker_.is_empty() && !to_worker_.is_over;
   return static_cast<short>((reads ? POLLIN : 0) | (to_client_.is_empty() ? 0 : POLLOUT));
@@ -39,6 +39,13 @@ short RpcRelay::client_events() const noexcept {
 short RpcRelay::worker_events() const noexcept {
   const bool reads = to_client_.is_empty() && !to_client_.is_over;
   return static_cast<short>((reads ? POLLIN : 0) | (to_worker_.is_empty() ? 0 : POLLOUT));
+}
+
+// A socket that nothing is wanted from would report its end again and again.
+void RpcRelay::add_events(std::vector<pollfd>& waiting) const {
+  for (const auto& [socket, events] :
+       {std::pair(client_, client_events()), std::pair(worker_, worker_events())})
+    waiting.push_back({.fd = events == 0 ? -1 : socket, .events = events, .revents = 0});
 }
 
 bool RpcRelay::read(int from, Way& way) {
@@ -72,4 +79,4 @@ bool RpcRelay::carry() {
   return is_worker_there || !to_client_.is_empty();
 }
 
-}  // namespace rsd::cli
+}  // namespace rsd

@@ -1,10 +1,9 @@
-#include "commands/rpc_worker.h"
+#include "rpc/worker.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <spdlog/spdlog.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -12,16 +11,11 @@
 
 #include <cerrno>
 #include <csignal>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
-#include <exception>
 #include <system_error>
 #include <utility>
 
-#include "terminal/exit_code.h"
-
-namespace rsd::cli {
+namespace rsd {
 namespace {
 
 using std::chrono::steady_clock;
@@ -46,33 +40,33 @@ std::uint16_t free_port() {
   return is_bound ? ntohs(address.sin_port) : std::uint16_t{0};
 }
 
-void close_all_but_standard_streams() {
-  ::close_range(STDERR_FILENO + 1, ~0U, 0);
-}
-
-// The child's whole life.
-[[noreturn]] void serve_as_worker(const RpcServerOptions& options, pid_t parent) {
+// Leaves standard error as the only stream.
+void prepare_process() {
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (::getppid() != parent) std::_Exit(kSuccess);  // it ended before that
-  close_all_but_standard_streams();
-  ::dup2(STDERR_FILENO, STDOUT_FILENO);  // ggml tells who comes and goes on stdout
-  std::setvbuf(stdout, nullptr, _IOLBF, 0);
-  int code = kRuntimeFailure;
-  try {
-    const auto stopped = serve_rpc(options);
-    code = stopped ? kRuntimeFailure : exit_code(stopped.error().code());
-    if (!stopped) spdlog::error("{}", stopped.error().message());
-  } catch (const std::exception& failure) {
-    spdlog::error("ggml's RPC server failed: {}", failure.what());
-  }
-  std::fflush(stdout);
-  std::_Exit(code);
+  ::close_range(STDERR_FILENO + 1, ~0U, 0);
+  ::dup2(STDERR_FILENO, STDOUT_FILENO);  // ggml logs who connects on stdout
+}
+
+// The child's whole life. It must not go on as a copy of its parent: an exception ends it, too.
+[[noreturn]] void live_as_worker(const RpcWorkerMain& worker_main, const RpcServerOptions& options,
+                                 pid_t parent) noexcept {
+  prepare_process();
+  if (::getppid() == parent) worker_main(options);  // else the parent ended before prctl
+  while (true)
+    ::kill(::getpid(), SIGKILL);
 }
 
 }  // namespace
+
+RpcWorker::RpcWorker(RpcWorker&& other) noexcept
+    : options_(std::move(other.options_)),
+      worker_main_(std::move(other.worker_main_)),
+      process_(std::exchange(other.process_, 0)),
+      has_listened_(other.has_listened_),
+      since_(other.since_) {}
 
 RpcWorker::~RpcWorker() {
   stop();
@@ -84,7 +78,7 @@ Result<void> RpcWorker::start() {
   if (options_.port == 0) return Error(ErrorCode::kRuntime, "no port of loopback is free");
   const pid_t parent = ::getpid();
   process_ = ::fork();
-  if (process_ == 0) serve_as_worker(options_, parent);
+  if (process_ == 0) live_as_worker(worker_main_, options_, parent);
   if (process_ < 0) {
     const std::string why = std::generic_category().message(errno);
     process_ = 0;
@@ -139,4 +133,4 @@ void RpcWorker::stop() noexcept {
   process_ = 0;
 }
 
-}  // namespace rsd::cli
+}  // namespace rsd

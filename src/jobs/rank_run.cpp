@@ -1,25 +1,24 @@
-#include "commands/rank_run.h"
-
-#include <spdlog/spdlog.h>
+#include "jobs/rank_run.h"
 
 #include <utility>
 
-namespace rsd::cli {
+#include "core/log_to.h"
 
-Result<ExitCode> RankRun::run() {
+namespace rsd {
+
+Result<RankFileReport> RankRun::run() {
   for (const Error& failed : parts_.input.failed_topics())
     note_failure(failed);
   while (true) {
-    progress_.show(n_done());
+    show_progress();
     take_in();
     if (taken_in_.empty()) break;
     for (auto& finished : queue_.step())
       taken_in_.at(finished.ticket).answer = std::move(finished.answer);
     if (auto written = write_finished(); !written) return written.error();
   }
-  progress_.clear();
   if (!refusal_) return finish();
-  if (n_answered_ == 0 && !parts_.output.kept().is_interrupted) parts_.output.discard();
+  if (report_.n_answered == 0 && !parts_.output.kept().is_interrupted) parts_.output.discard();
   return *refusal_;
 }
 
@@ -55,9 +54,9 @@ std::optional<Request> RankRun::read_next() {
         return std::nullopt;
       }
       if (!*kept) return *std::move(request);
-      ++n_kept_;
+      ++report_.n_kept;
     }
-    progress_.show(n_done());
+    show_progress();
   }
 }
 
@@ -82,7 +81,7 @@ Result<void> RankRun::write_finished() {
       const std::string& id = done.request->request().id;
       note_failure(written.error().within(parts_.input.subject(id, done.line)));
     }
-    n_answered_ += written ? 1 : 0;
+    report_.n_answered += written ? 1 : 0;
     taken_in_.erase(taken_in_.begin());
   }
   return {};
@@ -90,38 +89,48 @@ Result<void> RankRun::write_finished() {
 
 Result<void> RankRun::write(const TakenIn& done) {
   if (!*done.answer) return done.answer->error();
-  // Answers and the bar share a terminal: the bar comes back below them.
-  if (parts_.output.to_terminal()) progress_.clear();
+  if (parts_.output.to_standard_output() && parts_.seams.before_output)
+    parts_.seams.before_output();
   return parts_.output.write(done.request->request(), **done.answer);
 }
 
 void RankRun::note_failure(const Error& error) {
-  progress_.clear();
-  spdlog::error("{}", error.message());
-  ++n_failed_;
+  log_to(parts_.seams.log, LogLevel::kError, error.message());
+  ++report_.n_failed;
 }
 
-Result<ExitCode> RankRun::finish() {
-  const std::size_t n_good = n_answered_ + n_kept_;
+Result<RankFileReport> RankRun::finish() {
+  const std::size_t n_good = report_.n_answered + report_.n_kept;
   if (n_good == 0) {
     // Kept answers belong to requests that are not in this input.
     if (parts_.output.kept().requests.empty()) parts_.output.discard();
-    if (n_failed_ > 0) return kInvalidInput;
+    if (report_.n_failed > 0) return report_;
     return Error(ErrorCode::kInvalidInput, parts_.input.reader().source() + " holds no requests");
   }
   log_prompt_reuse();
   if (auto done = parts_.output.commit(); !done) return done.error();
-  if (n_failed_ == 0) return kSuccess;
-  spdlog::warn("{} of {} requests failed", n_failed_, n_failed_ + n_good);
-  return kSomeFailed;
+  if (report_.n_failed > 0) {
+    log_to(parts_.seams.log, LogLevel::kWarning,
+           std::to_string(report_.n_failed) + " of " + std::to_string(report_.n_failed + n_good) +
+               " requests failed");
+  }
+  return report_;
 }
 
 void RankRun::log_prompt_reuse() const {
   const PromptReuse reuse = parts_.ranker.prompt_reuse();
   if (reuse.n_hits == 0) return;
-  spdlog::info("{} of {} prompts began like an earlier one: {} of all {} tokens were known",
-               reuse.n_hits, reuse.n_prompts, reuse.tokens_reused,
-               reuse.tokens_reused + reuse.tokens_encoded);
+  const std::size_t n_tokens = reuse.tokens_reused + reuse.tokens_encoded;
+  log_to(parts_.seams.log, LogLevel::kInfo,
+         std::to_string(reuse.n_hits) + " of " + std::to_string(reuse.n_prompts) +
+             " prompts began like an earlier one: " + std::to_string(reuse.tokens_reused) +
+             " of all " + std::to_string(n_tokens) + " tokens were known");
 }
 
-}  // namespace rsd::cli
+void RankRun::show_progress() const {
+  if (!parts_.seams.on_progress) return;
+  parts_.seams.on_progress("requests", report_.n_kept + report_.n_answered + report_.n_failed,
+                           parts_.input.n_requests());
+}
+
+}  // namespace rsd

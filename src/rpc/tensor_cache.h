@@ -1,10 +1,10 @@
-// The folder in which ggml's RPC server keeps the tensors that clients have sent.
+// The folder in which ggml's RPC server keeps the tensors that clients have sent. Internal.
 #pragma once
 
 #include <cstdint>
 #include <string>
 
-namespace rsd::cli {
+namespace rsd {
 
 struct RemovedTensors {
   std::size_t count = 0;
@@ -16,4 +16,4 @@ struct RemovedTensors {
 // stays.
 RemovedTensors limit_tensor_cache(const std::string& folder, std::uintmax_t max_bytes);
 
-}  // namespace rsd::cli
+}  // namespace rsd
