@@ -101,8 +101,9 @@ void add_engine_options(CLI::App& command, EngineFlags& options) {
   constexpr double kMaxShare = 1e9;
   constexpr int kMax = std::numeric_limits<int>::max();
   Flags flags(command, "Model");
-  flags.add({"-m,--model", "FILE", "GGUF model, or default-blocks (docs/blocks.md); without it the default model"}, options.model,
-            not_empty());
+  flags.add({"-m,--model", "FILE",
+             "GGUF model, or default-blocks (docs/blocks.md); without it the default model"},
+            options.model, not_empty());
   flags.add_repeated(
       {"--lora", "FILE[:SCALE]",
        "GGUF LoRA adapter; may be given several times. Without --model it takes the place of the "

@@ -14,8 +14,8 @@ using Json = nlohmann::json;
 namespace {
 
 // Names of files may hold bytes that are not UTF-8: they are stored, and compared, as U+FFFD.
-std::string json_text(const Json& json, int indent = -1) {
-  return json.dump(indent, ' ', false, Json::error_handler_t::replace);
+std::string json_text(const Json& value, int indent = -1) {
+  return value.dump(indent, ' ', false, Json::error_handler_t::replace);
 }
 
 bool is_same(const std::optional<std::string>& a, const std::optional<std::string>& b) {

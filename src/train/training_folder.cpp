@@ -15,7 +15,6 @@
 namespace rsd {
 namespace {
 
-
 // The steps of the line's stage that the checkpoint covers; nullopt if it has none of them.
 std::optional<std::size_t> steps_done(const Checkpoint& checkpoint, const std::string& stage) {
   if (stage.starts_with("rpo")) {

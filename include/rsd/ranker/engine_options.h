@@ -18,8 +18,9 @@
 namespace rsd {
 
 struct EngineOptions {
-  // A GGUF file, or the name of a model that comes with rsd (own_model()); beside `remote` the GGUF or tokenizer.json of the model that the server runs.
-  // Empty: "default". The LLM that these are made of must have been fetched (`rsd model fetch`).
+  // A GGUF file, or the name of a model that comes with rsd (own_model()); beside `remote` the GGUF
+  // or tokenizer.json of the model that the server runs. Empty: "default". The LLM that these are
+  // made of must have been fetched (`rsd model fetch`).
   std::string model{};
   std::vector<LoraFile> loras{};  // without `model`, in place of the default model's own adapter
   std::vector<std::string> prompt_templates{};  // YAML files, in place of the built-in ones
