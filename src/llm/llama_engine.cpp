@@ -13,6 +13,7 @@
 #include "llm/block_encoder.h"
 #include "llm/chat_format.h"
 #include "llm/gguf_check.h"
+#include "llm/index_of_engine.h"
 #include "llm/llama_scorer.h"
 #include "llm/llama_state.h"
 #include "llm/llama_tokenizer.h"
@@ -307,6 +308,7 @@ void LlamaEngine::State::describe(const std::string& path) {
   llama_model_desc(model.get(), description.data(), description.size());
   const llama_vocab* vocab = llama_model_get_vocab(model.get());
   info = {.path = path,
+          .loras = {},
           .description = description.data(),
           .architecture = metadata(model.get(), "general.architecture"),
           .n_parameters = llama_model_n_params(model.get()),
@@ -372,14 +374,20 @@ Result<std::unique_ptr<LlamaEngine>> LlamaEngine::load(const LlamaOptions& optio
   state->model = *std::move(model);
   if (auto done = state->set_up(options); !done) return done.error();
   state->describe(options.model_path);
+  state->info.loras = options.loras;
   if (auto layout = state->find_layout(); !layout) return layout.error();
-  if (state->info.why_no_blocks.empty()) state->set_up_blocks(options.prompt_cache_bytes);
+  if (state->info.why_no_blocks.empty())
+    state->set_up_blocks(options.block_cache_bytes.value_or(options.prompt_cache_bytes));
   if (auto warm = state->warm_up(); !warm) return warm.error();
   try {
     state->tokenizer = std::make_shared<LlamaTokenizer>(state->model);
   } catch (const std::exception& failure) {  // llama.cpp's, over a vocabulary with holes
     return Error(ErrorCode::kInvalidInput,
                  "model " + options.model_path + ": its tokenizer fails: " + failure.what());
+  }
+  if (options.index) {
+    if (auto attached = attach_index(*state, options.index, options.log); !attached)
+      return attached.error();
   }
   return std::unique_ptr<LlamaEngine>(new LlamaEngine(std::move(state)));
 }
@@ -490,6 +498,7 @@ PromptReuse LlamaEngine::prompt_reuse() const noexcept {
   PromptReuse reuse = state_->reuse;
   reuse.kept_prompts = state_->prompts.n_prompts();
   reuse.kept_blocks = state_->blocks ? state_->blocks->cache().n_blocks() : 0;
+  reuse.blocks_evicted = state_->blocks ? state_->blocks->cache().n_evicted() : 0;
   reuse.kept_bytes =
       state_->prompts.used_bytes() + (state_->blocks ? state_->blocks->cache().used_bytes() : 0);
   return reuse;

@@ -195,7 +195,8 @@ Result<LlamaEngine::Scorer::Part> LlamaEngine::Scorer::begin_prompt() {
   const BlockSource* blocks = source_->in_blocks();
   part.prefill = {.n_tokens = staged->n_encoded,
                   .n_reused = staged->n_reused,
-                  .ms = ms_since(start) + (blocks ? blocks->encode_ms() : 0)};
+                  .ms = ms_since(start) + (blocks ? blocks->encode_ms() : 0),
+                  .candidates_reused = staged->candidates_reused};
   return part;
 }
 
@@ -300,6 +301,7 @@ void LlamaEngine::Scorer::finish_prompt(const Part& part, bool done) {
   if (begun_) {
     sum.n_tokens += begun_->sum.n_tokens;
     sum.n_reused += begun_->sum.n_reused;
+    if (begun_->sum.candidates_reused) sum.candidates_reused = begun_->sum.candidates_reused;
     sum.ms += begun_->sum.ms;
   }
   if (sum.n_left > 0) {

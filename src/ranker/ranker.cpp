@@ -97,7 +97,7 @@ Result<Ranker> Ranker::load(const EngineOptions& options) {
   if (!templates) return templates.error();
   auto llm = load_engine(options);
   if (!llm) return llm.error();
-  auto prompts = make_prompts(**llm, *std::move(templates));
+  auto prompts = make_prompts(**llm, *std::move(templates), options.index.get());
   if (!prompts) return prompts.error();
   std::string name = short_name(options, **llm);
   Ranker ranker(Parts{.llm = *std::move(llm),
