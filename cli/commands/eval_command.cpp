@@ -92,7 +92,7 @@ class EvalRun {
     auto llm = load_engine(engine_options_);
     if (!llm) return llm.error();
     llm_ = *std::move(llm);
-    auto prompts = make_prompts(*llm_, *std::move(templates));
+    auto prompts = make_prompts(*llm_, *std::move(templates), engine_options_.index.get());
     if (!prompts) return prompts.error();
     prompts_ = *std::move(prompts);
     Results results = describe();
@@ -147,8 +147,9 @@ class EvalRun {
       for (const auto& agent : agent_files(policy_names(options_)))
         conditions_["agent"] += identity_of(agent) + "; ";
     }
+    const RequestLimits limits{.texts = candidate_texts(engine_options_)};
     for (const auto& path : options_.requests) {
-      if (auto read = read_dataset(path); !read) return read;
+      if (auto read = read_dataset(path, limits); !read) return read;
     }
     std::vector<std::string> names;
     for (const auto& path : options_.requests) {
@@ -163,8 +164,8 @@ class EvalRun {
   }
 
   // Reads the valid lines of a file; the others are logged.
-  Result<void> read_dataset(const std::string& path) {
-    auto reader = RequestReader::open(path);
+  Result<void> read_dataset(const std::string& path, const RequestLimits& limits) {
+    auto reader = RequestReader::open(path, limits);
     if (!reader) return reader.error();
     std::vector<Request>& requests = datasets_.emplace_back();
     while (!options_.limit || requests.size() < *options_.limit) {
@@ -297,6 +298,7 @@ void add_eval_command(CLI::App& app, Selected& selected) {
   add_options(*command, *options);
   add_grid_options(*command, *options);
   add_engine_options(*command, options->engine);
+  add_index_option(*command, options->engine);
   add_remote_options(*command, options->engine.remote);
   set_run(*command, selected, [&selected, options] { return EvalRun(*options, selected).run(); });
 }

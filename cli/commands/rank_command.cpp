@@ -88,12 +88,12 @@ Result<ExitCode> rank(const RankFlags& flags, const CommonOptions& common) {
   if (!options) return options.error();
   auto output = RankOutput::plan(flags.output, inputs_of(flags));
   if (!output) return output.error();
-  auto input = RankInput::open(flags.requests, flags.trec);
+  const auto engine = engine_of(flags, common);
+  if (!engine) return engine.error();
+  auto input = RankInput::open(flags.requests, flags.trec, candidate_texts(*engine));
   if (!input) return input.error();
   const auto previous = previous_of(flags);
   if (!previous) return previous.error();
-  const auto engine = engine_of(flags, common);
-  if (!engine) return engine.error();
   const auto conditions = conditions_of(flags, *engine, *options);
   if (!conditions) return conditions.error();
   if (auto read = output->read_kept(*conditions); !read) return read.error();
@@ -146,6 +146,7 @@ void add_rank_command(CLI::App& app, Selected& selected) {
   add_cache_option(*command, options->engine);
   auto& cache = *command->get_option("--cache-ram");
   cache.description(cache.get_description() + ", which is the default with --rpc");
+  add_index_option(*command, options->engine);
   add_parallel_option(*command, options->engine);
   add_remote_options(*command, options->engine.remote);
   add_output_options(*command, options->output);

@@ -118,6 +118,15 @@ Result<ExitCode> RankRun::finish() {
 
 void RankRun::log_prompt_reuse() const {
   const PromptReuse reuse = parts_.ranker.prompt_reuse();
+  const std::size_t n_known = reuse.candidates_kept + reuse.candidates_indexed;
+  if (n_known + reuse.candidates_encoded > 0) {
+    spdlog::info(
+        "{} of {} candidates did not go through the LLM: {} were kept, {} in the index; {} blocks "
+        "are kept, {} were dropped for others",
+        n_known, n_known + reuse.candidates_encoded, reuse.candidates_kept,
+        reuse.candidates_indexed, reuse.kept_blocks, reuse.blocks_evicted);
+    return;
+  }
   if (reuse.n_hits == 0) return;
   spdlog::info("{} of {} prompts began like an earlier one: {} of all {} tokens were known",
                reuse.n_hits, reuse.n_prompts, reuse.tokens_reused,
