@@ -11,6 +11,7 @@
 #include "failure.h"
 #include "json_body.h"
 #include "rank_options.h"
+#include "rsd/data/request_reader.h"
 
 namespace rsd::server {
 
@@ -29,6 +30,7 @@ struct RankRules {
   std::size_t max_requests = 64;
   std::size_t max_candidates = 1000;
   RankOptions defaults{};  // of what the body doesn't choose
+  CandidateTexts texts{};  // RequestLimits::texts
 };
 
 // `fallback_id` names a request without an id; in a list, its place does. A Failure of 400 or 413.
