@@ -38,6 +38,7 @@ void describe(CLI::App& app, Selected& selected) {
   add_model_command(app, selected);
   add_prompt_command(app, selected);
   add_requests_command(app, selected);
+  add_index_command(app, selected);
   add_rpc_server_command(app, selected);
 }
 

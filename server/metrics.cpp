@@ -81,6 +81,18 @@ struct Metrics::Families {
   Counter& tokens_reused = counter(registry, "rsd_prompt_tokens_reused_total",
                                    "Tokens of prompts that were known from an earlier one")
                                .Add({});
+  Family<Counter>& candidates =
+      counter(registry, "rsd_candidates_total",
+              "Candidates of prompts in blocks, by source: kept in memory, in the index, encoded");
+  Counter& candidates_kept = candidates.Add({{"source", "kept"}});
+  Counter& candidates_indexed = candidates.Add({{"source", "index"}});
+  Counter& candidates_encoded = candidates.Add({{"source", "encoded"}});
+  Counter& blocks_evicted = counter(registry, "rsd_blocks_evicted_total",
+                                    "Kept blocks that were dropped to make room for others")
+                                .Add({});
+  Gauge& kept_blocks = gauge(registry, "rsd_kept_blocks", "Blocks of candidates and queries kept");
+  Gauge& kept_bytes =
+      gauge(registry, "rsd_kept_bytes", "Memory that kept prompts and blocks take, in bytes");
   Counter& log_lines_dropped =
       counter(registry, "rsd_log_lines_dropped_total",
               "Lines of the log that came faster than they were taken, and were dropped")
@@ -141,6 +153,12 @@ std::string Metrics::text(const State& state) {
   raise_to(of.prompts, state.prompts.n_prompts);
   raise_to(of.prompt_hits, state.prompts.n_hits);
   raise_to(of.tokens_reused, state.prompts.tokens_reused);
+  raise_to(of.candidates_kept, state.prompts.candidates_kept);
+  raise_to(of.candidates_indexed, state.prompts.candidates_indexed);
+  raise_to(of.candidates_encoded, state.prompts.candidates_encoded);
+  raise_to(of.blocks_evicted, state.prompts.blocks_evicted);
+  of.kept_blocks.Set(static_cast<double>(state.prompts.kept_blocks));
+  of.kept_bytes.Set(static_cast<double>(state.prompts.kept_bytes));
   return prometheus::TextSerializer().Serialize(of.registry.Collect());
 }
 

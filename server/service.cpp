@@ -191,6 +191,19 @@ Reply Service::rerank_parsed(ParsedRerank& parsed, const Call& call, RerankRoute
   return reply;
 }
 
+// Texts of the index take memory as if they had come in the body. Where there is none, the lookups
+// of the call fail.
+CandidateTexts Service::indexed_texts(const Call& call, std::optional<Failure>& no_memory) const {
+  if (!limits_.texts) return {};
+  return [this, &call, &no_memory](const std::string& id) -> Result<std::optional<std::string>> {
+    auto text = limits_.texts(id);
+    if (!text || !*text) return text;
+    if (!no_memory) no_memory = take_memory(call, memory_of_parsing(**text));
+    if (no_memory) return Error(ErrorCode::kRuntime, no_memory->message);
+    return text;
+  };
+}
+
 Reply Service::rank(const Call& call) {
   const auto refuse = [](const Failure& failure) { return error_reply(failure, Dialect::kRerank); };
   if (const auto failure = refuse_ranking()) return refuse(*failure);
@@ -203,10 +216,13 @@ Reply Service::rank(const Call& call) {
                                        : std::min(limits_.jobs.queue, limits_.requests_per_key);
   RankOptions defaults = defaults_;
   const auto headers = read_option_headers(call.header_of, defaults);
+  std::optional<Failure> no_memory;
   auto parsed = parse_rank(*body, call.request_id,
                            {.max_requests = max_requests,
                             .max_candidates = limits_.max_candidates,
-                            .defaults = std::move(defaults)});
+                            .defaults = std::move(defaults),
+                            .texts = indexed_texts(call, no_memory)});
+  if (no_memory) return refuse(*no_memory);
   if (const auto* failure = std::get_if<Failure>(&parsed)) return refuse(*failure);
   auto& wanted = std::get<RankCall>(parsed);
   if (!headers) return refuse(failure_of(headers.error()));

@@ -1506,6 +1506,119 @@ class Blocks(CliTest):
         self.assertIn("takes no prompts in blocks (layout: blocks): a recurrent model", done.stderr)
 
 
+class Index(CliTest):
+    """Candidates that are encoded once, and kept in a file."""
+
+    TEXTS = {f"m{i}": f"{WORDS[i % 12]} {WORDS[(i * 7 + 3) % 12]} " + "x " * (i % 5) + str(i)
+             for i in range(30)}
+
+    def corpus(self, texts=None, name="corpus.jsonl"):
+        return self.write(name, "".join(json.dumps({"_id": key, "text": text}) + "\n"
+                                        for key, text in (texts or self.TEXTS).items()))
+
+    def index(self, *arguments, corpus=None, out="index", model=MODEL):
+        return run("index", "-m", model, "-t", 1, "--prompt-template", BLOCKS, "--corpus",
+                   corpus or self.corpus(), "--out", self.folder / out, *arguments)
+
+    def rank(self, lines, *arguments, out="index"):
+        flags = ["--index", self.folder / out] if out else []
+        return rank("-", "--prompt-template", BLOCKS, "--cache-ram", 0, *flags, *arguments,
+                    stdin=lines)
+
+    @staticmethod
+    def lines(ids, **changes):
+        """A request whose candidates are given by their ids alone."""
+        return request("r", candidates=[{"id": one} for one in ids], **changes)
+
+    def test_ranks_ids_as_texts_without_encoding_them(self):
+        done = self.check(self.index(), OK, "30 candidates, 30 blocks of .* tokens on average: "
+                          ".* KiB a block, .* KiB in all", "candidates.rsdi is written: ")
+        self.assertEqual(done.stdout, f"{self.folder}/index/candidates.rsdi\n")
+        ids = ["m3", "m17", "m4", "m29", "m0"]
+        texts = request("r", candidates=[{"id": one, "text": self.TEXTS[one]} for one in ids])
+        for decoder in ["std", "ar", "rsd"]:
+            (fresh,) = answers(self.good(self.rank(texts, "--decoder", decoder, out=None)))
+            for lines in [texts, self.lines(ids)]:
+                (indexed,) = answers(self.good(self.rank(lines, "--decoder", decoder)))
+                self.assertEqual(indexed["ranking"], fresh["ranking"])
+                self.assertEqual((fresh["candidates_reused"], indexed["candidates_reused"]), (0, 5))
+                self.assertLess(indexed["tokens_encoded"], fresh["tokens_encoded"])
+
+    def test_ids_and_texts_may_be_mixed_and_unknown_ids_are_named(self):
+        self.check(self.index(), OK)
+        mixed = request("r", candidates=[{"id": "m1"}, {"docid": "m2"}, {"id": "n", "text": "new"}])
+        (answer,) = answers(self.good(self.rank(mixed)))
+        self.assertEqual(sorted(answer["ranking"]), ["m1", "m2", "n"])
+        self.assertEqual(answer["candidates_reused"], 2)
+        unknown = self.lines(["m1", "m99"])
+        self.check(self.rank(unknown), INVALID,
+                   r'<stdin>:1: candidates\[1\] has no text, and its id "m99" is not in the index')
+        self.check(self.rank(unknown, out=None), INVALID, r"candidates\[0\].text is missing")
+
+    def test_goes_on_after_kill_9(self):
+        texts = {f"m{i}": " ".join(WORDS[(i + w * w) % 12] for w in range(40)) for i in range(3000)}
+        corpus = self.corpus(texts, "long.jsonl")
+        partial = self.folder / "killed" / "candidates.rsdi.partial"
+        process = subprocess.Popen(
+            [RSD, "index", "-m", MODEL, "-t", "1", "--prompt-template", BLOCKS, "--corpus", corpus,
+             "--out", str(self.folder / "killed")], stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL)
+        end = time.monotonic() + 100
+        while not (partial.exists() and partial.stat().st_size > 200_000):
+            self.assertIsNone(process.poll())
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.005)
+        process.kill()
+        process.wait()
+        self.check(self.index(corpus=self.corpus(), out="killed"), USAGE, "the corpus has changed")
+        self.check(self.index(corpus=corpus, out="killed"), OK, r"\d+ candidates are there already")
+        self.check(self.index(corpus=corpus, out="whole"), OK)
+        written = [(self.folder / name / "candidates.rsdi").read_bytes()
+                   for name in ["killed", "whole"]]
+        self.assertTrue(written[0] == written[1])
+        self.check(self.index(corpus=corpus, out="killed"), OK, "is there already: ")
+
+    def test_faults_of_a_corpus_are_found_before_anything_is_written(self):
+        for content, message in [
+                ('{"_id": "a", "text": "x"}\n{"_id": "a", "text": "y"}\n',
+                 r'bad:2: document "a" stands twice, with different texts'),
+                ('{"_id": "a", "text": "x"}\n{"text": "y"}\n', "bad:2: the document has no id"),
+                ('{"_id": "a", "text": 5}\n{"_id": "b", "text": [1]}\n', "bad:2: document \"b\": text"),
+                ('{"_id": "a", "text": " "}\n', "the corpus has no document with a text"),
+                ('', "bad: has no lines")]:
+            done = self.index(corpus=self.write("bad", content), out="bad-index")
+            self.check(done, INVALID, message)
+            self.assertFalse((self.folder / "bad-index" / "candidates.rsdi").exists())
+        self.check(self.index(corpus=self.folder / "none"), MISSING, "none can't be opened")
+
+    def test_is_refused_where_it_does_not_belong(self):
+        self.check(self.index(), OK)
+        other = self.write("other.yaml", pathlib.Path(BLOCKS).read_text().replace("Rank the", "Sort the"))
+        done = rank("-", "--prompt-template", other, "--index", self.folder / "index",
+                    stdin=self.lines(["m1", "m2"]))
+        self.check(done, INVALID, "was made with another prompt template of task passage")
+        done = run("rank", "-m", MODELS / "tiny-bpe-userdefined.gguf", "-t", 1, "--requests", "-",
+                   "--prompt-template", BLOCKS, "--index", self.folder / "index",
+                   stdin=self.lines(["m1"]))
+        self.check(done, INVALID, "was made with another model: tiny-bpe.gguf")
+        self.check(rank("-", "--lora", LORA, "--index", self.folder / "index", "--prompt-template",
+                        BLOCKS, stdin=self.lines(["m1"])), INVALID, "another LoRA adapter: none; here")
+        self.check(self.rank(self.lines(["m1"]), out="none"), MISSING, "has no index")
+        changed = self.corpus({**self.TEXTS, "m5": "another"}, "changed.jsonl")
+        self.check(self.index(corpus=changed), USAGE, "is there already; remove it")
+        self.check(on_model("index", "--corpus", self.corpus(), "--out", self.folder / "seq"),
+                   INVALID + 1, "the prompt's template is not in blocks")
+
+    def test_eval_takes_it_too(self):
+        self.check(self.index(), OK)
+        lines = self.write("ids.jsonl", self.lines(["m1", "m2", "m3"], relevance={"m2": 1}))
+        done = on_model("eval", "--requests", lines, "--out", self.folder / "out", "--budgets", 1,
+                        "--prompt-template", BLOCKS, "--index", self.folder / "index")
+        self.check(done, OK)
+        results = json.loads((self.folder / "out" / "results.json").read_text())
+        self.assertEqual(results["datasets"][0]["requests"], 1)
+
+
 class Looking(CliTest):
     def render(self, *arguments):
         return on_model("prompt render", "--requests", EXAMPLES, "--limit", 2, *arguments)

@@ -241,6 +241,55 @@ class Answers(unittest.TestCase):
             self.assertEqual(refused.status, 413)
 
 
+class Index(unittest.TestCase):
+    """Candidates of `rsd serve --index`, which are known to all clients."""
+
+    BLOCKS = str(ROOT / "templates" / "blocks-passage.yaml")
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        corpus = self.folder / "corpus.jsonl"
+        texts = {f"m{i}": text(i) for i in range(20)} | {"long": "x " * 10_000}
+        corpus.write_text("".join(json.dumps({"id": key, "text": value}) + "\n"
+                                  for key, value in texts.items()))
+        subprocess.run([RSD, "index", "-m", MODEL, "-t", "1", "--prompt-template", self.BLOCKS,
+                        "--corpus", corpus, "--out", self.folder / "index"], check=True,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=120)
+
+    def test_ids_alone_are_ranked_as_their_texts(self):
+        ids = [{"id": f"m{i}"} for i in range(8)]
+        texts = [{"id": f"m{i}", "text": text(i)} for i in range(8)]
+        with serve("--prompt-template", self.BLOCKS) as server:
+            (fresh,) = server.post("/v1/rank", {"query": "q", "candidates": texts}).json()["answers"]
+            refused = server.post("/v1/rank", {"query": "q", "candidates": ids})
+            self.assertEqual((refused.status, fresh["candidates_reused"]), (400, 0))
+        with serve("--prompt-template", self.BLOCKS, "--index", self.folder / "index") as server:
+            for candidates in [ids, texts]:
+                body = {"query": "q", "candidates": candidates}
+                (answer,) = server.post("/v1/rank", body).json()["answers"]
+                self.assertEqual(answer["ranking"], fresh["ranking"])
+                self.assertEqual(answer["candidates_reused"], 8)
+                self.assertLess(answer["tokens_encoded"], fresh["tokens_encoded"])
+            reranked = server.post("/v1/rerank", {"query": "q", "documents": [text(3), text(4)]})
+            self.assertEqual(reranked.status, 200)
+            unknown = server.post("/v1/rank", {"query": "q", "candidates": [ids[0], {"id": "m99"}]})
+            self.assertEqual(unknown.status, 400)
+            self.assertIn("\"m99\" is not in the index", unknown.json()["error"]["message"])
+            metrics = server.get("/metrics").body.decode()
+            self.assertIn('rsd_candidates_total{source="index"} 18', metrics)
+            self.assertIn('rsd_candidates_total{source="encoded"} 0', metrics)
+
+    def test_texts_of_the_index_count_as_memory(self):
+        with serve("--prompt-template", self.BLOCKS, "--index", self.folder / "index",
+                   "--memory-limit", 1) as server:
+            one = {"query": "q", "candidates": [{"id": "m1"}, {"id": "long"}]}
+            self.assertEqual(server.post("/v1/rank", one).status, 200)
+            many = {"requests": [{**one, "id": str(i)} for i in range(10)]}
+            self.assertEqual(server.post("/v1/rank", many).status, 503)
+
+
 class Limits(unittest.TestCase):
     def test_keys(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -17,6 +17,7 @@ void add_model_command(CLI::App& app, Selected& selected);
 void add_verify_command(CLI::App& model, Selected& selected);   // rsd model verify
 void add_prepare_command(CLI::App& model, Selected& selected);  // rsd model prepare
 void add_prompt_command(CLI::App& app, Selected& selected);
+void add_index_command(CLI::App& app, Selected& selected);
 void add_requests_command(CLI::App& app, Selected& selected);
 void add_rpc_server_command(CLI::App& app, Selected& selected);
 

@@ -116,6 +116,7 @@ void add_eval_command(CLI::App& app, Selected& selected) {
   add_options(*command, options->job);
   add_grid_options(*command, *options);
   add_engine_options(*command, options->engine);
+  add_index_option(*command, options->engine);
   add_remote_options(*command, options->engine.remote);
   set_run(*command, selected, [&selected, options] { return evaluate(*options, selected); });
 }

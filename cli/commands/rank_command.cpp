@@ -8,6 +8,7 @@
 #include "options/decoder_options.h"
 #include "options/engine_options.h"
 #include "options/flags.h"
+#include "options/option_checks.h"
 #include "options/trec_options.h"
 #include "options/window_flags.h"
 #include "rsd/jobs/rank_file.h"
@@ -16,8 +17,6 @@
 
 namespace rsd::cli {
 namespace {
-
-constexpr std::uint64_t kMaxTextTokens = 1'000'000'000;
 
 struct RankFlags {
   EngineFlags engine;
@@ -95,6 +94,7 @@ void add_rank_command(CLI::App& app, Selected& selected) {
   add_cache_option(*command, options->engine);
   auto& cache = *command->get_option("--cache-ram");
   cache.description(cache.get_description() + ", which is the default with --rpc");
+  add_index_option(*command, options->engine);
   add_parallel_option(*command, options->engine);
   add_remote_options(*command, options->engine.remote);
   add_output_options(*command, options->files.output, options->format);

@@ -164,6 +164,7 @@ class ServeRun {
     if (const auto named = named_policies(policy_names(options_.decoder)); !named)
       return named.error();
     server::ServiceLimits limits = options_.limits;
+    limits.texts = candidate_texts(engine_options_);
     limits.requests_per_key = requests_per_key(options_, keys->size());
     if (options_.max_tokens > 0) defaults->max_tokens = options_.max_tokens;
     service_.emplace(limits, *std::move(defaults));
@@ -385,11 +386,13 @@ void add_serve_command(CLI::App& app, Selected& selected) {
   add_engine_options(*command, options->engine);
   options->engine.cache_ram = kCacheMib;
   add_cache_option(*command, options->engine);
+  add_index_option(*command, options->engine);
   options->engine.parallel = kParallel;
   add_parallel_option(*command, options->engine);
   add_remote_options(*command, options->engine.remote);
   command->callback([&selected, options, command] {
     settle_parallel(*command, options->engine);
+    settle_cache(*command, options->engine);
     options->level_is_given = command->get_option("--log-level")->count() > 0;
     if (options->connections_per_client)
       options->http.connections_per_client = limit_of(*options->connections_per_client);

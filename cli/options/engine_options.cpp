@@ -53,6 +53,7 @@ Result<void> check_flags(const EngineFlags& flags) {
   if (!flags.remote.is_remote()) return {};
   if (!flags.loras.empty())
     return refuse("--lora", "the server applies adapters, under names of --engine-model");
+  if (!flags.index.empty()) return refuse("--index", "blocks are the server's own affair");
   if (flags.gpu_layers != 0) return refuse("--gpu-layers", "the server has its own settings");
   if (!flags.rpc_servers.empty()) return refuse("--rpc", "the server has its own machines");
   return {};
@@ -137,13 +138,28 @@ void add_cache_option(CLI::App& command, EngineFlags& options) {
             "Memory for encoded prompts: what a later one has in common with one of them from its "
             "beginning on, if it is " +
                 std::to_string(kMinReusedTokens) +
-                " tokens or more, is not encoded again; 0 = none"},
+                " tokens or more, is not encoded again; 0 = none. For prompts in blocks as much "
+                "again, and without this option 512, or an eighth of the machine's memory where "
+                "that is less"},
            options.cache_ram, whole_number(0, kMaxMib));
+}
+
+void add_index_option(CLI::App& command, EngineFlags& options) {
+  Flags(command, "Model")
+      .add({"--index", "DIR",
+            "Folder that `rsd index` has written: candidates that are in it are not encoded, and "
+            "may be given by their ids alone"},
+           options.index, not_empty());
 }
 
 void settle_cache(const CLI::App& command, EngineFlags& options) {
   const bool is_named = command.get_option("--cache-ram")->count() > 0;
-  if (!options.rpc_servers.empty() && !is_named) options.cache_ram = 0;
+  if (is_named) return;
+  if (options.rpc_servers.empty()) {
+    options.block_cache_bytes = default_block_cache_bytes();
+  } else {
+    options.cache_ram = 0;
+  }
 }
 
 void add_parallel_option(CLI::App& command, EngineFlags& options) {
@@ -171,6 +187,8 @@ Result<EngineOptions> engine_options(const EngineFlags& flags, const CommonOptio
                         .context_size = flags.context_size,
                         .parallel = flags.parallel,
                         .prompt_cache_bytes = flags.cache_ram << 20U,
+                        .block_cache_bytes = flags.block_cache_bytes,
+                        .index = nullptr,
                         .reuse = flags.reuse,
                         .threads = common.threads,
                         .gpu_layers = flags.gpu_layers,
@@ -180,6 +198,10 @@ Result<EngineOptions> engine_options(const EngineFlags& flags, const CommonOptio
                         .log = llama_log_sink()};
   if (flags.remote.is_remote()) options.remote = remote_options(flags.remote);
   report_lost_rpc_servers(options.rpc_servers);
+  if (flags.index.empty()) return options;
+  auto index = CandidateIndex::open(flags.index);
+  if (!index) return index.error().within("--index");
+  options.index = *std::move(index);
   return options;
 }
 

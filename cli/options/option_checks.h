@@ -10,6 +10,8 @@ namespace rsd::cli {
 
 // The limit of flags that count, where nothing else limits them.
 inline constexpr std::uint64_t kMaxCount = 1'000'000;
+// Of --max-tokens-per-doc.
+inline constexpr std::uint64_t kMaxTextTokens = 1'000'000'000;
 
 // Decimal digits, with a sign where `min` is negative; the parser itself would take -1 for 2^64
 // - 1.

@@ -20,7 +20,8 @@ constexpr std::initializer_list<const char*> kRequestFields = {
     "id", "_id", "qid", "query_id", "query", "history", "candidates", "relevance", "task"};
 
 std::variant<Request, Failure> parse_request_of(const Json& item, const std::string& fallback_id,
-                                                std::size_t max_candidates) {
+                                                const RankRules& rules) {
+  const std::size_t max_candidates = rules.max_candidates;
   if (!item.is_object()) {
     return Failure{.status = 400,
                    .message = wrong_value("the request", item, "a JSON object").message()};
@@ -33,13 +34,14 @@ std::variant<Request, Failure> parse_request_of(const Json& item, const std::str
                               std::to_string(max_candidates)};
   }
   auto request =
-      parse_request(item.dump(), fallback_id, {.without_id = RequestLimits::WithoutId::kFallback});
+      parse_request(item.dump(), fallback_id,
+                    {.without_id = RequestLimits::WithoutId::kFallback, .texts = rules.texts});
   if (!request) return failure_of(request.error());
   return *std::move(request);
 }
 
-RankItem parse_item(const Json& item, const std::string& fallback_id, std::size_t max_candidates) {
-  auto request = parse_request_of(item, fallback_id, max_candidates);
+RankItem parse_item(const Json& item, const std::string& fallback_id, const RankRules& rules) {
+  auto request = parse_request_of(item, fallback_id, rules);
   const auto* good = std::get_if<Request>(&request);
   std::string id = good != nullptr ? good->id : request_id(item.dump()).value_or(fallback_id);
   return {.id = std::move(id), .request = std::move(request)};
@@ -55,9 +57,8 @@ Failure bad_request(const std::string& message) {
 }
 
 // An item may have no options: they are the same for the whole list.
-RankItem parse_list_item(const Json& item, const std::string& fallback_id,
-                         std::size_t max_candidates) {
-  RankItem parsed = parse_item(item, fallback_id, max_candidates);
+RankItem parse_list_item(const Json& item, const std::string& fallback_id, const RankRules& rules) {
+  RankItem parsed = parse_item(item, fallback_id, rules);
   if (item.is_object()) {
     Fields fields(item);
     fields.ignore(kRequestFields);
@@ -78,7 +79,7 @@ std::optional<Failure> read_list(const Json& list, const RankRules& rules, RankC
   call.items.reserve(list.size());
   std::set<std::string> ids;
   for (const Json& item : list) {
-    auto parsed = parse_list_item(item, std::to_string(call.items.size()), rules.max_candidates);
+    auto parsed = parse_list_item(item, std::to_string(call.items.size()), rules);
     if (!ids.insert(parsed.id).second)
       parsed.request = bad_request("the id " + shown_id(parsed.id) + " is repeated");
     call.items.push_back(std::move(parsed));
@@ -120,7 +121,7 @@ std::variant<RankCall, Failure> parse_rank(const Json& body, const std::string& 
     if (auto failure = read_list(*list, rules, call)) return *std::move(failure);
     return call;
   }
-  auto parsed = parse_item(body, fallback_id, rules.max_candidates);
+  auto parsed = parse_item(body, fallback_id, rules);
   if (auto* failure = std::get_if<Failure>(&parsed.request)) return std::move(*failure);
   call.items.push_back(std::move(parsed));
   return call;

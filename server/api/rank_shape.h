@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "rsd/data/request_reader.h"
 #include "server/api/json_body.h"
 #include "server/api/rank_options.h"
 #include "server/api/ranked.h"
@@ -28,6 +29,7 @@ struct RankRules {
   std::size_t max_requests = 64;
   std::size_t max_candidates = 1000;
   RankOptions defaults{};  // for what the body doesn't set
+  CandidateTexts texts{};  // RequestLimits::texts
 };
 
 // `fallback_id` names a request without an id; in a list, its place does. A Failure of 400 or 413.

@@ -38,6 +38,9 @@ export function costLine({ k, answer }) {
     `${milliseconds(timing.total)} (prefill ${milliseconds(timing.prefill)}, decode ` +
       `${milliseconds(timing.decode)}, agent ${milliseconds(timing.agent)})`,
   ];
+  if (answer.candidates_reused !== undefined) {
+    parts.splice(3, 0, `${count(answer.candidates_reused)} hits: candidates known before`);
+  }
   if (answer.deadline_hit) parts.push('the deadline ended it: this is the best ranking so far');
   if (answer.truncated_candidates > 0) {
     parts.push(`${count(answer.truncated_candidates)} candidates cut to fit the prompt`);

@@ -91,6 +91,7 @@ export class Comparison {
         (reference ? decimal(kendallTau(last(run), last(reference))) : '–')),
       cells('encodings', ({ answer }) => count(answer.encodings)),
       cells('tokens', ({ answer }) => count(answer.tokens_encoded)),
+      ...(this.someHits() ? [cells('hits', ({ answer }) => count(answer.candidates_reused))] : []),
       cells('verified', ({ answer, k }) => `${answer.verified_prefix} of ${k}`),
       cells('prefill', timing('prefill')),
       cells('decode', timing('decode')),
@@ -98,6 +99,11 @@ export class Comparison {
       element('tr', {}, element('th', { scope: 'row' }, 'rounds'),
         ...COLUMNS.map((decoder) => element('td', {}, this.watchButton(decoder)))),
     ];
+  }
+
+  // Only prompts in blocks have candidates that are known before.
+  someHits() {
+    return [...this.runs.values()].some(({ answer }) => answer.candidates_reused !== undefined);
   }
 
   watchButton(decoder) {

@@ -54,6 +54,10 @@ Result<std::string> format_jsonl(const Request& request, const Answer& answer) {
                {"truncated_candidates", answer.truncated_candidates},
                {"truncated_query", answer.truncated_query},
                {"deadline_hit", answer.deadline_hit}};
+  if (answer.candidates_reused) {
+    line["tokens_reused"] = answer.tokens_reused;
+    line["candidates_reused"] = *answer.candidates_reused;
+  }
   if (answer.windows) {
     line["windows"] = {{"count", answer.windows->count},
                        {"confirmed_prefix", answer.windows->confirmed_prefix},

@@ -169,15 +169,31 @@ Result<std::string> read_candidate_id(const Json& value, const std::string& fiel
   return read_id(*id.value, field + "." + id.name);
 }
 
-Result<Candidate> read_candidate(const Json& value, std::size_t place, const std::string& list) {
+// Has it neither a text nor a document, so that its id has to do?
+bool is_id_alone(const Json& candidate) {
+  return candidate.is_object() && !candidate.contains("doc") && !has_document_fields(candidate);
+}
+
+Result<std::string> look_up(const CandidateTexts& texts, const std::string& id,
+                            const std::string& field) {
+  auto text = texts(id);
+  if (!text) return text.error().within(field);
+  if (*text) return **std::move(text);
+  return invalid_input(field + " has no text, and its id \"" + shorten(id, kShownChars) +
+                       "\" is not in the index");
+}
+
+Result<Candidate> read_candidate(const Json& value, std::size_t place, const std::string& list,
+                                 const CandidateTexts& texts) {
   const std::string field = list + "[" + std::to_string(place) + "]";
   if (!value.is_string() && !value.is_object()) {
     return wrong_value(field, value, "a string or an object");
   }
   auto id = value.is_string() ? std::to_string(place + 1) : read_candidate_id(value, field);
   if (!id) return id.error();
-  auto text =
-      value.is_string() ? read_document_text(value, field) : read_candidate_text(value, field);
+  auto text = value.is_string()             ? read_document_text(value, field)
+              : texts && is_id_alone(value) ? look_up(texts, *id, field)
+                                            : read_candidate_text(value, field);
   if (!text) return text.error();
   const Json* score = find(value, "score");
   if (score != nullptr && !score->is_number()) {
@@ -190,7 +206,8 @@ Result<Candidate> read_candidate(const Json& value, std::size_t place, const std
   return candidate;
 }
 
-Result<std::vector<Candidate>> read_candidates(const Json& line, std::size_t max_candidates) {
+Result<std::vector<Candidate>> read_candidates(const Json& line, const RequestLimits& limits) {
+  const std::size_t max_candidates = limits.max_candidates;
   const auto [list, name] = candidate_list(line);
   if (list == nullptr) return missing("candidates");
   if (!list->is_array()) return wrong_value(name, *list, "an array");
@@ -203,7 +220,7 @@ Result<std::vector<Candidate>> read_candidates(const Json& line, std::size_t max
   std::unordered_map<std::string, std::size_t> places;
   for (const Json& value : *list) {
     const std::size_t place = candidates.size();
-    auto candidate = read_candidate(value, place, name);
+    auto candidate = read_candidate(value, place, name, limits.texts);
     if (!candidate) return candidate.error();
     const auto [earlier, is_new] = places.emplace(candidate->id, place);
     if (!is_new) {
@@ -264,7 +281,7 @@ Result<Request> parse_request(std::string_view line, const std::string& fallback
   if (!id) return id.error();
   const bool needs_id = limits.without_id == RequestLimits::WithoutId::kError;
   if (!*id && needs_id && !is_rank_llm(*json)) return missing("id");
-  auto candidates = read_candidates(*json, limits.max_candidates);
+  auto candidates = read_candidates(*json, limits);
   if (!candidates) return candidates.error();
   auto relevance = read_relevance(*json);
   if (!relevance) return relevance.error();

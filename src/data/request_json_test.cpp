@@ -488,5 +488,29 @@ TEST(ParseRequest, EveryDamagedByteIsHarmlessOrReportedInValidUtf8) {
   }
 }
 
+// ---- Candidates that are given by their ids
+
+TEST(ParseRequest, LooksUpTextsOfIdsAlone) {
+  const RequestLimits limits{
+      .texts = [](const std::string& id) -> Result<std::optional<std::string>> {
+        if (id == "bad") return Error(ErrorCode::kInvalidInput, "the index is damaged");
+        return id.starts_with('m') ? std::optional("text of " + id) : std::nullopt;
+      }};
+  const auto request = parse_request(
+      with_candidates(R"([{"id":"m1"},{"id":"m2","text":"own"},{"docid":7,"doc":"x"},"m3",)"
+                      R"({"docid":"m4","score":2},{"id":"m5","text":null}])"),
+      kFallbackId, limits);
+  ASSERT_TRUE(request) << request.error().message();
+  std::vector<std::string> texts;
+  for (const Candidate& candidate : request->candidates)
+    texts.push_back(candidate.text);
+  EXPECT_THAT(texts, ElementsAre("text of m1", "own", "x", "m3", "text of m4", ""));
+  EXPECT_THAT(message(with_candidates(R"([{"id":"m1"},{"id":"x"}])"), limits),
+              HasSubstr("candidates[1] has no text, and its id \"x\" is not in the index"));
+  EXPECT_THAT(message(with_candidates(R"([{"id":"bad"}])"), limits),
+              HasSubstr("candidates[0]: the index is damaged"));
+  EXPECT_THAT(message(with_candidates(R"([{"id":"m1"}])")), HasSubstr("text is missing"));
+}
+
 }  // namespace
 }  // namespace rsd

@@ -8,7 +8,9 @@
 #include <sstream>
 
 #include "rsd/core/file.h"
+#include "rsd/data/corpus.h"
 #include "rsd/data/request_reader.h"
+#include "support/temp_folder.h"
 
 namespace rsd {
 namespace {
@@ -293,6 +295,42 @@ TEST_F(TrecRequests, FaultsAreNamedWithFileAndLine) {
   EXPECT_THAT(message(lines(kRun, kTopics, "\x1F\x8B\x08")), HasSubstr("corpus:1: this is compr"));
   EXPECT_THAT(message(lines(kRun, "PK\x03\x04", kCorpus)), HasSubstr("topics:1: this is compr"));
   EXPECT_EQ(trec_request_lines({.run = folder_ + "/none"}).error().code(), ErrorCode::kNotFound);
+}
+
+// ---- Whole corpora
+
+class Corpus : public testing::Test {
+ protected:
+  std::string read(const std::string& text) {
+    std::string seen;
+    const auto done = for_each_document({folder_.write("corpus", text)},
+                                        [&](const CorpusDocument& document) -> Result<void> {
+                                          if (document.text == "refused")
+                                            return Error(ErrorCode::kRuntime, "no");
+                                          seen += document.id + "=" + document.text + ";";
+                                          return {};
+                                        });
+    return done ? seen : done.error().message();
+  }
+
+  TempFolder folder_;
+};
+
+TEST_F(Corpus, GivesEveryDocumentInOrder) {
+  EXPECT_EQ(read("{\"_id\":\"a\",\"title\":\"T\",\"text\":\"x\"}\n\n{\"docid\":7,\"text\":\"\"}\n"
+                 "c\tthree\nc\tagain\n"),
+            "a=T. x;7=;c=three;c=again;");
+}
+
+TEST_F(Corpus, EndsAtTheFirstFaultWithFileAndLine) {
+  EXPECT_THAT(read("a\tone\n{\"text\":\"x\"}\nb\ttwo\n"),
+              HasSubstr("corpus:2: the document has no id"));
+  EXPECT_THAT(read("{\"id\":\"a\",\"text\":[1]}\n"), HasSubstr("corpus:1: document \"a\": text"));
+  const std::string refusal = read("a\tone\nb\trefused\nc\tx\n");
+  EXPECT_TRUE(refusal.ends_with("corpus:2: no")) << refusal;
+  EXPECT_EQ(refusal.find("corpus:2"), refusal.rfind("corpus:2")) << refusal;
+  EXPECT_THAT(read("a\tb\tc\td\te\n"), HasSubstr("has 5 columns"));
+  EXPECT_THAT(read("\n"), HasSubstr("no lines"));
 }
 
 }  // namespace

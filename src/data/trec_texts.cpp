@@ -11,6 +11,7 @@
 #include "data/topic_elements.h"
 #include "json/read_json.h"
 #include "rsd/core/utf8.h"
+#include "rsd/data/corpus.h"
 
 namespace rsd {
 namespace {
@@ -164,18 +165,28 @@ std::vector<IdField> document_id_fields(const json& object) {
   return fields;
 }
 
+// What the documents of a corpus are read for.
+class DocumentSink {
+ public:
+  virtual ~DocumentSink() = default;
+  virtual bool wants(const std::string& id) const = 0;
+  // A document that is wanted, or why it can't be read. `place` is "<path>:<line>".
+  virtual Result<void> take(const std::string& id, Result<Document> document,
+                            const std::string& place) = 0;
+  // A line without a readable id.
+  virtual Result<void> note(const Error& error) = 0;
+};
+
 class CorpusReader {
  public:
-  CorpusReader(const std::string& path, const std::unordered_set<std::string>& wanted,
-               ById<Document>& documents)
-      : path_(path), wanted_(wanted), documents_(documents) {}
+  CorpusReader(const std::string& path, DocumentSink& documents)
+      : path_(path), documents_(documents) {}
 
   Result<void> read() {
     return for_each_line(path_, [this](const TextLine& line) { return take(line); },
                          {.arrays = RecordStream::Arrays::kHaveRecords,
                           .on_bad_line = [this](const Error& error) -> Result<void> {
-                            documents_.note(error);
-                            return {};
+                            return failure_ ? Result<void>(*failure_) : documents_.note(error);
                           }});
   }
 
@@ -203,7 +214,7 @@ class CorpusReader {
           "the document has no id: none of _id, id, pid, docid, doc_id, docno, "
           "passage_id is there");
     }
-    if (wanted_.contains(**id)) put(**id, read_document(*object, ""), line.number);
+    if (documents_.wants(**id)) return put(**id, read_document(*object, ""), line.number);
     return {};
   }
 
@@ -212,8 +223,8 @@ class CorpusReader {
     for (const IdField& field : fields) {
       if (field.value == nullptr) continue;
       const auto id = read_id(*field.value, field.name);
-      if (id && wanted_.contains(*id))
-        documents_.put_fault(*id, error.within(place_of(path_, line)));
+      if (id && documents_.wants(*id))
+        (void)documents_.take(*id, error.within(place_of(path_, line)), place_of(path_, line));
     }
   }
 
@@ -225,10 +236,7 @@ class CorpusReader {
       return place < cells.size() ? single_line(cells[place]) : std::string();
     };
     const std::string id = cell(id_place);
-    if (wanted_.contains(id)) {
-      put(id, document_of(line.text, cells, columns), line.number);
-      return {};
-    }
+    if (documents_.wants(id)) return put(id, document_of(line.text, cells, columns), line.number);
     if (cells.size() == 1 || id.empty())
       return invalid_input(in_quotes(line.text) + " is neither JSON nor an id, a tab and a text");
     return {};
@@ -253,23 +261,75 @@ class CorpusReader {
                     .text = cell(columns->text)};
   }
 
-  void put(const std::string& id, Result<Document> document, std::size_t line) {
+  // What the sink refuses ends the reading.
+  Result<void> put(const std::string& id, Result<Document> document, std::size_t line) {
     const std::string place = place_of(path_, line);
-    if (document) {
-      documents_.put(id, *std::move(document), place);
-    } else {
-      documents_.put_fault(id, document.error().within("document " + in_quotes(id)).within(place));
-    }
+    if (!document) document = document.error().within("document " + in_quotes(id)).within(place);
+    auto taken = documents_.take(id, std::move(document), place);
+    if (!taken) failure_ = taken.error();
+    return taken;
   }
 
   const std::string& path_;
-  const std::unordered_set<std::string>& wanted_;
-  ById<Document>& documents_;
+  DocumentSink& documents_;
+  std::optional<Error> failure_;
   bool is_first_ = true;
   std::optional<Columns> columns_;  // if the file has a header
 };
 
+// Those of some ids. A bad line is an error only where one of them is looked up.
+class WantedDocuments final : public DocumentSink {
+ public:
+  explicit WantedDocuments(const std::unordered_set<std::string>& wanted) : wanted_(wanted) {}
+
+  bool wants(const std::string& id) const override { return wanted_.contains(id); }
+  Result<void> take(const std::string& id, Result<Document> document,
+                    const std::string& place) override {
+    if (document) {
+      documents.put(id, *std::move(document), place);
+    } else {
+      documents.put_fault(id, document.error());
+    }
+    return {};
+  }
+  Result<void> note(const Error& error) override {
+    documents.note(error);
+    return {};
+  }
+
+  ById<Document> documents{"document", "the corpus"};
+
+ private:
+  const std::unordered_set<std::string>& wanted_;
+};
+
+// All of them, each of which has to be readable.
+class EveryDocument final : public DocumentSink {
+ public:
+  explicit EveryDocument(const OnDocument& on_document) : on_document_(on_document) {}
+
+  bool wants(const std::string& id) const override { return !id.empty(); }
+  Result<void> take(const std::string& id, Result<Document> document,
+                    const std::string& place) override {
+    if (!document) return document.error();
+    auto taken = on_document_({.id = id, .text = joined(*document), .place = place});
+    return taken ? taken : Result<void>(taken.error().within(place));
+  }
+  Result<void> note(const Error& error) override { return error; }
+
+ private:
+  const OnDocument& on_document_;
+};
+
 }  // namespace
+
+Result<void> for_each_document(const std::vector<std::string>& corpus,
+                               const OnDocument& on_document) {
+  EveryDocument documents(on_document);
+  for (const std::string& path : corpus)
+    if (auto read = CorpusReader(path, documents).read(); !read) return read;
+  return {};
+}
 
 Result<ById<std::string>> read_topics(const std::string& path) {
   return TopicReader(path).read();
@@ -277,11 +337,11 @@ Result<ById<std::string>> read_topics(const std::string& path) {
 
 Result<ById<Document>> read_documents(const std::vector<std::string>& paths,
                                       const std::unordered_set<std::string>& wanted) {
-  ById<Document> documents("document", "the corpus");
+  WantedDocuments sink(wanted);
   for (const std::string& path : paths) {
-    if (auto read = CorpusReader(path, wanted, documents).read(); !read) return read.error();
+    if (auto read = CorpusReader(path, sink).read(); !read) return read.error();
   }
-  return documents;
+  return std::move(sink.documents);
 }
 
 }  // namespace rsd

@@ -238,12 +238,14 @@ Result<void> DecodingRun::absorb(const PartResult& result) {
   unbilled_ms_ += std::max(0.0, piece.ms - ms_between(part_start_, options_.now()));
   begun_prompt_.n_tokens += piece.n_tokens;
   begun_prompt_.n_reused += piece.n_reused;
+  if (piece.candidates_reused) begun_prompt_.candidates_reused = piece.candidates_reused;
   if (piece.n_left > 0 && piece.n_tokens > 0)
     prompt_token_ms_ = piece.ms / static_cast<double>(piece.n_tokens);
   prefilled_ = piece.n_left == 0;
   if (!prefilled_) return {};
   outcome_.prompt_tokens = begun_prompt_.n_tokens + begun_prompt_.n_reused;
   outcome_.tokens_reused = begun_prompt_.n_reused;
+  outcome_.candidates_reused = begun_prompt_.candidates_reused;
   return {};
 }
 

@@ -70,8 +70,9 @@ class FilesEvaluation {
     engine_ = *std::move(served);
     if (auto set = set_conditions(); !set) return set;
     if (auto distinct = check_names(); !distinct) return distinct;
+    const RequestLimits limits{.texts = candidate_texts(engine_)};
     for (const auto& path : options_.requests)
-      if (auto read = read_dataset(path); !read) return read;
+      if (auto read = read_dataset(path, limits); !read) return read;
     return make_result_folder(options_.out);
   }
 
@@ -99,8 +100,8 @@ class FilesEvaluation {
   }
 
   // Reads the valid lines of a file; the others are logged.
-  Result<void> read_dataset(const std::string& path) {
-    auto reader = RequestReader::open(path);
+  Result<void> read_dataset(const std::string& path, const RequestLimits& limits) {
+    auto reader = RequestReader::open(path, limits);
     if (!reader) return reader.error();
     std::vector<Request>& requests = datasets_.emplace_back();
     while (!options_.limit || requests.size() < *options_.limit) {

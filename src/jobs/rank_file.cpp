@@ -50,12 +50,12 @@ Result<RankFileReport> rank_file(EngineOptions engine, const RankOptions& rank_o
   options.keep_rounds = !files.output.trace.empty();
   auto output = RankOutput::plan(files.output, inputs_of(files));
   if (!output) return output.error();
-  auto input = RankInput::open(files.requests, files.trec);
+  auto served = with_served_model(std::move(engine));
+  if (!served) return served.error();
+  auto input = RankInput::open(files.requests, files.trec, candidate_texts(*served));
   if (!input) return input.error();
   const auto previous = previous_of(files);
   if (!previous) return previous.error();
-  auto served = with_served_model(std::move(engine));
-  if (!served) return served.error();
   const auto conditions = conditions_of(files, *served, options);
   if (!conditions) return conditions.error();
   if (auto read = output->read_kept(*conditions); !read) return read.error();

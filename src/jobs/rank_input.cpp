@@ -23,7 +23,8 @@ std::optional<std::size_t> count_lines(const std::string& path) {
 
 }  // namespace
 
-Result<RankInput> RankInput::open(const std::string& requests, const TrecFiles& trec) {
+Result<RankInput> RankInput::open(const std::string& requests, const TrecFiles& trec,
+                                  const CandidateTexts& texts) {
   if (auto usable = check(trec); !usable) return usable.error();
   if (!requests.empty() && !trec.run.empty())
     return Error(ErrorCode::kInvalidArgument, "--requests and --run exclude each other");
@@ -32,7 +33,7 @@ Result<RankInput> RankInput::open(const std::string& requests, const TrecFiles& 
                  "--requests is required, or --run, --topics and --corpus");
   }
   if (requests.empty()) return open_trec(trec);
-  auto reader = RequestReader::open(requests);
+  auto reader = RequestReader::open(requests, {.texts = texts});
   if (!reader) return reader.error();
   RankInput input(*std::move(reader));
   input.n_requests_ = count_lines(requests);

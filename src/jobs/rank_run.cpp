@@ -119,6 +119,16 @@ Result<RankFileReport> RankRun::finish() {
 
 void RankRun::log_prompt_reuse() const {
   const PromptReuse reuse = parts_.ranker.prompt_reuse();
+  const std::size_t n_known = reuse.candidates_kept + reuse.candidates_indexed;
+  if (n_known + reuse.candidates_encoded > 0) {
+    log_to(parts_.seams.log, LogLevel::kInfo,
+           std::to_string(n_known) + " of " + std::to_string(n_known + reuse.candidates_encoded) +
+               " candidates did not go through the LLM: " + std::to_string(reuse.candidates_kept) +
+               " were kept, " + std::to_string(reuse.candidates_indexed) + " in the index; " +
+               std::to_string(reuse.kept_blocks) + " blocks are kept, " +
+               std::to_string(reuse.blocks_evicted) + " were dropped for others");
+    return;
+  }
   if (reuse.n_hits == 0) return;
   const std::size_t n_tokens = reuse.tokens_reused + reuse.tokens_encoded;
   log_to(parts_.seams.log, LogLevel::kInfo,

@@ -28,7 +28,7 @@ std::size_t BlockCache::Hash::operator()(const BlockKey& key) const noexcept {
 
 std::size_t BlockCache::size_of(const BlockKey& key, const EncodedBlock& block) {
   constexpr std::size_t kOfTheEntry = 256;  // nodes of map and list
-  return block.state.size() + key.scope.size() +
+  return block.state().size() + key.scope.size() +
          (key.head.size() + key.tokens.size()) * sizeof(TokenId) + kOfTheEntry;
 }
 
@@ -56,6 +56,7 @@ void BlockCache::drop_oldest() {
   used_ -= size_of(oldest->first, *oldest->second.block);
   uses_.pop_back();
   entries_.erase(oldest);
+  ++n_evicted_;
 }
 
 }  // namespace rsd

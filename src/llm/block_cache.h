@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <list>
 #include <memory>
+#include <span>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "rsd/core/index.h"
@@ -24,12 +26,39 @@ struct BlockKey {
   bool operator==(const BlockKey&) const = default;
 };
 
-// The cells of the LLM's cache, as llama_state_seq_get_data gives them. Immutable.
-struct EncodedBlock {
-  std::vector<std::uint8_t> state;
-  std::size_t n_tokens = 0;
-};
+class EncodedBlock;
 using BlockPtr = std::shared_ptr<const EncodedBlock>;
+
+// The cells of the LLM's cache, as llama_state_seq_get_data gives them. Immutable.
+class EncodedBlock {
+ public:
+  static BlockPtr of(std::vector<std::uint8_t> state, std::size_t n_tokens) {
+    auto block = std::make_shared<EncodedBlock>();
+    block->own_ = std::move(state);
+    block->state_ = block->own_;
+    block->n_tokens_ = n_tokens;
+    return block;
+  }
+  // In memory that outlives it, such as a mapped file.
+  static BlockPtr in(std::span<const std::uint8_t> state, std::size_t n_tokens) {
+    auto block = std::make_shared<EncodedBlock>();
+    block->state_ = state;
+    block->n_tokens_ = n_tokens;
+    return block;
+  }
+
+  EncodedBlock() = default;
+  EncodedBlock(const EncodedBlock&) = delete;
+  EncodedBlock& operator=(const EncodedBlock&) = delete;
+
+  std::span<const std::uint8_t> state() const noexcept { return state_; }
+  std::size_t n_tokens() const noexcept { return n_tokens_; }
+
+ private:
+  std::vector<std::uint8_t> own_;
+  std::span<const std::uint8_t> state_;
+  std::size_t n_tokens_ = 0;
+};
 
 // Within a number of bytes, the least recently used block goes first. Who holds a block keeps it,
 // whatever becomes of the entry.
@@ -47,6 +76,7 @@ class BlockCache {
 
   std::size_t n_blocks() const noexcept { return entries_.size(); }
   std::size_t used_bytes() const noexcept { return used_; }
+  std::size_t n_evicted() const noexcept { return n_evicted_; }  // so far, to make room
 
   struct Hash {
     std::size_t operator()(const BlockKey& key) const noexcept;
@@ -65,6 +95,7 @@ class BlockCache {
 
   std::size_t capacity_;
   std::size_t used_ = 0;
+  std::size_t n_evicted_ = 0;
   std::unordered_map<BlockKey, Entry, Hash> entries_;
   Uses uses_;
 };

@@ -18,8 +18,7 @@ BlockKey key_of(const std::vector<int>& tokens, const std::vector<int>& head = {
 }
 
 BlockPtr block_of(std::size_t n_bytes) {
-  return std::make_shared<EncodedBlock>(
-      EncodedBlock{.state = std::vector<std::uint8_t>(n_bytes), .n_tokens = 1});
+  return EncodedBlock::of(std::vector<std::uint8_t>(n_bytes), 1);
 }
 
 TEST(BlockCache, NeverGivesAnothersBlock) {
@@ -48,6 +47,7 @@ TEST(BlockCache, TheLeastRecentlyUsedGoesFirst) {
   EXPECT_FALSE(cache.contains(key_of({2})));
   EXPECT_TRUE(cache.contains(key_of({3})));
   EXPECT_LE(cache.used_bytes(), 3000U);
+  EXPECT_EQ(cache.n_evicted(), 1U);
 }
 
 TEST(BlockCache, WhoHoldsABlockKeepsIt) {
@@ -56,7 +56,7 @@ TEST(BlockCache, WhoHoldsABlockKeepsIt) {
   const BlockPtr held = cache.find(key_of({1}));
   cache.keep(key_of({2}), block_of(1500));
   EXPECT_FALSE(cache.contains(key_of({1})));
-  EXPECT_EQ(held->state.size(), 1500U);
+  EXPECT_EQ(held->state().size(), 1500U);
 }
 
 TEST(BlockCache, WhatIsTooLargeIsNotKept) {

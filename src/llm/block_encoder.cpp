@@ -93,11 +93,9 @@ Result<void> BlockEncoder::run(Pass& pass) {
 }
 
 Result<void> BlockEncoder::restore(const EncodedBlock& block, llama_seq_id sequence) {
-  if (llama_state_seq_set_data(context_.get(), block.state.data(), block.state.size(), sequence) >
-      0) {
-    return {};
-  }
-  return Error(ErrorCode::kRuntime, "a block of " + std::to_string(block.n_tokens) +
+  const auto state = block.state();
+  if (llama_state_seq_set_data(context_.get(), state.data(), state.size(), sequence) > 0) return {};
+  return Error(ErrorCode::kRuntime, "a block of " + std::to_string(block.n_tokens()) +
                                         " tokens can't be put back into the LLM's cache");
 }
 
@@ -113,7 +111,7 @@ Result<std::vector<std::uint8_t>> BlockEncoder::state_of(llama_seq_id sequence) 
 // Blocks with the same head, in one pass.
 Result<void> BlockEncoder::encode_group(std::span<Missing* const> group) {
   const BlockPtr& head = group.front()->head;
-  const std::size_t n_head = head ? head->n_tokens : 0;
+  const std::size_t n_head = head ? head->n_tokens() : 0;
   Pass pass;
   llama_seq_id next = kFirstBlock;
   for (const Missing* block : group)
@@ -128,11 +126,13 @@ Result<void> BlockEncoder::encode_group(std::span<Missing* const> group) {
   if (auto done = run(pass); !done) return done;
   llama_seq_id sequence = kFirstBlock;
   for (Missing* block : group) {
-    llama_memory_seq_rm(memory, sequence, 0, static_cast<llama_pos>(n_head));
-    auto state = state_of(sequence++);
+    // A copy names its sequence: out of one and the same it has the same bytes, whatever its place
+    // in the pass was.
+    llama_memory_seq_cp(memory, sequence++, kCollected, static_cast<llama_pos>(n_head), -1);
+    auto state = state_of(kCollected);
     if (!state) return state.error();
-    block->made = std::make_shared<EncodedBlock>(
-        EncodedBlock{.state = *std::move(state), .n_tokens = block->n_tokens()});
+    llama_memory_seq_rm(memory, kCollected, -1, -1);
+    block->made = EncodedBlock::of(*std::move(state), block->n_tokens());
     cache_.keep(block->key, block->made);
   }
   return {};
@@ -173,6 +173,28 @@ std::vector<std::vector<Block*>> groups_of(std::vector<Block>& blocks) {
 
 }  // namespace
 
+bool BlockEncoder::has_index_of(const BlockKey& key) const {
+  return index_ && !key.head.empty() && key.head == index_->head();
+}
+
+bool BlockEncoder::knows(const BlockKey& key) const {
+  return cache_.contains(key) || (has_index_of(key) && index_->blocks().contains(key.tokens));
+}
+
+// Null: it has to be encoded.
+Result<BlockPtr> BlockEncoder::known(const BlockKey& key, Origin& origin) {
+  origin = Origin::kKept;
+  if (BlockPtr kept = cache_.find(key)) return kept;
+  origin = Origin::kEncoded;
+  if (!has_index_of(key)) return BlockPtr();
+  auto indexed = index_->blocks().find(key.tokens);
+  if (!indexed || !*indexed) return indexed;
+  origin = Origin::kIndexed;
+  // Those that lie in the file as they are used take no memory of ours.
+  if (index_->info().type != BlockType::kF16) cache_.keep(key, *indexed);
+  return indexed;
+}
+
 // A head, kept or encoded in a pass of its own.
 Result<BlockPtr> BlockEncoder::head_block(const std::vector<TokenId>& tokens,
                                           std::size_t& n_encoded) {
@@ -187,6 +209,7 @@ Result<BlockPtr> BlockEncoder::head_block(const std::vector<TokenId>& tokens,
 
 Result<BlockEncoder::Encoded> BlockEncoder::encode(std::span<const BlockKey> keys) {
   Encoded encoded{.blocks = std::vector<BlockPtr>(keys.size()),
+                  .origins = std::vector<Origin>(keys.size()),
                   .n_encoded = std::vector<std::size_t>(keys.size())};
   std::map<std::vector<TokenId>, BlockPtr> heads;
   for (std::size_t k = 0; k < keys.size(); ++k) {
@@ -201,7 +224,10 @@ Result<BlockEncoder::Encoded> BlockEncoder::encode(std::span<const BlockKey> key
   std::unordered_map<BlockKey, std::size_t, BlockCache::Hash> place_of;  // in missing
   std::vector<std::pair<std::size_t, std::size_t>> pending;              // key, place
   for (std::size_t k = 0; k < keys.size(); ++k) {
-    encoded.blocks[k] = keys[k].head.empty() ? heads.at(keys[k].tokens) : cache_.find(keys[k]);
+    auto block = keys[k].head.empty() ? Result<BlockPtr>(heads.at(keys[k].tokens))
+                                      : known(keys[k], encoded.origins[k]);
+    if (!block) return block.error();
+    encoded.blocks[k] = *std::move(block);
     if (encoded.blocks[k]) continue;
     const auto [place, is_new] = place_of.try_emplace(keys[k], missing.size());
     pending.emplace_back(k, place->second);
@@ -219,11 +245,11 @@ Result<BlockEncoder::Encoded> BlockEncoder::encode(std::span<const BlockKey> key
 Result<std::vector<std::uint8_t>> BlockEncoder::encode_identifier_group(
     const IdentifierRequest& request, std::span<const IdentifierBlock> identifiers) {
   Pass pass;
-  std::size_t n_cells = request.head->n_tokens + request.query->n_tokens;
+  std::size_t n_cells = request.head->n_tokens() + request.query->n_tokens();
   llama_seq_id next = kFirstBlock;
   for (const IdentifierBlock& identifier : identifiers) {
     pass.add(identifier.tokens, identifier.position, next++);
-    n_cells += identifier.candidate->n_tokens;
+    n_cells += identifier.candidate->n_tokens();
   }
   if (auto there = reserve(n_cells + filled_up(pass.tokens.size())); !there) return there.error();
   if (auto restored = restore(*request.head, kHead); !restored) return restored.error();
@@ -254,7 +280,7 @@ Result<std::vector<std::vector<std::uint8_t>>> BlockEncoder::encode_identifiers(
     std::size_t n_cells = 0;
     while (end < all.size() && end - first < kMaxBlocks) {
       n_tokens += all[end].tokens.size();
-      n_cells += all[end].candidate->n_tokens;
+      n_cells += all[end].candidate->n_tokens();
       const bool fits = n_tokens <= kSharedPassTokens && n_cells <= kMaxGroupCells;
       if (end > first && !fits) break;
       ++end;

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "llm/block_cache.h"
+#include "llm/block_index.h"
 #include "llm/llama_model.h"
 #include "rsd/core/index.h"
 #include "rsd/core/result.h"
@@ -59,14 +60,21 @@ class BlockEncoder {
 
   const BlockCache& cache() const noexcept { return cache_; }
 
+  // Blocks that are in the index are taken from there, whatever the scope.
+  void set_index(std::shared_ptr<const CandidateIndex> index) { index_ = std::move(index); }
+
+  enum class Origin { kEncoded, kKept, kIndexed };
   struct Encoded {
     std::vector<BlockPtr> blocks;  // by key
+    std::vector<Origin> origins;   // by key; equal keys have one
     // By key, the tokens that went through the LLM for it: of equal keys for the first of them, of
     // a head for the first key that has it.
     std::vector<std::size_t> n_encoded;
   };
-  // The blocks of the keys, of which those that are not kept go through the LLM, several in a pass.
-  // What was encoded before an error is kept.
+  // Need not go through the LLM.
+  bool knows(const BlockKey& key) const;
+  // The blocks of the keys, of which those that are not known go through the LLM, several in a
+  // pass. What was encoded before an error is kept. kInvalidInput: the index is damaged.
   Result<Encoded> encode(std::span<const BlockKey> keys);
 
   // The cells of the identifiers, in their order, in groups that can be restored one after another.
@@ -78,6 +86,8 @@ class BlockEncoder {
   struct Missing;
 
   Result<void> reserve(std::size_t n_cells);
+  bool has_index_of(const BlockKey& key) const;
+  Result<BlockPtr> known(const BlockKey& key, Origin& origin);
   Result<BlockPtr> head_block(const std::vector<TokenId>& tokens, std::size_t& n_encoded);
   Result<void> encode_group(std::span<Missing* const> group);
   Result<std::vector<std::uint8_t>> encode_identifier_group(
@@ -89,6 +99,7 @@ class BlockEncoder {
   MakeContext make_context_;
   Decode decode_;
   BlockCache cache_;
+  std::shared_ptr<const CandidateIndex> index_;  // may be null
   ContextPtr context_;
   std::size_t n_cells_ = 0;
 };

@@ -57,7 +57,7 @@ std::size_t BlockSource::n_to_encode(const Others& /*others*/) const {
   std::size_t n_tokens = n_identifier_tokens() + prompt_.blocks.back().n_tokens;
   std::set<std::vector<TokenId>> missing;  // equal texts are encoded once
   for (const BlockKey& key : keys_) {
-    if (state_.blocks->cache().contains(key)) continue;
+    if (state_.blocks->knows(key)) continue;
     if (missing.insert(key.tokens).second) n_tokens += key.tokens.size();
   }
   return n_tokens;
@@ -79,6 +79,9 @@ Result<void> BlockSource::encode_together(LlamaEngine::State& state,
     const auto n_keys = static_cast<std::ptrdiff_t>(source->keys_.size());
     source->encoded_.assign(std::move_iterator(block), std::move_iterator(block + n_keys));
     source->n_encoded_ = std::accumulate(n_encoded, n_encoded + n_keys, std::size_t{0});
+    source->count(std::span(encoded->origins)
+                      .subspan(static_cast<std::size_t>(n_encoded - encoded->n_encoded.begin()),
+                               source->keys_.size()));
     block += n_keys;
     n_encoded += n_keys;
     n_all += source->n_encoded_;
@@ -87,6 +90,18 @@ Result<void> BlockSource::encode_together(LlamaEngine::State& state,
   for (BlockSource* source : sources)
     source->encode_ms_ = ms * share_of(source->n_encoded_, n_all, sources.size());
   return {};
+}
+
+void BlockSource::count(std::span<const BlockEncoder::Origin> origins) {
+  const auto n_of = [of = origins.subspan(kFirstCandidate)](BlockEncoder::Origin origin) {
+    return static_cast<std::size_t>(std::ranges::count(of, origin));
+  };
+  const std::size_t n_kept = n_of(BlockEncoder::Origin::kKept);
+  const std::size_t n_indexed = n_of(BlockEncoder::Origin::kIndexed);
+  candidates_reused_ = n_kept + n_indexed;
+  state_.reuse.candidates_kept += n_kept;
+  state_.reuse.candidates_indexed += n_indexed;
+  state_.reuse.candidates_encoded += n_of(BlockEncoder::Origin::kEncoded);
 }
 
 Result<StagedPrompt> BlockSource::stage(std::size_t sequence, const Others& /*others*/) {
@@ -103,7 +118,7 @@ Result<StagedPrompt> BlockSource::stage(std::size_t sequence, const Others& /*ot
   auto identifiers = state_.blocks->encode_identifiers(request);
   if (!identifiers) return identifiers.error();
   for (const BlockPtr& seen : {request.head, request.query})
-    if (auto added = state_.cells->append(sequence, seen->state); !added) return added.error();
+    if (auto added = state_.cells->append(sequence, seen->state()); !added) return added.error();
   for (const auto& group : *identifiers)
     if (auto added = state_.cells->append(sequence, group); !added) return added.error();
   const PromptBlock& tail = prompt_.blocks.back();
@@ -113,6 +128,7 @@ Result<StagedPrompt> BlockSource::stage(std::size_t sequence, const Others& /*ot
       .first_position = tail.position,
       .n_encoded = n_encoded_ + n_identifiers,
       .n_reused = prompt_.tokens.size() - tail.n_tokens - n_encoded_ - n_identifiers,
+      .candidates_reused = candidates_reused_,
       .output = nullptr};
 }
 

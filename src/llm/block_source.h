@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "llm/block_cache.h"
+#include "llm/block_encoder.h"
 #include "llm/llama_state.h"
 #include "llm/prompt_source.h"
 
@@ -38,6 +39,8 @@ class BlockSource final : public PromptSource {
   BlockSource* in_blocks() noexcept override { return this; }
 
  private:
+  // Counts where its candidates came from.
+  void count(std::span<const BlockEncoder::Origin> origins);
   std::span<const TokenId> tokens_of(const PromptBlock& block) const;
   std::size_t n_identifier_tokens() const;
 
@@ -46,6 +49,7 @@ class BlockSource final : public PromptSource {
   std::vector<BlockKey> keys_;     // the head, the query, the candidates in the prompt's order
   std::vector<BlockPtr> encoded_;  // of these, between encode_together() and stage()
   std::size_t n_encoded_ = 0;
+  std::size_t candidates_reused_ = 0;
   double encode_ms_ = 0;
 };
 

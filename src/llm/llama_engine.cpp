@@ -9,6 +9,7 @@
 
 #include "llm/backend.h"
 #include "llm/gguf_check.h"
+#include "llm/index_of_engine.h"
 #include "llm/llama_scorer.h"
 #include "llm/llama_state.h"
 #include "llm/llama_tokenizer.h"
@@ -145,15 +146,21 @@ Result<std::unique_ptr<LlamaEngine>> LlamaEngine::load(const LlamaOptions& optio
   auto info = state->model->describe();
   if (!info) return info.error();
   state->info = *std::move(info);
+  state->info.loras = options.loras;
   if (auto done = set_up_cache(*state, options); !done) return done.error();
   if (state->info.why_no_blocks.empty())
-    state->blocks = make_blocks(*state->context, options.prompt_cache_bytes);
+    state->blocks = make_blocks(*state->context,
+                                options.block_cache_bytes.value_or(options.prompt_cache_bytes));
   const auto why_whole = state->context->warm_up();
   if (!why_whole) return why_whole.error();
   state->info.output_head = *why_whole ? "whole vocabulary: " + **why_whole : "identifiers only";
   auto tokenizer = make_tokenizer(*state->model);
   if (!tokenizer) return tokenizer.error();
   state->tokenizer = *std::move(tokenizer);
+  if (options.index) {
+    if (auto attached = attach_index(*state, options.index, options.log); !attached)
+      return attached.error();
+  }
   return std::unique_ptr<LlamaEngine>(new LlamaEngine(std::move(state)));
 }
 
@@ -253,6 +260,7 @@ PromptReuse LlamaEngine::prompt_reuse() const noexcept {
   PromptReuse reuse = state_->reuse;
   reuse.kept_prompts = state_->prompts.n_prompts();
   reuse.kept_blocks = state_->blocks ? state_->blocks->cache().n_blocks() : 0;
+  reuse.blocks_evicted = state_->blocks ? state_->blocks->cache().n_evicted() : 0;
   reuse.kept_bytes =
       state_->prompts.used_bytes() + (state_->blocks ? state_->blocks->cache().used_bytes() : 0);
   return reuse;

@@ -21,7 +21,7 @@ namespace {
 
 using Tensor = GgufFile::Tensor;
 
-Error unsupported(const std::string& message) {
+Error unsupported_adapter(const std::string& message) {
   return {ErrorCode::kUnsupported, message};
 }
 
@@ -62,8 +62,9 @@ Result<void> check_kind(const GgufFile& file, const GgufFile& model) {
                          ", " + model.subject() + " is of " + expected.value_or("?"));
   }
   if (gguf_find_key(file.metadata(), "adapter.alora.invocation_tokens") >= 0) {
-    return unsupported(file.subject() +
-                       " is an activated LoRA, which works from some token on: it can't be merged");
+    return unsupported_adapter(
+        file.subject() +
+        " is an activated LoRA, which works from some token on: it can't be merged");
   }
   return {};
 }
@@ -99,12 +100,12 @@ Result<void> check_change(const GgufFile& file, const std::string& name, const C
                          ", which " + model.subject() + " lacks");
   }
   if (name == "token_embd.weight") {
-    return unsupported(file.subject() + ": tensor " + change.a->name +
-                       " changes the embeddings, which can't be merged");
+    return unsupported_adapter(file.subject() + ": tensor " + change.a->name +
+                               " changes the embeddings, which can't be merged");
   }
   if (!weight->is_matrix || !change.a->is_matrix || !change.b->is_matrix) {
-    return unsupported(file.subject() + ": tensor " + change.a->name +
-                       " has more than two dimensions");
+    return unsupported_adapter(file.subject() + ": tensor " + change.a->name +
+                               " has more than two dimensions");
   }
   if (change.a->columns != weight->columns || change.b->rows != weight->rows ||
       change.a->rows != change.b->columns) {
@@ -195,7 +196,7 @@ class Merge {
     const int64_t split = gguf_find_key(model_->metadata(), "split.count");
     if (split >= 0 && gguf_get_kv_type(model_->metadata(), split) == GGUF_TYPE_UINT16 &&
         gguf_get_val_u16(model_->metadata(), split) > 1) {
-      return unsupported(model_->subject() + " is one of several files; join them first");
+      return unsupported_adapter(model_->subject() + " is one of several files; join them first");
     }
     for (const LoraFile& lora : options_.loras) {
       auto adapter = open_adapter(lora, *model_);

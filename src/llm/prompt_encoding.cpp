@@ -51,7 +51,8 @@ Result<ScorerPart> PromptEncoding::begin(const PromptSource::Others& others) {
   const BlockSource* blocks = source_.in_blocks();
   part.prefill = {.n_tokens = staged->n_encoded,
                   .n_reused = staged->n_reused,
-                  .ms = ms_between(start, Clock::now()) + (blocks ? blocks->encode_ms() : 0)};
+                  .ms = ms_between(start, Clock::now()) + (blocks ? blocks->encode_ms() : 0),
+                  .candidates_reused = staged->candidates_reused};
   return part;
 }
 
@@ -67,6 +68,7 @@ void PromptEncoding::finish(const ScorerPart& part, bool done) {
   if (begun_) {
     sum.n_tokens += begun_->sum.n_tokens;
     sum.n_reused += begun_->sum.n_reused;
+    if (begun_->sum.candidates_reused) sum.candidates_reused = begun_->sum.candidates_reused;
     sum.ms += begun_->sum.ms;
   }
   if (sum.n_left > 0) {

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -23,6 +24,7 @@ struct StagedPrompt {
   std::size_t first_position = 0;   // of these, in the sequence
   std::size_t n_encoded = 0;        // tokens that went through the LLM while it was staged
   std::size_t n_reused = 0;         // of the prompt's, which were known before
+  std::optional<std::size_t> candidates_reused = std::nullopt;  // Prefill::candidates_reused
   // The LLM's output after the prompt, where all is there. Valid until the next pass.
   const std::vector<float>* output = nullptr;
 };

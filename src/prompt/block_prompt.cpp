@@ -7,6 +7,7 @@
 
 #include "prompt/cuttable_text.h"
 #include "rsd/core/check.h"
+#include "rsd/core/utf8.h"
 #include "rsd/rank/content_order.h"
 
 namespace rsd {
@@ -220,6 +221,20 @@ Result<Prompt> build_block_prompt(const PromptSurroundings& around, const Reques
   prompt.truncated_candidates = fitted.truncated_candidates;
   prompt.text_limit = fitted.text_limit;
   return prompt;
+}
+
+// The text passes through what a request's texts pass through: it is a line, and cut.
+CandidateBlock build_candidate_block(const PromptSurroundings& around, const std::string& text,
+                                     const PromptBuilder::TextLimits& limits) {
+  const Request none;
+  const BlockRenderer renderer(around, none);
+  CandidateBlock block{.head = renderer.head()};
+  std::string line = single_line(text);
+  if (line.empty()) return block;
+  CutCandidate cut = cut_to_block(renderer, around.tokenizer, std::move(line), limits);
+  block.tokens = std::move(cut.tokens);
+  block.is_cut = cut.is_cut;
+  return block;
 }
 
 Result<PromptBuilder::FittedRequest> fit_block_prompt(const PromptSurroundings& around,

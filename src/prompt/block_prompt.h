@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 
 #include "prompt/prompt_renderer.h"
 #include "rsd/core/result.h"
@@ -16,6 +17,10 @@ namespace rsd {
 // the prompt is the same in whatever order the candidates come.
 Result<Prompt> build_block_prompt(const PromptSurroundings& around, const Request& request,
                                   const PromptBuilder::TextLimits& limits);
+
+// PromptBuilder::candidate_block.
+CandidateBlock build_candidate_block(const PromptSurroundings& around, const std::string& text,
+                                     const PromptBuilder::TextLimits& limits);
 
 // PromptBuilder::fit for such a request.
 Result<PromptBuilder::FittedRequest> fit_block_prompt(const PromptSurroundings& around,

@@ -137,6 +137,25 @@ TEST_F(BlockPrompt, ATextIsCutTheSameInAnyCompany) {
   EXPECT_EQ(cut->text_limit, 99U);
 }
 
+TEST_F(BlockPrompt, ACandidatesBlockByItselfIsThatOfItsPrompts) {
+  const PromptBuilder::TextLimits limits{.context_tokens = 200, .max_text_tokens = 40};
+  for (const std::string& text :
+       {std::string("one"), std::string(" two\n lines "), std::string(500, 'x')}) {
+    const auto block = builder_.candidate_block(Task::kPassage, text, limits);
+    ASSERT_TRUE(block);
+    const auto fitted = builder_.fit(passage_request("q", {text, "b"}), limits);
+    ASSERT_TRUE(fitted);
+    const Prompt prompt = build(fitted->request, limits.context_tokens);
+    EXPECT_EQ(tokenizer_->text_of(block->head), text_of(prompt, prompt.blocks.front()));
+    EXPECT_EQ(tokenizer_->text_of(block->tokens),
+              text_of(prompt, block_of(prompt, BlockKind::kCandidate, ItemId(0))));
+    EXPECT_EQ(block->is_cut, fitted->truncated_candidates == 1);
+  }
+  EXPECT_TRUE(builder_.candidate_block(Task::kPassage, " \n", limits)->tokens.empty());
+  const auto refused = builder_.candidate_block(Task::kRecommendation, "x", limits);
+  EXPECT_EQ(refused.error().code(), ErrorCode::kUnsupported);
+}
+
 TEST_F(BlockPrompt, WhatFitsIsBuiltInOnePromptWhateverTheTextsTake) {
   std::vector<std::string> texts;
   for (int i = 0; i < 20; ++i)

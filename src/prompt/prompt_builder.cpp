@@ -216,6 +216,19 @@ Result<PromptBuilder::FittedRequest> PromptBuilder::fit(const Request& request,
   return fitted;
 }
 
+Result<CandidateBlock> PromptBuilder::candidate_block(Task task, const std::string& text,
+                                                      const TextLimits& limits) const {
+  RSD_CHECK(limits.max_text_tokens > 0, "texts of no tokens");
+  if (layout(task) == PromptLayout::kBlocks)
+    return build_candidate_block(surroundings(tasks_.at(task)), text, limits);
+  return Error(ErrorCode::kUnsupported,
+               "the prompt's template is not in blocks (layout: blocks): a candidate has no block");
+}
+
+PromptLayout PromptBuilder::layout(Task task) const {
+  return tasks_.at(task).prompt_template.layout;
+}
+
 PromptSurroundings PromptBuilder::surroundings(const TaskContext& task) const {
   return {.tokenizer = *tokenizer_,
           .wording = task.prompt_template,

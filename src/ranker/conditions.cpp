@@ -49,6 +49,7 @@ Result<Conditions> engine_conditions(const EngineOptions& options) {
                         {"model", identity_of(*model)}};
   for (const auto& lora : options.loras)
     conditions["lora"] += identity_of(lora.path) + " x " + std::to_string(lora.scale) + "; ";
+  if (options.index) conditions["index"] = identity_of(options.index->info().path);
   for (const auto& file : options.prompt_templates)
     conditions["prompt-template"] += identity_of(file) + "; ";
   if (!options.remote) return conditions;

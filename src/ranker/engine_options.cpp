@@ -1,9 +1,12 @@
 #include "rsd/ranker/engine_options.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "rsd/core/machine.h"
 #include "rsd/llm/load_tokenizer.h"
 #include "rsd/models/default_model.h"
+#include "rsd/ranker/index_corpus.h"
 
 namespace rsd {
 namespace {
@@ -24,11 +27,19 @@ std::size_t cache_bytes_of(const EngineOptions& options) {
   return options.prompt_cache_bytes.value_or(options.rpc_servers.empty() ? kDefault : 0);
 }
 
+std::optional<std::size_t> block_cache_bytes_of(const EngineOptions& options) {
+  if (options.block_cache_bytes) return options.block_cache_bytes;
+  if (options.prompt_cache_bytes || !options.rpc_servers.empty()) return std::nullopt;
+  return default_block_cache_bytes();
+}
+
 LlamaOptions llama_options(const EngineOptions& options, std::string model) {
   return {.model_path = std::move(model),
           .loras = options.loras,
           .context_size = options.context_size,
           .prompt_cache_bytes = cache_bytes_of(options),
+          .block_cache_bytes = block_cache_bytes_of(options),
+          .index = options.index,
           .reuse = options.reuse,
           .parallel = parallel_of(options),
           .threads = options.threads,
@@ -69,6 +80,8 @@ Result<void> check(const EngineOptions& options) {
     return for_local_only("a LoRA adapter", "the server applies adapters, under names of models");
   if (options.gpu_layers != 0)
     return for_local_only("gpu-layers", "the server has its own settings");
+  if (options.index)
+    return for_local_only("an index of candidates", "blocks are the server's own affair");
   if (!options.rpc_servers.empty())
     return for_local_only("an RPC server", "the server has its own machines");
   return {};
@@ -101,14 +114,30 @@ Result<PromptTemplates> load_templates(const std::vector<std::string>& files) {
   return templates;
 }
 
-Result<PromptBuilder> make_prompts(const LlmEngine& llm, PromptTemplates templates) {
+Result<PromptBuilder> make_prompts(const LlmEngine& llm, PromptTemplates templates,
+                                   const CandidateIndex* index) {
   if (const auto layout = llm.prompt_layout()) templates.set_default_layout(*layout);
   if (const auto why = llm.why_no_blocks(); templates.has_blocks() && !why.empty()) {
     return Error(
         ErrorCode::kUnsupported,
         "model " + llm.model_name() + " takes no prompts in blocks (layout: blocks): " + why);
   }
-  return PromptBuilder(llm.tokenizer(), templates);
+  PromptBuilder prompts(llm.tokenizer(), templates);
+  if (!index) return prompts;
+  if (auto fits = check_head(*index, prompts); !fits) return fits.error();
+  return prompts;
+}
+
+CandidateTexts candidate_texts(const EngineOptions& options) {
+  if (!options.index) return {};
+  return [index = options.index](const std::string& id) { return index->text_of(id); };
+}
+
+std::size_t default_block_cache_bytes() {
+  constexpr std::size_t kMost = std::size_t{512} << 20U;
+  constexpr std::size_t kShare = 8;
+  const std::size_t n_memory = describe_machine().memory_bytes;
+  return n_memory == 0 ? kMost : std::min(kMost, n_memory / kShare);
 }
 
 Result<std::unique_ptr<LlamaEngine>> load_local_engine(const EngineOptions& options) {

@@ -40,6 +40,7 @@ Answer PreparedRequest::Plan::answer_of(const ListOutcome& ranked) const {
                 .tokens_encoded = outcome.tokens_encoded,
                 .prompt_tokens = outcome.prompt_tokens,
                 .tokens_reused = outcome.tokens_reused,
+                .candidates_reused = outcome.candidates_reused,
                 .truncated_candidates = list->truncated_candidates(),
                 .truncated_query = list->truncated_query(),
                 .deadline_hit = outcome.deadline_hit,

@@ -12,7 +12,7 @@ Result<Prompted<Engine>> load_with(Result<std::unique_ptr<Engine>> (*load)(const
   if (!templates) return templates.error();
   auto llm = load(options);
   if (!llm) return llm.error();
-  auto prompts = make_prompts(**llm, *std::move(templates));
+  auto prompts = make_prompts(**llm, *std::move(templates), options.index.get());
   if (!prompts) return prompts.error();
   return Prompted<Engine>{.llm = *std::move(llm), .prompts = *std::move(prompts)};
 }

@@ -17,6 +17,8 @@ void add(Outcome& sums, const Outcome& window) {
   sums.tokens_encoded += window.tokens_encoded;
   sums.prompt_tokens += window.prompt_tokens;
   sums.tokens_reused += window.tokens_reused;
+  if (window.candidates_reused)
+    sums.candidates_reused = sums.candidates_reused.value_or(0) + *window.candidates_reused;
   sums.deadline_hit = sums.deadline_hit || window.deadline_hit;
   sums.timing.prefill_ms += window.timing.prefill_ms;
   sums.timing.decode_ms += window.timing.decode_ms;

@@ -36,6 +36,9 @@ struct Answer {
   std::size_t tokens_encoded = 0;   // of prompts and proposals
   std::size_t prompt_tokens = 0;    // of the prompts, reused ones included
   std::size_t tokens_reused = 0;    // of the prompts: known from earlier requests
+  // Places of prompts in blocks whose candidate did not go through the LLM, since it was kept or is
+  // in an index: in windows a candidate may count several times. nullopt: no prompt was in blocks.
+  std::optional<std::size_t> candidates_reused{};
   std::size_t truncated_candidates = 0;  // texts that were cut to fit
   bool truncated_query = false;          // the query was cut, or the history
   bool deadline_hit = false;             // the deadline ended it, not budget or full verification

@@ -25,6 +25,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <istream>
 #include <memory>
 #include <optional>
@@ -40,6 +41,9 @@ namespace rsd {
 
 class RecordStream;
 
+// The text of a candidate by its id; nullopt: there is none of that id.
+using CandidateTexts = std::function<Result<std::optional<std::string>>(const std::string& id)>;
+
 struct RequestLimits {
   std::size_t max_line_bytes = 64u << 20;
   std::size_t max_candidates = 10'000;
@@ -47,6 +51,8 @@ struct RequestLimits {
   // rank_llm's.
   enum class WithoutId { kError, kFallback };
   WithoutId without_id = WithoutId::kError;
+  // Of candidates that are given by their ids alone, such as {"id": "m3"}. Empty: each has a text.
+  CandidateTexts texts{};
 };
 
 // Parses one line. kInvalidInput names the field, the value and the limit, but not the source:

@@ -46,6 +46,12 @@ struct PromptReuse {
   std::size_t kept_prompts = 0;  // in the engine's own memory
   std::size_t kept_blocks = 0;   // of prompts in blocks
   std::size_t kept_bytes = 0;    // of both
+  // Candidates of prompts in blocks: those whose block was kept, was in an index, or had to be
+  // encoded; and blocks that were dropped to make room.
+  std::size_t candidates_kept = 0;
+  std::size_t candidates_indexed = 0;
+  std::size_t candidates_encoded = 0;
+  std::size_t blocks_evicted = 0;
 };
 
 // Opens a scorer for each request and serves the open ones in passes. Not thread-safe: one thread

@@ -57,6 +57,9 @@ struct Prefill {
   std::size_t n_tokens = 0;  // tokens that went through the LLM
   std::size_t n_reused = 0;  // tokens of the prompt reused from an earlier request
   double ms = 0;
+  // Candidates whose texts did not go through the LLM, since their blocks were kept or are in an
+  // index; nullopt: the prompt is not in blocks.
+  std::optional<std::size_t> candidates_reused = std::nullopt;
   std::size_t n_left =
       0;  // tokens of the prompt that are not encoded yet, after a pass with a piece of it
 };

@@ -13,6 +13,7 @@
 #include "rsd/core/result.h"
 #include "rsd/decode/llm_engine.h"
 #include "rsd/decode/position_scorer.h"
+#include "rsd/llm/candidate_index.h"
 #include "rsd/prompt/prompt_builder.h"
 #include "rsd/prompt/tokenizer.h"
 
@@ -41,6 +42,10 @@ struct LlamaOptions {
   // with sliding windows reuse whole prompts only. For prompts in blocks as much memory again keeps
   // candidates and queries for any prompt; the logits don't depend on what is kept.
   std::size_t prompt_cache_bytes = 0;
+  // Memory for the candidates and queries of prompts in blocks in place of prompt_cache_bytes.
+  std::optional<std::size_t> block_cache_bytes = std::nullopt;
+  // Candidates whose blocks need not be encoded. Null: none.
+  std::shared_ptr<const CandidateIndex> index = nullptr;
   PromptReuseMode reuse = PromptReuseMode::kBeginnings;
   // The most requests open at a time, 1 to kMaxParallel. They share the context's tokens. Recurrent
   // models and those with sliding windows take one.
@@ -63,8 +68,9 @@ inline constexpr const char* kPromptLayoutKey = "rsd.prompt_layout";
 
 struct ModelInfo {
   std::string path;
-  std::string description;   // architecture, size and quantisation, in llama.cpp's words
-  std::string architecture;  // general.architecture
+  std::vector<LoraFile> loras;  // that are applied to it
+  std::string description;      // architecture, size and quantisation, in llama.cpp's words
+  std::string architecture;     // general.architecture
   std::uint64_t n_parameters = 0;
   std::uint64_t size_bytes = 0;
   std::size_t n_vocabulary = 0;
@@ -88,8 +94,8 @@ class LlamaEngine final : public TimedEngine {
  public:
   // kInvalidArgument (an option out of range), kNotFound (no such file), kInvalidInput (not a GGUF
   // file, truncated, or an adapter for another model), kUnsupported (an embedding or encoder
-  // model), kMissingDependency (a CPU without the instructions that this build uses), kRuntime (out
-  // of memory, an RPC server that can't be reached).
+  // model, or an index of another one), kMissingDependency (a CPU without the instructions that
+  // this build uses), kRuntime (out of memory, an RPC server that can't be reached).
   static Result<std::unique_ptr<LlamaEngine>> load(const LlamaOptions& options);
 
   LlamaEngine(const LlamaEngine&) = delete;
@@ -102,6 +108,11 @@ class LlamaEngine final : public TimedEngine {
   std::shared_ptr<const Tokenizer> tokenizer() const noexcept override;
   PromptReuse prompt_reuse() const noexcept override;
   double passes_ms() const noexcept override;
+
+  // LlamaOptions::index, from now on. No scorer may be open. Errors as in load(); the engine is
+  // then as it was.
+  Result<void> use_index(std::shared_ptr<const CandidateIndex> index);
+
   Result<GenerationTimes> time_generation(std::span<const TokenId> prompt,
                                           std::span<const TokenId> answer) override;
 
@@ -123,6 +134,7 @@ class LlamaEngine final : public TimedEngine {
   struct State;  // src/llm
 
  private:
+  friend class CandidateIndexWriter;
   explicit LlamaEngine(std::unique_ptr<State> state);
 
   std::unique_ptr<State> state_;

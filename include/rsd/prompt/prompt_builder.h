@@ -22,6 +22,13 @@ inline constexpr std::size_t kDefaultTextTokens = 4096;
 
 struct PromptSurroundings;  // src/prompt
 
+// A candidate of a prompt in blocks: its block depends on nothing else.
+struct CandidateBlock {
+  std::vector<TokenId> head;      // before it; the same for all candidates of a template
+  std::vector<TokenId> tokens{};  // none: its text is blank
+  bool is_cut = false;
+};
+
 // Renders requests. A request's content can't break the prompt's frame: query, titles and texts
 // become single lines, none of their tokens is special, and the identifiers are inserted as tokens.
 // Immutable; safe to share between threads.
@@ -75,6 +82,11 @@ class PromptBuilder {
   Result<Prompt> build(const Request& request, std::size_t context_tokens,
                        std::optional<std::size_t> max_text_tokens = std::nullopt) const;
 
+  // The block that a candidate with this text has in every prompt of such limits. kUnsupported: the
+  // task's template is not in blocks.
+  Result<CandidateBlock> candidate_block(Task task, const std::string& text,
+                                         const TextLimits& limits) const;
+  PromptLayout layout(Task task) const;
   const Identifiers& identifiers(Task task) const;
 
  private:

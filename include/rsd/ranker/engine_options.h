@@ -2,13 +2,16 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "rsd/core/log.h"
 #include "rsd/core/result.h"
+#include "rsd/data/request_reader.h"
 #include "rsd/decode/llm_engine.h"
+#include "rsd/llm/candidate_index.h"
 #include "rsd/llm/llama_engine.h"
 #include "rsd/models/model_places.h"
 #include "rsd/prompt/prompt_builder.h"
@@ -32,6 +35,12 @@ struct EngineOptions {
   // Memory for encoded prompts (LlamaOptions::prompt_cache_bytes). nullopt: 16 MiB, or none with
   // RPC servers, from which each kept prompt would be fetched.
   std::optional<std::size_t> prompt_cache_bytes{};
+  // LlamaOptions::block_cache_bytes; nullopt: prompt_cache_bytes where that is named, else
+  // default_block_cache_bytes(), or none with RPC servers.
+  std::optional<std::size_t> block_cache_bytes{};
+  // LlamaOptions::index: CandidateIndex::open() of a folder that `rsd index` has written. For local
+  // LLMs.
+  std::shared_ptr<const CandidateIndex> index{};
   PromptReuseMode reuse = PromptReuseMode::kBeginnings;
   int threads = 0;                         // 0 = one per core
   int gpu_layers = 0;                      // layers on the GPU; -1 = all
@@ -72,8 +81,17 @@ Result<EngineOptions> with_served_model(EngineOptions options);
 Result<PromptTemplates> load_templates(const std::vector<std::string>& files);
 
 // Builds prompts for the LLM; tasks without a template of their own get the built-in one of the
-// layout that the model is tuned for. kUnsupported: a template in blocks, which the LLM can't take.
-Result<PromptBuilder> make_prompts(const LlmEngine& llm, PromptTemplates templates);
+// layout that the model is tuned for. kUnsupported: a template in blocks, which the LLM can't take;
+// kInvalidInput: the index, which may be null, is for other prompts.
+Result<PromptBuilder> make_prompts(const LlmEngine& llm, PromptTemplates templates,
+                                   const CandidateIndex* index = nullptr);
+
+// For RequestLimits::texts: those of the index. Empty where there is none.
+CandidateTexts candidate_texts(const EngineOptions& options);
+
+// Memory for the blocks of candidates where none is named: 512 MiB, which holds 220 passages of 100
+// tokens of the default model, but no more than an eighth of the machine's.
+std::size_t default_block_cache_bytes();
 
 // An LLM that is ready. Errors of check(), model_file(), and LlamaEngine::load, or load_tokenizer
 // and RemoteEngine::connect.
