@@ -12,6 +12,7 @@
 #include <set>
 
 #include "rsd/llm/llama_engine.h"
+#include "rsd/prompt/identifiers.h"
 #include "rsd/prompt/prompt_builder.h"
 #include "support/default_model.h"
 #include "support/requests.h"
