@@ -193,7 +193,8 @@ Reply Service::rerank_parsed(ParsedRerank& parsed, const Call& call, RerankRoute
 
 // Texts of the index take memory as if they had come in the body. Where there is none, the lookups
 // of the call fail.
-CandidateTexts Service::indexed_texts(const Call& call, std::optional<Failure>& no_memory) const {
+RequestLimits::Texts Service::indexed_texts(const Call& call,
+                                            std::optional<Failure>& no_memory) const {
   if (!limits_.texts) return {};
   return [this, &call, &no_memory](const std::string& id) -> Result<std::optional<std::string>> {
     auto text = limits_.texts(id);

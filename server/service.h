@@ -28,7 +28,7 @@ struct ServiceLimits {
   Scheduler::Limits jobs;
   // How many jobs of one API key may wait or be in progress; any number for calls without a key.
   std::size_t requests_per_key = Quota::kNoLimit;
-  CandidateTexts texts{};  // of candidates that are given by their ids alone (RequestLimits)
+  RequestLimits::Texts texts{};  // of candidates that are given by their ids alone (RequestLimits)
   std::size_t max_round_logits = 500'000;  // of the rounds in an answer: about 10 MB
 };
 
@@ -72,7 +72,7 @@ class Service {
     return started_ ? Phase::kReady : Phase::kLoading;
   }
   static std::optional<Failure> unavailable(Phase phase);
-  CandidateTexts indexed_texts(const Call& call, std::optional<Failure>& no_memory) const;
+  RequestLimits::Texts indexed_texts(const Call& call, std::optional<Failure>& no_memory) const;
   OutJson model_entry() const;
   std::optional<Failure> refuse_ranking();
   std::optional<Failure> fault_of_rounds(const RankCall& wanted, const std::vector<RankEnd>& ends,

@@ -97,7 +97,7 @@ def taus(name: str, other: str) -> Values:
 
 
 def consistencies(name: str) -> Values:
-    """Candidates with equal texts count as one another: nothing but their order tells them apart."""
+    """Candidates with equal texts count as one another: they differ in their order only."""
 
     def of_texts(m: dict[str, Any], ranking: list[str]) -> list[str]:
         texts = {c["id"]: c["text"] for c in m["request"]["candidates"]}
@@ -113,7 +113,7 @@ def consistencies(name: str) -> Values:
 
 @dataclass(frozen=True)
 class Goal:
-    """`limit` None: told beside the goals; `at_least`: the limit is the least that is wanted."""
+    """`limit` None: shown beside the goals; `at_least`: the limit is the least that is wanted."""
 
     text: str
     case: str

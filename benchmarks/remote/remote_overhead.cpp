@@ -116,7 +116,7 @@ class Measurement {
     return rows.n_rows() == proposal_.size();
   }
 
-  void report(const RemoteTraffic& traffic) const {
+  void report(const RemoteEngine::Traffic& traffic) const {
     const double ours = median(ours_);
     const double bare = median(bare_times_);
     std::printf("%-24s K = %3zu: %7.3f ms a round, %7.3f ms the bare exchange, %+.3f ms; ",

@@ -1,7 +1,7 @@
 // The exit codes of `rsd`: a contract that other programs rely on.
 #pragma once
 
-#include "rsd/core/error.h"
+#include "rsd/core/result.h"
 
 namespace rsd::cli {
 

@@ -3,8 +3,8 @@
 
 #include <string>
 
-#include "rsd/core/error.h"
 #include "rsd/core/log.h"
+#include "rsd/core/result.h"
 
 namespace rsd::cli {
 

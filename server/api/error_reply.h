@@ -1,7 +1,7 @@
 // The replies to calls that failed, in the form that each kind of client reads.
 #pragma once
 
-#include "rsd/core/error.h"
+#include "rsd/core/result.h"
 #include "server/api/json_body.h"
 #include "server/http/call.h"
 #include "server/http/failure.h"

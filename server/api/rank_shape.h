@@ -28,8 +28,8 @@ struct RankCall {
 struct RankRules {
   std::size_t max_requests = 64;
   std::size_t max_candidates = 1000;
-  RankOptions defaults{};  // for what the body doesn't set
-  CandidateTexts texts{};  // RequestLimits::texts
+  RankOptions defaults{};        // for what the body doesn't set
+  RequestLimits::Texts texts{};  // RequestLimits::texts
 };
 
 // `fallback_id` names a request without an id; in a list, its place does. A Failure of 400 or 413.

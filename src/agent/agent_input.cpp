@@ -99,6 +99,58 @@ std::vector<float> standardised(const std::vector<double>& values) {
   return result;
 }
 
+double mean_log_prob(const RoundView& view, std::size_t item) {
+  double sum = 0;
+  for (std::size_t j = 0; j < view.n_rows(); ++j)
+    sum += view.log_prob(j, item);
+  return sum / static_cast<double>(view.n_rows());
+}
+
+double mean_choice(const RoundView& view, std::size_t item, double recency) {
+  double sum = 0;
+  double weights = 0;
+  for (std::size_t j = 0; j < view.n_rows() && view.is_left(j, item); ++j) {
+    sum = recency * sum + view.choice_log_prob(j, item);
+    weights = recency * weights + 1;
+  }
+  return weights > 0 ? sum / weights : 0;
+}
+
+// The entropy of the distribution over all items, relative to its maximum.
+float entropy(const RoundView& view, std::size_t row) {
+  if (view.n_items() < 2) return 0;
+  double sum = 0;
+  for (std::size_t i = 0; i < view.n_items(); ++i)
+    sum -= std::exp(view.log_prob(row, i)) * view.log_prob(row, i);
+  return static_cast<float>(sum / std::log(static_cast<double>(view.n_items())));
+}
+
+float mean_entropy(const RoundView& view) {
+  float sum = 0;
+  for (std::size_t j = 0; j < view.n_rows(); ++j)
+    sum += entropy(view, j);
+  return sum / static_cast<float>(view.n_rows());
+}
+
+// Like the heuristic `argmax`, but starting with the row of the first disagreement, whose item is
+// known: an item's score is given by the row at which it is the best unplaced one.
+std::vector<double> argmax_scores(const RoundView& view) {
+  std::vector<bool> placed(view.n_items(), false);
+  std::vector<double> scores(view.n_items());
+  const std::size_t last = view.n_rows() - 1;
+  for (std::size_t i = 0; i < view.n_items(); ++i)  // below all items that get a row
+    scores[i] = view.log_prob(last, i) - 1e6;
+  for (std::size_t j = 0; j < std::min(view.n_rows(), view.n_items()); ++j) {
+    std::size_t best = view.n_items();
+    for (std::size_t i = 0; i < view.n_items(); ++i)
+      if (!placed[i] && (best == view.n_items() || view.logit(j, i) > view.logit(j, best)))
+        best = i;
+    placed[best] = true;
+    scores[best] = -static_cast<double>(j);
+  }
+  return scores;
+}
+
 // The tokens of one round.
 class RoundTokens {
  public:
@@ -120,15 +172,15 @@ class RoundTokens {
     std::vector<double> first_row(n()), mean(n()), preferred(n()), proposed(n());
     for (std::size_t i = 0; i < n(); ++i) {
       first_row[i] = view_.log_prob(0, i);
-      mean[i] = mean_log_prob(i);
+      mean[i] = mean_log_prob(view_, i);
       preferred[i] = mean_of_row(preferences, i);
       proposed[i] = -static_cast<double>(view_.place(i));
     }
     add_with_rank(first_row, scaled);
     add_with_rank(mean, scaled);
     for (std::size_t i = 0; i < n(); ++i) {
-      add(i, scaled(mean_choice(i, 1)));
-      add(i, scaled(mean_choice(i, kRecency)));
+      add(i, scaled(mean_choice(view_, i, 1)));
+      add(i, scaled(mean_choice(view_, i, kRecency)));
       add_own_row(i);
     }
     add_with_rank(preferred, [](double value) { return static_cast<float>(value); });
@@ -136,7 +188,7 @@ class RoundTokens {
       add(i, static_cast<float>(mean_preference(i, even_, kTemperature)));
       add(i, static_cast<float>(mean_preference(i, recent_, 4 * kTemperature)));
     }
-    add_all(ranks(argmax_scores()));
+    add_all(ranks(argmax_scores(view_)));
     // Without a proposal the places are the input order, which the agent must not see.
     add_all(view_.has_proposal() ? ranks(proposed) : std::vector<float>(n(), 0.0F));
     for (std::size_t i = 0; i < n(); ++i)
@@ -181,21 +233,6 @@ class RoundTokens {
   // With equal weights for the rows.
   const Margins& margins() const { return even_; }
 
-  // The entropy of the distribution over all items, relative to its maximum.
-  float entropy(std::size_t row) const {
-    if (n() < 2) return 0;
-    double sum = 0;
-    for (std::size_t i = 0; i < n(); ++i)
-      sum -= std::exp(view_.log_prob(row, i)) * view_.log_prob(row, i);
-    return static_cast<float>(sum / std::log(static_cast<double>(n())));
-  }
-  float mean_entropy() const {
-    float sum = 0;
-    for (std::size_t j = 0; j < view_.n_rows(); ++j)
-      sum += entropy(j);
-    return sum / static_cast<float>(view_.n_rows());
-  }
-
  private:
   // The constants of the heuristic `pairwise` (decode/policies.cpp).
   static constexpr double kRecency = 0.4;
@@ -217,23 +254,6 @@ class RoundTokens {
       add(i, scale(values[i]));
       add(i, rank[i]);
     }
-  }
-
-  double mean_log_prob(std::size_t item) const {
-    double sum = 0;
-    for (std::size_t j = 0; j < view_.n_rows(); ++j)
-      sum += view_.log_prob(j, item);
-    return sum / static_cast<double>(view_.n_rows());
-  }
-
-  double mean_choice(std::size_t item, double recency) const {
-    double sum = 0;
-    double weights = 0;
-    for (std::size_t j = 0; j < view_.n_rows() && view_.is_left(j, item); ++j) {
-      sum = recency * sum + view_.choice_log_prob(j, item);
-      weights = recency * weights + 1;
-    }
-    return weights > 0 ? sum / weights : 0;
   }
 
   // Features at the item's own place in the proposal, and relative to its neighbours there.
@@ -267,24 +287,6 @@ class RoundTokens {
     const float* row = matrix.data() + item * n();
     return std::accumulate(row, row + n(), 0.0) /
            static_cast<double>(std::max<std::size_t>(n(), 2) - 1);
-  }
-
-  // Like the heuristic `argmax`, but starting with the row of the first disagreement, whose item is
-  // known: an item's score is given by the row at which it is the best unplaced one.
-  std::vector<double> argmax_scores() const {
-    std::vector<bool> placed(n(), false);
-    std::vector<double> scores(n());
-    const std::size_t last = view_.n_rows() - 1;
-    for (std::size_t i = 0; i < n(); ++i)  // below all items that get a row
-      scores[i] = view_.log_prob(last, i) - 1e6;
-    for (std::size_t j = 0; j < std::min(view_.n_rows(), n()); ++j) {
-      std::size_t best = n();
-      for (std::size_t i = 0; i < n(); ++i)
-        if (!placed[i] && (best == n() || view_.logit(j, i) > view_.logit(j, best))) best = i;
-      placed[best] = true;
-      scores[best] = -static_cast<double>(j);
-    }
-    return scores;
   }
 
   // Means over bands of rows: weights fall with the distance from the middle of the band.
@@ -381,7 +383,7 @@ AgentInput agent_input(const History& history, std::optional<std::size_t> encodi
     tokens.add_replays(replays);
     tokens.add_round_features(
         {static_cast<float>(age) / 4, age == 0 ? 1.0F : 0.0F, view.has_proposal() ? 0.0F : 1.0F,
-         tokens.entropy(0), tokens.mean_entropy(), std::log2(static_cast<float>(n)) / 4,
+         entropy(view, 0), mean_entropy(view), std::log2(static_cast<float>(n)) / 4,
          1 - static_cast<float>(n) / static_cast<float>(history.n_items()),
          static_cast<float>(std::min<std::size_t>(encodings_left.value_or(0), 4)) / 4,
          encodings_left ? 0.0F : 1.0F, encodings_left == 0U ? 1.0F : 0.0F});

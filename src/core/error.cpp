@@ -1,4 +1,4 @@
-#include "rsd/core/error.h"
+#include "rsd/core/result.h"
 
 #include <string>
 #include <string_view>

@@ -174,7 +174,7 @@ bool is_id_alone(const Json& candidate) {
   return candidate.is_object() && !candidate.contains("doc") && !has_document_fields(candidate);
 }
 
-Result<std::string> look_up(const CandidateTexts& texts, const std::string& id,
+Result<std::string> look_up(const RequestLimits::Texts& texts, const std::string& id,
                             const std::string& field) {
   auto text = texts(id);
   if (!text) return text.error().within(field);
@@ -184,7 +184,7 @@ Result<std::string> look_up(const CandidateTexts& texts, const std::string& id,
 }
 
 Result<Candidate> read_candidate(const Json& value, std::size_t place, const std::string& list,
-                                 const CandidateTexts& texts) {
+                                 const RequestLimits::Texts& texts) {
   const std::string field = list + "[" + std::to_string(place) + "]";
   if (!value.is_string() && !value.is_object()) {
     return wrong_value(field, value, "a string or an object");

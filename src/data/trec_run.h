@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "rsd/core/error.h"
 #include "rsd/core/result.h"
 
 namespace rsd {

@@ -18,6 +18,63 @@ constexpr double kFarLevel = 3;         // levels that exceed the curves by this
                                         // out, since they would flatten them
 constexpr std::size_t kMostRanks = 30;  // the most points of a curve over the ranks
 
+// Adds a horizontal line for comparison.
+void add_level(Chart& chart, const std::string& name, double level) {
+  chart.curves.push_back({.name = name,
+                          .colour = {ColourRole::kMuted, 0},
+                          .points = {{chart.x.from, level}, {chart.x.to, level}}});
+}
+
+double highest_of(const Chart& chart) {
+  double highest = 0;
+  for (const Curve& curve : chart.curves) {
+    for (const auto& [x, y] : curve.points)
+      highest = std::max(highest, y);
+  }
+  return highest;
+}
+
+// The rows that get a curve: std, sd at the highest budget, and the best rsd at up to four
+// budgets.
+std::vector<const Row*> rows_with_a_curve(const std::vector<Row>& all,
+                                          std::optional<std::size_t> highest_budget) {
+  std::vector<const Row*> rows;
+  std::map<std::size_t, const Row*> best_rsd;
+  const Row* best_sd = nullptr;
+  for (const Row& row : all) {
+    const Setting& setting = row.setting;
+    if (setting.decoder == DecoderKind::kStd) rows.push_back(&row);
+    if (setting.decoder == DecoderKind::kSd && setting.budget && setting.budget == highest_budget &&
+        (best_sd == nullptr || row.kt > best_sd->kt)) {
+      best_sd = &row;
+    }
+    if (setting.decoder == DecoderKind::kRsd) {
+      const Row*& best = best_rsd[*setting.budget];
+      if (best == nullptr || row.kt > best->kt) best = &row;
+    }
+  }
+  if (best_sd != nullptr) rows.push_back(best_sd);
+  for (const auto& [budget, row] : best_rsd) {
+    if (rows.size() < 6) rows.push_back(row);
+  }
+  return rows;
+}
+
+// Draws long lists as means over neighbouring ranks, since a hundred single shares are too noisy.
+std::vector<std::pair<double, double>> points_by_rank(const std::vector<double>& shares,
+                                                      std::size_t n_together) {
+  std::vector<std::pair<double, double>> points;
+  for (std::size_t from = 0; from < shares.size(); from += n_together) {
+    const std::size_t n = std::min(n_together, shares.size() - from);
+    double sum = 0;
+    for (std::size_t j = from; j < from + n; ++j)
+      sum += shares[j];
+    const double middle_rank = static_cast<double>(2 * from + n + 1) / 2;
+    points.emplace_back(middle_rank, sum / static_cast<double>(n));
+  }
+  return points;
+}
+
 class Figures {
  public:
   Figures(const DatasetResults& dataset, std::string id) : rows_(dataset.rows), id_(std::move(id)) {
@@ -116,13 +173,6 @@ class Figures {
     return level;
   }
 
-  // Adds a horizontal line for comparison.
-  static void add_level(Chart& chart, const std::string& name, double level) {
-    chart.curves.push_back({.name = name,
-                            .colour = {ColourRole::kMuted, 0},
-                            .points = {{chart.x.from, level}, {chart.x.to, level}}});
-  }
-
   Axis budget_axis() const {
     const auto lowest = static_cast<double>(*budgets_.begin());
     const auto highest = static_cast<double>(*budgets_.rbegin());
@@ -133,13 +183,9 @@ class Figures {
             .step = std::max(1.0, std::ceil((highest - lowest) / 10))};
   }
 
-  static double highest_of(const Chart& chart) {
-    double highest = 0;
-    for (const Curve& curve : chart.curves) {
-      for (const auto& [x, y] : curve.points)
-        highest = std::max(highest, y);
-    }
-    return highest;
+  std::optional<std::size_t> highest_budget() const {
+    if (budgets_.empty()) return std::nullopt;
+    return *budgets_.rbegin();
   }
 
   Chart agreement_over_budget() const {
@@ -189,46 +235,6 @@ class Figures {
     return {std::move(chart), std::move(caption)};
   }
 
-  // The rows that get a curve: std, sd at the highest budget, and the best rsd at up to four
-  // budgets.
-  std::vector<const Row*> telling_rows() const {
-    std::vector<const Row*> rows;
-    std::map<std::size_t, const Row*> best_rsd;
-    const Row* best_sd = nullptr;
-    for (const Row& row : rows_) {
-      const Setting& setting = row.setting;
-      if (setting.decoder == DecoderKind::kStd) rows.push_back(&row);
-      if (setting.decoder == DecoderKind::kSd && setting.budget &&
-          *setting.budget == *budgets_.rbegin() && (best_sd == nullptr || row.kt > best_sd->kt)) {
-        best_sd = &row;
-      }
-      if (setting.decoder == DecoderKind::kRsd) {
-        const Row*& best = best_rsd[*setting.budget];
-        if (best == nullptr || row.kt > best->kt) best = &row;
-      }
-    }
-    if (best_sd != nullptr) rows.push_back(best_sd);
-    for (const auto& [budget, row] : best_rsd) {
-      if (rows.size() < 6) rows.push_back(row);
-    }
-    return rows;
-  }
-
-  // Draws long lists as means over neighbouring ranks, since a hundred single shares are too noisy.
-  static std::vector<std::pair<double, double>> points_by_rank(const std::vector<double>& shares,
-                                                               std::size_t n_together) {
-    std::vector<std::pair<double, double>> points;
-    for (std::size_t from = 0; from < shares.size(); from += n_together) {
-      const std::size_t n = std::min(n_together, shares.size() - from);
-      double sum = 0;
-      for (std::size_t j = from; j < from + n; ++j)
-        sum += shares[j];
-      const double middle_rank = static_cast<double>(2 * from + n + 1) / 2;
-      points.emplace_back(middle_rank, sum / static_cast<double>(n));
-    }
-    return points;
-  }
-
   Figure disagreement_by_position() const {
     Chart chart{.id = id_ + "positions", .title = "Disagreement with the target ranking by rank"};
     std::size_t longest = 2;
@@ -236,7 +242,7 @@ class Figures {
       longest = std::max(longest, row.disagreement_by_position.size());
     const std::size_t n_together = (longest + kMostRanks - 1) / kMostRanks;
     std::size_t n_rsd = 0;
-    for (const Row* row : telling_rows()) {
+    for (const Row* row : rows_with_a_curve(rows_, highest_budget())) {
       Curve curve{.name = std::string(to_string(row->setting.decoder)),
                   .points = points_by_rank(row->disagreement_by_position, n_together)};
       if (row->setting.budget) curve.name += " T=" + std::to_string(*row->setting.budget);

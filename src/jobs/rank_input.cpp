@@ -24,7 +24,7 @@ std::optional<std::size_t> count_lines(const std::string& path) {
 }  // namespace
 
 Result<RankInput> RankInput::open(const std::string& requests, const TrecFiles& trec,
-                                  const CandidateTexts& texts) {
+                                  const RequestLimits::Texts& texts) {
   if (auto usable = check(trec); !usable) return usable.error();
   if (!requests.empty() && !trec.run.empty())
     return Error(ErrorCode::kInvalidArgument, "--requests and --run exclude each other");

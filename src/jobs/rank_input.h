@@ -20,7 +20,7 @@ class RankInput {
   // read. `texts`: RequestLimits::texts. kInvalidArgument: both are named, neither is, or a TREC
   // file is missing; else the errors of RequestReader::open and trec_request_lines.
   static Result<RankInput> open(const std::string& requests, const TrecFiles& trec,
-                                const CandidateTexts& texts = {});
+                                const RequestLimits::Texts& texts = {});
 
   RequestReader& reader() noexcept { return reader_; }
   // Lines of the file, or topics of the run, invalid ones included; nullopt: not known in advance.

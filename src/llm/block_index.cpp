@@ -8,6 +8,7 @@
 
 #include "core/xxh64.h"
 #include "llm/cell_state.h"
+#include "rsd/llm/candidate_index_writer.h"
 
 namespace rsd {
 namespace {

@@ -24,7 +24,7 @@ class BlockIndex {
   static Result<std::unique_ptr<const BlockIndex>> open(const std::string& folder);
 
   const BlockIndexKey& key() const noexcept { return key_; }
-  const CandidateIndexInfo& info() const noexcept { return info_; }
+  const CandidateIndex::Info& info() const noexcept { return info_; }
 
   Result<std::optional<std::string>> text_of(std::string_view id) const;
   // The block of these tokens behind the key's head; nullptr: it is not there. kInvalidInput: it is
@@ -47,7 +47,7 @@ class BlockIndex {
   std::uint64_t first_record_;  // offset of the head's
   std::span<const BlockIndexEntry> ids_;
   std::span<const BlockIndexEntry> blocks_;
-  CandidateIndexInfo info_;
+  CandidateIndex::Info info_;
   std::unique_ptr<std::atomic<bool>[]> are_checked_;  // the cells, by place in blocks_
 };
 

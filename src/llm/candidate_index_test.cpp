@@ -1,6 +1,6 @@
 // Indices of candidates: what is in one is what would have been encoded, and nothing else is taken
 // for it.
-#include "rsd/llm/candidate_index.h"
+#include "rsd/llm/candidate_index_writer.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,3 +1,5 @@
+#include "rsd/llm/candidate_index_writer.h"
+
 #include <algorithm>
 #include <array>
 #include <filesystem>
@@ -13,7 +15,6 @@
 #include "llm/mapped_file.h"
 #include "llm/partial_file.h"
 #include "rsd/core/check.h"
-#include "rsd/llm/candidate_index.h"
 
 namespace rsd {
 namespace {
@@ -257,6 +258,16 @@ Result<void> CandidateIndexWriter::commit(std::uint64_t corpus_digest) {
                                          .corpus_digest = corpus_digest});
   if (auto written = state.file.write(table); !written) return written;
   return state.file.publish_as(state.path);
+}
+
+std::uint64_t token_digest(std::span<const TokenId> tokens) noexcept {
+  static_assert(sizeof(TokenId) == sizeof(std::int32_t));
+  return xxh64({reinterpret_cast<const std::uint8_t*>(tokens.data()), tokens.size_bytes()});
+}
+
+std::uint64_t corpus_digest(std::uint64_t before, std::string_view id,
+                            std::string_view text) noexcept {
+  return xxh64(text, xxh64(id, before));
 }
 
 }  // namespace rsd

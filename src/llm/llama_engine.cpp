@@ -218,8 +218,8 @@ double LlamaEngine::passes_ms() const noexcept {
   return state_->context->passes_ms();
 }
 
-Result<GenerationTimes> LlamaEngine::time_generation(std::span<const TokenId> prompt,
-                                                     std::span<const TokenId> answer) {
+Result<TimedEngine::GenerationTimes> LlamaEngine::time_generation(std::span<const TokenId> prompt,
+                                                                  std::span<const TokenId> answer) {
   RSD_CHECK(state_->room->users().empty() && !prompt.empty(), "a prompt, and the cache to itself");
   const std::size_t needed = prompt.size() + answer.size();
   if (needed > context_size()) {

@@ -152,7 +152,7 @@ Result<std::optional<PromptLayout>> LlamaModel::prompt_layout() const {
   }
   if (name.empty()) return std::optional<PromptLayout>();
   const auto layout = parse_prompt_layout(name);
-  if (layout) return std::optional<PromptLayout>(*layout);
+  if (layout) return layout;
   return Error(ErrorCode::kUnsupported, "model " + path_ + ": " + kPromptLayoutKey + " is \"" +
                                             shown_text(name) +
                                             "\"; this version knows sequence and blocks");

@@ -224,11 +224,12 @@ Result<Prompt> build_block_prompt(const PromptSurroundings& around, const Reques
 }
 
 // The text passes through what a request's texts pass through: it is a line, and cut.
-CandidateBlock build_candidate_block(const PromptSurroundings& around, const std::string& text,
-                                     const PromptBuilder::TextLimits& limits) {
+PromptBuilder::CandidateBlock build_candidate_block(const PromptSurroundings& around,
+                                                    const std::string& text,
+                                                    const PromptBuilder::TextLimits& limits) {
   const Request none;
   const BlockRenderer renderer(around, none);
-  CandidateBlock block{.head = renderer.head()};
+  PromptBuilder::CandidateBlock block{.head = renderer.head()};
   std::string line = single_line(text);
   if (line.empty()) return block;
   CutCandidate cut = cut_to_block(renderer, around.tokenizer, std::move(line), limits);

@@ -19,8 +19,9 @@ Result<Prompt> build_block_prompt(const PromptSurroundings& around, const Reques
                                   const PromptBuilder::TextLimits& limits);
 
 // PromptBuilder::candidate_block.
-CandidateBlock build_candidate_block(const PromptSurroundings& around, const std::string& text,
-                                     const PromptBuilder::TextLimits& limits);
+PromptBuilder::CandidateBlock build_candidate_block(const PromptSurroundings& around,
+                                                    const std::string& text,
+                                                    const PromptBuilder::TextLimits& limits);
 
 // PromptBuilder::fit for such a request.
 Result<PromptBuilder::FittedRequest> fit_block_prompt(const PromptSurroundings& around,

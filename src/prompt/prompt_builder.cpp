@@ -216,8 +216,8 @@ Result<PromptBuilder::FittedRequest> PromptBuilder::fit(const Request& request,
   return fitted;
 }
 
-Result<CandidateBlock> PromptBuilder::candidate_block(Task task, const std::string& text,
-                                                      const TextLimits& limits) const {
+Result<PromptBuilder::CandidateBlock> PromptBuilder::candidate_block(
+    Task task, const std::string& text, const TextLimits& limits) const {
   RSD_CHECK(limits.max_text_tokens > 0, "texts of no tokens");
   if (layout(task) == PromptLayout::kBlocks)
     return build_candidate_block(surroundings(tasks_.at(task)), text, limits);

@@ -128,7 +128,7 @@ Result<PromptBuilder> make_prompts(const LlmEngine& llm, PromptTemplates templat
   return prompts;
 }
 
-CandidateTexts candidate_texts(const EngineOptions& options) {
+RequestLimits::Texts candidate_texts(const EngineOptions& options) {
   if (!options.index) return {};
   return [index = options.index](const std::string& id) { return index->text_of(id); };
 }

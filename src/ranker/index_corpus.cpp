@@ -11,6 +11,7 @@
 
 #include "core/names.h"
 #include "rsd/data/corpus.h"
+#include "rsd/llm/candidate_index_writer.h"
 
 namespace rsd {
 namespace {
@@ -53,7 +54,7 @@ class CorpusIndexing {
   }
 
  private:
-  Result<CandidateBlock> block_of(const std::string& text) const {
+  Result<PromptBuilder::CandidateBlock> block_of(const std::string& text) const {
     return prompts_.candidate_block(
         options_.task, text,
         {.context_tokens = llm_.context_size(), .max_text_tokens = options_.max_text_tokens});

@@ -265,8 +265,8 @@ void Dispatcher::end(Id id, Result<RowAnswer> answer, std::optional<std::size_t>
   jobs_.erase(found);
 }
 
-RemoteTraffic Dispatcher::traffic() const {
-  RemoteTraffic traffic = traffic_;
+RemoteEngine::Traffic Dispatcher::traffic() const {
+  RemoteEngine::Traffic traffic = traffic_;
   for (std::size_t n = 0; n < replicas_.size(); ++n)
     traffic.served.push_back(replicas_[n].n_answered);
   return traffic;

@@ -50,7 +50,7 @@ class Dispatcher {
 
   const Protocol& protocol() const noexcept { return *protocol_; }
   const std::string& model() const noexcept { return model_; }
-  RemoteTraffic traffic() const;
+  RemoteEngine::Traffic traffic() const;
 
  private:
   struct Job;
@@ -81,7 +81,7 @@ class Dispatcher {
   std::map<HttpClient::Ticket, Id> under_way_;
   std::map<HttpClient::Ticket, std::size_t> checks_;  // by ticket: the replica
   std::vector<Answered> answered_;
-  RemoteTraffic traffic_;
+  RemoteEngine::Traffic traffic_;
   Id next_id_ = 1;
 };
 

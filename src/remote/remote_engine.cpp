@@ -75,7 +75,7 @@ PromptReuse RemoteEngine::prompt_reuse() const noexcept {
 std::string RemoteEngine::protocol() const {
   return std::string(state_->dispatcher->protocol().name());
 }
-RemoteTraffic RemoteEngine::traffic() const {
+RemoteEngine::Traffic RemoteEngine::traffic() const {
   return state_->dispatcher->traffic();
 }
 

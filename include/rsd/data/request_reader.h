@@ -41,10 +41,10 @@ namespace rsd {
 
 class RecordStream;
 
-// The text of a candidate by its id; nullopt: there is none of that id.
-using CandidateTexts = std::function<Result<std::optional<std::string>>(const std::string& id)>;
-
 struct RequestLimits {
+  // The text of a candidate by its id; nullopt: there is none of that id.
+  using Texts = std::function<Result<std::optional<std::string>>(const std::string& id)>;
+
   std::size_t max_line_bytes = 64u << 20;
   std::size_t max_candidates = 10'000;
   // A request of the first shape without an id: an error, or named by the fallback id like
@@ -52,7 +52,7 @@ struct RequestLimits {
   enum class WithoutId { kError, kFallback };
   WithoutId without_id = WithoutId::kError;
   // Of candidates that are given by their ids alone, such as {"id": "m3"}. Empty: each has a text.
-  CandidateTexts texts{};
+  Texts texts{};
 };
 
 // Parses one line. kInvalidInput names the field, the value and the limit, but not the source:

@@ -90,15 +90,15 @@ class LlmEngine : public BatchScorer {
   virtual Result<void> calibrate(CostModel& /*costs*/) { return {}; }
 };
 
-// The times of generating a text after a prompt.
-struct GenerationTimes {
-  double prefill_ms = 0;
-  double decode_ms = 0;
-};
-
 // An LLM whose passes can be timed by themselves, as one in this process can.
 class TimedEngine : public LlmEngine {
  public:
+  // The times of generating a text after a prompt.
+  struct GenerationTimes {
+    double prefill_ms = 0;
+    double decode_ms = 0;
+  };
+
   // Total time of the LLM's passes so far, without rsd's own work around them.
   virtual double passes_ms() const noexcept = 0;
 

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "rsd/core/error.h"
 #include "rsd/core/index.h"
+#include "rsd/core/result.h"
 #include "rsd/decode/run.h"
 #include "rsd/rank/ranking.h"
 

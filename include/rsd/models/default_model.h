@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "rsd/core/log.h"
@@ -13,6 +14,15 @@
 #include "rsd/models/prepare.h"
 
 namespace rsd {
+
+// The models that come with rsd: one LLM with one of the project's adapters.
+enum class OwnModel {
+  kDefault,  // for prompts in one sequence
+  kBlocks,   // for prompts in blocks (docs/blocks.md)
+};
+
+// By the name that stands in place of a file: "default" or "default-blocks". nullopt: another one.
+std::optional<OwnModel> own_model(std::string_view name) noexcept;
 
 // kNotFound when neither the environment nor `places` names a cache.
 Result<std::string> cache_folder(const ModelPlaces& places = {});

@@ -1,9 +1,7 @@
 // The folders of the default model, of its parts and of the project's agent.
 #pragma once
 
-#include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "rsd/core/log.h"
@@ -24,14 +22,5 @@ struct ModelPlaces {
   std::vector<std::string> models_folders;
   LogSink log;
 };
-
-// The models that come with rsd: one LLM with one of the project's adapters.
-enum class OwnModel {
-  kDefault,  // for prompts in one sequence
-  kBlocks,   // for prompts in blocks (docs/blocks.md)
-};
-
-// By the name that stands in place of a file: "default" or "default-blocks". nullopt: another one.
-std::optional<OwnModel> own_model(std::string_view name) noexcept;
 
 }  // namespace rsd

@@ -22,13 +22,6 @@ inline constexpr std::size_t kDefaultTextTokens = 4096;
 
 struct PromptSurroundings;  // src/prompt
 
-// A candidate of a prompt in blocks: its block depends on nothing else.
-struct CandidateBlock {
-  std::vector<TokenId> head;      // before it; the same for all candidates of a template
-  std::vector<TokenId> tokens{};  // none: its text is blank
-  bool is_cut = false;
-};
-
 // Renders requests. A request's content can't break the prompt's frame: query, titles and texts
 // become single lines, none of their tokens is special, and the identifiers are inserted as tokens.
 // Immutable; safe to share between threads.
@@ -55,6 +48,13 @@ class PromptBuilder {
     // a token.
     std::size_t frame_tokens = 0;
     std::size_t candidate_tokens = 0;
+  };
+
+  // A candidate of a prompt in blocks: its block depends on nothing else.
+  struct CandidateBlock {
+    std::vector<TokenId> head;      // before it; the same for all candidates of a template
+    std::vector<TokenId> tokens{};  // none: its text is blank
+    bool is_cut = false;
   };
 
   // Finds the identifiers, once; `max_items` bounds their number.

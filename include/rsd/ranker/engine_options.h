@@ -21,9 +21,10 @@
 namespace rsd {
 
 struct EngineOptions {
-  // A GGUF file, or the name of a model that comes with rsd (own_model()); beside `remote` the GGUF
-  // or tokenizer.json of the model that the server runs. Empty: "default". The LLM that these are
-  // made of must have been fetched (`rsd model fetch`).
+  // A GGUF file, or a model that comes with rsd, by its name: "default" or "default-blocks" (for
+  // prompts in blocks); beside `remote` the GGUF or tokenizer.json of the model that the server
+  // runs. Empty: "default". The LLM that these are made of must have been fetched (`rsd model
+  // fetch`).
   std::string model{};
   std::vector<LoraFile> loras{};  // without `model`, in place of the default model's own adapter
   std::vector<std::string> prompt_templates{};  // YAML files, in place of the built-in ones
@@ -87,7 +88,7 @@ Result<PromptBuilder> make_prompts(const LlmEngine& llm, PromptTemplates templat
                                    const CandidateIndex* index = nullptr);
 
 // For RequestLimits::texts: those of the index. Empty where there is none.
-CandidateTexts candidate_texts(const EngineOptions& options);
+RequestLimits::Texts candidate_texts(const EngineOptions& options);
 
 // Memory for the blocks of candidates where none is named: 512 MiB, which holds 220 passages of 100
 // tokens of the default model, but no more than an eighth of the machine's.

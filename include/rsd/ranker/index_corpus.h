@@ -37,7 +37,7 @@ struct IndexOptions {
 };
 
 struct IndexSummary {
-  CandidateIndexInfo index;
+  CandidateIndex::Info index;
   bool was_there = false;  // written by an earlier run, of the same corpus
 };
 

@@ -81,19 +81,20 @@ struct RemoteOptions {
   LogSink log;
 };
 
-// Totals of the HTTP traffic so far, including the queries of connect().
-struct RemoteTraffic {
-  std::size_t n_questions = 0;      // answered questions
-  std::size_t n_tries = 0;          // HTTP requests for them, failed ones included
-  std::size_t sent_bytes = 0;       // bodies
-  std::size_t received_bytes = 0;   // bodies
-  std::vector<std::size_t> served;  // questions answered by each replica, in the order of the URLs
-};
-
 // An LLM on other machines. Not thread-safe. All HTTP exchanges, many at a time, take place in the
 // calling thread; nothing is sent or received between calls.
 class RemoteEngine final : public LlmEngine {
  public:
+  // Totals of the HTTP traffic so far, including the queries of connect().
+  struct Traffic {
+    std::size_t n_questions = 0;     // answered questions
+    std::size_t n_tries = 0;         // HTTP requests for them, failed ones included
+    std::size_t sent_bytes = 0;      // bodies
+    std::size_t received_bytes = 0;  // bodies
+    std::vector<std::size_t>
+        served;  // questions answered by each replica, in the order of the URLs
+  };
+
   // Queries the replicas for their models and protocols; those that don't answer are logged.
   // kInvalidArgument: an option out of range, a key that would go over plain HTTP, a model that a
   // replica doesn't serve, or a tokenizer that isn't the model's (if the servers can detect it).
@@ -115,7 +116,7 @@ class RemoteEngine final : public LlmEngine {
   PromptReuse prompt_reuse() const noexcept override;
   // The protocol in use: "vLLM /inference/v1/generate".
   std::string protocol() const;
-  RemoteTraffic traffic() const;
+  Traffic traffic() const;
 
   // Any number of scorers may be open. kUnsupported: more identifiers than max_items().
   Result<std::unique_ptr<PositionScorer>> open(Prompt prompt) override;
