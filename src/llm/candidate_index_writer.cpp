@@ -26,15 +26,15 @@ Bytes as_bytes(std::string_view text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
-// A candidate that an interrupted writer has left.
-struct KeptCandidate {
-  std::uint64_t content = 0;             // digest of id and text
-  std::optional<std::uint64_t> tokens{};  // digest of its block's, if it has one of its own
-};
-
 }  // namespace
 
 struct CandidateIndexWriter::State {
+  // A candidate that an interrupted writer has left.
+  struct KeptCandidate {
+    std::uint64_t content = 0;              // digest of id and text
+    std::optional<std::uint64_t> tokens{};  // digest of its block's, if it has one of its own
+  };
+
   LlamaEngine::State& engine;
   IndexBasis basis;
   std::string path;  // of the finished file
@@ -97,8 +97,8 @@ Result<bool> CandidateIndexWriter::State::go_on() {
     const auto record = parse_record(partial, bytes, end);
     if (!record || !check_state(partial, *record)) break;
     take_in(*record, end);
-    KeptCandidate& candidate = kept.emplace_back(
-        KeptCandidate{.content = corpus_digest(0, record->id, record->text)});
+    KeptCandidate& candidate =
+        kept.emplace_back(KeptCandidate{.content = corpus_digest(0, record->id, record->text)});
     if (!record->tokens.empty()) candidate.tokens = blocks.back().digest;
     end = record->end;
   }
@@ -157,8 +157,9 @@ Result<void> CandidateIndexWriter::State::check_kept(const NewCandidate& candida
                                  "): the corpus has changed");
   }
   const std::uint64_t tokens = token_digest(candidate.tokens);
-  if (candidate.tokens.empty() ? !there.tokens
-                               : there.tokens.value_or(tokens) == tokens && digests.contains(tokens))
+  if (candidate.tokens.empty()
+          ? !there.tokens
+          : there.tokens.value_or(tokens) == tokens && digests.contains(tokens))
     return {};
   return not_ours(partial, "has candidate \"" + candidate.id +
                                "\" cut to another length: it was begun with another limit of its "

@@ -90,8 +90,8 @@ class CorpusIndexing {
     Content content;
     std::unordered_set<std::string> ids;
     std::unordered_set<std::uint64_t> blocks;  // digests of their tokens
-    auto read = for_each_document(
-        options_.corpus, [&](const CorpusDocument& document) -> Result<void> {
+    auto read =
+        for_each_document(options_.corpus, [&](const CorpusDocument& document) -> Result<void> {
           if (!ids.insert(document.id).second) return {};
           content.digest = corpus_digest(content.digest, document.id, document.text);
           const auto block = block_of(document.text);
