@@ -1606,6 +1606,8 @@ class Index(CliTest):
         self.check(self.rank(self.lines(["m1"]), out="none"), MISSING, "has no index")
         changed = self.corpus({**self.TEXTS, "m5": "another"}, "changed.jsonl")
         self.check(self.index(corpus=changed), USAGE, "is there already; remove it")
+        self.check(self.index(), OK, "is there already: ")
+        self.check(self.index("--max-tokens-per-doc", 3), USAGE, "is there already; remove it")
         self.check(on_model("index", "--corpus", self.corpus(), "--out", self.folder / "seq"),
                    INVALID + 1, "the prompt's template is not in blocks")
 

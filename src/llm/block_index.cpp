@@ -58,7 +58,16 @@ Result<std::unique_ptr<const BlockIndex>> BlockIndex::open(const std::string& fo
       new BlockIndex(*std::move(file), *std::move(header), *trailer));
 }
 
+// Before anything of the file is read.
+Result<void> BlockIndex::check_file() const {
+  if (file_.is_unchanged()) return {};
+  return Error(ErrorCode::kRuntime,
+               "index " + file_.path() +
+                   " was written to or cut while it was in use; it is read again after a restart");
+}
+
 Result<std::optional<std::string>> BlockIndex::text_of(std::string_view id) const {
+  if (auto unchanged = check_file(); !unchanged) return unchanged.error();
   const std::uint64_t digest = xxh64(id);
   for (auto entry = std::ranges::lower_bound(ids_, digest, {}, &BlockIndexEntry::digest);
        entry != ids_.end() && entry->digest == digest; ++entry) {
@@ -70,6 +79,7 @@ Result<std::optional<std::string>> BlockIndex::text_of(std::string_view id) cons
 }
 
 Result<std::optional<std::size_t>> BlockIndex::place_of(std::span<const TokenId> tokens) const {
+  if (auto unchanged = check_file(); !unchanged) return unchanged.error();
   const std::uint64_t digest = token_digest(tokens);
   for (auto entry = std::ranges::lower_bound(blocks_, digest, {}, &BlockIndexEntry::digest);
        entry != blocks_.end() && entry->digest == digest; ++entry) {
@@ -102,6 +112,7 @@ Result<BlockPtr> BlockIndex::find(std::span<const TokenId> tokens) const {
 }
 
 Result<Bytes> BlockIndex::head_state() const {
+  if (auto unchanged = check_file(); !unchanged) return unchanged.error();
   const auto record = parse_record(file_.path(), file_.bytes(), first_record_);
   if (!record) return record.error();
   if (auto whole = check_state(file_.path(), *record); !whole) return whole.error();

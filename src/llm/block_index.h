@@ -26,6 +26,7 @@ class BlockIndex {
   const BlockIndexKey& key() const noexcept { return key_; }
   const CandidateIndex::Info& info() const noexcept { return info_; }
 
+  // For all that follow, kRuntime: the file was changed after it was opened.
   Result<std::optional<std::string>> text_of(std::string_view id) const;
   // The block of these tokens behind the key's head; nullptr: it is not there. kInvalidInput: it is
   // damaged. The cells are checked when they are first asked for, and as F16 not copied.
@@ -38,6 +39,7 @@ class BlockIndex {
  private:
   BlockIndex(MappedFile file, ParsedHeader header, ParsedTrailer trailer);
 
+  Result<void> check_file() const;
   // The place in blocks_ of these tokens' record; nullopt: there is none.
   Result<std::optional<std::size_t>> place_of(std::span<const TokenId> tokens) const;
   Result<BlockPtr> block_of(const BlockRecord& record) const;

@@ -204,6 +204,9 @@ Result<ParsedTrailer> parse_trailer(const std::string& path, Bytes file) {
   if (end->magic != kEndMagic || xxh64(checked) != end->checksum)
     return damaged(path, at, "no trailer ends it; it is truncated, or longer than it was");
   const BlockIndexTrailer& trailer = end->trailer;
+  const std::uint64_t n_most = file.size() / sizeof(BlockIndexEntry);
+  if (trailer.n_candidates > n_most || trailer.n_blocks > n_most)
+    return damaged(path, at, "the table that its trailer names is longer than the file");
   const std::uint64_t n_entries = trailer.n_candidates + trailer.n_blocks;
   const auto table = piece(path, file, trailer.table_offset, n_entries * sizeof(BlockIndexEntry));
   if (!table) return table.error();

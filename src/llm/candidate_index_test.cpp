@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -271,6 +272,38 @@ TEST_F(CandidateIndexTest, AnotherCorpusDoesNotGoOn) {
   EXPECT_THAT(added.error().message(), HasSubstr("\"d2\" (number 3): the corpus has changed"));
 }
 
+TEST_F(CandidateIndexTest, TextsThatAreCutOtherwiseDoNotGoOn) {
+  {
+    auto writer = writer_of(*engine_, folder());
+    ASSERT_TRUE((*writer)->add(std::span(corpus_).first(4)));
+  }
+  for (const std::size_t n : {2U, 3U}) {  // with a block of its own, with that of "d0"
+    auto writer = writer_of(*engine_, folder());
+    ASSERT_TRUE(writer);
+    auto corpus = corpus_;
+    corpus[n].tokens.pop_back();
+    const auto added = (*writer)->add(corpus);
+    ASSERT_FALSE(added);
+    EXPECT_THAT(added.error().message(),
+                HasSubstr("\"d" + std::to_string(n) + "\" cut to another length"));
+  }
+}
+
+TEST_F(CandidateIndexTest, APartialFileOfSomethingElseIsNotOverwritten) {
+  write_index(*engine_, folder());
+  std::string newer = bytes_of(folder());
+  newer[8] = 2;
+  std::filesystem::create_directories(folder("other"));
+  const std::string path = partial_block_index_path(folder("other"));
+  for (const std::string& bytes : {newer, std::string("notes of somebody")}) {
+    put_bytes(path, bytes);
+    EXPECT_FALSE(writer_of(*engine_, folder("other")));
+    EXPECT_EQ(*read_file(path), bytes);
+  }
+  put_bytes(path, std::string(5000, '\0'));  // as after a power cut
+  EXPECT_TRUE(writer_of(*engine_, folder("other")));
+}
+
 TEST_F(CandidateIndexTest, OneWriterAtATimeAndOneIndexAFolder) {
   {
     auto first = writer_of(*engine_, folder());
@@ -307,6 +340,36 @@ TEST_F(CandidateIndexTest, DamageIsRefusedWithFileAndPlaceWhereverItIs) {
   newer[8] = 2;
   EXPECT_THAT(fault_of(newer), HasSubstr("is of version 2; this rsd reads version 1"));
   EXPECT_THAT(fault_of("GGUF" + whole), HasSubstr("is no index of rsd"));
+}
+
+TEST_F(CandidateIndexTest, AFileThatIsCutOrWrittenToWhileItIsUsedIsAnError) {
+  write_index(*engine_, folder());
+  const std::string whole = bytes_of(folder());
+  const std::string path = block_index_path(folder());
+  const auto fault_after = [&](const auto& change) {
+    // Times of files are only as fine as the system's ticks.
+    std::filesystem::last_write_time(
+        path, std::filesystem::last_write_time(path) - std::chrono::seconds(10));
+    const IndexPtr index = opened(folder());
+    RSD_CHECK(engine_->use_index(index).ok(), "an index of this model");
+    change();
+    const auto text = index->text_of("d0");
+    const auto scorer = engine_->open(prompt_of_all());
+    const auto prefill = (*scorer)->prefill(std::nullopt);
+    EXPECT_EQ(text.ok(), prefill.ok());
+    if (prefill) return std::string("none");
+    EXPECT_EQ(prefill.error().message(), text.error().message());
+    return text.error().message();
+  };
+  EXPECT_THAT(fault_after([&] { std::filesystem::resize_file(path, 0); }),
+              HasSubstr("was written to or cut while it was in use"));
+  put_bytes(path, whole);
+  EXPECT_THAT(fault_after([&] { put_bytes(path, whole); }), HasSubstr("was written to or cut"));
+  EXPECT_EQ(fault_after([&] {
+              put_bytes(path + ".new", "another index");
+              std::filesystem::rename(path + ".new", path);
+            }),
+            "none");
 }
 
 TEST_F(CandidateIndexTest, IsRefusedForAnotherModelOrAdapter) {

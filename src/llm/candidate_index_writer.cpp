@@ -23,13 +23,19 @@ Error not_ours(const std::string& path, const std::string& why) {
   return {ErrorCode::kInvalidArgument, path + " " + why + "; remove it, or name another folder"};
 }
 
-std::uint64_t digest_of(std::string_view id, std::string_view text) {
-  return corpus_digest(0, id, text);
+Bytes as_bytes(std::string_view text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
 }  // namespace
 
 struct CandidateIndexWriter::State {
+  // A candidate that an interrupted writer has left.
+  struct KeptCandidate {
+    std::uint64_t content = 0;              // digest of id and text
+    std::optional<std::uint64_t> tokens{};  // digest of its block's, if it has one of its own
+  };
+
   LlamaEngine::State& engine;
   IndexBasis basis;
   std::string path;  // of the finished file
@@ -39,8 +45,7 @@ struct CandidateIndexWriter::State {
   std::vector<BlockIndexEntry> blocks{};
   std::unordered_set<std::uint64_t> digests{};  // of the blocks' tokens
   std::uint64_t n_tokens = 0;
-  std::vector<std::uint64_t>
-      kept{};  // digests of the candidates that an interrupted writer has left
+  std::vector<KeptCandidate> kept{};
   std::size_t n_added = 0;
   std::uint64_t token_bytes = 0;  // of a block, and what each has on top
   std::uint64_t frame_bytes = 0;
@@ -73,9 +78,13 @@ Result<bool> CandidateIndexWriter::State::go_on() {
   const auto mapped = MappedFile::open(partial);
   if (!mapped) return mapped.error();
   const Bytes bytes = mapped->bytes();
+  // Stopped before there was anything, or the power went before it was on the disk.
+  const std::string whole_header = header_bytes(basis.key);
+  const bool is_cut = bytes.size() < whole_header.size() &&
+                      std::ranges::equal(bytes, as_bytes(whole_header).first(bytes.size()));
+  if (is_cut || std::ranges::all_of(bytes, [](std::uint8_t byte) { return byte == 0; }))
+    return false;
   const auto header = parse_header(partial, bytes);
-  constexpr std::size_t kLongestHeader = std::size_t{1} << 20U;
-  if (!header && bytes.size() < kLongestHeader) return false;  // stopped before there was anything
   if (!header) return header.error();
   if (const auto why = why_not_for(header->key, basis.key)) return not_ours(partial, *why);
   if (header->key.type != basis.key.type)
@@ -89,7 +98,9 @@ Result<bool> CandidateIndexWriter::State::go_on() {
     const auto record = parse_record(partial, bytes, end);
     if (!record || !check_state(partial, *record)) break;
     take_in(*record, end);
-    kept.push_back(digest_of(record->id, record->text));
+    KeptCandidate& candidate =
+        kept.emplace_back(KeptCandidate{.content = corpus_digest(0, record->id, record->text)});
+    if (!record->tokens.empty()) candidate.tokens = blocks.back().digest;
     end = record->end;
   }
   if (auto cut = file.cut(end); !cut) return cut.error();
@@ -139,10 +150,21 @@ Result<void> CandidateIndexWriter::State::append(const NewRecord& record) {
 }
 
 Result<void> CandidateIndexWriter::State::check_kept(const NewCandidate& candidate) const {
-  if (kept[n_added] == digest_of(candidate.id, candidate.text)) return {};
-  return not_ours(partial_block_index_path(std::filesystem::path(path).parent_path()),
-                  "has another candidate in the place of \"" + candidate.id + "\" (number " +
-                      std::to_string(n_added + 1) + "): the corpus has changed");
+  const KeptCandidate& there = kept[n_added];
+  const std::string partial = partial_block_index_path(std::filesystem::path(path).parent_path());
+  if (there.content != corpus_digest(0, candidate.id, candidate.text)) {
+    return not_ours(partial, "has another candidate in the place of \"" + candidate.id +
+                                 "\" (number " + std::to_string(n_added + 1) +
+                                 "): the corpus has changed");
+  }
+  const std::uint64_t tokens = token_digest(candidate.tokens);
+  if (candidate.tokens.empty()
+          ? !there.tokens
+          : there.tokens.value_or(tokens) == tokens && digests.contains(tokens))
+    return {};
+  return not_ours(partial, "has candidate \"" + candidate.id +
+                               "\" cut to another length: it was begun with another limit of its "
+                               "texts' tokens, or another context");
 }
 
 // By candidate; null: it is blank, or an earlier one has its block.
@@ -180,11 +202,14 @@ Result<std::unique_ptr<CandidateIndexWriter>> CandidateIndexWriter::open(LlamaEn
     return Error(ErrorCode::kRuntime, "the folder " + options.folder + " can't be made" +
                                           (failure ? ": " + failure.message() : ": it is a file"));
   }
-  if (std::filesystem::exists(path, failure)) return not_ours(path, "is there already");
+  const auto is_there = [&] { return std::filesystem::exists(path, failure); };
+  if (is_there()) return not_ours(path, "is there already");
   auto basis = index_basis(*llm.state_, options.task, options.head, options.type);
   if (!basis) return basis.error();
   auto file = PartialFile::open(partial_block_index_path(options.folder));
   if (!file) return file.error();
+  // Another writer may have finished meanwhile.
+  if (is_there()) return not_ours(path, "is there already");
   auto state = std::make_unique<State>(State{
       .engine = *llm.state_, .basis = *std::move(basis), .path = path, .file = *std::move(file)});
   if (auto measured = state->measure(); !measured) return measured.error();

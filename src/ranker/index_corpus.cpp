@@ -60,6 +60,14 @@ class CorpusIndexing {
         {.context_tokens = llm_.context_size(), .max_text_tokens = options_.max_text_tokens});
   }
 
+  struct Content {
+    std::uint64_t digest = 0;
+    std::size_t n_blocks = 0;
+    std::uint64_t n_tokens = 0;
+
+    bool operator==(const Content&) const = default;
+  };
+
   // An index that an earlier run has written of this corpus for this LLM; null: there is none, or
   // another one, which the writer refuses.
   Result<std::shared_ptr<const CandidateIndex>> finished() {
@@ -67,22 +75,36 @@ class CorpusIndexing {
     if (!index || (*index)->info().type != options_.type || (*index)->head() != head_)
       return std::shared_ptr<const CandidateIndex>();
     if (!llm_.use_index(*index)) return std::shared_ptr<const CandidateIndex>();
-    const auto digest = digest_of_corpus();
-    if (!digest) return digest.error();
-    if (*digest != (*index)->info().corpus_digest) return std::shared_ptr<const CandidateIndex>();
-    return index;
+    const auto content = content_of_corpus();
+    if (!content) return content.error();
+    const CandidateIndexInfo& there = (*index)->info();
+    if (*content == Content{.digest = there.corpus_digest,
+                            .n_blocks = there.n_blocks,
+                            .n_tokens = there.n_tokens}) {
+      return index;
+    }
+    return std::shared_ptr<const CandidateIndex>();
   }
 
-  Result<std::uint64_t> digest_of_corpus() const {
-    std::uint64_t digest = 0;
+  // The number of tokens says whether texts are cut alike.
+  Result<Content> content_of_corpus() const {
+    Content content;
     std::unordered_set<std::string> ids;
-    auto read = for_each_document(options_.corpus, [&](const CorpusDocument& document) {
-      if (ids.insert(document.id).second)
-        digest = corpus_digest(digest, document.id, document.text);
-      return Result<void>();
-    });
+    std::unordered_set<std::uint64_t> blocks;  // digests of their tokens
+    auto read =
+        for_each_document(options_.corpus, [&](const CorpusDocument& document) -> Result<void> {
+          if (!ids.insert(document.id).second) return {};
+          content.digest = corpus_digest(content.digest, document.id, document.text);
+          const auto block = block_of(document.text);
+          if (!block) return block.error();
+          const auto& tokens = block->tokens;
+          if (tokens.empty() || !blocks.insert(token_digest(tokens)).second) return {};
+          ++content.n_blocks;
+          content.n_tokens += tokens.size();
+          return {};
+        });
     if (!read) return read.error();
-    return digest;
+    return content;
   }
 
   // What the corpus takes, before anything of it is encoded; finds its faults, too.

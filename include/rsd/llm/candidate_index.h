@@ -54,7 +54,8 @@ class CandidateIndex {
   const Info& info() const noexcept;
   // What stands before the candidates in every prompt.
   const std::vector<TokenId>& head() const noexcept;
-  // nullopt: the id is not in it. kInvalidInput: the entry is damaged.
+  // nullopt: the id is not in it. kInvalidInput: the entry is damaged; kRuntime: the file was
+  // changed after it was opened.
   Result<std::optional<std::string>> text_of(std::string_view id) const;
 
   const BlockIndex& blocks() const noexcept { return *blocks_; }
