@@ -77,7 +77,7 @@ class CorpusIndexing {
     if (!llm_.use_index(*index)) return std::shared_ptr<const CandidateIndex>();
     const auto content = content_of_corpus();
     if (!content) return content.error();
-    const CandidateIndexInfo& there = (*index)->info();
+    const CandidateIndex::Info& there = (*index)->info();
     if (*content == Content{.digest = there.corpus_digest,
                             .n_blocks = there.n_blocks,
                             .n_tokens = there.n_tokens}) {
