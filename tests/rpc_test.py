@@ -83,10 +83,14 @@ class RawClient:
         self.socket.close()
 
     def greet(self):
-        self.socket.sendall(HELLO)
+        return self.ask(HELLO, 8 + 28)
+
+    def ask(self, message, n_bytes):
+        """The answer of so many bytes, which may come in pieces."""
+        self.socket.sendall(message)
         answer = b""
-        while len(answer) < 8 + 28:
-            block = self.socket.recv(100)
+        while len(answer) < n_bytes:
+            block = self.socket.recv(n_bytes - len(answer))
             assert block, "closed"
             answer += block
         return answer
@@ -280,8 +284,7 @@ class Rpc(unittest.TestCase):
             with RawClient(server), RawClient(server):
                 wait_until(lambda: self.is_turned_away(server))
                 self.assertIn("turned away: 2 are waiting", server.log())
-            served.socket.sendall(bytes([15]) + struct.pack("<Q", 0))  # how many devices?
-            self.assertEqual(len(served.socket.recv(100)), 8 + 4)
+            served.ask(bytes([15]) + struct.pack("<Q", 0), 8 + 4)  # how many devices?
 
     def assert_rests(self, server, seconds=2):
         """A loop without a pause would take the whole time."""
