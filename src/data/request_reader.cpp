@@ -24,7 +24,8 @@ Error not_opened(const std::string& path, int reason) {
 
 Result<RequestReader> RequestReader::open(const std::string& path, RequestLimits limits) {
   if (path == "-") {
-    RequestReader reader(std::make_unique<std::istream>(std::cin.rdbuf()), "<stdin>", limits);
+    RequestReader reader(std::make_unique<std::istream>(std::cin.rdbuf()), "<stdin>",
+                         std::move(limits));
     reader.is_complete_ = false;
     reader.descriptor_ = STDIN_FILENO;
     return reader;
@@ -34,7 +35,7 @@ Result<RequestReader> RequestReader::open(const std::string& path, RequestLimits
   if (std::filesystem::is_directory(path, ignored)) return not_opened(path, EISDIR);
   auto file = std::make_unique<std::ifstream>(path, std::ios::binary);
   if (!*file) return not_opened(path, errno);
-  RequestReader reader(std::move(file), path, limits);
+  RequestReader reader(std::move(file), path, std::move(limits));
   reader.is_complete_ = std::filesystem::is_regular_file(path, ignored);
   return reader;
 }
@@ -45,7 +46,7 @@ RequestReader::RequestReader(std::unique_ptr<std::istream> stream, std::string s
           std::move(stream), RecordStream::Options{.arrays = RecordStream::Arrays::kHaveRecords,
                                                    .max_bytes = limits.max_line_bytes})),
       source_(std::move(source)),
-      limits_(limits) {}
+      limits_(std::move(limits)) {}
 
 RequestReader::RequestReader(RequestReader&&) noexcept = default;
 RequestReader& RequestReader::operator=(RequestReader&&) noexcept = default;
