@@ -93,7 +93,7 @@ void add_rank_command(CLI::App& app, Selected& selected) {
   options->engine.cache_ram = 16;
   add_cache_option(*command, options->engine);
   auto& cache = *command->get_option("--cache-ram");
-  cache.description(cache.get_description() + ", which is the default with --rpc");
+  cache.description(cache.get_description() + "; with --rpc the default is 0");
   add_index_option(*command, options->engine);
   add_parallel_option(*command, options->engine);
   add_remote_options(*command, options->engine.remote);

@@ -29,7 +29,7 @@ struct RankRules {
   std::size_t max_requests = 64;
   std::size_t max_candidates = 1000;
   RankOptions defaults{};        // for what the body doesn't set
-  RequestLimits::Texts texts{};  // RequestLimits::texts
+  RequestLimits::Texts texts{};  // of candidates that are given by their ids alone
 };
 
 // `fallback_id` names a request without an id; in a list, its place does. A Failure of 400 or 413.
