@@ -3,14 +3,11 @@
 #include <cstdlib>
 #include <utility>
 
+#include "rsd/core/log_to.h"
 #include "server/http/api_keys.h"
 
 namespace rsd::server {
 namespace {
-
-void log_to(const LogSink& log, LogLevel level, const std::string& line) {
-  if (log) log(level, line);
-}
 
 void reread_keys(const CredentialFiles& files, HttpServer& http, const LogSink& log) {
   auto keys = ApiKeys::read_file(files.api_keys);

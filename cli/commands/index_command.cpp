@@ -37,23 +37,19 @@ std::string shown_bytes(double bytes) {
   return fmt::format("{:.{}f} {}", bytes, unit == 0 ? 0 : 1, units[unit]);
 }
 
-// For results of this command, which are shown at every log level but off.
-void say(const CommonOptions& common, const std::string& text) {
-  if (common.log_level != "off") std::cerr << "rsd: " << text << '\n';
-}
-
 void show(const CommonOptions& common, const IndexEstimate& estimate) {
   const auto n_blocks = static_cast<double>(estimate.n_blocks);
   const auto size = static_cast<double>(estimate.size_bytes);
-  say(common,
+  print_note(
+      common,
       fmt::format("{} candidates, {} blocks of {:.1f} tokens on average: {} a block, {} in all",
                   estimate.n_candidates, estimate.n_blocks,
                   static_cast<double>(estimate.n_tokens) / n_blocks, shown_bytes(size / n_blocks),
                   shown_bytes(size)));
   if (estimate.n_cut > 0)
-    say(common, fmt::format("{} texts are too long, and cut", estimate.n_cut));
+    print_note(common, fmt::format("{} texts are too long, and cut", estimate.n_cut));
   if (estimate.n_kept > 0)
-    say(common, fmt::format("{} candidates are there already", estimate.n_kept));
+    print_note(common, fmt::format("{} candidates are there already", estimate.n_kept));
 }
 
 Result<IndexOptions> options_of(const IndexFlags& flags, const CommonOptions& common,
@@ -85,8 +81,8 @@ Result<ExitCode> run(const IndexFlags& flags, const CommonOptions& common) {
   const auto made = write_index(flags, common);
   if (!made) return made.error();
   const std::string size = shown_bytes(static_cast<double>(made->index.size_bytes));
-  say(common,
-      made->index.path + (made->was_there ? " is there already: " : " is written: ") + size);
+  print_note(common,
+             made->index.path + (made->was_there ? " is there already: " : " is written: ") + size);
   std::cout << made->index.path << '\n';
   return kSuccess;
 }

@@ -85,7 +85,7 @@ class Prepare {
       if (auto chosen = choose_type(); !chosen) return chosen.error();
     const auto made = prepare(preparation_, work_options());
     if (!made) return made.error();
-    print_note(preparation_.output + (*made ? " is prepared" : " is there already"));
+    print_note(common_, preparation_.output + (*made ? " is prepared" : " is there already"));
     if (auto shown = show_agreement(); !shown) return shown.error();
     std::cout << preparation_.output << '\n';
     return kSuccess;
@@ -99,8 +99,8 @@ class Prepare {
         choose_fastest_type(preparation_, requests_, places_, work_options("answers timed"));
     bars_.clear();
     if (!trials) return trials.error();
-    print_note(describe(*trials));
-    print_note("chosen: " + std::string(to_string(preparation_.type)));
+    print_note(common_, describe(*trials));
+    print_note(common_, "chosen: " + std::string(to_string(preparation_.type)));
     return {};
   }
 
@@ -111,6 +111,7 @@ class Prepare {
     if (!agreement || !flags_.check_requests.empty()) {
       if (requests_.empty()) {
         print_note(
+            common_,
             "agreement not measured: the example requests are not there; --check-requests names "
             "others");
         return {};
@@ -121,7 +122,8 @@ class Prepare {
       if (!measured) return measured.error();
       agreement = *measured;
     }
-    print_note("agreement with the model and adapters that it is made of: " + describe(*agreement));
+    print_note(common_,
+               "agreement with the model and adapters that it is made of: " + describe(*agreement));
     return {};
   }
 
@@ -129,11 +131,6 @@ class Prepare {
     PrepareOptions options{.threads = common_.threads, .log = bars_.log_sink()};
     if (!unit.empty()) options.on_progress = bars_.on_progress(unit);
     return options;
-  }
-
-  // For results of this command, which are shown at every log level but off.
-  void print_note(const std::string& text) const {
-    if (common_.log_level != "off") std::cerr << "rsd: " << text << '\n';
   }
 
   const PrepareFlags& flags_;

@@ -1,5 +1,6 @@
 #include "options/common_options.h"
 
+#include <iostream>
 #include <limits>
 #include <string>
 #include <utility>
@@ -10,6 +11,10 @@
 #include "terminal/log.h"
 
 namespace rsd::cli {
+
+void print_note(const CommonOptions& common, const std::string& text) {
+  if (common.log_level != "off") std::cerr << "rsd: " << text << '\n';
+}
 
 CLI::App* add_command(CLI::App& parent, Selected& selected, const std::string& name,
                       const std::string& description) {

@@ -24,6 +24,9 @@ struct Selected {
   std::function<int()> run;
 };
 
+// Prints a result of a command on standard error, at every log level but off.
+void print_note(const CommonOptions& common, const std::string& text);
+
 // Makes a subcommand with the common options shown in its help.
 CLI::App* add_command(CLI::App& parent, Selected& selected, const std::string& name,
                       const std::string& description);

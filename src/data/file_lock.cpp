@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <system_error>
 
-#include "core/log_to.h"
+#include "rsd/core/log_to.h"
 
 namespace rsd {
 

@@ -6,9 +6,9 @@
 #include <span>
 #include <utility>
 
-#include "core/log_to.h"
 #include "jobs/job_files.h"
 #include "rsd/core/file.h"
+#include "rsd/core/log_to.h"
 #include "rsd/core/machine.h"
 #include "rsd/data/request_reader.h"
 #include "rsd/eval/bench.h"
@@ -38,7 +38,6 @@ Result<std::optional<std::string>> shipped_model(const EngineOptions& engine,
 EngineOptions as_shipped(EngineOptions options, std::string model) {
   options.model = std::move(model);
   options.loras.clear();
-  options.prompt_cache_bytes = 0;
   options.gpu_layers = 0;
   return options;
 }

@@ -5,8 +5,8 @@
 #include <set>
 #include <utility>
 
-#include "core/log_to.h"
 #include "jobs/job_files.h"
+#include "rsd/core/log_to.h"
 #include "rsd/core/machine.h"
 #include "rsd/data/request_reader.h"
 #include "rsd/eval/evaluation.h"

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "core/log_to.h"
+#include "rsd/core/log_to.h"
 
 namespace rsd {
 

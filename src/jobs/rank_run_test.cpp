@@ -17,10 +17,12 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-std::string line_of(const std::string& id) {
-  return R"({"id": ")" + id +
-         R"(", "query": "q", "candidates": [{"id": "a", "text": "x"}, {"id": "b", "text": "y"}]})" +
-         "\n";
+std::string line_of(const std::string& id, int n_candidates = 2) {
+  std::string candidates;
+  for (int i = 0; i < n_candidates; ++i)
+    candidates +=
+        (i > 0 ? R"(, {"id": "c)" : R"({"id": "c)") + std::to_string(i) + R"(", "text": "x"})";
+  return R"({"id": ")" + id + R"(", "query": "q", "candidates": [)" + candidates + "]}\n";
 }
 
 class RankRunTest : public testing::Test {
@@ -64,7 +66,8 @@ class RankRunTest : public testing::Test {
 };
 
 TEST_F(RankRunTest, AnswersAreInTheOrderOfTheRequests) {
-  const auto report = rank(line_of("3") + line_of("1") + line_of("2"));
+  // The first takes more passes than the second, which waits for it.
+  const auto report = rank(line_of("3", 8) + line_of("1") + line_of("2"));
   ASSERT_TRUE(report) << report.error().message();
   EXPECT_EQ(report->n_answered, 3U);
   EXPECT_EQ(report->n_failed, 0U);

@@ -6,8 +6,8 @@
 #include <string>
 #include <utility>
 
-#include "core/log_to.h"
 #include "rsd/core/file.h"
+#include "rsd/core/log_to.h"
 #include "rsd/eval/training_report.h"
 #include "rsd/ranker/conditions.h"
 #include "rsd/ranker/prompted_llm.h"

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/log_to.h"
 #include "llm/block_encoder.h"
 #include "llm/block_index.h"
 #include "rsd/core/check.h"
+#include "rsd/core/log_to.h"
 
 namespace rsd {
 namespace {

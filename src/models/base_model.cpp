@@ -2,12 +2,12 @@
 
 #include <filesystem>
 
-#include "core/log_to.h"
 #include "data/file_lock.h"
 #include "models/isolated_python.h"
 #include "models/publish_file.h"
 #include "models/sha256.h"
 #include "rsd/core/file.h"
+#include "rsd/core/log_to.h"
 #include "rsd/models/default_model.h"
 
 namespace rsd {

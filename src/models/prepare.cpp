@@ -6,7 +6,6 @@
 #include <optional>
 #include <utility>
 
-#include "core/log_to.h"
 #include "data/file_lock.h"
 #include "models/file_seal.h"
 #include "models/llama_log.h"
@@ -14,6 +13,7 @@
 #include "models/publish_file.h"
 #include "models/sha256.h"
 #include "models/work_folder.h"
+#include "rsd/core/log_to.h"
 #include "rsd/models/default_model.h"
 
 namespace rsd {

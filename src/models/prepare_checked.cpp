@@ -4,7 +4,7 @@
 #include <iterator>
 #include <utility>
 
-#include "core/log_to.h"
+#include "rsd/core/log_to.h"
 #include "rsd/data/request_reader.h"
 #include "rsd/models/default_model.h"
 #include "rsd/rank/presentation.h"

@@ -12,6 +12,7 @@
 #include "remote/http_answer.h"
 #include "remote/protocol_json.h"
 #include "remote/replica_set.h"
+#include "rsd/core/log_to.h"
 #include "rsd/core/shown_text.h"
 
 namespace rsd {
@@ -21,10 +22,6 @@ namespace {
 std::chrono::milliseconds start_timeout(const RemoteOptions& options) {
   constexpr std::chrono::milliseconds kLongest{20'000};
   return std::min(kLongest, options.patience.answer_timeout);
-}
-
-void log(const RemoteOptions& options, LogLevel level, const std::string& line) {
-  if (options.log) options.log(level, line);
 }
 
 // One call per server; `call` has the path in place of the URL.
@@ -305,7 +302,8 @@ Result<ServedModel> find_model(HttpClient& http, const RemoteOptions& options) {
     model.reached.push_back(url);
   }
   if (model.reached.empty()) return Error(ErrorCode::kRuntime, "no engine answers: " + silent);
-  if (!silent.empty()) log(options, LogLevel::kWarning, "some engines don't answer: " + silent);
+  if (!silent.empty())
+    log_to(options.log, LogLevel::kWarning, "some engines don't answer: " + silent);
   return model;
 }
 
@@ -320,8 +318,8 @@ Result<void> check_vocabulary(HttpClient& http, const RemoteOptions& options,
   for (std::size_t n = 0; n < replies.size(); ++n) {
     const auto read = text_in(replies[n]);
     if (!read) {
-      log(options, LogLevel::kInfo,
-          "engine " + model.reached[n] + " doesn't report whether the tokenizer is its own");
+      log_to(options.log, LogLevel::kInfo,
+             "engine " + model.reached[n] + " doesn't report whether the tokenizer is its own");
     } else if (without_spaces_around(*read) != text) {
       return invalid_argument("the tokenizer is not that of " + model.name + " at " +
                               model.reached[n] + ": it reads \"" + shown_text(*read) +
@@ -350,13 +348,13 @@ Result<std::shared_ptr<const Protocol>> find_protocol(HttpClient& http,
     const auto replies = ask_all(http, calls_to(model.reached, call), options.patience);
     const auto verdicts = verdicts_of(replies, model.reached, *protocol, probe->question());
     if (!verdicts.unknown.empty())
-      log(options, LogLevel::kWarning, "some engines don't answer: " + verdicts.unknown);
+      log_to(options.log, LogLevel::kWarning, "some engines don't answer: " + verdicts.unknown);
     if (verdicts.objections.empty() && !verdicts.any_understood)
       return Error(ErrorCode::kRuntime, "no engine answers: " + verdicts.unknown);
     if (verdicts.objections.empty()) {
-      log(options, objections.empty() ? LogLevel::kInfo : LogLevel::kWarning,
-          "model " + model.name + " is asked by " + std::string(protocol->name()) +
-              (objections.empty() ? "" : ", since " + objections));
+      log_to(options.log, objections.empty() ? LogLevel::kInfo : LogLevel::kWarning,
+             "model " + model.name + " is asked by " + std::string(protocol->name()) +
+                 (objections.empty() ? "" : ", since " + objections));
       return std::move(protocol);
     }
     objections += (objections.empty() ? "" : "; ") + std::string(protocol->name()) + ": " +

@@ -11,7 +11,7 @@
 #include <system_error>
 #include <utility>
 
-#include "core/log_to.h"
+#include "rsd/core/log_to.h"
 
 namespace rsd {
 namespace {

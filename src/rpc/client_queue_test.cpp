@@ -98,13 +98,18 @@ TEST_F(ClientQueueTest, ClientsAreTakenInOrderOnceTheirGreetingIsWhole) {
   queue();
   const Peer slow(address_);
   const Peer first(address_);
+  const Peer second(address_);
+  const std::string second_greeting(kGreetingBytes, 's');
   slow.send(kGreeting.substr(0, 20));
+  second.send(second_greeting);
   first.send(kGreeting);
   look();
-  ASSERT_TRUE(queue_->has_greeted());
-  const auto taken = queue_->take_greeted();
-  ::close(taken.socket);
-  EXPECT_EQ(taken.greeting, kGreeting);
+  for (const std::string& greeting : {kGreeting, second_greeting}) {
+    ASSERT_TRUE(queue_->has_greeted());
+    const auto taken = queue_->take_greeted();
+    ::close(taken.socket);
+    EXPECT_EQ(taken.greeting, greeting);
+  }
   EXPECT_FALSE(queue_->has_greeted());
   slow.send(kGreeting.substr(20));
   look();

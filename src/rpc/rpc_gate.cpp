@@ -14,11 +14,11 @@
 #include <utility>
 #include <vector>
 
-#include "core/log_to.h"
 #include "rpc/client_queue.h"
 #include "rpc/relay.h"
 #include "rpc/tensor_cache.h"
 #include "rpc/worker_keeper.h"
+#include "rsd/core/log_to.h"
 
 namespace rsd {
 namespace {
@@ -77,7 +77,6 @@ class RpcGate::Loop {
     const sigset_t signals = followed_signals();
     sigprocmask(SIG_BLOCK, &signals, nullptr);
     signals_ = ::signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
-    limit_cache();
     while (!has_signal_) {
       tend_worker();
       if (const auto exit_code = keeper_.final_exit_code()) return exit_code;

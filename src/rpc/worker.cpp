@@ -40,7 +40,7 @@ std::uint16_t free_port() {
   return is_bound ? ntohs(address.sin_port) : std::uint16_t{0};
 }
 
-// Leaves standard error as the only stream.
+// Closes all files but the standard streams, and sends standard output to standard error.
 void prepare_process() {
   sigset_t none;
   sigemptyset(&none);
@@ -69,7 +69,10 @@ RpcWorker::RpcWorker(RpcWorker&& other) noexcept
       since_(other.since_) {}
 
 RpcWorker::~RpcWorker() {
-  stop();
+  if (!is_running()) return;
+  ::kill(process_, SIGKILL);
+  while (::waitpid(process_, nullptr, 0) < 0 && errno == EINTR) {
+  }
 }
 
 Result<void> RpcWorker::start() {
@@ -122,15 +125,6 @@ std::optional<RpcWorker::End> RpcWorker::reap() {
     if (const char* name = sigdescr_np(WTERMSIG(status))) end.how += std::string(", ") + name;
   }
   return end;
-}
-
-// It has nothing to finish.
-void RpcWorker::stop() noexcept {
-  if (!is_running()) return;
-  ::kill(process_, SIGKILL);
-  while (::waitpid(process_, nullptr, 0) < 0 && errno == EINTR) {
-  }
-  process_ = 0;
 }
 
 }  // namespace rsd

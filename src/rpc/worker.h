@@ -20,7 +20,7 @@ class RpcWorker {
   // The host and the port of `options` are replaced.
   RpcWorker(RpcServerOptions options, RpcWorkerMain worker_main)
       : options_(std::move(options)), worker_main_(std::move(worker_main)) {}
-  // stop()s.
+  // Kills the worker: it has nothing to finish.
   ~RpcWorker();
   RpcWorker(RpcWorker&& other) noexcept;
   RpcWorker& operator=(RpcWorker&&) = delete;
@@ -38,7 +38,6 @@ class RpcWorker {
   };
   // nullopt while it runs, or if there is none.
   std::optional<End> reap();
-  void stop() noexcept;
 
  private:
   RpcServerOptions options_;

@@ -2,14 +2,13 @@
 
 #include <algorithm>
 
-#include "core/log_to.h"
+#include "rsd/core/log_to.h"
 
 namespace rsd {
 namespace {
 
 using std::chrono::steady_clock;
 
-constexpr std::chrono::milliseconds kFirstPause{100};
 constexpr std::chrono::milliseconds kLongestPause{10'000};
 constexpr std::chrono::milliseconds kLongLife{30'000};  // after which the pauses begin anew
 constexpr int kStarts = 3;  // of a worker that never listens: its port may have been taken

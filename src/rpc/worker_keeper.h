@@ -36,7 +36,8 @@ class WorkerKeeper {
   const int retried_exit_code_;
   const LogSink log_;
   std::chrono::steady_clock::time_point start_at_;
-  std::chrono::milliseconds pause_{100};
+  static constexpr std::chrono::milliseconds kFirstPause{100};
+  std::chrono::milliseconds pause_ = kFirstPause;
   int n_failed_starts_ = 0;
   std::optional<int> final_exit_code_;
 };

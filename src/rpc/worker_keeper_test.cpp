@@ -22,7 +22,7 @@ class WorkerKeeperTest : public testing::Test {
     return {RpcWorker({}, std::move(worker_main)), kRetried,
             [this](LogLevel, std::string_view line) { log_.emplace_back(line); }};
   }
-  // Until a worker has ended, or none is to be started any more.
+  // Until a worker has ended. Requires that none is final yet.
   static void tend(WorkerKeeper& keeper) {
     while (!keeper.reap()) {
       if (keeper.is_start_due()) keeper.start();

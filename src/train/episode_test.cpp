@@ -53,6 +53,8 @@ TEST(Episode, NeedsARoundAndATarget) {
   without_target.target.reset();
   without_target.history = without_target.history.after(1);
   EXPECT_EQ(episode_of(without_target).error().code(), ErrorCode::kInvalidInput);
+  EXPECT_EQ(episode_of(without_target).error().message(),
+            "it has no target, and its rounds don't make all of the target ranking known");
   Trace without_rounds = trace(request_of("q7"));
   without_rounds.history = without_rounds.history.after(0);
   EXPECT_EQ(episode_of(without_rounds).error().message(), "it has no rounds");

@@ -4,9 +4,9 @@
 #include <filesystem>
 #include <utility>
 
-#include "core/log_to.h"
 #include "rsd/agent/agent_file.h"
 #include "rsd/core/file.h"
+#include "rsd/core/log_to.h"
 #include "train/training_input.h"
 #include "train/training_notes.h"
 #include "train/training_stages.h"

@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "core/log_to.h"
 #include "rsd/agent/agent_policy.h"
+#include "rsd/core/log_to.h"
 #include "rsd/data/request_reader.h"
 #include "rsd/rank/presentation.h"
 #include "rsd/trace/trace.h"

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/log_to.h"
+#include "rsd/core/log_to.h"
 #include "rsd/core/machine.h"
 #include "train/training_metrics.h"
 #include "train/training_stages.h"

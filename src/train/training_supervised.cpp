@@ -1,6 +1,6 @@
 #include <utility>
 
-#include "core/log_to.h"
+#include "rsd/core/log_to.h"
 #include "rsd/core/machine.h"
 #include "train/training_metrics.h"
 #include "train/training_stages.h"

@@ -1,4 +1,4 @@
-// A line into a LogSink, which may be empty. Internal.
+// Writes a line to a LogSink, which may be empty.
 #pragma once
 
 #include <string_view>

@@ -30,9 +30,9 @@ struct RpcGateOptions {
   LogSink log{};
 };
 
-// The life of a worker, in a forked process with standard error as its only stream: calls
-// serve_rpc(options) and ends the process with an exit code. A process in which it returns or
-// throws is killed.
+// The life of a worker, in a forked process that has no open files but the standard streams, with
+// standard output on standard error: calls serve_rpc(options) and ends the process with an exit
+// code. A process in which it returns or throws is killed.
 using RpcWorkerMain = std::function<void(const RpcServerOptions& options)>;
 
 // Clients that have sent a whole greeting go to the worker one after the other, those that have not
