@@ -107,6 +107,12 @@ def workers_of(server):
     return [int(pid) for pid in children.read_text().split()]
 
 
+def worker_of(server):
+    """Its one worker, once that is started: the server listens before."""
+    wait_until(lambda: len(workers_of(server)) == 1)
+    return workers_of(server)[0]
+
+
 def processor_seconds(process):
     """The processor time that a process has used."""
     fields = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
@@ -242,7 +248,7 @@ class Rpc(unittest.TestCase):
         here = rank("--decoder", "exact")
         with RpcServer(RSD) as server:
             for _ in range(2):
-                before = workers_of(server)
+                before = [worker_of(server)]
                 with RawClient(server) as evil:
                     evil.greet()
                     evil.socket.sendall(DEADLY)
@@ -255,7 +261,7 @@ class Rpc(unittest.TestCase):
 
     def test_a_worker_that_dies_between_clients_is_replaced(self):
         with RpcServer(RSD) as server:
-            (worker,) = workers_of(server)
+            worker = worker_of(server)
             os.kill(worker, signal.SIGKILL)
             done = rank("--rpc", server.address)
             self.assertEqual(done.returncode, OK, done.stderr)
@@ -322,7 +328,7 @@ class Rpc(unittest.TestCase):
         for number in (signal.SIGTERM, signal.SIGINT):
             with RpcServer(RSD) as server, RawClient(server) as client:
                 client.greet()
-                (worker,) = workers_of(server)
+                worker = worker_of(server)
                 server.process.send_signal(number)
                 self.assertEqual(server.process.wait(timeout=30), OK)
                 self.assertFalse(is_running(worker))
@@ -330,7 +336,7 @@ class Rpc(unittest.TestCase):
 
     def test_a_server_that_is_killed_leaves_no_worker(self):
         with RpcServer(RSD) as server:
-            (worker,) = workers_of(server)
+            worker = worker_of(server)
             server.process.kill()
             server.process.wait()
             wait_until(lambda: not is_running(worker))
