@@ -4,6 +4,8 @@
 #include <bit>
 #include <cstring>
 
+#include "rsd/core/hex.h"
+
 namespace rsd {
 namespace {
 
@@ -75,11 +77,10 @@ std::uint64_t xxh64(std::string_view text, std::uint64_t seed) noexcept {
 }
 
 std::string hex(std::uint64_t digest) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text(16, '0');
-  for (std::size_t d = 0; d < text.size(); ++d)
-    text[text.size() - 1 - d] = kDigits[(digest >> (4 * d)) & 0xFU];
-  return text;
+  std::array<unsigned char, sizeof(digest)> bytes{};
+  for (std::size_t b = 0; b < bytes.size(); ++b)
+    bytes[bytes.size() - 1 - b] = static_cast<unsigned char>(digest >> (8 * b));
+  return hex(bytes);
 }
 
 }  // namespace rsd

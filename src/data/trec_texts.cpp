@@ -312,7 +312,7 @@ class EveryDocument final : public DocumentSink {
   Result<void> take(const std::string& id, Result<Document> document,
                     const std::string& place) override {
     if (!document) return document.error();
-    auto taken = on_document_({.id = id, .text = joined(*document), .place = place});
+    auto taken = on_document_({.id = id, .text = joined(*document)});
     return taken ? taken : Result<void>(taken.error().within(place));
   }
   Result<void> note(const Error& error) override { return error; }

@@ -66,7 +66,7 @@ class BlockEncoder {
   enum class Origin { kEncoded, kKept, kIndexed };
   struct Encoded {
     std::vector<BlockPtr> blocks;  // by key
-    std::vector<Origin> origins;   // by key; equal keys have one
+    std::vector<Origin> origins;   // by key; equal keys have one. A head's says nothing
     // By key, the tokens that went through the LLM for it: of equal keys for the first of them, of
     // a head for the first key that has it.
     std::vector<std::size_t> n_encoded;

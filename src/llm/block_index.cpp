@@ -78,7 +78,8 @@ Result<std::optional<std::string>> BlockIndex::text_of(std::string_view id) cons
   return std::optional<std::string>();
 }
 
-Result<std::optional<std::size_t>> BlockIndex::place_of(std::span<const TokenId> tokens) const {
+Result<std::optional<BlockIndex::Found>> BlockIndex::record_of(
+    std::span<const TokenId> tokens) const {
   if (auto unchanged = check_file(); !unchanged) return unchanged.error();
   const std::uint64_t digest = token_digest(tokens);
   for (auto entry = std::ranges::lower_bound(blocks_, digest, {}, &BlockIndexEntry::digest);
@@ -86,29 +87,29 @@ Result<std::optional<std::size_t>> BlockIndex::place_of(std::span<const TokenId>
     const auto record = parse_record(file_.path(), file_.bytes(), entry->offset);
     if (!record) return record.error();
     if (are_same(record->tokens, tokens))
-      return std::optional(static_cast<std::size_t>(entry - blocks_.begin()));
+      return std::optional(
+          Found{.place = static_cast<std::size_t>(entry - blocks_.begin()), .record = *record});
   }
-  return std::optional<std::size_t>();
+  return std::optional<Found>();
 }
 
 // One that is damaged counts as there: who asks for it gets the error.
 bool BlockIndex::contains(std::span<const TokenId> tokens) const {
-  const auto place = place_of(tokens);
-  return !place || place->has_value();
+  const auto found = record_of(tokens);
+  return !found || found->has_value();
 }
 
 Result<BlockPtr> BlockIndex::find(std::span<const TokenId> tokens) const {
-  const auto place = place_of(tokens);
-  if (!place) return place.error();
-  if (!*place) return BlockPtr();
-  const auto record = parse_record(file_.path(), file_.bytes(), blocks_[**place].offset);
-  if (!record) return record.error();
-  std::atomic<bool>& is_checked = are_checked_[**place];
+  const auto found = record_of(tokens);
+  if (!found) return found.error();
+  if (!*found) return BlockPtr();
+  const Found& block = **found;
+  std::atomic<bool>& is_checked = are_checked_[block.place];
   if (!is_checked) {
-    if (auto whole = check_state(file_.path(), *record); !whole) return whole.error();
+    if (auto whole = check_state(file_.path(), block.record); !whole) return whole.error();
     is_checked = true;
   }
-  return block_of(*record);
+  return block_of(block.record);
 }
 
 Result<Bytes> BlockIndex::head_state() const {

@@ -40,8 +40,12 @@ class BlockIndex {
   BlockIndex(MappedFile file, ParsedHeader header, ParsedTrailer trailer);
 
   Result<void> check_file() const;
-  // The place in blocks_ of these tokens' record; nullopt: there is none.
-  Result<std::optional<std::size_t>> place_of(std::span<const TokenId> tokens) const;
+  struct Found {
+    std::size_t place = 0;  // in blocks_
+    BlockRecord record;
+  };
+  // The record of these tokens; nullopt: there is none.
+  Result<std::optional<Found>> record_of(std::span<const TokenId> tokens) const;
   Result<BlockPtr> block_of(const BlockRecord& record) const;
 
   MappedFile file_;

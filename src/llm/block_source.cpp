@@ -25,9 +25,9 @@ std::vector<BlockKey> keys_of(const Prompt& prompt) {
   std::vector<BlockKey> keys(kFirstCandidate);
   keys[kHeadKey].tokens = tokens(prompt.blocks.front());
   for (const PromptBlock& block : prompt.blocks) {
-    BlockKey key{.scope = prompt.cache_scope, .head = keys[kHeadKey].tokens, .tokens = {}};
     if (block.kind != BlockKind::kCandidate && block.kind != BlockKind::kQuery) continue;
-    key.tokens = tokens(block);
+    BlockKey key{
+        .scope = prompt.cache_scope, .head = keys[kHeadKey].tokens, .tokens = tokens(block)};
     if (block.kind == BlockKind::kQuery) {
       keys[kQueryKey] = std::move(key);
     } else {
@@ -129,6 +129,7 @@ Result<StagedPrompt> BlockSource::stage(std::size_t sequence, const Others& /*ot
       .n_encoded = n_encoded_ + n_identifiers,
       .n_reused = prompt_.tokens.size() - tail.n_tokens - n_encoded_ - n_identifiers,
       .candidates_reused = candidates_reused_,
+      .ms = encode_ms_,
       .output = nullptr};
 }
 

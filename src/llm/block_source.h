@@ -25,8 +25,6 @@ class BlockSource final : public PromptSource {
   // stage(). Errors as of a pass.
   static Result<void> encode_together(LlamaEngine::State& state,
                                       std::span<BlockSource* const> sources);
-  // Milliseconds of it that are this prompt's, by its share of the tokens.
-  double encode_ms() const noexcept { return encode_ms_; }
 
   std::size_t n_cells() const override { return prompt_.n_seen(); }
   std::size_t end_position() const override { return prompt_.end_position(); }
@@ -50,7 +48,7 @@ class BlockSource final : public PromptSource {
   std::vector<BlockPtr> encoded_;  // of these, between encode_together() and stage()
   std::size_t n_encoded_ = 0;
   std::size_t candidates_reused_ = 0;
-  double encode_ms_ = 0;
+  double encode_ms_ = 0;  // of encode_together(), by its share of the tokens
 };
 
 }  // namespace rsd

@@ -46,7 +46,7 @@ class CacheUser {
 struct CacheLimits {
   std::size_t context_size = 0;  // tokens that prompt and ranking may take
   std::size_t parallel = 1;      // users that may be open
-  bool takes_one = false;        // user at a time, since the model's cache allows no more
+  bool takes_one = false;        // the model's cache allows only one user at a time
   bool slides = false;           // the model has a sliding window
 };
 

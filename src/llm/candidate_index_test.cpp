@@ -402,6 +402,17 @@ TEST_F(CandidateIndexTest, AWriterWithAnotherHeadOrTypeDoesNotGoOn) {
       *engine_, {.folder = folder(), .task = "passage", .head = {TokenId(5), TokenId(6)}});
   ASSERT_FALSE(other);
   EXPECT_THAT(other.error().message(), HasSubstr("another prompt template"));
+
+  const std::string partial = partial_block_index_path(folder());
+  const std::string begun = *read_file(partial);
+  auto header =
+      parse_header(partial, {reinterpret_cast<const std::uint8_t*>(begun.data()), begun.size()});
+  ASSERT_TRUE(header);
+  header->key.type = BlockType::kQ8_0;
+  put_bytes(partial, header_bytes(header->key));
+  const auto typed = writer_of(*engine_, folder());
+  ASSERT_FALSE(typed);
+  EXPECT_THAT(typed.error().message(), HasSubstr("is of type q8_0"));
 }
 
 TEST_F(CandidateIndexTest, Q8_0IsRefusedForRowsThatItCantTake) {

@@ -51,6 +51,9 @@ struct CandidateIndexWriter::State {
   std::uint64_t frame_bytes = 0;
   std::uint64_t empty_bytes = 0;
 
+  std::string partial() const {
+    return partial_block_index_path(std::filesystem::path(path).parent_path());
+  }
   Result<void> begin();
   Result<bool> go_on();
   void take_in(const BlockRecord& record, std::uint64_t offset);
@@ -74,7 +77,7 @@ Result<void> CandidateIndexWriter::State::begin() {
 
 // Takes up what an interrupted writer has left; false: nothing that is of use.
 Result<bool> CandidateIndexWriter::State::go_on() {
-  const std::string partial = partial_block_index_path(std::filesystem::path(path).parent_path());
+  const std::string partial = this->partial();
   const auto mapped = MappedFile::open(partial);
   if (!mapped) return mapped.error();
   const Bytes bytes = mapped->bytes();
@@ -151,20 +154,19 @@ Result<void> CandidateIndexWriter::State::append(const NewRecord& record) {
 
 Result<void> CandidateIndexWriter::State::check_kept(const NewCandidate& candidate) const {
   const KeptCandidate& there = kept[n_added];
-  const std::string partial = partial_block_index_path(std::filesystem::path(path).parent_path());
   if (there.content != corpus_digest(0, candidate.id, candidate.text)) {
-    return not_ours(partial, "has another candidate in the place of \"" + candidate.id +
-                                 "\" (number " + std::to_string(n_added + 1) +
-                                 "): the corpus has changed");
+    return not_ours(partial(), "has another candidate in the place of \"" + candidate.id +
+                                   "\" (number " + std::to_string(n_added + 1) +
+                                   "): the corpus has changed");
   }
   const std::uint64_t tokens = token_digest(candidate.tokens);
   if (candidate.tokens.empty()
           ? !there.tokens
           : there.tokens.value_or(tokens) == tokens && digests.contains(tokens))
     return {};
-  return not_ours(partial, "has candidate \"" + candidate.id +
-                               "\" cut to another length: it was begun with another limit of its "
-                               "texts' tokens, or another context");
+  return not_ours(partial(), "has candidate \"" + candidate.id +
+                                 "\" cut to another length: it was begun with another limit of its "
+                                 "texts' tokens, or another context");
 }
 
 // By candidate; null: it is blank, or an earlier one has its block.
@@ -270,9 +272,9 @@ Result<void> CandidateIndexWriter::add(std::span<const NewCandidate> candidates)
 Result<void> CandidateIndexWriter::commit(std::uint64_t corpus_digest) {
   State& state = *state_;
   if (state.n_added < state.kept.size()) {
-    return not_ours(partial_block_index_path(std::filesystem::path(state.path).parent_path()),
-                    "has " + std::to_string(state.kept.size()) + " candidates, the corpus " +
-                        std::to_string(state.n_added) + ": it has changed");
+    return not_ours(state.partial(), "has " + std::to_string(state.kept.size()) +
+                                         " candidates, the corpus " +
+                                         std::to_string(state.n_added) + ": it has changed");
   }
   std::ranges::sort(state.ids);
   std::ranges::sort(state.blocks);

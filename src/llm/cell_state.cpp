@@ -59,7 +59,7 @@ std::size_t stored_bytes(const Rows& rows, Storage storage) {
   return ggml_row_size(GGML_TYPE_Q8_0, static_cast<int64_t>(rows.n_values));
 }
 
-// nullopt-like: is_short of the cursor.
+// Where they can't be read, the cursor is short or the type is GGML_TYPE_COUNT.
 Rows take_rows(Cursor& from, bool are_transposed, std::size_t n_cells, Storage storage) {
   Rows rows;
   const auto type = from.take<std::int32_t>();

@@ -90,11 +90,14 @@ TEST(CellState, Q8_0RoundsValuesAndNothingElse) {
   const std::size_t n_frame = 16 + 12 * kCells + 8 + 12;
   EXPECT_TRUE(std::equal(state.begin(), state.begin() + n_frame, unpacked->begin()));
   double largest = 0;
-  for (std::size_t v = 0; v < kCells * kRow; ++v) {
-    ggml_fp16_t half = 0;
-    std::memcpy(&half, unpacked->data() + n_frame + 2 * v, sizeof(half));
-    largest =
-        std::max(largest, std::abs(static_cast<double>(ggml_fp16_to_fp32(half)) - value_at(v)));
+  constexpr std::size_t kPartBytes = 12 + kCells * kRow * sizeof(ggml_fp16_t);
+  for (std::size_t part = 0; part < 2 * kLayers; ++part) {
+    for (std::size_t v = 0; v < kCells * kRow; ++v) {
+      ggml_fp16_t half = 0;
+      std::memcpy(&half, unpacked->data() + n_frame + part * kPartBytes + 2 * v, sizeof(half));
+      largest = std::max(largest, std::abs(static_cast<double>(ggml_fp16_to_fp32(half)) -
+                                           value_at(part * 1000 + v)));
+    }
   }
   EXPECT_GT(largest, 0);
   EXPECT_LT(largest, 20.0 / 127) << "a 127th of the largest value of 32";

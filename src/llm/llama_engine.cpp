@@ -269,11 +269,11 @@ PromptReuse LlamaEngine::prompt_reuse() const noexcept {
 Result<std::unique_ptr<PositionScorer>> LlamaEngine::open(Prompt prompt) {
   const std::size_t n_items = prompt.identifiers.size();
   const std::size_t needed = prompt.n_seen() + n_items;
-  if (std::max(needed, prompt.end_position() + n_items) > state_->info.context_size) {
-    return Error(ErrorCode::kTooLong,
-                 "prompt and ranking take " +
-                     std::to_string(std::max(needed, prompt.end_position() + n_items)) +
-                     " tokens; the context has " + std::to_string(state_->info.context_size));
+  const std::size_t longest = std::max(needed, prompt.end_position() + n_items);
+  if (longest > context_size()) {
+    return Error(ErrorCode::kTooLong, "prompt and ranking take " + std::to_string(longest) +
+                                          " tokens; the context has " +
+                                          std::to_string(context_size()));
   }
   if (!prompt.blocks.empty() && !state_->info.why_no_blocks.empty())
     return Error(ErrorCode::kUnsupported, "prompts in blocks: " + state_->info.why_no_blocks);

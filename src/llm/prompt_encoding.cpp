@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "llm/block_source.h"
-
 namespace rsd {
 
 std::size_t PromptEncoding::n_to_encode(const PromptSource::Others& others) const {
@@ -48,10 +46,9 @@ Result<ScorerPart> PromptEncoding::begin(const PromptSource::Others& others) {
   if (!staged) return staged.error();
   part.known_output = staged->output;
   part.rest = {.tokens = staged->tokens, .position = staged->first_position};
-  const BlockSource* blocks = source_.in_blocks();
   part.prefill = {.n_tokens = staged->n_encoded,
                   .n_reused = staged->n_reused,
-                  .ms = ms_between(start, Clock::now()) + (blocks ? blocks->encode_ms() : 0),
+                  .ms = ms_between(start, Clock::now()) + staged->ms,
                   .candidates_reused = staged->candidates_reused};
   return part;
 }

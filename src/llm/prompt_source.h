@@ -25,6 +25,7 @@ struct StagedPrompt {
   std::size_t n_encoded = 0;        // tokens that went through the LLM while it was staged
   std::size_t n_reused = 0;         // of the prompt's, which were known before
   std::optional<std::size_t> candidates_reused = std::nullopt;  // Prefill::candidates_reused
+  double ms = 0;  // of passes before it was staged, such as BlockSource::encode_together
   // The LLM's output after the prompt, where all is there. Valid until the next pass.
   const std::vector<float>* output = nullptr;
 };

@@ -11,8 +11,7 @@ namespace rsd {
 
 struct CorpusDocument {
   std::string id;
-  std::string text;   // "title. text"; may be blank
-  std::string place;  // "<path>:<line>"
+  std::string text;  // "title. text"; may be blank
 };
 
 using OnDocument = std::function<Result<void>(const CorpusDocument& document)>;

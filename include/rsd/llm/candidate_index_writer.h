@@ -38,7 +38,8 @@ class CandidateIndexWriter {
   // kInvalidArgument: the folder has a finished index, or one that was begun with another model,
   // adapter, template or type. kUnsupported: the LLM takes no prompts in blocks, or its cells can't
   // be stored in this type. kRuntime: the folder can't be written, or another process is writing.
-  // Cost: the head's encoding, and a digest of the model's file.
+  // Cost: the encodings of the head and of two short blocks, and digests of the model's file and
+  // its adapters'.
   static Result<std::unique_ptr<CandidateIndexWriter>> open(LlamaEngine& llm,
                                                             const Options& options);
   ~CandidateIndexWriter();
