@@ -1530,6 +1530,15 @@ class Index(CliTest):
         """A request whose candidates are given by their ids alone."""
         return request("r", candidates=[{"id": one} for one in ids], **changes)
 
+    def test_bench_takes_candidates_from_it(self):
+        self.check(self.index(), OK)
+        requests = self.write("ids.jsonl", self.lines(["m3", "m17", "m4", "m29", "m0"]))
+        done = run("bench", "-m", MODEL, "-t", 1, "--prompt-template", BLOCKS, "--requests", requests,
+                   "--index", self.folder / "index", "--out", self.folder / "out")
+        self.check(done, OK)
+        (dataset,) = json.loads((self.folder / "out" / "bench.json").read_text())["datasets"]
+        self.assertEqual((dataset["requests"], dataset["candidates"]), (1, 5))
+
     def test_ranks_ids_as_texts_without_encoding_them(self):
         done = self.check(self.index(), OK, "30 candidates, 30 blocks of .* tokens on average: "
                           ".* KiB a block, .* KiB in all", "candidates.rsdi is written: ")

@@ -59,6 +59,7 @@ void add_bench_command(CLI::App& app, Selected& selected) {
             options->decoder.policy);
   flags.add({"--agent", "FILE", std::string(kAgentHelp)}, options->decoder.agent, not_empty());
   add_engine_options(*command, options->engine);
+  add_index_option(*command, options->engine);
   set_run(*command, selected, [&selected, options] { return bench(*options, selected); });
 }
 

@@ -87,8 +87,9 @@ Error RequestReader::located(const Error& error) const {
 }
 
 Result<std::vector<Request>> read_requests(const std::string& path,
-                                           std::optional<std::size_t> limit) {
-  auto reader = RequestReader::open(path);
+                                           std::optional<std::size_t> limit,
+                                           const RequestLimits& limits) {
+  auto reader = RequestReader::open(path, limits);
   if (!reader) return reader.error();
   std::vector<Request> requests;
   while (!limit || requests.size() < *limit) {

@@ -38,6 +38,7 @@ Result<std::optional<std::string>> shipped_model(const EngineOptions& engine,
 EngineOptions as_shipped(EngineOptions options, std::string model) {
   options.model = std::move(model);
   options.loras.clear();
+  options.index = nullptr;  // it is for the model that ranks
   options.gpu_layers = 0;
   return options;
 }
@@ -99,8 +100,9 @@ class BenchRun {
     auto policies = named_policies(options_.policies);
     if (!policies) return policies.error();
     policy_ = policies->front();
+    const RequestLimits limits{.texts = candidate_texts(engine_)};
     for (const auto& path : options_.requests) {
-      auto requests = read_requests(path, options_.limit);
+      auto requests = read_requests(path, options_.limit, limits);
       if (!requests) return requests.error();
       for (Request& request : *requests)
         request = without_blank_candidates(request);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <iterator>
 #include <map>
 #include <unordered_map>
 #include <utility>
@@ -13,15 +14,12 @@ namespace {
 
 // Sequences of the encoder's context.
 constexpr llama_seq_id kHead = 0;
-constexpr llama_seq_id kQuery = 1;
-constexpr llama_seq_id kFirstBlock = 2;
+constexpr llama_seq_id kFirstBlock = 1;
 constexpr llama_seq_id kCollected = static_cast<llama_seq_id>(BlockEncoder::kSequences) - 2;
 constexpr llama_seq_id kFilling = kCollected + 1;
-constexpr std::size_t kMaxBlocks = static_cast<std::size_t>(kCollected - kFirstBlock);
+constexpr auto kPassSequences = static_cast<std::size_t>(kCollected - kFirstBlock);
+static_assert(BlockEncoder::kMaxBlocks + 1 == kPassSequences, "a group and its query fit a pass");
 
-// Cells that the candidates of one pass of identifiers may take together: bounds memory, and what
-// attention walks over.
-constexpr std::size_t kMaxGroupCells = 4096;
 constexpr std::size_t kFirstCells = 512;
 
 std::size_t filled_up(std::size_t n_tokens) {
@@ -30,6 +28,20 @@ std::size_t filled_up(std::size_t n_tokens) {
 }
 
 }  // namespace
+
+std::size_t IdentifierGroup::n_tokens() const {
+  std::size_t n_tokens = 0;
+  for (const IdentifierBlock& identifier : identifiers)
+    n_tokens += identifier.n_tokens();
+  return n_tokens;
+}
+
+std::size_t IdentifierGroup::n_cells() const {
+  std::size_t n_cells = query->n_tokens();
+  for (const IdentifierBlock& identifier : identifiers)
+    n_cells += identifier.candidate->n_tokens();
+  return n_cells;
+}
 
 // A batch without output, which is filled up before it is run.
 struct BlockEncoder::Pass {
@@ -155,7 +167,7 @@ std::vector<std::vector<Block*>> groups_of(std::vector<Block>& blocks) {
   std::vector<Open> open;
   for (Block* block : order) {
     const auto fits = [&](const Open& group) {
-      return group.blocks.size() < kMaxBlocks &&
+      return group.blocks.size() < BlockEncoder::kMaxBlocks &&
              group.n_tokens + block->n_tokens() <= BlockEncoder::kSharedPassTokens &&
              group.blocks.front()->head == block->head;
     };
@@ -178,6 +190,7 @@ bool BlockEncoder::has_index_of(const BlockKey& key) const {
 }
 
 bool BlockEncoder::knows(const BlockKey& key) const {
+  if (key.head.empty() && head_ && key.tokens == head_tokens_) return true;
   return cache_.contains(key) || (has_index_of(key) && index_->blocks().contains(key.tokens));
 }
 
@@ -198,13 +211,18 @@ Result<BlockPtr> BlockEncoder::known(const BlockKey& key, Origin& origin) {
 // A head, kept or encoded in a pass of its own.
 Result<BlockPtr> BlockEncoder::head_block(const std::vector<TokenId>& tokens,
                                           std::size_t& n_encoded) {
+  if (head_ && tokens == head_tokens_) return head_;
   Missing head{
       .key = {.scope = {}, .head = {}, .tokens = tokens}, .head = nullptr, .made = nullptr};
-  if (BlockPtr kept = cache_.find(head.key)) return kept;
-  n_encoded += tokens.size();
-  Missing* const alone = &head;
-  if (auto done = encode_group({&alone, 1}); !done) return done.error();
-  return head.made;
+  head.made = cache_.find(head.key);
+  if (!head.made) {
+    n_encoded += tokens.size();
+    Missing* const alone = &head;
+    if (auto done = encode_group({&alone, 1}); !done) return done.error();
+  }
+  head_tokens_ = tokens;
+  head_ = head.made;
+  return head_;
 }
 
 Result<BlockEncoder::Encoded> BlockEncoder::encode(std::span<const BlockKey> keys) {
@@ -242,53 +260,71 @@ Result<BlockEncoder::Encoded> BlockEncoder::encode(std::span<const BlockKey> key
   return encoded;
 }
 
-Result<std::vector<std::uint8_t>> BlockEncoder::encode_identifier_group(
-    const IdentifierRequest& request, std::span<const IdentifierBlock> identifiers) {
+Result<std::vector<std::vector<std::uint8_t>>> BlockEncoder::encode_identifier_pass(
+    const IdentifierPass& groups) {
+  const BlockPtr& head = groups.front()->head;
   Pass pass;
-  std::size_t n_cells = request.head->n_tokens() + request.query->n_tokens();
+  std::size_t n_cells = head->n_tokens();
   llama_seq_id next = kFirstBlock;
-  for (const IdentifierBlock& identifier : identifiers) {
-    pass.add(identifier.tokens, identifier.position, next++);
-    n_cells += identifier.candidate->n_tokens();
+  for (const IdentifierGroup* group : groups) {
+    ++next;  // the query's
+    for (const IdentifierBlock& identifier : group->identifiers)
+      pass.add(identifier.tokens, identifier.position, next++);
+    n_cells += group->n_cells();
   }
   if (auto there = reserve(n_cells + filled_up(pass.tokens.size())); !there) return there.error();
-  if (auto restored = restore(*request.head, kHead); !restored) return restored.error();
-  if (auto restored = restore(*request.query, kQuery); !restored) return restored.error();
+  if (auto restored = restore(*head, kHead); !restored) return restored.error();
   llama_memory_t memory = llama_get_memory(context_.get());
   llama_seq_id sequence = kFirstBlock;
-  for (const IdentifierBlock& identifier : identifiers) {
-    if (auto restored = restore(*identifier.candidate, sequence); !restored)
-      return restored.error();
-    llama_memory_seq_cp(memory, kHead, sequence, -1, -1);
-    llama_memory_seq_cp(memory, kQuery, sequence++, -1, -1);
+  for (const IdentifierGroup* group : groups) {
+    const llama_seq_id query = sequence++;
+    if (auto restored = restore(*group->query, query); !restored) return restored.error();
+    for (const IdentifierBlock& identifier : group->identifiers) {
+      if (auto restored = restore(*identifier.candidate, sequence); !restored)
+        return restored.error();
+      llama_memory_seq_cp(memory, kHead, sequence, -1, -1);
+      llama_memory_seq_cp(memory, query, sequence++, -1, -1);
+    }
   }
   if (auto done = run(pass); !done) return done.error();
+  std::vector<std::vector<std::uint8_t>> states;
+  states.reserve(groups.size());
   sequence = kFirstBlock;
-  for (const IdentifierBlock& identifier : identifiers)
-    llama_memory_seq_cp(memory, sequence++, kCollected, static_cast<llama_pos>(identifier.position),
-                        -1);
-  return state_of(kCollected);
+  for (const IdentifierGroup* group : groups) {
+    ++sequence;
+    for (const IdentifierBlock& identifier : group->identifiers)
+      llama_memory_seq_cp(memory, sequence++, kCollected,
+                          static_cast<llama_pos>(identifier.position), -1);
+    auto state = state_of(kCollected);
+    if (!state) return state.error();
+    llama_memory_seq_rm(memory, kCollected, -1, -1);
+    states.push_back(*std::move(state));
+  }
+  return states;
 }
 
 Result<std::vector<std::vector<std::uint8_t>>> BlockEncoder::encode_identifiers(
-    const IdentifierRequest& request) {
+    std::span<const IdentifierGroup> groups) {
   std::vector<std::vector<std::uint8_t>> states;
-  const std::span all(request.identifiers);
-  for (std::size_t first = 0; first < all.size();) {
-    std::size_t end = first;
+  states.reserve(groups.size());
+  for (std::size_t first = 0; first < groups.size();) {
+    IdentifierPass pass;
     std::size_t n_tokens = 0;
     std::size_t n_cells = 0;
-    while (end < all.size() && end - first < kMaxBlocks) {
-      n_tokens += all[end].tokens.size();
-      n_cells += all[end].candidate->n_tokens();
-      const bool fits = n_tokens <= kSharedPassTokens && n_cells <= kMaxGroupCells;
-      if (end > first && !fits) break;
-      ++end;
+    std::size_t n_sequences = 0;
+    for (const IdentifierGroup& group : groups.subspan(first)) {
+      n_tokens += group.n_tokens();
+      n_cells += group.n_cells();
+      n_sequences += 1 + group.identifiers.size();
+      const bool fits = n_tokens <= kSharedPassTokens && n_cells <= kMaxGroupCells &&
+                        n_sequences <= kPassSequences && group.head == groups[first].head;
+      if (!pass.empty() && !fits) break;
+      pass.push_back(&group);
     }
-    auto state = encode_identifier_group(request, all.subspan(first, end - first));
-    if (!state) return state.error();
-    states.push_back(*std::move(state));
-    first = end;
+    auto encoded = encode_identifier_pass(pass);
+    if (!encoded) return encoded.error();
+    first += pass.size();
+    std::ranges::move(*encoded, std::back_inserter(states));
   }
   return states;
 }

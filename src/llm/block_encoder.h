@@ -33,12 +33,18 @@ struct IdentifierBlock {
   BlockPtr candidate;
   std::span<const TokenId> tokens;
   std::size_t position = 0;  // of the first of them
+
+  std::size_t n_tokens() const { return tokens.size(); }
 };
 
-struct IdentifierRequest {
+// Identifiers of one prompt that go through the LLM in the same pass.
+struct IdentifierGroup {
   BlockPtr head;
   BlockPtr query;
-  std::vector<IdentifierBlock> identifiers;
+  std::vector<IdentifierBlock> identifiers;  // at most BlockEncoder::kMaxBlocks
+
+  std::size_t n_tokens() const;  // of the identifiers
+  std::size_t n_cells() const;   // of what they see, without the head
 };
 
 class BlockEncoder {
@@ -52,6 +58,10 @@ class BlockEncoder {
   static constexpr std::size_t kSharedPassTokens = 56;
   static constexpr std::size_t kPassMultiple = 8;
   static constexpr std::size_t kSequences = 32;
+  static constexpr std::size_t kMaxBlocks = kSequences - 4;  // that a pass has, beside a query
+  // What the identifiers of one pass see may take so many cells together: bounds memory, and what
+  // attention walks over. A single candidate may take more.
+  static constexpr std::size_t kMaxGroupCells = 2048;
 
   BlockEncoder(MakeContext make_context, Decode decode, std::size_t capacity_bytes)
       : make_context_(std::move(make_context)),
@@ -77,21 +87,22 @@ class BlockEncoder {
   // pass. What was encoded before an error is kept. kInvalidInput: the index is damaged.
   Result<Encoded> encode(std::span<const BlockKey> keys);
 
-  // The cells of the identifiers, in their order, in groups that can be restored one after another.
+  // By group, the cells of its identifiers. Groups share passes where they fit.
   Result<std::vector<std::vector<std::uint8_t>>> encode_identifiers(
-      const IdentifierRequest& request);
+      std::span<const IdentifierGroup> groups);
 
  private:
   struct Pass;
   struct Missing;
+  using IdentifierPass = std::vector<const IdentifierGroup*>;
 
   Result<void> reserve(std::size_t n_cells);
   bool has_index_of(const BlockKey& key) const;
   Result<BlockPtr> known(const BlockKey& key, Origin& origin);
   Result<BlockPtr> head_block(const std::vector<TokenId>& tokens, std::size_t& n_encoded);
   Result<void> encode_group(std::span<Missing* const> group);
-  Result<std::vector<std::uint8_t>> encode_identifier_group(
-      const IdentifierRequest& request, std::span<const IdentifierBlock> identifiers);
+  Result<std::vector<std::vector<std::uint8_t>>> encode_identifier_pass(
+      const IdentifierPass& groups);
   Result<void> restore(const EncodedBlock& block, llama_seq_id sequence);
   Result<void> run(Pass& pass);
   Result<std::vector<std::uint8_t>> state_of(llama_seq_id sequence) const;
@@ -99,6 +110,9 @@ class BlockEncoder {
   MakeContext make_context_;
   Decode decode_;
   BlockCache cache_;
+  // The last head that was encoded, which stays whatever the cache holds: all blocks need it.
+  std::vector<TokenId> head_tokens_;
+  BlockPtr head_;
   std::shared_ptr<const CandidateIndex> index_;  // may be null
   ContextPtr context_;
   std::size_t n_cells_ = 0;

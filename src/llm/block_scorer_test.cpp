@@ -424,6 +424,114 @@ TEST(BlockScorerTogether, EachGetsItsOwnRows) {
   }
 }
 
+// Its pieces, of at most so many tokens and what completes a block or a group.
+std::vector<Prefill> in_pieces(LlamaEngine& engine, PositionScorer& scorer,
+                               std::size_t max_tokens) {
+  std::vector<Prefill> pieces;
+  do {
+    const PassPart part{.scorer = &scorer, .query = std::nullopt, .max_tokens = max_tokens};
+    const auto results = engine.encode_parts({&part, 1}, std::nullopt);
+    RSD_CHECK(results.ok(), results ? "" : results.error().message().c_str());
+    pieces.push_back(std::get<Prefill>(results->front()));
+  } while (pieces.back().n_left > 0);
+  return pieces;
+}
+
+TEST(BlockScorerPieces, ThePromptIsTheSameToTheLastBit) {
+  const Request request = request_of(40);
+  const Answer whole = answer_of(*load(kBpe), request);
+  std::mt19937 random(11);
+  const auto proposal = shuffled(40, random);
+  std::size_t n_longest = 56;  // a group's identifiers
+  const Prompt prompt = prompt_of(*load(kBpe), request);
+  for (const PromptBlock& block : prompt.blocks)
+    n_longest = std::max(n_longest, block.n_tokens);
+  for (const std::size_t cache_bytes : {std::size_t{0}, kCache}) {
+    for (const std::size_t max_tokens : {1U, 40U, 500U}) {
+      const auto engine = load(kBpe, cache_bytes);
+      const auto scorer = engine->open(prompt);
+      ASSERT_TRUE(scorer);
+      std::size_t n_tokens = 0;
+      std::size_t n_left = (*scorer)->n_prefill_tokens();
+      for (const Prefill& piece : in_pieces(*engine, **scorer, max_tokens)) {
+        EXPECT_GT(piece.n_tokens, 0U);
+        EXPECT_LE(piece.n_tokens, max_tokens + 2 * n_longest);
+        EXPECT_LT(piece.n_left, n_left);
+        n_left = piece.n_left;
+        n_tokens += piece.n_tokens;
+      }
+      EXPECT_EQ(n_tokens, whole.prefill.n_tokens);
+      EXPECT_EQ((*scorer)->prefill(std::nullopt)->n_tokens, n_tokens);
+      EXPECT_EQ((*scorer)->prefill(std::nullopt)->candidates_reused, 0U);
+      EXPECT_TRUE(equal(rows_of(**scorer, proposal), whole.rows)) << max_tokens;
+    }
+  }
+}
+
+TEST(BlockScorerPieces, OneThatIsGivenUpLeavesWhatWasThereBefore) {
+  const Request request = request_of(40);
+  const Answer whole = answer_of(*load(kBpe), request);
+  const auto engine = load(kBpe);
+  const auto scorer = engine->open(prompt_of(*engine, request));
+  ASSERT_TRUE(scorer);
+  const PassPart part{.scorer = scorer->get(), .query = std::nullopt, .max_tokens = 100};
+  const std::size_t n_all = (*scorer)->n_prefill_tokens();
+  ASSERT_TRUE(engine->encode_parts({&part, 1}, std::nullopt));
+  const std::size_t n_left = (*scorer)->n_prefill_tokens();
+  EXPECT_LT(n_left, n_all);
+  const auto late = engine->encode_parts({&part, 1}, Clock::now() - std::chrono::seconds(1));
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().code(), ErrorCode::kDeadlineExceeded);
+  EXPECT_EQ((*scorer)->n_prefill_tokens(), n_left);
+  (void)in_pieces(*engine, **scorer, 100);
+  std::mt19937 random(11);
+  EXPECT_TRUE(equal(rows_of(**scorer, shuffled(40, random)), whole.rows));
+}
+
+TEST(BlockScorerPieces, AShortPromptIsDoneWhileALongOneGoesOn) {
+  const auto engine = load(kBpe, 0, 2);
+  const Request requests[] = {request_of(40), request_of(4, 50, "a short one")};
+  std::vector<std::unique_ptr<PositionScorer>> scorers;
+  std::vector<PassPart> parts;
+  for (const Request& request : requests) {
+    scorers.push_back(*engine->open(prompt_of(*engine, request)));
+    parts.push_back({.scorer = scorers.back().get(), .query = std::nullopt, .max_tokens = 120});
+  }
+  const auto first = engine->encode_parts(parts, std::nullopt);
+  ASSERT_TRUE(first) << first.error().message();
+  EXPECT_GT(std::get<Prefill>((*first)[0]).n_left, 0U);
+  EXPECT_EQ(std::get<Prefill>((*first)[1]).n_left, 0U);
+  std::mt19937 random(11);
+  EXPECT_TRUE(
+      equal(rows_of(*scorers[1], shuffled(4, random)), answer_of(*load(kBpe), requests[1]).rows));
+  (void)in_pieces(*engine, *scorers[0], 120);
+  random.seed(11);
+  EXPECT_TRUE(
+      equal(rows_of(*scorers[0], shuffled(40, random)), answer_of(*load(kBpe), requests[0]).rows));
+}
+
+// Few candidates each: their identifiers go through the LLM in one pass.
+TEST(BlockScorerTogether, IdentifiersOfSeveralPromptsHaveTheBitsOfTheirOwnPass) {
+  const auto engine = load(kBpe, 0, 4);
+  std::vector<Request> requests;
+  std::vector<std::unique_ptr<PositionScorer>> scorers;
+  std::vector<PassPart> parts;
+  for (std::size_t n = 0; n < 4; ++n) {
+    requests.push_back(request_of(3 + n, 5 * n, std::string(1 + 9 * n, 'q')));
+    scorers.push_back(*engine->open(prompt_of(*engine, requests.back())));
+    parts.push_back({.scorer = scorers.back().get(), .query = std::nullopt});
+  }
+  ASSERT_TRUE(engine->encode_parts(parts, std::nullopt));
+  for (std::size_t n = 0; n < 4; ++n) {
+    std::mt19937 random(11);
+    const LogitMatrix rows = rows_of(*scorers[n], shuffled(3 + n, random));
+    const LogitMatrix alone = answer_of(*load(kBpe), requests[n]).rows;
+    // The first row is of the tail's pass, which the prompts share.
+    for (std::size_t j = 1; j < rows.n_rows(); ++j)
+      EXPECT_TRUE(std::ranges::equal(rows.row(j), alone.row(j))) << n << ", row " << j;
+  }
+}
+
 // The engine's context begins small; what is in it comes along.
 TEST(BlockScorerTogether, StaysWhenTheContextGrows) {
   const auto engine = load(kBpe, 0, 2);

@@ -5,47 +5,49 @@
 namespace rsd {
 
 std::size_t PromptEncoding::n_to_encode(const PromptSource::Others& others) const {
-  return begun_ ? begun_->rest.tokens.size() : source_.n_to_encode(others);
+  const bool is_staged = begun_ && begun_->rest.n_to_come == 0;
+  return is_staged ? begun_->rest.tokens.size() : source_.n_to_encode(others);
 }
 
 void PromptEncoding::forget() {
   lanes_.forget_all();
   is_cached_ = false;
   begun_.reset();
+  source_.restart();
 }
 
 Result<ScorerPart> PromptEncoding::stage(std::size_t max_tokens,
                                          const PromptSource::Others& others) {
   ScorerPart part;
-  if (begun_) {
+  if (begun_ && begun_->rest.n_to_come == 0) {
     part.sequence = lanes_.sequence(0);
     part.rest = begun_->rest;
   } else {
-    auto begins = begin(others);
-    if (!begins) return begins.error();
-    part = *std::move(begins);
+    auto staged = stage_source(others);
+    if (!staged) return staged.error();
+    part = *std::move(staged);
   }
   const auto now = part.rest.tokens.first(std::min(part.rest.tokens.size(), max_tokens));
   part.tokens.assign(now.begin(), now.end());
   part.first_position = part.rest.position;
-  part.rest = {.tokens = part.rest.tokens.subspan(now.size()),
-               .position = part.rest.position + now.size()};
+  part.rest.tokens = part.rest.tokens.subspan(now.size());
+  part.rest.position += now.size();
   part.prefill.n_tokens += now.size();
-  part.prefill.n_left = part.rest.tokens.size();
+  part.prefill.n_left = part.rest.tokens.size() + part.rest.n_to_come;
   part.first_output = now.size() - (part.prefill.n_left == 0 && !now.empty() ? 1 : 0);
   return part;
 }
 
 // Brings what is known of the prompt into the cache, and in blocks all but the tail.
-Result<ScorerPart> PromptEncoding::begin(const PromptSource::Others& others) {
+Result<ScorerPart> PromptEncoding::stage_source(const PromptSource::Others& others) {
   const auto start = Clock::now();
-  forget();
   ScorerPart part;
   part.sequence = lanes_.sequence(0);
   const auto staged = source_.stage(part.sequence, others);
   if (!staged) return staged.error();
   part.known_output = staged->output;
-  part.rest = {.tokens = staged->tokens, .position = staged->first_position};
+  part.rest = {
+      .tokens = staged->tokens, .position = staged->first_position, .n_to_come = staged->n_to_come};
   part.prefill = {.n_tokens = staged->n_encoded,
                   .n_reused = staged->n_reused,
                   .ms = ms_between(start, Clock::now()) + staged->ms,
@@ -65,7 +67,7 @@ void PromptEncoding::finish(const ScorerPart& part, bool done) {
   if (begun_) {
     sum.n_tokens += begun_->sum.n_tokens;
     sum.n_reused += begun_->sum.n_reused;
-    if (begun_->sum.candidates_reused) sum.candidates_reused = begun_->sum.candidates_reused;
+    if (!sum.candidates_reused) sum.candidates_reused = begun_->sum.candidates_reused;
     sum.ms += begun_->sum.ms;
   }
   if (sum.n_left > 0) {

@@ -28,11 +28,11 @@ class PromptEncoding {
   std::size_t n_to_encode(const PromptSource::Others& others) const;
 
   // At most max_tokens after those that the cache holds already, with the output of the prompt's
-  // last one only. Errors as of PromptSource::stage.
+  // last one only; none as long as more is to come before them. Errors as of PromptSource::stage.
   Result<ScorerPart> stage(std::size_t max_tokens, const PromptSource::Others& others);
   // After the pass: `done` is false where it broke off.
   void finish(const ScorerPart& part, bool done);
-  // It is encoded again when it is needed. The lanes are released.
+  // It is encoded again, from its beginning, when it is needed. The lanes are released.
   void forget();
   // It is encoded again, since the cache can't drop what a pass has left after it.
   void spoil() noexcept { is_cached_ = false; }
@@ -44,7 +44,7 @@ class PromptEncoding {
     PromptRest rest;
   };
 
-  Result<ScorerPart> begin(const PromptSource::Others& others);
+  Result<ScorerPart> stage_source(const PromptSource::Others& others);
   void count(const Prefill& prefill);
 
   LlamaEngine::State& state_;

@@ -20,12 +20,14 @@ class BlockSource;
 
 // What is left of a prompt for the engine's pass when a source has put the rest into the cache.
 struct StagedPrompt {
-  std::span<const TokenId> tokens;  // empty: all is there
+  std::span<const TokenId> tokens;  // empty: all is there, or more is to come
   std::size_t first_position = 0;   // of these, in the sequence
   std::size_t n_encoded = 0;        // tokens that went through the LLM while it was staged
   std::size_t n_reused = 0;         // of the prompt's, which were known before
   std::optional<std::size_t> candidates_reused = std::nullopt;  // Prefill::candidates_reused
-  double ms = 0;  // of passes before it was staged, such as BlockSource::encode_together
+  double ms = 0;  // of passes before it was staged, such as BlockSource::go_on_together
+  // Tokens that later calls of stage() are to put there before `tokens` can follow.
+  std::size_t n_to_come = 0;
   // The LLM's output after the prompt, where all is there. Valid until the next pass.
   const std::vector<float>* output = nullptr;
 };
@@ -47,8 +49,11 @@ class PromptSource {
   // Tokens that would have to go through the LLM now.
   virtual std::size_t n_to_encode(const Others& others) const = 0;
 
-  // Puts what is known into the sequence, which is empty. kDeadlineExceeded and kRuntime as of a
-  // pass: the sequence is in no use then, and to be released.
+  // Before the first stage(), and before a prompt is staged again from its beginning.
+  virtual void restart() {}
+  // Puts what is known into the sequence, which is empty the first time and holds what earlier
+  // calls have put there if more was to come. kDeadlineExceeded and kRuntime as of a pass: the
+  // sequence is in no use then, and to be released.
   virtual Result<StagedPrompt> stage(std::size_t sequence, const Others& others) = 0;
   // The sequence holds just the prompt, and `output` came out after it.
   virtual void keep(std::size_t sequence, std::span<const float> output) = 0;

@@ -16,7 +16,8 @@ class LlamaScorer;
 // The end of a prompt that is still to be encoded.
 struct PromptRest {
   std::span<const TokenId> tokens;
-  std::size_t position = 0;  // of the first of them
+  std::size_t position = 0;   // of the first of them
+  std::size_t n_to_come = 0;  // tokens that the source has to put there before them
 };
 
 struct ScorerPart {

@@ -19,11 +19,14 @@ Result<std::vector<ScorerPart>> stage_prompts(LlamaEngine::State& state,
     if (!prompt.scorer->prompt_has_begun()) begin.push_back(prompt.scorer);
   const bool wanted = std::ranges::any_of(begin, &LlamaScorer::wants_resident);
   if (!wanted && !begin.empty()) state.room->release_resident();
-  std::vector<BlockSource*> in_blocks;
   for (LlamaScorer* scorer : begin)
-    if (BlockSource* blocks = scorer->in_blocks()) in_blocks.push_back(blocks);
+    scorer->forget_cache();
+  std::vector<BlockSource::Piece> in_blocks;
+  for (const PromptPart& prompt : prompts)
+    if (BlockSource* blocks = prompt.scorer->in_blocks())
+      in_blocks.push_back({.source = blocks, .max_tokens = prompt.max_tokens});
   state.context->set_deadline(give_up_at);
-  auto done = BlockSource::encode_together(state, in_blocks);
+  auto done = BlockSource::go_on_together(state, in_blocks);
   std::vector<ScorerPart> parts;
   parts.reserve(prompts.size());
   for (std::size_t n = 0; done && n < prompts.size(); ++n) {

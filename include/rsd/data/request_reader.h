@@ -114,6 +114,7 @@ class RequestReader {
 // Reads the whole file or its first `limit` requests; later lines are not read. Fails at the first
 // bad line, and with kInvalidInput for a file without requests.
 Result<std::vector<Request>> read_requests(const std::string& path,
-                                           std::optional<std::size_t> limit = std::nullopt);
+                                           std::optional<std::size_t> limit = std::nullopt,
+                                           const RequestLimits& limits = {});
 
 }  // namespace rsd
