@@ -27,7 +27,8 @@ Result<ScorerPart> PromptEncoding::stage(std::size_t max_tokens,
     if (!staged) return staged.error();
     part = *std::move(staged);
   }
-  const auto now = part.rest.tokens.first(std::min(part.rest.tokens.size(), max_tokens));
+  const std::size_t n_more = max_tokens - std::min(max_tokens, part.prefill.n_tokens);
+  const auto now = part.rest.tokens.first(std::min(part.rest.tokens.size(), n_more));
   part.tokens.assign(now.begin(), now.end());
   part.first_position = part.rest.position;
   part.rest.tokens = part.rest.tokens.subspan(now.size());
