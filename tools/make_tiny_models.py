@@ -16,6 +16,7 @@ tiny-mamba            a recurrent model, whose cache can't drop its end
 tiny-gemma2           soft-capped logits, sliding-window attention
 tiny-phi2             a bias on the logits, norms and feed-forward with biases
 tiny-command-r        scaled logits
+tiny-qwen2vl          positions of several dimensions (M-RoPE)
 tiny-lora             an adapter for tiny-bpe; tiny-lora-wrong is shaped for another model,
                       tiny-lora-head changes the output head
 """
@@ -241,6 +242,18 @@ def write_command_r(path, seed):
     finish(model.writer)
 
 
+def write_qwen2vl(path, seed):
+    model = Architecture(path, seed, "qwen2vl")
+    model.writer.add_layer_norm_rms_eps(1e-5)
+    model.writer.add_rope_dimension_sections([2, 1, 1, 0])  # half of a head
+    model.matrices("gate", "up")
+    model.weights.norm("blk.0.ffn_norm.weight", WIDTH)
+    kv_width = WIDTH * KV_HEADS // HEADS
+    for name, size in (("q", WIDTH), ("k", kv_width), ("v", kv_width)):
+        model.weights.add(f"blk.0.attn_{name}.bias", (size,), 0.1)
+    finish(model.writer)
+
+
 def write_mamba(path, seed):
     inner, states, rank, kernel = 2 * WIDTH, 8, 4, 4
     writer = gguf.GGUFWriter(path, "mamba")
@@ -332,6 +345,7 @@ def main():
     write_gemma2(folder / "tiny-gemma2.gguf", SEED + 6)
     write_phi2(folder / "tiny-phi2.gguf", SEED + 7)
     write_command_r(folder / "tiny-command-r.gguf", SEED + 8)
+    write_qwen2vl(folder / "tiny-qwen2vl.gguf", SEED + 10)
     write_lora(folder / "tiny-lora.gguf", SEED + 4, WIDTH)
     write_lora(folder / "tiny-lora-wrong.gguf", SEED + 5, 2 * WIDTH)
     write_head_lora(folder / "tiny-lora-head.gguf", SEED + 9)

@@ -4,6 +4,7 @@
 #include <llama.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <filesystem>
 #include <iostream>
@@ -16,10 +17,12 @@
 
 #include "rsd/core/check.h"
 #include "rsd/llm/llama_engine.h"
+#include "rsd/llm/prepare_model.h"
 #include "rsd/prompt/prompt_builder.h"
 #include "support/default_model.h"
 #include "support/items.h"
 #include "support/logits.h"
+#include "support/temp_folder.h"
 
 namespace rsd {
 namespace {
@@ -30,6 +33,11 @@ const std::string kMamba = "tests/models/tiny-mamba.gguf";
 const std::string kGemma2 = "tests/models/tiny-gemma2.gguf";
 const std::string kPhi2 = "tests/models/tiny-phi2.gguf";
 const std::string kCommandR = "tests/models/tiny-command-r.gguf";
+const std::string kQwen2Vl = "tests/models/tiny-qwen2vl.gguf";
+// Copies of tiny-bpe of which only the weights' type differs.
+const std::string kF16 = "tiny-bpe in f16";
+const std::string kQ8_0 = "tiny-bpe in q8_0";
+const std::string kQ4_0 = "tiny-bpe in q4_0";
 
 // One block at a time walks over other cells in another order than the engine does, and llama.cpp's
 // flash attention accumulates in F16. Measured: below 5e-3, where logits are 10 and more apart.
@@ -41,12 +49,26 @@ struct ModelFree {
   void operator()(llama_context* context) const { llama_free(context); }
 };
 
+// The file of one of the models above, made when it is first asked for.
+std::string file_of(const std::string& model) {
+  static const TempFolder folder;
+  const std::string prefix = "tiny-bpe in ";
+  if (!model.starts_with(prefix)) return model;
+  const std::string type = model.substr(prefix.size());
+  const std::string path = folder.at(type + ".gguf");
+  if (std::filesystem::exists(path)) return path;
+  const auto done = quantize_model(
+      {.model_path = kBpe, .output_path = path, .type = *parse_weight_type(type), .threads = 1});
+  RSD_CHECK(done.ok(), done ? "" : done.error().message().c_str());
+  return path;
+}
+
 // Every block by itself, as the layout says who sees whom.
 class OneBlockAtATime {
  public:
   explicit OneBlockAtATime(const std::string& path) {
     llama_log_set([](ggml_log_level, const char*, void*) {}, nullptr);
-    model_.reset(llama_model_load_from_file(path.c_str(), llama_model_default_params()));
+    model_.reset(llama_model_load_from_file(file_of(path).c_str(), llama_model_default_params()));
     RSD_CHECK(model_ != nullptr, "the reference's model");
     llama_context_params params = llama_context_default_params();
     params.n_ctx = 8192;
@@ -160,8 +182,10 @@ Request request_of(std::size_t n_items, std::size_t first = 0,
 
 std::unique_ptr<LlamaEngine> load(const std::string& path, std::size_t cache_bytes = 0,
                                   std::size_t parallel = 1) {
-  auto engine = LlamaEngine::load(
-      {.model_path = path, .prompt_cache_bytes = cache_bytes, .parallel = parallel, .threads = 1});
+  auto engine = LlamaEngine::load({.model_path = file_of(path),
+                                   .prompt_cache_bytes = cache_bytes,
+                                   .parallel = parallel,
+                                   .threads = 1});
   RSD_CHECK(engine.ok(), engine ? "" : engine.error().message().c_str());
   return *std::move(engine);
 }
@@ -280,10 +304,12 @@ TEST_P(BlockModel, WhatABlockWasMadeBesideDoesNotChangeABit) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Blocks, BlockModel, testing::Values(kBpe, kSpm, kPhi2, kCommandR),
+INSTANTIATE_TEST_SUITE_P(Blocks, BlockModel,
+                         testing::Values(kBpe, kSpm, kPhi2, kCommandR, kF16, kQ8_0, kQ4_0),
                          [](const auto& model) {
                            std::string name = std::filesystem::path(model.param).stem().string();
-                           std::erase_if(name, [](char c) { return c == '-'; });
+                           std::erase_if(name,
+                                         [](unsigned char c) { return std::isalnum(c) == 0; });
                            return name;
                          });
 
@@ -363,7 +389,8 @@ TEST(BlockScorer, ASmallCacheForgetsAndTheAnswerStays) {
 }
 
 TEST(BlockScorer, ModelsThatCannotSayWhy) {
-  for (const auto& [path, why] : {std::pair(kMamba, "recurrent"), {kGemma2, "sliding window"}}) {
+  for (const auto& [path, why] :
+       {std::pair(kMamba, "recurrent"), {kGemma2, "sliding window"}, {kQwen2Vl, "M-RoPE"}}) {
     const auto engine = load(path);
     EXPECT_NE(engine->info().why_no_blocks.find(why), std::string::npos) << path;
     const auto scorer = engine->open(prompt_of(*engine, request_of(2)));
