@@ -191,16 +191,22 @@ Reply Service::rerank_parsed(ParsedRerank& parsed, const Call& call, RerankRoute
   return reply;
 }
 
-// Texts of the index take memory as if they had come in the body. Where there is none, the lookups
-// of the call fail.
+// Texts of the index take memory as if they had come in the body. Where there is none, or the index
+// can't be read, the lookups of the call fail, and `failure` says why.
 RequestLimits::Texts Service::indexed_texts(const Call& call,
-                                            std::optional<Failure>& no_memory) const {
+                                            std::optional<Failure>& failure) const {
   if (!limits_.texts) return {};
-  return [this, &call, &no_memory](const std::string& id) -> Result<std::optional<std::string>> {
+  return [this, &call, &failure](const std::string& id) -> Result<std::optional<std::string>> {
     auto text = limits_.texts(id);
-    if (!text || !*text) return text;
-    if (!no_memory) no_memory = take_memory(call, memory_of_parsing(**text));
-    if (no_memory) return Error(ErrorCode::kRuntime, no_memory->message);
+    if (text && !*text) return text;
+    if (!text) {
+      failure = Failure{.status = 500,
+                        .message = "the index of candidates failed; the server's log says why",
+                        .log = text.error().message()};
+    } else if (!failure) {
+      failure = take_memory(call, memory_of_parsing(**text));
+    }
+    if (failure) return Error(ErrorCode::kRuntime, failure->message);
     return text;
   };
 }
@@ -217,13 +223,13 @@ Reply Service::rank(const Call& call) {
                                        : std::min(limits_.jobs.queue, limits_.requests_per_key);
   RankOptions defaults = defaults_;
   const auto headers = read_option_headers(call.header_of, defaults);
-  std::optional<Failure> no_memory;
+  std::optional<Failure> no_texts;
   auto parsed = parse_rank(*body, call.request_id,
                            {.max_requests = max_requests,
                             .max_candidates = limits_.max_candidates,
                             .defaults = std::move(defaults),
-                            .texts = indexed_texts(call, no_memory)});
-  if (no_memory) return refuse(*no_memory);
+                            .texts = indexed_texts(call, no_texts)});
+  if (no_texts) return refuse(*no_texts);
   if (const auto* failure = std::get_if<Failure>(&parsed)) return refuse(*failure);
   auto& wanted = std::get<RankCall>(parsed);
   if (!headers) return refuse(failure_of(headers.error()));

@@ -72,7 +72,7 @@ class Service {
     return started_ ? Phase::kReady : Phase::kLoading;
   }
   static std::optional<Failure> unavailable(Phase phase);
-  RequestLimits::Texts indexed_texts(const Call& call, std::optional<Failure>& no_memory) const;
+  RequestLimits::Texts indexed_texts(const Call& call, std::optional<Failure>& failure) const;
   OutJson model_entry() const;
   std::optional<Failure> refuse_ranking();
   std::optional<Failure> fault_of_rounds(const RankCall& wanted, const std::vector<RankEnd>& ends,

@@ -281,6 +281,19 @@ class Index(unittest.TestCase):
             self.assertIn('rsd_candidates_total{source="index"} 18', metrics)
             self.assertIn('rsd_candidates_total{source="encoded"} 0', metrics)
 
+    def test_an_index_that_fails_is_no_fault_of_the_request(self):
+        file = self.folder / "index" / "candidates.rsdi"
+        with serve("--prompt-template", self.BLOCKS, "--index", self.folder / "index") as server:
+            whole = file.read_bytes()
+            file.write_bytes(whole[:len(whole) // 2])
+            for candidates in ([{"id": "m1"}, {"id": "m2"}], [{"id": "m1", "text": text(1)}]):
+                reply = server.post("/v1/rank", {"query": "q", "candidates": candidates})
+                answer = reply.json()
+                # One of several requests has its error in its place.
+                shown = json.dumps(answer)
+                self.assertTrue(reply.status == 500 or '"code": 500' in shown, shown)
+                self.assertNotIn(str(self.folder), shown)
+
     def test_texts_of_the_index_count_as_memory(self):
         with serve("--prompt-template", self.BLOCKS, "--index", self.folder / "index",
                    "--memory-limit", 1) as server:

@@ -47,7 +47,8 @@ void show(const CommonOptions& common, const IndexEstimate& estimate) {
                   static_cast<double>(estimate.n_tokens) / n_blocks, shown_bytes(size / n_blocks),
                   shown_bytes(size)));
   if (estimate.n_cut > 0)
-    print_note(common, fmt::format("{} texts are too long, and cut", estimate.n_cut));
+    print_note(common, fmt::format("{} {} too long, and cut", estimate.n_cut,
+                                   estimate.n_cut == 1 ? "text is" : "texts are"));
   if (estimate.n_kept > 0)
     print_note(common, fmt::format("{} candidates are there already", estimate.n_kept));
 }

@@ -201,7 +201,9 @@ Result<BlockPtr> BlockEncoder::known(const BlockKey& key, Origin& origin) {
   origin = Origin::kEncoded;
   if (!has_index_of(key)) return BlockPtr();
   auto indexed = index_->blocks().find(key.tokens);
-  if (!indexed || !*indexed) return indexed;
+  // Whoever asked for a ranking has no part in it.
+  if (!indexed) return Error(ErrorCode::kRuntime, indexed.error().message());
+  if (!*indexed) return indexed;
   origin = Origin::kIndexed;
   // Those that lie in the file as they are used take no memory of ours.
   if (index_->info().type != BlockType::kF16) cache_.keep(key, *indexed);

@@ -84,7 +84,7 @@ class BlockEncoder {
   // Need not go through the LLM.
   bool knows(const BlockKey& key) const;
   // The blocks of the keys, of which those that are not known go through the LLM, several in a
-  // pass. What was encoded before an error is kept. kInvalidInput: the index is damaged.
+  // pass. What was encoded before an error is kept. kRuntime: the index is damaged.
   Result<Encoded> encode(std::span<const BlockKey> keys);
 
   // By group, the cells of its identifiers. Groups share passes where they fit.
