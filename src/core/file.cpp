@@ -1,6 +1,7 @@
 #include "rsd/core/file.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -95,6 +96,13 @@ class TemporaryFile {
 };
 
 }  // namespace
+
+bool lock_to_write(int file, const std::string& name) {
+  struct stat opened {};
+  struct stat named {};
+  return ::flock(file, LOCK_EX | LOCK_NB) == 0 && ::fstat(file, &opened) == 0 &&
+         ::stat(name.c_str(), &named) == 0 && opened.st_ino == named.st_ino;
+}
 
 std::error_code publish(int file, const std::string& name, const std::string& target) {
   // A network's file system may report only here that an earlier write failed.

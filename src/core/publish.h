@@ -6,6 +6,10 @@
 
 namespace rsd {
 
+// Locks the open `file`, whose name is `name`, for this process until it is closed. False: another
+// one writes it, or has renamed it meanwhile.
+bool lock_to_write(int file, const std::string& name);
+
 // Brings the open `file`, whose name is `name`, on to the disk, then renames it to `target`, on the
 // same file system: after a power cut `target` is the old file or the new one, whole. Fails with
 // the operating system's reason; `target` is then as it was.

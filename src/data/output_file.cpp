@@ -1,5 +1,4 @@
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -58,12 +57,10 @@ Result<void> OutputFile::open_partial() {
   file_ = ::open(partial.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
   if (file_ < 0) return failure("can't write to", partial);
   // Another run into the same file would rename what we write, or lose what it has written.
+  if (!lock_to_write(file_, partial))
+    return Error(ErrorCode::kRuntime, "another rsd is writing " + partial);
   struct stat opened {};
-  struct stat named {};
-  const bool ours = ::flock(file_, LOCK_EX | LOCK_NB) == 0 && ::fstat(file_, &opened) == 0 &&
-                    ::stat(partial.c_str(), &named) == 0 && opened.st_ino == named.st_ino;
-  if (!ours) return Error(ErrorCode::kRuntime, "another rsd is writing " + partial);
-  if (S_ISREG(opened.st_mode)) return {};
+  if (::fstat(file_, &opened) == 0 && S_ISREG(opened.st_mode)) return {};
   return Error(ErrorCode::kRuntime, "can't write to " + partial + ": it is no plain file");
 }
 

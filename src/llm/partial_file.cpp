@@ -1,8 +1,6 @@
 #include "llm/partial_file.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -21,21 +19,14 @@ std::string last_reason() {
   return std::generic_category().message(errno);
 }
 
-// Ours, and still under this name: another process may have renamed it meanwhile.
-bool is_locked(int file, const std::string& path) {
-  struct stat opened {};
-  struct stat named {};
-  return ::flock(file, LOCK_EX | LOCK_NB) == 0 && ::fstat(file, &opened) == 0 &&
-         ::stat(path.c_str(), &named) == 0 && opened.st_ino == named.st_ino;
-}
-
 }  // namespace
 
 Result<PartialFile> PartialFile::open(const std::string& path) {
   const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
   if (file < 0) return not_written(path, last_reason());
   PartialFile partial(path, file);
-  if (!is_locked(file, path)) return Error(ErrorCode::kRuntime, "another rsd is writing " + path);
+  if (!lock_to_write(file, path))
+    return Error(ErrorCode::kRuntime, "another rsd is writing " + path);
   return partial;
 }
 
