@@ -286,7 +286,8 @@ class Index(unittest.TestCase):
         with serve("--prompt-template", self.BLOCKS, "--index", self.folder / "index") as server:
             whole = file.read_bytes()
             file.write_bytes(whole[:len(whole) // 2])
-            for candidates in ([{"id": "m1"}, {"id": "m2"}], [{"id": "m1", "text": text(1)}]):
+            for candidates in ([{"id": "m1"}, {"id": "m2"}],
+                               [{"id": f"m{i}", "text": text(i)} for i in (1, 2)]):
                 reply = server.post("/v1/rank", {"query": "q", "candidates": candidates})
                 answer = reply.json()
                 # One of several requests has its error in its place.
