@@ -17,6 +17,8 @@ tiny-gemma2           soft-capped logits, sliding-window attention
 tiny-phi2             a bias on the logits, norms and feed-forward with biases
 tiny-command-r        scaled logits
 tiny-qwen2vl          positions of several dimensions (M-RoPE)
+tiny-relevance        for prompts in blocks, with tokens " yes" and " no", which its key rsd.relevance
+                      makes probabilities
 tiny-lora             an adapter for tiny-bpe; tiny-lora-wrong is shaped for another model,
                       tiny-lora-head changes the output head
 """
@@ -78,11 +80,11 @@ class BpeVocabulary:
         return len(self.tokens) - 1
 
 
-def bpe_vocabulary(marker_type):
+def bpe_vocabulary(marker_type, more_words=()):
     vocabulary = BpeVocabulary()
     for letter in (*string.ascii_letters, *GREEK, *CYRILLIC):
         vocabulary.add_word(" " + letter)
-    for word in WORDS:
+    for word in (*WORDS, *more_words):
         vocabulary.add_word(word)
     vocabulary.add_token("<|endoftext|>", TokenType.CONTROL)
     vocabulary.add_token("<|im_start|>", marker_type)
@@ -345,6 +347,13 @@ def main():
     write_gemma2(folder / "tiny-gemma2.gguf", SEED + 6)
     write_phi2(folder / "tiny-phi2.gguf", SEED + 7)
     write_command_r(folder / "tiny-command-r.gguf", SEED + 8)
+
+    def relevance(writer):
+        writer.add_string("rsd.prompt_layout", "blocks")
+        writer.add_string("rsd.relevance", "0.5 -1")
+        return write_bpe(writer, bpe_vocabulary(TokenType.CONTROL, [" yes", " no"]))
+
+    write_llama(folder / "tiny-relevance.gguf", SEED + 11, relevance, layers=2, tied=False)
     write_qwen2vl(folder / "tiny-qwen2vl.gguf", SEED + 10)
     write_lora(folder / "tiny-lora.gguf", SEED + 4, WIDTH)
     write_lora(folder / "tiny-lora-wrong.gguf", SEED + 5, 2 * WIDTH)

@@ -58,6 +58,10 @@ Result<std::string> format_jsonl(const Request& request, const Answer& answer) {
     line["tokens_reused"] = answer.tokens_reused;
     line["candidates_reused"] = *answer.candidates_reused;
   }
+  if (answer.relevance_is_probability) {
+    line["relevance_scores"] = answer.relevance;
+    line["none_relevant"] = std::ranges::max(answer.relevance) < 0.5;
+  }
   if (answer.windows) {
     line["windows"] = {{"count", answer.windows->count},
                        {"confirmed_prefix", answer.windows->confirmed_prefix},

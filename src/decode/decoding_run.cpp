@@ -239,6 +239,7 @@ Result<void> DecodingRun::absorb(const PartResult& result) {
   begun_prompt_.n_tokens += piece.n_tokens;
   begun_prompt_.n_reused += piece.n_reused;
   if (piece.candidates_reused) begun_prompt_.candidates_reused = piece.candidates_reused;
+  if (!piece.relevance.empty()) outcome_.relevance = piece.relevance;
   if (piece.n_left > 0 && piece.n_tokens > 0)
     prompt_token_ms_ = piece.ms / static_cast<double>(piece.n_tokens);
   prefilled_ = piece.n_left == 0;

@@ -1,6 +1,7 @@
 #include "llm/block_encoder.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <iterator>
 #include <map>
@@ -85,7 +86,9 @@ Result<void> BlockEncoder::reserve(std::size_t n_cells) {
   return {};
 }
 
-Result<void> BlockEncoder::run(Pass& pass) {
+// Where states are wanted, those of all tokens are computed: matrix kernels treat another number
+// of rows differently.
+Result<std::span<const float>> BlockEncoder::run(Pass& pass, bool with_states) {
   pass.fill_up();
   const std::size_t n_tokens = pass.tokens.size();
   std::vector<int32_t> n_sequences(n_tokens, 1);
@@ -93,7 +96,7 @@ Result<void> BlockEncoder::run(Pass& pass) {
   sequences.reserve(n_tokens);
   for (llama_seq_id& sequence : pass.sequences)
     sequences.push_back(&sequence);
-  std::vector<std::int8_t> outputs(n_tokens, 0);
+  std::vector<std::int8_t> outputs(n_tokens, with_states ? 1 : 0);
   const llama_batch batch{.n_tokens = static_cast<int32_t>(n_tokens),
                           .token = pass.tokens.data(),
                           .embd = nullptr,
@@ -135,7 +138,7 @@ Result<void> BlockEncoder::encode_group(std::span<Missing* const> group) {
     for (llama_seq_id sequence = kFirstBlock; sequence < next; ++sequence)
       llama_memory_seq_cp(memory, kHead, sequence, -1, -1);
   }
-  if (auto done = run(pass); !done) return done;
+  if (auto done = run(pass); !done) return done.error();
   llama_seq_id sequence = kFirstBlock;
   for (Missing* block : group) {
     // A copy names its sequence: out of one and the same it has the same bytes, whatever its place
@@ -262,7 +265,23 @@ Result<BlockEncoder::Encoded> BlockEncoder::encode(std::span<const BlockKey> key
   return encoded;
 }
 
-Result<std::vector<std::vector<std::uint8_t>>> BlockEncoder::encode_identifier_pass(
+// Of an identifier's tokens the last one has read all.
+std::vector<float> BlockEncoder::relevance_of(const IdentifierGroup& group, std::size_t first_token,
+                                              std::span<const float> states) const {
+  std::vector<float> relevance;
+  if (!yes_no_) return relevance;
+  relevance.reserve(group.identifiers.size());
+  std::size_t n_tokens = first_token;
+  for (const IdentifierBlock& identifier : group.identifiers) {
+    n_tokens += identifier.n_tokens();
+    std::array<float, 2> logits{};
+    yes_no_->logits(states.subspan((n_tokens - 1) * yes_no_->n_embd(), yes_no_->n_embd()), logits);
+    relevance.push_back(logits[0] - logits[1]);
+  }
+  return relevance;
+}
+
+Result<std::vector<BlockEncoder::EncodedIdentifiers>> BlockEncoder::encode_identifier_pass(
     const IdentifierPass& groups) {
   const BlockPtr& head = groups.front()->head;
   Pass pass;
@@ -288,10 +307,14 @@ Result<std::vector<std::vector<std::uint8_t>>> BlockEncoder::encode_identifier_p
       llama_memory_seq_cp(memory, query, sequence++, -1, -1);
     }
   }
-  if (auto done = run(pass); !done) return done.error();
-  std::vector<std::vector<std::uint8_t>> states;
-  states.reserve(groups.size());
+  const auto states = run(pass, yes_no_.has_value());
+  if (!states) return states.error();
+  if (yes_no_ && states->size() < pass.tokens.size() * yes_no_->n_embd())
+    return Error(ErrorCode::kRuntime, "the LLM gave no hidden state");
+  std::vector<EncodedIdentifiers> encoded;
+  encoded.reserve(groups.size());
   sequence = kFirstBlock;
+  std::size_t n_tokens = 0;
   for (const IdentifierGroup* group : groups) {
     ++sequence;
     for (const IdentifierBlock& identifier : group->identifiers)
@@ -300,15 +323,17 @@ Result<std::vector<std::vector<std::uint8_t>>> BlockEncoder::encode_identifier_p
     auto state = state_of(kCollected);
     if (!state) return state.error();
     llama_memory_seq_rm(memory, kCollected, -1, -1);
-    states.push_back(*std::move(state));
+    encoded.push_back(
+        {.state = *std::move(state), .relevance = relevance_of(*group, n_tokens, *states)});
+    n_tokens += group->n_tokens();
   }
-  return states;
+  return encoded;
 }
 
-Result<std::vector<std::vector<std::uint8_t>>> BlockEncoder::encode_identifiers(
+Result<std::vector<BlockEncoder::EncodedIdentifiers>> BlockEncoder::encode_identifiers(
     std::span<const IdentifierGroup> groups) {
-  std::vector<std::vector<std::uint8_t>> states;
-  states.reserve(groups.size());
+  std::vector<EncodedIdentifiers> all;
+  all.reserve(groups.size());
   for (std::size_t first = 0; first < groups.size();) {
     IdentifierPass pass;
     std::size_t n_tokens = 0;
@@ -326,9 +351,9 @@ Result<std::vector<std::vector<std::uint8_t>>> BlockEncoder::encode_identifiers(
     auto encoded = encode_identifier_pass(pass);
     if (!encoded) return encoded.error();
     first += pass.size();
-    std::ranges::move(*encoded, std::back_inserter(states));
+    std::ranges::move(*encoded, std::back_inserter(all));
   }
-  return states;
+  return all;
 }
 
 }  // namespace rsd

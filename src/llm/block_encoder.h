@@ -17,12 +17,14 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "llm/block_cache.h"
 #include "llm/block_index.h"
 #include "llm/llama_model.h"
+#include "llm/output_head.h"
 #include "rsd/core/index.h"
 #include "rsd/core/result.h"
 
@@ -52,8 +54,9 @@ class BlockEncoder {
   // A context with so many cells and kSequences sequences, whose passes end at the engine's
   // deadline.
   using MakeContext = std::function<Result<ContextPtr>(std::size_t n_cells)>;
-  // Runs a batch. kDeadlineExceeded, kRuntime.
-  using Decode = std::function<Result<void>(llama_context*, const llama_batch&)>;
+  // Runs a batch; gives the last hidden states of the tokens with output, [n, n_embd].
+  // kDeadlineExceeded, kRuntime.
+  using Decode = std::function<Result<std::span<const float>>(llama_context*, const llama_batch&)>;
 
   static constexpr std::size_t kSharedPassTokens = 56;
   static constexpr std::size_t kPassMultiple = 8;
@@ -69,6 +72,9 @@ class BlockEncoder {
         cache_(capacity_bytes) {}
 
   const BlockCache& cache() const noexcept { return cache_; }
+
+  // From now on identifiers are read: `yes_no` are the output head's rows of " yes" and " no".
+  void read_relevance(IdentifierHead yes_no) { yes_no_ = std::move(yes_no); }
 
   // Blocks that are in the index are taken from there, whatever the scope.
   void set_index(std::shared_ptr<const CandidateIndex> index) { index_ = std::move(index); }
@@ -87,8 +93,13 @@ class BlockEncoder {
   // pass. What was encoded before an error is kept. kRuntime: the index is damaged.
   Result<Encoded> encode(std::span<const BlockKey> keys);
 
-  // By group, the cells of its identifiers. Groups share passes where they fit.
-  Result<std::vector<std::vector<std::uint8_t>>> encode_identifiers(
+  struct EncodedIdentifiers {
+    std::vector<std::uint8_t> state;  // their cells
+    // By identifier, the logit of " yes" less that of " no" after it; empty: they aren't read.
+    std::vector<float> relevance;
+  };
+  // By group. Groups share passes where they fit.
+  Result<std::vector<EncodedIdentifiers>> encode_identifiers(
       std::span<const IdentifierGroup> groups);
 
  private:
@@ -101,10 +112,11 @@ class BlockEncoder {
   Result<BlockPtr> known(const BlockKey& key, Origin& origin);
   Result<BlockPtr> head_block(const std::vector<TokenId>& tokens, std::size_t& n_encoded);
   Result<void> encode_group(std::span<Missing* const> group);
-  Result<std::vector<std::vector<std::uint8_t>>> encode_identifier_pass(
-      const IdentifierPass& groups);
+  Result<std::vector<EncodedIdentifiers>> encode_identifier_pass(const IdentifierPass& groups);
+  std::vector<float> relevance_of(const IdentifierGroup& group, std::size_t first_token,
+                                  std::span<const float> states) const;
   Result<void> restore(const EncodedBlock& block, llama_seq_id sequence);
-  Result<void> run(Pass& pass);
+  Result<std::span<const float>> run(Pass& pass, bool with_states = false);
   Result<std::vector<std::uint8_t>> state_of(llama_seq_id sequence) const;
 
   MakeContext make_context_;
@@ -114,6 +126,7 @@ class BlockEncoder {
   std::vector<TokenId> head_tokens_;
   BlockPtr head_;
   std::shared_ptr<const CandidateIndex> index_;  // may be null
+  std::optional<IdentifierHead> yes_no_;
   ContextPtr context_;
   std::size_t n_cells_ = 0;
 };

@@ -33,6 +33,7 @@ const std::string kMamba = "tests/models/tiny-mamba.gguf";
 const std::string kGemma2 = "tests/models/tiny-gemma2.gguf";
 const std::string kPhi2 = "tests/models/tiny-phi2.gguf";
 const std::string kCommandR = "tests/models/tiny-command-r.gguf";
+const std::string kRelevance = "tests/models/tiny-relevance.gguf";
 const std::string kQwen2Vl = "tests/models/tiny-qwen2vl.gguf";
 // Copies of tiny-bpe of which only the weights' type differs.
 const std::string kF16 = "tiny-bpe in f16";
@@ -116,6 +117,7 @@ class OneBlockAtATime {
       const auto begin = prompt.tokens.begin() + static_cast<std::ptrdiff_t>(block.first);
       last = feed({begin, begin + static_cast<std::ptrdiff_t>(block.n_tokens)}, block.position,
                   sequence, prompt);
+      if (block.kind == BlockKind::kIdentifier) vocabulary_after_[block.item] = vocabulary_;
       if (block.kind == BlockKind::kIdentifier)
         llama_memory_seq_cp(memory, sequence, kAnswer, static_cast<llama_pos>(block.position), -1);
     }
@@ -125,6 +127,11 @@ class OneBlockAtATime {
       result.push_back(feed({TokenId(prompt.identifiers[proposal[j].slot()].value())}, position++,
                             kAnswer, prompt));
     return result;
+  }
+
+  // Of the last prompt: the logit of the token after an item's identifier.
+  float logit_after(ItemId item, TokenId token) const {
+    return vocabulary_after_.at(item)[static_cast<std::size_t>(token.value())];
   }
 
  private:
@@ -142,6 +149,7 @@ class OneBlockAtATime {
     }
     RSD_CHECK(llama_decode(context_.get(), batch) == 0, "the reference's llama_decode");
     const float* logits = llama_get_logits_ith(context_.get(), batch.n_tokens - 1);
+    vocabulary_.assign(logits, logits + llama_vocab_n_tokens(llama_model_get_vocab(model_.get())));
     std::vector<float> row;
     for (const IdentifierToken identifier : prompt.identifiers)
       row.push_back(logits[identifier.value()]);
@@ -149,6 +157,8 @@ class OneBlockAtATime {
     return row;
   }
 
+  std::vector<float> vocabulary_;  // the logits of the last token
+  std::map<ItemId, std::vector<float>> vocabulary_after_;
   std::unique_ptr<llama_model, ModelFree> model_;
   std::unique_ptr<llama_context, ModelFree> context_;
 };
@@ -562,6 +572,60 @@ TEST(BlockScorerTogether, IdentifiersOfSeveralPromptsHaveTheBitsOfTheirOwnPass) 
                       answer_of(*load(kBpe), requests[n]).rows))
         << n;
   }
+}
+
+TEST(BlockRelevance, IsWhatTheLlmSaysBehindEachIdentifier) {
+  const auto engine = load(kRelevance);
+  ASSERT_TRUE(engine->info().relevance);
+  OneBlockAtATime reference(kRelevance);
+  const Prompt prompt = prompt_of(*engine, request_of(40));
+  std::mt19937 random(20278);
+  const auto proposal = shuffled(40, random);
+  const Answer answer = answer_of(*engine, prompt, proposal);
+  (void)reference.rows(prompt, proposal);
+  const TokenId yes = engine->tokenizer()->encode_text(" yes").front();
+  const TokenId no = engine->tokenizer()->encode_text(" no").front();
+  ASSERT_EQ(answer.prefill.relevance.size(), 40U);
+  double lowest = 1e9;
+  double highest = -1e9;
+  for (std::size_t i = 0; i < 40; ++i) {
+    const double expected =
+        0.5 * (reference.logit_after(ItemId(i), yes) - reference.logit_after(ItemId(i), no)) - 1;
+    EXPECT_NEAR(answer.prefill.relevance[i], expected, kTolerance) << i;
+    lowest = std::min(lowest, expected);
+    highest = std::max(highest, expected);
+  }
+  EXPECT_GT(highest - lowest, 1);
+}
+
+// A text's relevance is the same to the last bit beside any others, kept or not, in pieces or not.
+TEST(BlockRelevance, DoesNotDependOnTheRestOfTheList) {
+  std::map<std::string, float> expected;
+  const auto keeping = load(kRelevance, kCache);
+  for (const std::size_t n_items : {2U, 3U, 12U, 40U}) {
+    for (const std::size_t first : {0U, 1U}) {
+      const Request request = request_of(n_items, first);
+      for (LlamaEngine* engine : {keeping.get(), load(kRelevance).release()}) {
+        const std::unique_ptr<LlamaEngine> own(engine == keeping.get() ? nullptr : engine);
+        const auto scorer = engine->open(prompt_of(*engine, request));
+        ASSERT_TRUE(scorer);
+        (void)in_pieces(*engine, **scorer, own ? 60 : kWholePrompt);
+        const auto relevance = (*scorer)->prefill(std::nullopt)->relevance;
+        ASSERT_EQ(relevance.size(), n_items);
+        for (std::size_t i = 0; i < n_items; ++i) {
+          const auto [entry, is_new] =
+              expected.try_emplace(request.candidates[i].text, relevance[i]);
+          EXPECT_EQ(entry->second, relevance[i]) << n_items << " items, " << i;
+        }
+      }
+    }
+  }
+}
+
+TEST(BlockRelevance, IsNotReadByModelsThatDoNotSayThatTheyCan) {
+  const auto engine = load(kBpe);
+  EXPECT_FALSE(engine->info().relevance);
+  EXPECT_TRUE(answer_of(*engine, request_of(3)).prefill.relevance.empty());
 }
 
 // The engine's context begins small; what is in it comes along.

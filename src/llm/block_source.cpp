@@ -185,10 +185,10 @@ Result<void> BlockSource::encode_identifiers(LlamaEngine::State& state,
     groups.push_back(piece.source->identifier_group());
     sources.push_back(piece.source);
   }
-  auto states = state.blocks->encode_identifiers(groups);
-  if (!states) return states.error();
+  auto encoded = state.blocks->encode_identifiers(groups);
+  if (!encoded) return encoded.error();
   for (std::size_t g = 0; g < sources.size(); ++g)
-    sources[g]->finish_group(std::move((*states)[g]));
+    sources[g]->finish_group(std::move((*encoded)[g]));
   return {};
 }
 
@@ -205,8 +205,15 @@ IdentifierGroup BlockSource::identifier_group() const {
   return group;
 }
 
-void BlockSource::finish_group(std::vector<std::uint8_t> identifiers) {
-  progress_.ready.push_back(std::move(identifiers));
+void BlockSource::finish_group(BlockEncoder::EncodedIdentifiers identifiers) {
+  progress_.ready.push_back(std::move(identifiers.state));
+  const std::size_t first = groups_[progress_.group].first - kFirstCandidate;
+  if (const auto& reading = state_.info.relevance; reading && !identifiers.relevance.empty()) {
+    progress_.relevance.resize(prompt_.identifiers.size());
+    for (std::size_t c = 0; c < identifiers.relevance.size(); ++c)
+      progress_.relevance[identifiers_[first + c]->item.slot()] = static_cast<float>(
+          reading->scale * static_cast<double>(identifiers.relevance[c]) + reading->bias);
+  }
   spend(groups_[progress_.group].n_identifier_tokens);
   progress_.encoded.clear();
   ++progress_.group;
@@ -238,6 +245,7 @@ Result<StagedPrompt> BlockSource::stage(std::size_t sequence, const Others& othe
   staged.tokens = std::span(prompt_.tokens).subspan(tail.first, tail.n_tokens);
   staged.n_reused = prompt_.tokens.size() - tail.n_tokens - progress_.n_encoded;
   staged.candidates_reused = progress_.candidates_reused;
+  staged.relevance = progress_.relevance;
   return staged;
 }
 

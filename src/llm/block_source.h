@@ -59,6 +59,7 @@ class BlockSource final : public PromptSource {
     BlockPtr head;                  // after the first group, like the query
     BlockPtr query;
     std::vector<std::vector<std::uint8_t>> ready;  // cells for stage()
+    std::vector<float> relevance;                  // [n_items]; empty: it isn't read
     std::size_t n_encoded = 0;                     // tokens that went through the LLM
     std::size_t candidates_reused = 0;
   };
@@ -78,7 +79,7 @@ class BlockSource final : public PromptSource {
             std::span<const std::size_t> n_encoded);
   void finish_first_group();
   IdentifierGroup identifier_group() const;
-  void finish_group(std::vector<std::uint8_t> identifiers);
+  void finish_group(BlockEncoder::EncodedIdentifiers identifiers);
   void count(std::span<const BlockEncoder::Origin> origins);
 
   static Result<void> encode_keys(LlamaEngine::State& state, std::span<const Piece> pieces);

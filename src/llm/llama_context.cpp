@@ -129,13 +129,12 @@ Result<void> LlamaContext::resize(std::size_t n_cells) {
   return resized;
 }
 
-Result<ContextPtr> LlamaContext::new_context_beside(std::size_t n_cells,
-                                                    std::size_t n_sequences) const {
+Result<ContextPtr> LlamaContext::new_context_beside(std::size_t n_cells, std::size_t n_sequences) {
   llama_context_params params = params_;
   params.n_ctx = static_cast<std::uint32_t>(n_cells);
   params.n_seq_max = static_cast<std::uint32_t>(n_sequences);
-  params.n_outputs_max = static_cast<std::uint32_t>(n_sequences);
-  params.cb_eval = nullptr;
+  params.n_outputs_max = static_cast<std::uint32_t>(std::max(kMaxOutputs, n_sequences));
+  params.cb_eval_user_data = &tap_beside_;
   return model_.new_context(params);
 }
 
@@ -211,6 +210,17 @@ Result<void> LlamaContext::decode(std::span<const PartTokens> parts,
     n_left -= batch.size();
   }
   return {};
+}
+
+Result<std::span<const float>> LlamaContext::run_beside(llama_context* in,
+                                                        const llama_batch& batch) {
+  const bool with_states = std::any_of(batch.logits, batch.logits + batch.n_tokens,
+                                       [](std::int8_t wanted) { return wanted != 0; });
+  RSD_CHECK(!with_states || head_, "states of passes that end before the output head");
+  with_states ? tap_beside_.stop_after(head_->state_node()) : tap_beside_.let_pass();
+  tap_beside_.begin_pass();
+  if (auto done = run(in, batch); !done) return done.error();
+  return tap_beside_.states();
 }
 
 Result<void> LlamaContext::run(llama_context* in, const llama_batch& batch) {

@@ -54,9 +54,9 @@ class LlamaContext {
   std::size_t n_cells() const { return llama_n_ctx(context_.get()); }
   // The cache is empty afterwards. kRuntime: the memory is lacking, and it has its old size.
   Result<void> resize(std::size_t n_cells);
-  // Another context for the model, in which each of n_sequences may have an output. Its passes
-  // (run()) end at this one's deadline; this one outlives it.
-  Result<ContextPtr> new_context_beside(std::size_t n_cells, std::size_t n_sequences) const;
+  // Another context for the model, of which up to kMaxOutputs tokens of a pass may have an output.
+  // Its passes (run_beside()) end at this one's deadline; this one outlives it.
+  Result<ContextPtr> new_context_beside(std::size_t n_cells, std::size_t n_sequences);
 
   // The first encoding of a process reads the weights from the disk and starts the threads. That is
   // done here, so that no request is billed for it and no deadline is missed by it. It computes the
@@ -78,8 +78,10 @@ class LlamaContext {
   // kRuntime: part of it may be in the cache.
   Result<void> decode(std::span<const PartTokens> parts,
                       std::optional<Clock::time_point> give_up_at, const OnOutput& on_output);
-  // One llama_decode. Errors as of decode().
-  Result<void> run(llama_context* in, const llama_batch& batch);
+  // One llama_decode in a context of new_context_beside(). Gives the last hidden states of the
+  // tokens with output, [n, n_embd], valid until the next pass; they are wanted only where the
+  // output head is cut off. Errors as of decode().
+  Result<std::span<const float>> run_beside(llama_context* in, const llama_batch& batch);
   // Time of all passes so far.
   double passes_ms() const noexcept { return passes_ms_; }
 
@@ -87,6 +89,7 @@ class LlamaContext {
   explicit LlamaContext(const LlamaModel& model) : model_(model) {}
 
   Result<void> make(std::size_t n_cells);
+  Result<void> run(llama_context* in, const llama_batch& batch);
   std::optional<std::string> find_head(std::span<const float> logits);
   Result<std::span<const float>> output(std::size_t number, int32_t at_in_batch) const;
 
@@ -94,6 +97,7 @@ class LlamaContext {
   std::optional<Clock::time_point> give_up_at_;
   double passes_ms_ = 0;
   GraphTap tap_;
+  GraphTap tap_beside_;             // of all contexts of new_context_beside()
   std::optional<OutputHead> head_;  // nullopt: the LLM computes the logits of the whole vocabulary
   llama_context_params params_{};   // with the addresses of tap_ and give_up_at_
   ContextPtr context_;

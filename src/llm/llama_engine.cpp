@@ -16,6 +16,7 @@
 #include "llm/log.h"
 #include "llm/shared_pass.h"
 #include "rsd/core/check.h"
+#include "rsd/core/log_to.h"
 #include "rsd/core/machine.h"
 
 namespace rsd {
@@ -113,9 +114,35 @@ std::unique_ptr<BlockEncoder> make_blocks(LlamaContext& context, std::size_t cac
     return context.new_context_beside(n_cells, BlockEncoder::kSequences);
   };
   const auto decode = [&context](llama_context* in, const llama_batch& batch) {
-    return context.run(in, batch);
+    return context.run_beside(in, batch);
   };
   return std::make_unique<BlockEncoder>(make_context, decode, cache_bytes);
+}
+
+// Where the model says that it reads relevance. Afterwards info.relevance says whether it does.
+Result<void> set_up_relevance(LlamaEngine::State& state, const LogSink& log) {
+  if (!state.info.relevance) return {};
+  std::vector<IdentifierToken> words;
+  for (const char* word : {" yes", " no"}) {
+    const auto tokens = state.tokenizer->encode_text(word);
+    if (tokens.size() != 1) {
+      return Error(ErrorCode::kUnsupported, "model " + state.info.path + " has " + kRelevanceKey +
+                                                ", but no token of its own for \"" + word + "\"");
+    }
+    words.emplace_back(tokens.front().value());
+  }
+  auto rows = state.blocks ? state.context->rows_of(words)
+                           : Result<std::optional<IdentifierHead>>(std::nullopt);
+  if (!rows) return rows.error();
+  if (*rows) {
+    state.blocks->read_relevance(**std::move(rows));
+    return {};
+  }
+  state.info.relevance.reset();
+  log_to(log, LogLevel::kWarning,
+         "relevance is not read: it takes prompts in blocks, and passes that end before the "
+         "output head");
+  return {};
 }
 
 // The open scorer that this is; nullptr: none.
@@ -157,6 +184,7 @@ Result<std::unique_ptr<LlamaEngine>> LlamaEngine::load(const LlamaOptions& optio
   auto tokenizer = make_tokenizer(*state->model);
   if (!tokenizer) return tokenizer.error();
   state->tokenizer = *std::move(tokenizer);
+  if (auto read = set_up_relevance(*state, options.log); !read) return read.error();
   if (options.index) {
     if (auto attached = attach_index(*state, options.index, options.log); !attached)
       return attached.error();

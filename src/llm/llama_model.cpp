@@ -2,7 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <cmath>
 #include <cstdint>
+#include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "llm/chat_format.h"
@@ -34,6 +38,17 @@ std::string tokenizer_name(const llama_vocab* vocab) {
     default:
       return "other";
   }
+}
+
+std::optional<RelevanceReading> parse_relevance_reading(std::string_view text) {
+  RelevanceReading reading;
+  const char* const end = text.data() + text.size();
+  const auto scale = std::from_chars(text.data(), end, reading.scale);
+  if (scale.ec != std::errc() || scale.ptr == end || *scale.ptr != ' ') return std::nullopt;
+  const auto bias = std::from_chars(scale.ptr + 1, end, reading.bias);
+  if (bias.ec != std::errc() || bias.ptr != end) return std::nullopt;
+  if (!std::isfinite(reading.scale) || !std::isfinite(reading.bias)) return std::nullopt;
+  return reading;
 }
 
 }  // namespace
@@ -142,14 +157,29 @@ std::string LlamaModel::metadata(const char* key) const {
   return length < 0 ? "" : std::string(value.data());
 }
 
-// The layout that it, or the last adapter that names one, is tuned for.
-Result<std::optional<PromptLayout>> LlamaModel::prompt_layout() const {
-  std::string name = metadata(kPromptLayoutKey);
+std::string LlamaModel::own_value(const char* key) const {
+  std::string found = metadata(key);
   for (const auto& lora : loras_) {
     std::array<char, 256> value{};
-    if (llama_adapter_meta_val_str(lora.get(), kPromptLayoutKey, value.data(), value.size()) >= 0)
-      name = value.data();
+    if (llama_adapter_meta_val_str(lora.get(), key, value.data(), value.size()) >= 0)
+      found = value.data();
   }
+  return found;
+}
+
+Result<std::optional<RelevanceReading>> LlamaModel::relevance() const {
+  const std::string value = own_value(kRelevanceKey);
+  if (value.empty()) return std::optional<RelevanceReading>();
+  const auto reading = parse_relevance_reading(value);
+  if (reading) return std::optional(*reading);
+  return Error(ErrorCode::kUnsupported, "model " + path_ + ": " + kRelevanceKey + " is \"" +
+                                            shown_text(value) +
+                                            "\"; it must be two numbers, the scale and the bias");
+}
+
+// The layout that it, or the last adapter that names one, is tuned for.
+Result<std::optional<PromptLayout>> LlamaModel::prompt_layout() const {
+  const std::string name = own_value(kPromptLayoutKey);
   if (name.empty()) return std::optional<PromptLayout>();
   const auto layout = parse_prompt_layout(name);
   if (layout) return layout;
@@ -161,6 +191,8 @@ Result<std::optional<PromptLayout>> LlamaModel::prompt_layout() const {
 Result<ModelInfo> LlamaModel::describe() const {
   const auto layout = prompt_layout();
   if (!layout) return layout.error();
+  const auto reading = relevance();
+  if (!reading) return reading.error();
   std::array<char, 256> description{};
   llama_model_desc(model_.get(), description.data(), description.size());
   return ModelInfo{.path = path_,
@@ -174,7 +206,8 @@ Result<ModelInfo> LlamaModel::describe() const {
                    .chat_format = chat_text(model_.get(), false).plain ? "plain" : "own",
                    .keeps_partial_cache = !keeps_one_state(),
                    .why_no_blocks = why_no_blocks(),
-                   .prompt_layout = *layout};
+                   .prompt_layout = *layout,
+                   .relevance = *reading};
 }
 
 }  // namespace rsd

@@ -63,6 +63,9 @@ class LlamaModel {
   Result<void> load_loras(const std::vector<LoraFile>& files);
   std::string metadata(const char* key) const;
   Result<std::optional<PromptLayout>> prompt_layout() const;
+  Result<std::optional<RelevanceReading>> relevance() const;
+  // The value of the key in the last adapter that has it, else in the model; empty: none has.
+  std::string own_value(const char* key) const;
 
   std::string path_;
   std::optional<RpcDistribution> machines_;  // its connections outlive the model

@@ -229,8 +229,9 @@ class Merge {
     }
     if (!adapters_.empty()) gguf_set_val_u32(metadata, "general.file_type", file_type);
     for (const auto& adapter : adapters_)
-      if (const auto layout = adapter->file.string(kPromptLayoutKey))
-        gguf_set_val_str(metadata, kPromptLayoutKey, layout->c_str());
+      for (const char* key : {kPromptLayoutKey, kRelevanceKey})
+        if (const auto value = adapter->file.string(key))
+          gguf_set_val_str(metadata, key, value->c_str());
   }
 
   Result<void> write_copy(const Tensor& tensor) {

@@ -18,6 +18,7 @@ namespace rsd {
 // Computes the logits of a few tokens from a hidden state. A value; its rows are 32-bit floats.
 class IdentifierHead {
  public:
+  std::size_t n_embd() const noexcept { return n_embd_; }
   // logits[i] is that of the i-th token; state is [n_embd].
   void logits(std::span<const float> state, std::span<float> logits) const;
 

@@ -52,7 +52,8 @@ Result<ScorerPart> PromptEncoding::stage_source(const PromptSource::Others& othe
   part.prefill = {.n_tokens = staged->n_encoded,
                   .n_reused = staged->n_reused,
                   .ms = ms_between(start, Clock::now()) + staged->ms,
-                  .candidates_reused = staged->candidates_reused};
+                  .candidates_reused = staged->candidates_reused,
+                  .relevance = staged->relevance};
   return part;
 }
 
@@ -69,6 +70,7 @@ void PromptEncoding::finish(const ScorerPart& part, bool done) {
     sum.n_tokens += begun_->sum.n_tokens;
     sum.n_reused += begun_->sum.n_reused;
     if (!sum.candidates_reused) sum.candidates_reused = begun_->sum.candidates_reused;
+    if (sum.relevance.empty()) sum.relevance = begun_->sum.relevance;
     sum.ms += begun_->sum.ms;
   }
   if (sum.n_left > 0) {

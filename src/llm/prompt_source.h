@@ -25,6 +25,7 @@ struct StagedPrompt {
   std::size_t n_encoded = 0;        // tokens that went through the LLM while it was staged
   std::size_t n_reused = 0;         // of the prompt's, which were known before
   std::optional<std::size_t> candidates_reused = std::nullopt;  // Prefill::candidates_reused
+  std::vector<float> relevance{};                               // Prefill::relevance
   double ms = 0;  // of passes before it was staged, such as BlockSource::go_on_together
   // Tokens that later calls of stage() are to put there before `tokens` can follow.
   std::size_t n_to_come = 0;

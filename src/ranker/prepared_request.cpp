@@ -1,10 +1,39 @@
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <span>
 #include <utility>
+#include <vector>
 
 #include "ranker/prepared_plan.h"
 #include "rsd/core/duration.h"
 #include "rsd/rank/relevance_scores.h"
 
 namespace rsd {
+namespace {
+
+// Of a candidate without a text, which no LLM reads.
+constexpr double kBlankLogOdds = -20;
+
+// What the LLM has read of each candidate that has a text, `log_odds` by index of `shown`. nullopt:
+// it doesn't read relevance, or had no time to read all of them.
+std::optional<RelevanceScores> read_scores(const Ranking& ranking, std::span<const ItemId> shown,
+                                           std::span<const float> log_odds) {
+  const auto is_unread = [](float value) { return std::isnan(value); };
+  if (log_odds.size() != shown.size() || std::ranges::any_of(log_odds, is_unread))
+    return std::nullopt;
+  std::vector<double> by_item(ranking.size(), kBlankLogOdds);
+  for (std::size_t i = 0; i < shown.size(); ++i)
+    by_item[shown[i].slot()] = static_cast<double>(log_odds[i]);
+  RelevanceScores scores;
+  for (const ItemId item : ranking.items()) {
+    scores.raw.push_back(by_item[item.slot()]);
+    scores.relevance.push_back(1 / (1 + std::exp(-by_item[item.slot()])));
+  }
+  return scores;
+}
+
+}  // namespace
 
 PreparedRequest::PreparedRequest(std::unique_ptr<const Plan> plan) : plan_(std::move(plan)) {}
 
@@ -48,7 +77,9 @@ Answer PreparedRequest::Plan::answer_of(const ListOutcome& ranked) const {
                 .decode_ms = outcome.timing.decode_ms,
                 .agent_ms = outcome.timing.agent_ms,
                 .total_ms = outcome.timing.total_ms};
-  auto scores = relevance_scores(answer.ranking, {});
+  const auto read = read_scores(answer.ranking, list->items(), outcome.relevance);
+  answer.relevance_is_probability = read.has_value();
+  auto scores = read.value_or(relevance_scores(answer.ranking, {}));
   answer.relevance = std::move(scores.relevance);
   answer.raw_relevance = std::move(scores.raw);
   if (!list->in_windows()) return answer;

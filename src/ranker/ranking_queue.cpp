@@ -64,7 +64,7 @@ Answer answer_of(const PreparedRequest::Plan& plan, ListOutcome outcome,
   const ListRequest& list = *plan.list;
   list.complete(outcome);
   Answer answer = plan.answer_of(outcome);
-  if (!list.in_windows() && !windows.empty()) {
+  if (!answer.relevance_is_probability && !list.in_windows() && !windows.empty()) {
     const auto& rounds = windows.front().decoding.history().rounds();
     if (!rounds.empty()) add_scores(answer, list.items(), rounds.front().logits.row(0));
   }

@@ -12,7 +12,7 @@ namespace {
 
 constexpr double kMargin = 1.25;  // factor on the prefill for the rest of a window's time
 
-void add(Outcome& sums, const Outcome& window) {
+void add_costs(Outcome& sums, const Outcome& window) {
   sums.encodings += window.encodings;
   sums.tokens_encoded += window.tokens_encoded;
   sums.prompt_tokens += window.prompt_tokens;
@@ -148,6 +148,15 @@ void ListRun::learn(const Share& share, const Outcome& outcome) {
   }
 }
 
+// What the LLM reads of an item is the same in every window.
+void ListRun::add(Outcome& sums, const Share& share, const Outcome& window) const {
+  add_costs(sums, window);
+  if (window.relevance.empty()) return;
+  sums.relevance.resize(plan_->order().size(), std::numeric_limits<float>::quiet_NaN());
+  for (std::size_t i = 0; i < share.items.size(); ++i)
+    sums.relevance[share.items[i].slot()] = window.relevance[i];
+}
+
 // Windows that finish early leave more encodings to later ones.
 std::size_t ListRun::budget_of_next() const {
   return std::max<std::size_t>(1, budget_left_ / std::max<std::size_t>(1, plan_->n_to_come()));
@@ -170,7 +179,8 @@ std::optional<ListRun::WindowJob> ListRun::next(Clock::time_point now) {
                 .decoding = decoding_of(*window, budget),
                 .deadline = deadline_of_next(now, n_left)};
   under_way_.emplace(window->number,
-                     Share{.budget = budget,
+                     Share{.items = job.items,
+                           .budget = budget,
                            .ms = job.deadline ? ms_between(now, *job.deadline) : 0,
                            .is_all = job.deadline && job.deadline == options_.deadline});
   return job;
@@ -194,7 +204,7 @@ void ListRun::absorb(std::size_t number, const Outcome& outcome, Clock::time_poi
   RSD_CHECK(!share.empty(), "a window that is under way");
   const std::size_t set_aside = share.mapped().budget;
   budget_left_ += set_aside - std::min(set_aside, outcome.encodings);
-  add(sums_, outcome);
+  add(sums_, share.mapped(), outcome);
   n_windows_ += outcome.encodings > 0 ? 1 : 0;
   learn(share.mapped(), outcome);
   plan_->absorb(
@@ -222,9 +232,10 @@ ListOutcome ListRun::outcome(Clock::time_point now) const {
 
 ListOutcome ListRun::so_far(std::size_t number, const Outcome& window,
                             Clock::time_point now) const {
-  RSD_CHECK(under_way_.contains(number), "a window that is under way");
+  const auto share = under_way_.find(number);
+  RSD_CHECK(share != under_way_.end(), "a window that is under way");
   ListOutcome list = outcome(now);
-  add(list.outcome, window);
+  add(list.outcome, share->second, window);
   if (!is_single_) return list;
   list.outcome.ranking = window.ranking;
   list.outcome.verified_prefix = list.confirmed_prefix = window.verified_prefix;

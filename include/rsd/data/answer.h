@@ -28,6 +28,10 @@ struct Answer {
   // 1], and as logarithms of probabilities.
   std::vector<double> relevance{};
   std::vector<double> raw_relevance{};
+  // The LLM reads relevance (ModelInfo::relevance): each score is the probability that the
+  // candidate is relevant, whatever else is in the list, and the raw ones are log-odds. They need
+  // not decrease: the ranking compares the candidates with each other, the scores don't.
+  bool relevance_is_probability = false;
   std::string decoder{};  // to_string(DecoderKind)
   std::optional<std::size_t>
       budget{};                     // the most encodings that it was allowed; nullopt = no limit

@@ -60,6 +60,9 @@ struct Prefill {
   // Candidates whose texts did not go through the LLM, since their blocks were kept or are in an
   // index; nullopt: the prompt is not in blocks.
   std::optional<std::size_t> candidates_reused = std::nullopt;
+  // By item, the log-odds that it is relevant, whatever else is in the list; empty: the LLM doesn't
+  // read it, or a later piece of the prompt brings it.
+  std::vector<float> relevance{};
   std::size_t n_left =
       0;  // tokens of the prompt that are not encoded yet, after a pass with a piece of it
 };

@@ -28,6 +28,7 @@ struct Outcome {
   std::size_t prompt_tokens = 0;   // the prompt's, reused ones included; 0 = not encoded
   std::size_t tokens_reused = 0;   // the prompt's, reused from an earlier request
   std::optional<std::size_t> candidates_reused{};  // Prefill::candidates_reused
+  std::vector<float> relevance{};                  // Prefill::relevance
   std::size_t verified_prefix = 0;  // leading positions known to equal the target ranking's
   bool deadline_hit = false;        // the deadline ended it before the budget or fixed point did,
                                     // or left no time for the policy's final order

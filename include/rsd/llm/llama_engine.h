@@ -66,6 +66,18 @@ struct LlamaOptions {
 // A GGUF model's or adapter's own name for its layout, "sequence" or "blocks".
 inline constexpr const char* kPromptLayoutKey = "rsd.prompt_layout";
 
+// A GGUF model's or adapter's own key for how it reads relevance: "SCALE BIAS".
+inline constexpr const char* kRelevanceKey = "rsd.relevance";
+
+// A prompt in blocks has, at each candidate's identifier, read this candidate and the query and
+// nothing else. What the LLM would say next there, " yes" or " no", makes the probability that the
+// candidate is relevant: the sigmoid of scale * (logit of " yes" - logit of " no") + bias. It is
+// the same whatever else is in the list (docs/blocks.md, "Relevance").
+struct RelevanceReading {
+  double scale = 1;
+  double bias = 0;
+};
+
 struct ModelInfo {
   std::string path;
   std::vector<LoraFile> loras;  // that are applied to it
@@ -83,6 +95,8 @@ struct ModelInfo {
   std::string why_no_blocks;        // it takes no prompts in blocks; empty: it does
   // The layout that it, or an adapter, says that it is tuned for (kPromptLayoutKey).
   std::optional<PromptLayout> prompt_layout;
+  // It, or an adapter, was tuned to read relevance (kRelevanceKey), and can do so here.
+  std::optional<RelevanceReading> relevance;
 };
 
 // Shorter common beginnings, such as the instruction alone, save too little to justify different

@@ -104,9 +104,10 @@ class ListRun {
  private:
   // What a window in progress may use.
   struct Share {
-    std::size_t budget = 0;  // encodings reserved for the window
-    double ms = 0;           // time until its deadline; 0 = no deadline
-    bool is_all = false;     // the window has all the time left to the list
+    std::vector<ItemId> items;  // of the list
+    std::size_t budget = 0;     // encodings reserved for the window
+    double ms = 0;              // time until its deadline; 0 = no deadline
+    bool is_all = false;        // the window has all the time left to the list
   };
 
   ListRun(std::unique_ptr<WindowPlan> plan, ListOptions options, Clock::time_point start);
@@ -118,6 +119,7 @@ class ListRun {
   std::optional<Clock::time_point> deadline_of_next(Clock::time_point now,
                                                     std::size_t n_left) const;
   void learn(const Share& share, const Outcome& outcome);
+  void add(Outcome& sums, const Share& share, const Outcome& window) const;
   DecodingOptions decoding_of(const Window& window, std::size_t budget) const;
   bool is_late(Clock::time_point now) const;
 
