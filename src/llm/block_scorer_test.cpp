@@ -43,6 +43,8 @@ const std::string kQ4_0 = "tiny-bpe in q4_0";
 // One block at a time walks over other cells in another order than the engine does, and llama.cpp's
 // flash attention accumulates in F16. Measured: below 5e-3, where logits are 10 and more apart.
 constexpr double kTolerance = 0.03;
+// Kernels of quantised weights round the states that go in to 8 bits. Measured: 0.2.
+constexpr double kQuantizedTolerance = 0.5;
 constexpr std::size_t kCache = std::size_t{64} << 20U;
 
 struct ModelFree {
@@ -256,7 +258,8 @@ TEST_P(BlockModel, RowsEqualOneBlockAtATime) {
     }
   }
   std::cout << "logits differ by at most " << largest << "\n";
-  EXPECT_LT(largest, kTolerance);
+  const bool is_quantized = GetParam() == kQ8_0 || GetParam() == kQ4_0;
+  EXPECT_LT(largest, is_quantized ? kQuantizedTolerance : kTolerance);
 }
 
 // By text and the text before it in the proposal: the logits' bits.
