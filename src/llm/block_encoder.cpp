@@ -265,7 +265,8 @@ Result<BlockEncoder::Encoded> BlockEncoder::encode(std::span<const BlockKey> key
   return encoded;
 }
 
-// Of an identifier's tokens the last one has read all.
+// It is read at the token in front of the identifier, which has read the candidate and the query:
+// at the identifier itself it would depend on which one the candidate has.
 std::vector<float> BlockEncoder::relevance_of(const IdentifierGroup& group, std::size_t first_token,
                                               std::span<const float> states) const {
   std::vector<float> relevance;
@@ -273,9 +274,10 @@ std::vector<float> BlockEncoder::relevance_of(const IdentifierGroup& group, std:
   relevance.reserve(group.identifiers.size());
   std::size_t n_tokens = first_token;
   for (const IdentifierBlock& identifier : group.identifiers) {
+    if (identifier.n_tokens() < 2) return {};
     n_tokens += identifier.n_tokens();
     std::array<float, 2> logits{};
-    yes_no_->logits(states.subspan((n_tokens - 1) * yes_no_->n_embd(), yes_no_->n_embd()), logits);
+    yes_no_->logits(states.subspan((n_tokens - 2) * yes_no_->n_embd(), yes_no_->n_embd()), logits);
     relevance.push_back(logits[0] - logits[1]);
   }
   return relevance;

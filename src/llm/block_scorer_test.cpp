@@ -119,7 +119,7 @@ class OneBlockAtATime {
       const auto begin = prompt.tokens.begin() + static_cast<std::ptrdiff_t>(block.first);
       last = feed({begin, begin + static_cast<std::ptrdiff_t>(block.n_tokens)}, block.position,
                   sequence, prompt);
-      if (block.kind == BlockKind::kIdentifier) vocabulary_after_[block.item] = vocabulary_;
+      if (block.kind == BlockKind::kIdentifier) vocabulary_at_[block.item] = vocabulary_before_;
       if (block.kind == BlockKind::kIdentifier)
         llama_memory_seq_cp(memory, sequence, kAnswer, static_cast<llama_pos>(block.position), -1);
     }
@@ -131,9 +131,9 @@ class OneBlockAtATime {
     return result;
   }
 
-  // Of the last prompt: the logit of the token after an item's identifier.
-  float logit_after(ItemId item, TokenId token) const {
-    return vocabulary_after_.at(item)[static_cast<std::size_t>(token.value())];
+  // Of the last prompt: the logit of the token in the place of an item's identifier.
+  float logit_at(ItemId item, TokenId token) const {
+    return vocabulary_at_.at(item)[static_cast<std::size_t>(token.value())];
   }
 
  private:
@@ -147,11 +147,13 @@ class OneBlockAtATime {
       batch.pos[at] = static_cast<llama_pos>(position++);
       batch.n_seq_id[at] = 1;
       batch.seq_id[at][0] = sequence;
-      batch.logits[at] = static_cast<std::size_t>(at) + 1 == tokens.size() ? 1 : 0;
+      batch.logits[at] = static_cast<std::size_t>(at) + 2 >= tokens.size() ? 1 : 0;
     }
     RSD_CHECK(llama_decode(context_.get(), batch) == 0, "the reference's llama_decode");
     const float* logits = llama_get_logits_ith(context_.get(), batch.n_tokens - 1);
-    vocabulary_.assign(logits, logits + llama_vocab_n_tokens(llama_model_get_vocab(model_.get())));
+    if (const float* before = llama_get_logits_ith(context_.get(), batch.n_tokens - 2))
+      vocabulary_before_.assign(before,
+                                before + llama_vocab_n_tokens(llama_model_get_vocab(model_.get())));
     std::vector<float> row;
     for (const IdentifierToken identifier : prompt.identifiers)
       row.push_back(logits[identifier.value()]);
@@ -159,8 +161,8 @@ class OneBlockAtATime {
     return row;
   }
 
-  std::vector<float> vocabulary_;  // the logits of the last token
-  std::map<ItemId, std::vector<float>> vocabulary_after_;
+  std::vector<float> vocabulary_before_;  // the logits of the last token but one
+  std::map<ItemId, std::vector<float>> vocabulary_at_;
   std::unique_ptr<llama_model, ModelFree> model_;
   std::unique_ptr<llama_context, ModelFree> context_;
 };
@@ -577,7 +579,7 @@ TEST(BlockScorerTogether, IdentifiersOfSeveralPromptsHaveTheBitsOfTheirOwnPass) 
   }
 }
 
-TEST(BlockRelevance, IsWhatTheLlmSaysBehindEachIdentifier) {
+TEST(BlockRelevance, IsWhatTheLlmWouldSayInPlaceOfEachIdentifier) {
   const auto engine = load(kRelevance);
   ASSERT_TRUE(engine->info().relevance);
   OneBlockAtATime reference(kRelevance);
@@ -593,7 +595,7 @@ TEST(BlockRelevance, IsWhatTheLlmSaysBehindEachIdentifier) {
   double highest = -1e9;
   for (std::size_t i = 0; i < 40; ++i) {
     const double expected =
-        0.5 * (reference.logit_after(ItemId(i), yes) - reference.logit_after(ItemId(i), no)) - 1;
+        0.5 * (reference.logit_at(ItemId(i), yes) - reference.logit_at(ItemId(i), no)) - 1;
     EXPECT_NEAR(answer.prefill.relevance[i], expected, kTolerance) << i;
     lowest = std::min(lowest, expected);
     highest = std::max(highest, expected);
