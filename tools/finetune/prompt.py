@@ -105,9 +105,10 @@ class Prompt:
         return seen
 
     def places(self) -> list[int]:
-        """Of each candidate's identifier among the tokens: where the LLM has read this candidate and the query."""
-        last = {b.candidate: b.first + b.n_tokens - 1 for b in self.blocks if b.kind == "identifier"}
-        return [last[i] for i in range(len(last))]
+        """Of the token in front of each candidate's identifier: where the LLM has read this candidate and
+        the query, and nothing that depends on the rest of the list, as the identifier itself does."""
+        before = {b.candidate: b.first + b.n_tokens - 2 for b in self.blocks if b.kind == "identifier"}
+        return [before[i] for i in range(len(before))]
 
     def _with_answer(self, n_answer: int) -> list[Block]:
         """The answer belongs to the tail."""

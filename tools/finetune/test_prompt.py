@@ -126,7 +126,7 @@ def test_each_token_sees_what_its_block_sees_and_of_its_own_block_what_came_befo
     tail = [0, 1, *range(5, 12)]
     assert seen[11:] == [tail, [*tail, 12], [*tail, 12, 13]]
     assert prompt.positions(n_answer=2) == [0, 1, 2, 3, 2, 2, 3, 4, 5, 4, 5, 6, 7, 8]
-    assert prompt.places() == [10, 8]
+    assert prompt.places() == [9, 7]
 
 
 def test_prompts_that_share_their_candidates_see_what_each_alone_would():
