@@ -8,7 +8,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, GgufConfig, PreTrainedModel
 
-from prompt import Prompt
+from prompt import Prompt, share
 
 PROJECTIONS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
@@ -39,19 +39,26 @@ def identifier_logits(model: PeftModel, prompt: Prompt, answer: list[int]) -> to
 
 def hidden_states(model: PeftModel, prompt: Prompt, answer: list[int]) -> torch.Tensor:
     """[n, width]: the last layer's output for each token of prompt and answer."""
+    return shared_hidden_states(model, [prompt], [answer])[0]
+
+
+def shared_hidden_states(
+    model: PeftModel, prompts: list[Prompt], answers: list[list[int]]
+) -> list[torch.Tensor]:
+    """By prompt what hidden_states() gives, from one encoding of the candidates that all of them have."""
     base = model.get_base_model()
-    tokens = torch.tensor([prompt.tokens + answer], device=model.device)
-    if not prompt.blocks:
-        return base.model(input_ids=tokens, use_cache=False).last_hidden_state[0]
-    visible = torch.from_numpy(prompt.visible(len(answer))).to(model.device)
+    shared = share(prompts, answers)
+    visible = torch.from_numpy(shared.visible).to(model.device)
     mask = torch.zeros(visible.shape, dtype=base.dtype, device=model.device)
     mask.masked_fill_(~visible, torch.finfo(base.dtype).min)
-    return base.model(
-        input_ids=tokens,
-        position_ids=torch.tensor([prompt.positions(len(answer))], device=model.device),
-        attention_mask=mask[None, None],
+    hidden = base.model(
+        input_ids=torch.tensor([shared.tokens], device=model.device),
+        position_ids=torch.tensor([shared.positions], device=model.device),
+        # None: each token sees all before it, which takes no mask in memory.
+        attention_mask=mask[None, None] if prompts[0].blocks else None,
         use_cache=False,
     ).last_hidden_state[0]
+    return [hidden[torch.from_numpy(rows).to(model.device)] for rows in shared.rows]
 
 
 def head_logits(model: PeftModel, hidden: torch.Tensor, tokens: list[int]) -> torch.Tensor:

@@ -95,7 +95,10 @@ class PassageSource:
         texts = [c["text"] for c in request["candidates"]]
         return request["query"], texts, self._label_weight * labels(request)
 
-    def draw(self, rng: random.Random, n_items: int, max_chars: int) -> Example:
+    def draw(
+        self, rng: random.Random, n_items: int, max_chars: int, n_queries: int = 1
+    ) -> list[Example]:
+        """Up to `n_queries` examples of the same candidates."""
         request = rng.choice(self._requests)
         query, texts, bonus = self.real(request)
         if rng.random() < 0.4:
@@ -109,7 +112,8 @@ class PassageSource:
         keep = choose(rng, self._embedder.cosines(query, texts) + bonus, n_items, max(0, n_foreign))
         relevant = np.where(bonus > 0, 1.0, 0.0 if judged else np.nan)
         relevant[len(texts) - n_foreign :] = 0
-        texts, bonus, relevant = [texts[i] for i in keep], bonus[keep], relevant[keep]
+        is_foreign = np.arange(len(texts)) >= len(texts) - n_foreign
+        texts, bonus, relevant, is_foreign = [texts[i] for i in keep], bonus[keep], relevant[keep], is_foreign[keep]
         if self._long:
             if max_chars == LONG_CHARS:
                 texts, bonus = self._joined(rng, request, query, texts, bonus)
@@ -117,7 +121,27 @@ class PassageSource:
             # The teacher judges what the LLM gets to read; judgements of the whole still count.
             texts = [t if len(t) <= max_chars else t[:max_chars].rsplit(" ", 1)[0] for t in texts]
         teacher = self._embedder.cosines(query, texts) + bonus
-        return make("passage", {"query": query}, texts, teacher, relevant)
+        examples = [make("passage", {"query": query}, texts, teacher, relevant)]
+        unjudged = np.where(is_foreign, 0.0, np.nan)
+        for other in self._unused_queries(rng, request, [*texts, query], n_queries - 1):
+            teacher = self._embedder.cosines(other, texts)
+            examples.append(make("passage", {"query": other}, texts, teacher, unjudged))
+        return examples
+
+    def _unused_queries(
+        self, rng: random.Random, request: dict, used: list[str], n_queries: int
+    ) -> list[str]:
+        """Texts of the request, or sentences of them, that are in none of `used`; fewer where there are no more."""
+        texts = rng.sample(request["candidates"], len(request["candidates"])) if n_queries > 0 else []
+        queries: list[str] = []
+        for text in (c["text"] for c in texts):
+            if len(queries) == n_queries:
+                break
+            options = sentences(text) if self._long else [text]
+            query = rng.choice(options) if options else None
+            if query and query not in queries and not any(query in other for other in used):
+                queries.append(query)
+        return queries
 
     def _joined(
         self, rng: random.Random, request: dict, query: str, texts: list[str], bonus: np.ndarray
@@ -144,10 +168,10 @@ class PassageSource:
         if not self._long:
             query, texts = texts[at], [*texts[:at], *texts[at + 1 :], request["query"]]
         else:
-            sentences = [s for s in re.split(r"(?<=[.!?])\s+", texts[at]) if 20 < len(s) < 160]
-            if len(sentences) < 2:
+            options = sentences(texts[at])
+            if len(options) < 2:
                 return self.real(request)
-            query = rng.choice(sentences)
+            query = rng.choice(options)
             texts[at] = texts[at].replace(query, "").strip()
         return query, texts, np.zeros(len(texts))
 
@@ -181,22 +205,44 @@ class RecommendationSource:
         self._weights = weights
         embedder.add(self._titles)
 
-    def draw(self, rng: random.Random, n_items: int, max_chars: int) -> Example:
-        titles = rng.choice(self._sequences)
-        cut = rng.randrange(min(3, len(titles) - 1), len(titles))
-        history, following = titles[:cut], titles[cut]
-        others = [t for t in rng.sample(self._titles, min(len(self._titles), 2 * n_items)) if t not in titles]
-        texts = [following, *others[: n_items - 1]]
-        n_items = len(texts)
+    def draw(
+        self, rng: random.Random, n_items: int, max_chars: int, n_queries: int = 1
+    ) -> list[Example]:
+        """Examples of the same candidates: the titles that follow `n_queries` histories (fewer where the
+        list is short), and titles that are in none of them."""
+        histories: list[list[str]] = []
+        following: list[str] = []
+        seen: set[str] = set()
+        n_queries = min(n_queries, max(1, n_items // 3), len(self._sequences))
+        for titles in rng.sample(self._sequences, n_queries):
+            cut = rng.randrange(min(3, len(titles) - 1), len(titles))
+            history, its_next = titles[:cut], titles[cut]
+            if any(its_next in other for other in histories) or set(history) & set(following):
+                continue
+            histories.append(history)
+            following.append(its_next)
+            seen.update(titles)
+        others = [t for t in rng.sample(self._titles, min(len(self._titles), 2 * n_items)) if t not in seen]
+        texts = list(dict.fromkeys(following))
+        texts += others[: n_items - len(texts)]
+        texts = rng.sample(texts, len(texts))
+        return [self._example(h, f, texts) for h, f in zip(histories, following, strict=True)]
+
+    def _example(self, history: list[str], following: str, texts: list[str]) -> Example:
         scores = standardised(
             recommendation_scores(
                 history, texts, self._counts, self._embedder, self._weights, following
             )
         )
-        scores[0] += self.LABEL_WEIGHT
-        order = rng.sample(range(n_items), n_items)
-        relevant = np.array([float(i == 0) for i in order])  # the title that came next
-        return make("recommendation", {"history": history}, [texts[i] for i in order], scores[order], relevant)
+        relevant = np.array([float(text == following) for text in texts])  # the title that came next
+        return make(
+            "recommendation", {"history": history}, texts, scores + self.LABEL_WEIGHT * relevant, relevant
+        )
+
+
+def sentences(text: str) -> list[str]:
+    """Those of a length that a query may have."""
+    return [s for s in re.split(r"(?<=[.!?])\s+", text) if 20 < len(s) < 160]
 
 
 def sequence(request: dict) -> list[str]:

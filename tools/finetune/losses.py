@@ -46,7 +46,7 @@ def first_position_loss(logits: torch.Tensor, teacher: torch.Tensor) -> torch.Te
 def relevance_loss(logits: torch.Tensor, labels: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
     """Each candidate by itself: how relevant it is, and which of two is more so.
 
-    logits [K]: of "yes" less those of "no", where a candidate's identifier has read its text and the query.
+    logits [K]: of "yes" less those of "no", where a candidate's text and the query have been read.
     labels [K]: 1 relevant, 0 not, NaN unknown; these get the cross-entropy. All get the pairwise loss against
     the teacher, which says more than a judgement does.
     """

@@ -91,6 +91,8 @@ class Prompt:
 
     def visible(self, n_answer: int) -> np.ndarray:
         """[n, n] booleans, n = tokens of prompt and answer: whether the row's token sees the column's."""
+        if not self.blocks:
+            return np.tri(len(self.tokens) + n_answer, dtype=bool)
         blocks = self._with_answer(n_answer)
         n_tokens = blocks[-1].first + blocks[-1].n_tokens
         seen = np.zeros((n_tokens, n_tokens), bool)
@@ -103,14 +105,46 @@ class Prompt:
         return seen
 
     def places(self) -> list[int]:
-        """Of each candidate's identifier among the tokens: where the LLM has read this candidate and the query."""
-        last = {b.candidate: b.first + b.n_tokens - 1 for b in self.blocks if b.kind == "identifier"}
-        return [last[i] for i in range(len(last))]
+        """Of the token in front of each candidate's identifier: where the LLM has read this candidate and
+        the query, and nothing that depends on the rest of the list, as the identifier itself does."""
+        before = {b.candidate: b.first + b.n_tokens - 2 for b in self.blocks if b.kind == "identifier"}
+        return [before[i] for i in range(len(before))]
 
     def _with_answer(self, n_answer: int) -> list[Block]:
         """The answer belongs to the tail."""
         tail = self.blocks[-1]
         return [*self.blocks[:-1], replace(tail, n_tokens=tail.n_tokens + n_answer)]
+
+
+@dataclass(frozen=True)
+class SharedPrompt:
+    """Prompts in blocks about the same candidates, as one: a candidate's block sees no query, so one
+    encoding of it serves all of them. None of the prompts sees what belongs to another one."""
+
+    tokens: list[int]
+    positions: list[int]
+    visible: np.ndarray  # [n, n] booleans: whether the row's token sees the column's
+    rows: list[np.ndarray]  # by prompt: where the tokens of prompt and answer are among `tokens`
+
+
+def share(prompts: list[Prompt], answers: list[list[int]]) -> SharedPrompt:
+    """One prompt of any layout, or several in blocks with equal heads and candidates."""
+    tokens: list[int] = []
+    positions: list[int] = []
+    rows: list[np.ndarray] = []
+    n_shared = sum(b.n_tokens for b in prompts[0].blocks if b.kind in ("head", "candidate"))
+    for prompt, answer in zip(prompts, answers, strict=True):
+        if prompt.tokens[:n_shared] != prompts[0].tokens[:n_shared]:
+            raise ValueError("prompts about different candidates share nothing")
+        n_known = n_shared if rows else 0
+        own = (prompt.tokens + answer)[n_known:]
+        rows.append(np.concatenate([np.arange(n_known), len(tokens) + np.arange(len(own))]))
+        tokens += own
+        positions += prompt.positions(len(answer))[n_known:]
+    visible = np.zeros((len(tokens), len(tokens)), bool)
+    for prompt, answer, own_rows in zip(prompts, answers, rows, strict=True):
+        visible[np.ix_(own_rows, own_rows)] |= prompt.visible(len(answer))
+    return SharedPrompt(tokens, positions, visible, rows)
 
 
 class PromptBuilder:

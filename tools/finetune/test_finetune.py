@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 import torch
 from crew import Alone, Crew
-from examples import LONG_CHARS, PassageSource, choose, draw_order, split
+from examples import LONG_CHARS, PassageSource, RecommendationSource, choose, draw_order, split
 from export import gguf_tensors, permute_rows, read, write
 from losses import first_position_loss, listwise_loss, relevance_loss
 from plot import WIDTH, mean_losses, validations
-from teacher import Cooccurrence
+from teacher import Cooccurrence, RecommendationWeights
 from train import reopened
 
 
@@ -112,7 +112,7 @@ def test_passages_are_known_to_be_relevant_where_they_were_judged_for_that_query
     source = PassageSource(requests, OneHotEmbedder(), label_weight=0.3)
     judged = 0
     for seed in range(40):
-        example = source.draw(random.Random(seed), n_items=9, max_chars=500)
+        [example] = source.draw(random.Random(seed), n_items=9, max_chars=500)
         own, foreign = ("word", "other") if "word" in example.request["query"] else ("other", "word")
         labels = dict(zip((c["text"] for c in example.request["candidates"]), example.relevant, strict=True))
         assert all(value == 0 for text, value in labels.items() if text.startswith(foreign))
@@ -124,6 +124,54 @@ def test_passages_are_known_to_be_relevant_where_they_were_judged_for_that_query
         else:
             assert all(math.isnan(value) for value in own_labels.values())
     assert 10 < judged < 35
+
+
+def test_several_queries_are_about_the_same_texts_and_stand_in_none_of_them():
+    candidates = [{"id": str(i), "text": f"word{i}"} for i in range(9)]
+    requests = [{"query": "word3 asked", "candidates": candidates, "relevance": {"3": 1}},
+                {"query": "other asked", "candidates": [{"id": "0", "text": "other0"}], "relevance": {}}]  # fmt: skip
+    source = PassageSource(requests, OneHotEmbedder(), label_weight=0.3)
+    n_examples = []
+    for seed in range(30):
+        examples = source.draw(random.Random(seed), n_items=5, max_chars=500, n_queries=3)
+        n_examples.append(len(examples))
+        queries = [e.request["query"] for e in examples]
+        assert len(set(queries)) == len(queries)
+        for example in examples:
+            texts = [c["text"] for c in example.request["candidates"]]
+            assert texts == [c["text"] for c in examples[0].request["candidates"]]
+            assert example.request["query"] not in texts
+            assert len(example.teacher) == len(example.relevant) == len(texts)
+        for example in examples[1:]:
+            assert not (example.relevant == 1).any(), "nobody has judged these queries"
+    assert max(n_examples) == 3
+
+
+class BlindEmbedder:
+    def add(self, texts):
+        pass
+
+    def vectors(self, texts):
+        return np.ones((len(texts), 1))
+
+
+def test_several_histories_choose_among_the_same_titles_none_of_which_they_contain():
+    requests = [
+        {"history": [f"t{u}-{n}" for n in range(5)], "candidates": [{"id": "0", "text": f"t{u}-5"}],
+         "relevance": {"0": 1}} for u in range(6)
+    ]  # fmt: skip
+    source = RecommendationSource(requests, BlindEmbedder(), RecommendationWeights())
+    for seed in range(20):
+        examples = source.draw(random.Random(seed), n_items=9, max_chars=500, n_queries=4)
+        assert len(examples) == 3  # one for each three titles
+        for example in examples:
+            texts = [c["text"] for c in example.request["candidates"]]
+            assert texts == [c["text"] for c in examples[0].request["candidates"]]
+            assert len(texts) == 9
+            assert not set(texts) & set(example.request["history"])
+            [following] = np.flatnonzero(example.relevant == 1)
+            user, number = texts[following].split("-")
+            assert example.request["history"] == [f"{user}-{n}" for n in range(int(number))]
 
 
 def test_long_passages_are_a_text_and_its_neighbours_and_keep_the_best_judgement():

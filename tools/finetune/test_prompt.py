@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from prompt import Block, Prompt, PromptBuilder, single_line, text_digest
+from prompt import Block, Prompt, PromptBuilder, share, single_line, text_digest
 from tokenizer import load_tokenizer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -126,7 +126,32 @@ def test_each_token_sees_what_its_block_sees_and_of_its_own_block_what_came_befo
     tail = [0, 1, *range(5, 12)]
     assert seen[11:] == [tail, [*tail, 12], [*tail, 12, 13]]
     assert prompt.positions(n_answer=2) == [0, 1, 2, 3, 2, 2, 3, 4, 5, 4, 5, 6, 7, 8]
-    assert prompt.places() == [10, 8]
+    assert prompt.places() == [9, 7]
+
+
+def test_prompts_that_share_their_candidates_see_what_each_alone_would():
+    def prompt(n_query: int, first_token: int) -> Prompt:
+        blocks = [Block("head", 0, 1, 0), Block("candidate", 1, 2, 1, 0), Block("query", 3, n_query, 1),
+                  Block("identifier", 3 + n_query, 2, 1 + max(2, n_query), 0),
+                  Block("tail", 5 + n_query, 1, 3 + max(2, n_query))]  # fmt: skip
+        return Prompt([1, 2, 3, *range(first_token, first_token + n_query + 3)], [70], blocks)
+
+    prompts, answers = [prompt(1, 10), prompt(4, 20)], [[], [70]]
+    shared = share(prompts, answers)
+    assert len(shared.tokens) == 3 + 4 + 8  # head and candidate stand there once
+    seen = np.zeros_like(shared.visible)
+    for alone, answer, rows in zip(prompts, answers, shared.rows, strict=True):
+        assert [shared.tokens[r] for r in rows] == alone.tokens + answer
+        assert [shared.positions[r] for r in rows] == alone.positions(len(answer))
+        assert (shared.visible[np.ix_(rows, rows)] == alone.visible(len(answer))).all()
+        seen[np.ix_(rows, rows)] = True
+    assert not shared.visible[~seen].any(), "one prompt sees another one"
+
+
+def test_prompts_about_other_candidates_share_nothing():
+    blocks = [Block("head", 0, 1, 0), Block("candidate", 1, 1, 1, 0), Block("tail", 2, 1, 3)]
+    with pytest.raises(ValueError, match="share nothing"):
+        share([Prompt([1, 2, 3], [70], blocks), Prompt([1, 9, 3], [70], blocks)], [[], []])
 
 
 @pytest.mark.skipif(not MODEL.exists(), reason="needs the base model")

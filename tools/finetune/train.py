@@ -24,7 +24,7 @@ from peft import get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors.torch import load_file, save_file
 
 import export
-from base_model import add_adapter, head_logits, hidden_states, identifier_logits, load_base
+from base_model import add_adapter, head_logits, identifier_logits, load_base, shared_hidden_states
 from crew import Alone, Crew
 from examples import (
     HELD_OUT,
@@ -40,7 +40,7 @@ from examples import (
     split,
 )
 from losses import first_position_loss, listwise_loss, relevance_loss
-from prompt import PromptBuilder
+from prompt import Prompt, PromptBuilder
 from teacher import Embedder, RecommendationWeights
 from tokenizer import load_tokenizer
 
@@ -53,7 +53,7 @@ RECOMMENDATION_WEIGHTS = {
 }
 TEMPERATURE = 0.2  # of the teacher, in standard deviations
 PAIRWISE_WEIGHT = 0.5
-RELEVANCE_WEIGHT = 0.3
+SKIPPING = 0.15  # share of the examples in blocks that leave identifiers out
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -69,6 +69,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--learning-rate", type=float, default=4e-4)
     parser.add_argument("--batch", type=int, default=8, help="examples per step")
     parser.add_argument("--max-tokens", type=int, default=1100, help="of a usual example")
+    parser.add_argument("--queries", type=int, default=4, help="of a prompt in blocks, at most: its texts are encoded once")
+    parser.add_argument("--relevance-weight", type=float, default=0.1, help="of reading each candidate's relevance, in blocks")
     parser.add_argument("--threads", type=int, default=2, help="on the CPU: processes of one thread each")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--dtype", choices=("auto", "bf16", "f32"), default="auto")
@@ -99,7 +101,8 @@ class Data:
                 self.sources[name] = RecommendationSource(fit, self.embedder, RECOMMENDATION_WEIGHTS[name])
         self.embedder.save()
 
-    def draw(self, rng: random.Random, max_tokens: int) -> Example:
+    def draw(self, rng: random.Random, max_tokens: int, n_queries: int = 1) -> list[Example]:
+        """Examples of the same candidates, `n_queries` or fewer."""
         name = rng.choices(list(DATASETS), list(DATASETS.values()))[0]
         n_items = round(rng.triangular(MIN_ITEMS, MAX_ITEMS, 20))
         budget = max_tokens * rng.choices((1, 2, 4), (0.88, 0.1, 0.02))[0]
@@ -107,7 +110,7 @@ class Data:
         if name == "msmarco-dl-bm25":  # long texts: fewer of them, 4.3 characters a token
             chars = max_chars if max_chars == LONG_CHARS else min(max_chars, 330)
             n_items = max(MIN_ITEMS, min(n_items, int(budget * 4.3 / chars)))
-        return self.sources[name].draw(rng, n_items, max_chars)
+        return self.sources[name].draw(rng, n_items, max_chars, n_queries)
 
 
 class Trainer:
@@ -133,26 +136,39 @@ class Trainer:
         self.step = 0
         self.examples = 0
 
-    def loss(self, example: Example, rng: random.Random) -> torch.Tensor:
-        """The joint loss; `rng` draws the order that is fed in."""
-        prompt = self.prompts.build(example.request, self.skipped_identifiers(rng))
-        order = draw_order(rng, example.teacher, TEMPERATURE)
-        answer = [prompt.identifiers[i] for i in order[:-2]]
+    def draw(self, data: Data, rng: random.Random) -> list[Example]:
+        n_queries = 1 if self.options.layout == "sequence" else self.options.queries
+        return data.draw(rng, self.options.max_tokens, n_queries)
+
+    def loss(self, examples: list[Example], rng: random.Random) -> torch.Tensor:
+        """The mean joint loss of examples of the same candidates; `rng` draws the orders that are fed in."""
+        skip = self.skipped_identifiers(rng)
+        prompts = [self.prompts.build(example.request, skip) for example in examples]
+        orders = [draw_order(rng, example.teacher, TEMPERATURE) for example in examples]
+        answers = [
+            [prompt.identifiers[i] for i in order[:-2]] for prompt, order in zip(prompts, orders, strict=True)
+        ]
         with self.autocast():
-            hidden = hidden_states(self.model, prompt, answer)
+            hidden = shared_hidden_states(self.model, prompts, answers)
+        losses = [self.loss_of(*each) for each in zip(examples, prompts, orders, hidden, strict=True)]
+        return torch.stack(losses).mean()
+
+    def loss_of(
+        self, example: Example, prompt: Prompt, order: list[int], hidden: torch.Tensor
+    ) -> torch.Tensor:
         logits = head_logits(self.model, hidden[len(prompt.tokens) - 1 :], prompt.identifiers)
         teacher = torch.from_numpy(example.teacher).float().to(self.device)
         loss = listwise_loss(logits, teacher, order, TEMPERATURE)
         loss = loss + PAIRWISE_WEIGHT * first_position_loss(logits[0], teacher)
-        if prompt.blocks:
+        if prompt.blocks and self.options.relevance_weight:
             yes, no = head_logits(self.model, hidden[prompt.places()], self.yes_no).unbind(-1)
             relevant = torch.from_numpy(example.relevant).float().to(self.device)
-            loss = loss + RELEVANCE_WEIGHT * relevance_loss(yes - no, relevant, teacher)
+            loss = loss + self.options.relevance_weight * relevance_loss(yes - no, relevant, teacher)
         return loss
 
     def skipped_identifiers(self, rng: random.Random) -> int:
         """Blocks take long lists, so identifiers beyond the first two dozens are trained, too."""
-        if self.options.layout == "sequence" or rng.random() < 0.7:
+        if self.options.layout == "sequence" or rng.random() >= SKIPPING:
             return 0
         return rng.randrange(len(self.prompts.identifiers) - 2 * MAX_ITEMS)
 
@@ -170,7 +186,7 @@ class Trainer:
 
         def loss(number: int) -> torch.Tensor:
             rng = random.Random(f"{self.options.seed}/{number}")
-            return self.loss(data.draw(rng, self.options.max_tokens), rng) / self.options.batch
+            return self.loss(self.draw(data, rng), rng) / self.options.batch
 
         if self.device == "cpu":
             return Crew(self.options.threads, self.parameters, loss)
