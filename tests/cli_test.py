@@ -1506,6 +1506,32 @@ class Blocks(CliTest):
         self.assertIn("takes no prompts in blocks (layout: blocks): a recurrent model", done.stderr)
 
 
+class Relevance(CliTest):
+    """A model that says of each candidate whether it is relevant (rsd.relevance)."""
+
+    def scores(self, n_candidates, *arguments):
+        lines = request("q", n_candidates)
+        done = run("rank", "-m", MODELS / "tiny-relevance.gguf", "-t", 1, "--requests", "-", *arguments,
+                   stdin=lines)
+        (answer,) = answers(self.good(done))
+        return answer, dict(zip(answer["ranking"], answer["relevance_scores"]))
+
+    def test_scores_are_probabilities_that_do_not_depend_on_the_list(self):
+        whole, expected = self.scores(12)
+        self.assertEqual(len(expected), 12)
+        self.assertGreater(max(expected.values()) - min(expected.values()), 0.05)
+        self.assertEqual(whole["none_relevant"], max(expected.values()) < 0.5)
+        for arguments in [(), ("--decoder", "ar"), ("--window", 4, "--window-method", "calibrated")]:
+            answer, scores = self.scores(7, *arguments)
+            self.assertEqual(scores, {key: expected[key] for key in scores}, arguments)
+            self.assertEqual(answer["none_relevant"], max(scores.values()) < 0.5)
+
+    def test_other_models_claim_none(self):
+        (answer,) = answers(self.good(rank("-", stdin=request("q", 3))))
+        self.assertNotIn("relevance_scores", answer)
+        self.assertNotIn("none_relevant", answer)
+
+
 class Index(CliTest):
     """Candidates that are encoded once, and kept in a file."""
 

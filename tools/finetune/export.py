@@ -76,7 +76,7 @@ def layout_of(path: Path) -> str:
 
 def write(
     adapter: dict[str, np.ndarray], out: Path, name: str, alpha: float, heads: tuple[int, int],
-    layout: str = "sequence",
+    layout: str = "sequence", relevance: tuple[float, float] | None = None,
 ) -> None:  # fmt: skip
     partial = out.with_suffix(".partial")
     writer = gguf.GGUFWriter(partial, "llama")
@@ -88,6 +88,8 @@ def write(
     writer.add_float32("adapter.lora.alpha", alpha)
     if layout != "sequence":  # what rsd takes a model for that doesn't say
         writer.add_string("rsd.prompt_layout", layout)
+    if relevance:
+        writer.add_string("rsd.relevance", " ".join(map(repr, relevance)))
     for tensor_name, tensor in gguf_tensors(adapter, *heads):
         writer.add_tensor(tensor_name, np.ascontiguousarray(tensor))
     writer.write_header_to_file()
@@ -106,11 +108,14 @@ def main() -> None:
     parser.add_argument("--name", default="SmolLM2-135M rank LoRA")
     parser.add_argument("--layout", choices=["sequence", "blocks"], default="sequence",
                         help="of the prompts that it was trained with; rsd takes its templates by it")
+    parser.add_argument("--relevance", type=float, nargs=2, metavar=("SCALE", "BIAS"),
+                        help="what makes its reading of relevance a probability, as calibrate.py finds it")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     write(
         load_file(options.adapter), options.out, options.name, options.alpha,
         (options.heads, options.kv_heads), options.layout,
+        tuple(options.relevance) if options.relevance else None,
     )  # fmt: skip
 
 

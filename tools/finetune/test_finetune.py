@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from calibrate import area_under_roc, calibration_error, fit, probabilities
 from crew import Alone, Crew
 from examples import LONG_CHARS, PassageSource, RecommendationSource, choose, draw_order, split
 from export import gguf_tensors, permute_rows, read, write
@@ -60,6 +61,20 @@ def test_relevance_loss_takes_unknown_labels_from_the_teacher_alone():
     assert logits.grad.tolist() == pytest.approx(expected, rel=1e-5)
     ranked = relevance_loss(logits, torch.full((3,), math.nan), torch.tensor([0.0, 1.0, 2.0]))
     assert ranked.item() == pytest.approx(first_position_loss(logits, torch.tensor([0.0, 1.0, 2.0])).item())
+
+
+def test_calibration_finds_the_scale_and_the_bias_that_made_the_labels():
+    rng = np.random.default_rng(7)
+    readings = rng.normal(0, 3, 20_000)
+    relevant = (rng.random(20_000) < probabilities(readings, 0.8, -1.5)).astype(float)
+    scale, bias = fit(readings, relevant)
+    assert scale == pytest.approx(0.8, abs=0.05)
+    assert bias == pytest.approx(-1.5, abs=0.1)
+    assert calibration_error(probabilities(readings, scale, bias), relevant) < 0.02
+    assert calibration_error(probabilities(readings, scale, bias + 2), relevant) > 0.1
+    assert area_under_roc(readings, relevant) > 0.8
+    assert area_under_roc(-readings, relevant) < 0.2
+    assert area_under_roc(np.zeros(4), np.array([1.0, 0, 1, 0])) == 0.5
 
 
 def test_draw_order_follows_the_teacher_and_lets_near_ties_fall_either_way():
