@@ -1526,6 +1526,19 @@ class Relevance(CliTest):
             self.assertEqual(scores, {key: expected[key] for key in scores}, arguments)
             self.assertEqual(answer["none_relevant"], max(scores.values()) < 0.5)
 
+    def test_long_lists_are_read_and_the_most_relevant_ranked(self):
+        _, expected = self.scores(30)
+        answer, scores = self.scores(30, "--window", 6, "--window-method", "relevance")
+        self.assertEqual(scores, expected)
+        by_relevance = sorted(expected, key=expected.get, reverse=True)
+        self.assertEqual(set(answer["ranking"][:6]), set(by_relevance[:6]))
+        self.assertEqual(answer["ranking"][6:], by_relevance[6:])
+        self.assertEqual((answer["windows"]["count"], answer["windows"]["method"]), (6, "relevance"))
+        self.assertEqual(answer["budget"], 5 + 3)
+        refused = rank("-", "--window", 6, "--window-method", "relevance", stdin=request("q", 30))
+        self.assertNotEqual(refused.returncode, OK)
+        self.assertIn("window method relevance is for LLMs that read relevance", refused.stderr)
+
     def test_other_models_claim_none(self):
         (answer,) = answers(self.good(rank("-", stdin=request("q", 3))))
         self.assertNotIn("relevance_scores", answer)

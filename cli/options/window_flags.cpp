@@ -18,8 +18,9 @@ void add_window_options(CLI::App& command, WindowFlags& options) {
             choice.size, at_least_two);
   flags.add({"--window-method", "NAME",
              "sliding (from the end to the front), top-down (all against one of the first "
-             "window), tournament (groups, whose first go on) or calibrated (all beside one "
-             "of the first window, which makes their scores comparable; one encoding each). "
+             "window), tournament (groups, whose first go on), calibrated (all beside one "
+             "of the first window, which makes their scores comparable; one encoding each) or "
+             "relevance (the W most relevant ones, for models that read relevance). "
              "Default: sliding where an option of windows is given, and for ar and exact; "
              "else calibrated"},
             options.method, not_empty());

@@ -154,7 +154,8 @@ Result<std::shared_ptr<const PreparedRequest>> Ranker::prepare(Request request,
   auto list = ListRequest::create(*completed, *settings,
                                   {.builder = state_->parts.prompts,
                                    .context_tokens = context_size(),
-                                   .max_items = max_candidates(completed->task)},
+                                   .max_items = max_candidates(completed->task),
+                                   .reads_relevance = reads_relevance(completed->task)},
                                   Clock::now());
   if (!list) return list.error();
   return std::make_shared<const PreparedRequest>(std::unique_ptr<const PreparedRequest::Plan>(
@@ -184,6 +185,11 @@ std::size_t Ranker::context_size() const noexcept {
 
 std::size_t Ranker::parallel() const noexcept {
   return state_->parts.parallel;
+}
+
+bool Ranker::reads_relevance(Task task) const {
+  return state_->parts.llm->reads_relevance() &&
+         state_->parts.prompts.layout(task) == PromptLayout::kBlocks;
 }
 
 std::size_t Ranker::max_candidates(Task task) const {

@@ -95,6 +95,10 @@ Result<void> ListRequest::plan(const Request& request, const ListSettings& setti
   const std::size_t n_shown = items_.size();
   const std::size_t max_window = std::min(fitted_.max_window, space.max_items);
   in_windows_ = n_shown > std::min(max_window, settings.windows.size.value_or(n_shown));
+  if (settings.windows.method == WindowMethod::kRelevance && !space.reads_relevance)
+    return invalid_argument(
+        "window method relevance is for LLMs that read relevance "
+        "(docs/blocks.md), and this one doesn't");
   if (in_windows_) {
     if (auto chosen = choose_windows(settings.windows, max_window); !chosen) return chosen;
     return check_work(settings);
@@ -131,12 +135,16 @@ Result<std::size_t> ListRequest::tokens_of_windows() const {
   const std::size_t n_windows = (*plan)->n_to_come();
   const std::size_t size = std::min(options_.windows.size, items_.size());
   DecodingOptions decoding = options_.decoding;
-  if (options_.windows.method == WindowMethod::kCalibrated) decoding.decoder = DecoderKind::kStd;
+  const bool ranks_last = options_.windows.method == WindowMethod::kRelevance;
+  const std::size_t rounds_of_last = ranks_last ? tokens_of_rounds(decoding, size) : 0;
+  if (ranks_last || options_.windows.method == WindowMethod::kCalibrated)
+    decoding.decoder = DecoderKind::kStd;
   if (options_.budget)
     decoding.budget =
         std::max<std::size_t>(*options_.budget / std::max<std::size_t>(n_windows, 1), 1);
   const std::size_t candidates = size * fitted_.candidate_tokens / items_.size();
-  return n_windows * (fitted_.frame_tokens + candidates + tokens_of_rounds(decoding, size));
+  return n_windows * (fitted_.frame_tokens + candidates + tokens_of_rounds(decoding, size)) +
+         rounds_of_last;
 }
 
 Result<void> ListRequest::choose_windows(const WindowChoice& choice, std::size_t size) {

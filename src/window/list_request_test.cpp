@@ -260,6 +260,17 @@ TEST_F(ListRequestTest, ManyWindowsOfAShortListAreMuchWork) {
   EXPECT_GT(expected(20), 981 * 150U);
 }
 
+TEST_F(ListRequestTest, RelevanceIsRefusedWhereTheLlmDoesNotReadIt) {
+  const Request request = passage_request("x", std::vector<std::string>(12, "aa"));
+  const ListSettings settings{.windows = {.method = WindowMethod::kRelevance, .size = 5}};
+  const auto refused = make(request, 1000, settings);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::kInvalidArgument);
+  const PromptSpace reading{
+      .builder = builder_, .context_tokens = 1000, .max_items = 40, .reads_relevance = true};
+  EXPECT_TRUE(ListRequest::create(request, settings, reading, start_));
+}
+
 TEST_F(ListRequestTest, CalibratedWindowsTakeOneRowEachWhateverTheBudget) {
   const std::vector<std::string> texts(41, "aa");  // the first 20, then 19 at a time and the pivot
   const auto tokens_with = [&](const DecodingOptions& decoding) {

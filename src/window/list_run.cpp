@@ -41,8 +41,11 @@ std::optional<std::size_t> budget_of(const ListOptions& options, std::size_t n_i
   if (!takes_budget(options.decoding.decoder)) return std::nullopt;
   if (options.budget || !options.decoding.budget) return options.budget;
   if (n_items <= options.windows.size) return options.decoding.budget;
-  const bool takes_one_row = options.windows.method == WindowMethod::kCalibrated;
-  return n_windows * (takes_one_row ? 1 : *options.decoding.budget);
+  const std::size_t budget = *options.decoding.budget;
+  if (options.windows.method == WindowMethod::kCalibrated) return n_windows;
+  if (options.windows.method == WindowMethod::kRelevance && n_windows > 0)
+    return n_windows - 1 + budget;
+  return n_windows * budget;
 }
 
 Result<ListRun> ListRun::create(const Ranking& order, ListOptions options,
@@ -207,9 +210,10 @@ void ListRun::absorb(std::size_t number, const Outcome& outcome, Clock::time_poi
   add(sums_, share.mapped(), outcome);
   n_windows_ += outcome.encodings > 0 ? 1 : 0;
   learn(share.mapped(), outcome);
-  plan_->absorb(
-      number,
-      {.ranking = outcome.ranking, .verified = outcome.verified_prefix, .first_row = first_row});
+  plan_->absorb(number, {.ranking = outcome.ranking,
+                         .verified = outcome.verified_prefix,
+                         .first_row = first_row,
+                         .relevance = outcome.relevance});
   limit(now);
 }
 

@@ -7,6 +7,7 @@
 #include "calibrated_windows.h"
 #include "core/names.h"
 #include "merged.h"
+#include "relevance_windows.h"
 #include "rsd/core/check.h"
 #include "sliding_windows.h"
 #include "top_down.h"
@@ -15,10 +16,11 @@
 namespace rsd {
 namespace {
 
-constexpr NameTable<WindowMethod, 4> kMethods{{{{WindowMethod::kSliding, "sliding"},
+constexpr NameTable<WindowMethod, 5> kMethods{{{{WindowMethod::kSliding, "sliding"},
                                                 {WindowMethod::kTopDown, "top-down"},
                                                 {WindowMethod::kTournament, "tournament"},
-                                                {WindowMethod::kCalibrated, "calibrated"}}}};
+                                                {WindowMethod::kCalibrated, "calibrated"},
+                                                {WindowMethod::kRelevance, "relevance"}}}};
 
 // A list that fits one window.
 class SingleWindow final : public WindowPlan {
@@ -79,6 +81,8 @@ Result<void> check(const WindowOptions& options) {
         return out_of_range("pivot", *options.pivot, 1, options.size - 1);
       if (options.pool && *options.pool < 2)
         return out_of_range("pool", *options.pool, 2, std::nullopt);
+      break;
+    case WindowMethod::kRelevance:
       break;
   }
   return {};
@@ -147,6 +151,8 @@ Result<std::unique_ptr<WindowPlan>> WindowPlan::create(const Ranking& order,
     plan = std::make_unique<Tournament>(order, options);
   } else if (options.method == WindowMethod::kCalibrated) {
     plan = std::make_unique<CalibratedWindows>(order, options);
+  } else if (options.method == WindowMethod::kRelevance) {
+    plan = std::make_unique<RelevanceWindows>(order, options);
   } else {
     plan = std::make_unique<SlidingWindows>(order, options);
   }

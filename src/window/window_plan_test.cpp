@@ -47,6 +47,14 @@ std::vector<float> row_of(const Window& window) {
   return row;
 }
 
+// What it reads of each item by itself.
+std::vector<float> relevance_of(const Window& window) {
+  std::vector<float> relevance;
+  for (const ItemId item : window.items)
+    relevance.push_back(3 - static_cast<float>(item.value()));
+  return relevance;
+}
+
 struct Played {
   std::vector<Window> windows;
   std::size_t rounds = 0;  // groups of concurrent windows
@@ -65,7 +73,8 @@ Played play(WindowPlan& plan) {
     ++played.rounds;
     for (auto window = ready.rbegin(); window != ready.rend(); ++window) {
       const auto row = row_of(*window);
-      plan.absorb(window->number, {ranked(*window), window->items.size(), row});
+      const auto relevance = relevance_of(*window);
+      plan.absorb(window->number, {ranked(*window), window->items.size(), row, relevance});
     }
     std::ranges::move(ready, std::back_inserter(played.windows));
   }
@@ -133,7 +142,8 @@ std::string name_of(const testing::TestParamInfo<Case>& info) {
 INSTANTIATE_TEST_SUITE_P(
     Lists, EveryPlan,
     testing::Combine(testing::Values(WindowMethod::kSliding, WindowMethod::kTopDown,
-                                     WindowMethod::kTournament, WindowMethod::kCalibrated),
+                                     WindowMethod::kTournament, WindowMethod::kCalibrated,
+                                     WindowMethod::kRelevance),
                      testing::Values(1, 2, 19, 20, 21, 39, 40, 57, 100, 101, 1000)),
     name_of);
 
@@ -308,6 +318,68 @@ TEST(WindowPlan, CalibratedKeepsWhatIsNotComparedAfterTheOthers) {
   // The first 20, 38 more, and 42 in the list's order.
   EXPECT_EQ(plan->verified(), 58U);
   EXPECT_EQ(plan->order(), best_last(100));
+}
+
+WindowOptions relevance(std::size_t size = 20) {
+  return {.method = WindowMethod::kRelevance, .size = size};
+}
+
+TEST(WindowPlan, RelevanceReadsAllAtOnceAndThenRanksTheMostRelevant) {
+  const auto plan = *WindowPlan::create(shuffled(90), relevance());
+  EXPECT_EQ(plan->n_to_come(), 6U);
+  const Played played = play(*plan);
+  ASSERT_EQ(played.windows.size(), 6U);
+  EXPECT_EQ(played.rounds, 2U);
+  for (std::size_t n = 0; n < 5; ++n) {
+    EXPECT_EQ(played.windows[n].items.size(), 18U);
+    EXPECT_TRUE(played.windows[n].takes_one_row);
+  }
+  const Window& last = played.windows.back();
+  EXPECT_TRUE(last.is_last);
+  EXPECT_FALSE(last.takes_one_row);
+  EXPECT_EQ(std::vector<ItemId>(last.items.begin(), last.items.end()), numbers(20));
+  EXPECT_EQ(plan->order(), Ranking::identity(90));
+  EXPECT_EQ(plan->verified(), 90U);
+}
+
+// The last window compares, which reading doesn't: its order counts for what it ranks.
+TEST(WindowPlan, RelevanceKeepsTheLastWindowsOrderOfWhatItRanks) {
+  const auto plan = *WindowPlan::create(shuffled(9), relevance(3));
+  while (auto window = plan->next()) {
+    if (window->is_last) {
+      plan->absorb(window->number, {*Ranking::create({ItemId(2), ItemId(0), ItemId(1)}), 2, {}});
+      break;
+    }
+    const auto read = relevance_of(*window);
+    plan->absorb(window->number, {ranked(*window), 1, row_of(*window), read});
+  }
+  EXPECT_EQ(first(plan->order(), 5),
+            (std::vector<ItemId>{ItemId(2), ItemId(0), ItemId(1), ItemId(3), ItemId(4)}));
+  EXPECT_EQ(plan->verified(), 2U);
+  EXPECT_EQ(plan->n_to_come(), 0U);
+}
+
+TEST(WindowPlan, RelevanceGivesAWindowThatThereWasNoTimeForAgain) {
+  const auto plan = *WindowPlan::create(best_last(60), relevance());
+  const auto given = give_up(*plan, 1);
+  const Window again = *plan->next();
+  EXPECT_EQ(again.items, given[0].items);
+  const auto read = relevance_of(again);
+  plan->absorb(again.number, {ranked(again), 1, row_of(again), read});
+  play(*plan);
+  EXPECT_EQ(plan->order(), Ranking::identity(60));
+  EXPECT_EQ(plan->verified(), 60U);
+}
+
+TEST(WindowPlan, RelevanceWithFewWindowsReadsTheFirstOfTheListAndRanksTheBestOfThem) {
+  const auto plan = *WindowPlan::create(best_last(100), relevance(), 3);
+  const Played played = play(*plan);
+  ASSERT_EQ(played.windows.size(), 3U);
+  EXPECT_TRUE(played.windows.back().is_last);
+  EXPECT_EQ(plan->order(), best_last(100)) << "the best one wasn't read";
+  EXPECT_EQ(plan->verified(), 40U);
+  const auto one = *WindowPlan::create(best_last(100), relevance(), 1);
+  EXPECT_TRUE(play(*one).windows.front().is_last);
 }
 
 TEST(WindowPlan, TopDownComparesAllOthersWithThePivotAtOnce) {

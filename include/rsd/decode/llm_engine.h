@@ -82,6 +82,8 @@ class LlmEngine : public BatchScorer {
 
   // The layout of prompts that the model is tuned for; nullopt if the model does not name one.
   virtual std::optional<PromptLayout> prompt_layout() const { return std::nullopt; }
+  // Prefills of prompts in blocks have Prefill::relevance.
+  virtual bool reads_relevance() const { return false; }
   // The reason why the engine takes no prompts in blocks; empty if it does.
   virtual std::string why_no_blocks() const { return "this engine encodes whole prompts"; }
 

@@ -69,10 +69,10 @@ inline constexpr const char* kPromptLayoutKey = "rsd.prompt_layout";
 // A GGUF model's or adapter's own key for how it reads relevance: "SCALE BIAS".
 inline constexpr const char* kRelevanceKey = "rsd.relevance";
 
-// A prompt in blocks has, in front of each candidate's identifier, read this candidate and the query
-// and nothing else. What the LLM would say next there, " yes" or " no", makes the probability that
-// the candidate is relevant: the sigmoid of scale * (logit of " yes" - logit of " no") + bias. It
-// is the same whatever else is in the list (docs/blocks.md, "Relevance").
+// A prompt in blocks has, in front of each candidate's identifier, read this candidate and the
+// query and nothing else. What the LLM would say next there, " yes" or " no", makes the probability
+// that the candidate is relevant: the sigmoid of scale * (logit of " yes" - logit of " no") + bias.
+// It is the same whatever else is in the list (docs/blocks.md, "Relevance").
 struct RelevanceReading {
   double scale = 1;
   double bias = 0;
@@ -139,6 +139,7 @@ class LlamaEngine final : public TimedEngine {
   // The cache may grow by this room, beyond context_size().
   void reserve_places(std::size_t n_places) override;
   std::optional<PromptLayout> prompt_layout() const override { return info().prompt_layout; }
+  bool reads_relevance() const override { return info().relevance.has_value(); }
   std::string why_no_blocks() const override { return info().why_no_blocks; }
   Result<void> calibrate(CostModel& costs) override;
 

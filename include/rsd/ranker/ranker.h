@@ -101,6 +101,7 @@ class Ranker {
   const std::string& model_name() const noexcept;  // a file's, without folder and ending
   std::size_t context_size() const noexcept;       // tokens that prompt and ranking may take
   std::size_t parallel() const noexcept;
+  bool reads_relevance(Task task) const;        // Answer::relevance_is_probability
   std::size_t max_candidates(Task task) const;  // of one prompt, limited by the model's identifiers
   const PromptBuilder& prompts() const noexcept;
   // The policy of that name, or the ranker's own if it is empty. kInvalidArgument: unknown.

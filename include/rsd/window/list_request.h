@@ -43,6 +43,7 @@ struct PromptSpace {
   const PromptBuilder& builder;
   std::size_t context_tokens = 0;  // limit for prompt and ranking together
   std::size_t max_items = 0;       // limit for the candidates of one prompt
+  bool reads_relevance = false;    // LlmEngine::reads_relevance
 };
 
 // A request that is ready to be ranked. Immutable; safe to share between threads as far as the
@@ -52,7 +53,7 @@ class ListRequest {
   // kInvalidInput: no candidate has a text. kTooLong: the context has no room for two candidates,
   // a text would have to be cut although settings.refuses_long_texts, or the list is expected to
   // take more than settings.max_tokens. kUnsupported: the model has fewer than two identifiers.
-  // kInvalidArgument: window options out of range.
+  // kInvalidArgument: window options out of range, or a method that the LLM can't be asked by.
   static Result<std::shared_ptr<const ListRequest>> create(const Request& request,
                                                            const ListSettings& settings,
                                                            const PromptSpace& space,

@@ -50,8 +50,8 @@ inline Length length_of(const ListOptions& options) noexcept {
 }
 
 // The encodings that a list of `n_items` may take: its own budget, else the sum of the budgets of
-// the `n_windows` ranked windows (one each if the method takes one row per window); nullopt = no
-// limit.
+// the `n_windows` ranked windows (one each if the method takes one row per window, or of all but
+// the last); nullopt = no limit.
 std::optional<std::size_t> budget_of(const ListOptions& options, std::size_t n_items,
                                      std::size_t n_windows);
 

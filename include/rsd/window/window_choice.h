@@ -12,6 +12,8 @@
 //              |                                                  | the round that they reached
 //   calibrated | the first W; then all others beside one of its   | the whole list, by how far the
 //              | items, the pivot; one encoding each              | first rows have it above that
+//   relevance  | all, one encoding each; then the W most relevant | what the last window ranks; the
+//              | ones (LlmEngine::reads_relevance)                | rest by its relevance
 #pragma once
 
 #include <cstddef>
@@ -22,10 +24,11 @@
 
 namespace rsd {
 
-enum class WindowMethod { kSliding, kTopDown, kTournament, kCalibrated };
+enum class WindowMethod { kSliding, kTopDown, kTournament, kCalibrated, kRelevance };
 
 std::string_view to_string(WindowMethod method) noexcept;
-// kInvalidArgument for other names than sliding, top-down, tournament, calibrated.
+// kInvalidArgument for other names than sliding, top-down, tournament, calibrated,
+// relevance.
 Result<WindowMethod> parse_window_method(std::string_view name);
 
 // A user's partial choice of windows; the comments give the defaults. If nothing is chosen but a

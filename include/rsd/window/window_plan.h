@@ -57,7 +57,7 @@ struct Window {
   std::size_t wanted = 0;
   bool is_last = false;  // its ranking is the beginning of the list's
   std::optional<ItemId> pivot;
-  bool takes_one_row = false;  // the plan uses only RankedWindow::first_row
+  bool takes_one_row = false;  // the plan uses only RankedWindow's first_row and relevance
 };
 
 // The LLM's result for a window.
@@ -67,6 +67,8 @@ struct RankedWindow {
                              // decoded and carries no information
   // The logits of the window's items at the first position; empty if it was not decoded. Not kept.
   std::span<const float> first_row;
+  // Prefill::relevance of the window's items; empty if the LLM doesn't read it. Not kept.
+  std::span<const float> relevance{};
 };
 
 // The windows of one list. Not thread-safe.
