@@ -337,7 +337,8 @@ TEST(WindowPlan, RelevanceReadsAllAtOnceAndThenRanksTheMostRelevant) {
   const Window& last = played.windows.back();
   EXPECT_TRUE(last.is_last);
   EXPECT_FALSE(last.takes_one_row);
-  EXPECT_EQ(std::vector<ItemId>(last.items.begin(), last.items.end()), numbers(20));
+  for (std::size_t n = 0; n < 20; ++n)
+    EXPECT_EQ(last.items[n], ItemId(n));
   EXPECT_EQ(plan->order(), Ranking::identity(90));
   EXPECT_EQ(plan->verified(), 90U);
 }
@@ -353,8 +354,7 @@ TEST(WindowPlan, RelevanceKeepsTheLastWindowsOrderOfWhatItRanks) {
     const auto read = relevance_of(*window);
     plan->absorb(window->number, {ranked(*window), 1, row_of(*window), read});
   }
-  EXPECT_EQ(first(plan->order(), 5),
-            (std::vector<ItemId>{ItemId(2), ItemId(0), ItemId(1), ItemId(3), ItemId(4)}));
+  EXPECT_THAT(first(plan->order(), 5), ElementsAre(2, 0, 1, 3, 4));
   EXPECT_EQ(plan->verified(), 2U);
   EXPECT_EQ(plan->n_to_come(), 0U);
 }
