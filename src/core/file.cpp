@@ -165,4 +165,9 @@ Result<std::string> read_file(const std::string& path) {
   }
 }
 
+bool is_missing(const std::string& path) noexcept {
+  struct stat status = {};
+  return ::stat(path.c_str(), &status) != 0 && (errno == ENOENT || errno == ENOTDIR);
+}
+
 }  // namespace rsd

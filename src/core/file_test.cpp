@@ -169,5 +169,18 @@ TEST_F(AtomicFile, ReadingAFolderIsNotFound) {
   EXPECT_THAT(read.error().message(), HasSubstr("Is a directory"));
 }
 
+TEST_F(AtomicFile, IsMissingOnlyWhereItIsCertainThatNothingIsThere) {
+  ASSERT_TRUE(write_file_atomically(at("file"), "x").ok());
+  fs::create_symlink("loop", at("loop"));
+  fs::create_symlink("nowhere", at("dangling"));
+  EXPECT_TRUE(is_missing(at("none")));
+  EXPECT_TRUE(is_missing(at("file/x")));
+  EXPECT_TRUE(is_missing(at("dangling")));
+  EXPECT_FALSE(is_missing(at("file")));
+  EXPECT_FALSE(is_missing(folder_.path().string()));
+  EXPECT_FALSE(is_missing(at("loop")));
+  EXPECT_FALSE(is_missing(at(std::string(300, 'n'))));
+}
+
 }  // namespace
 }  // namespace rsd

@@ -53,7 +53,7 @@ std::vector<ChangedCondition> changed_conditions(const Conditions& before, const
 
 Result<std::vector<ChangedCondition>> changed_conditions(const std::string& path,
                                                          const Conditions& now) {
-  if (!std::filesystem::exists(path)) return std::vector<ChangedCondition>();
+  if (is_missing(path)) return std::vector<ChangedCondition>();
   const auto text = read_file(path);
   if (!text) return text.error();
   const auto read = read_json(*text);

@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "rsd/data/resumable_output.h"
 #include "support/temp_folder.h"
 
@@ -41,6 +43,16 @@ TEST(Conditions, AreComparedWithThoseThatWereSaved) {
   ASSERT_FALSE(damaged);
   EXPECT_EQ(damaged.error().code(), ErrorCode::kInvalidInput);
   EXPECT_THAT(damaged.error().message(), HasSubstr(path));
+}
+
+// Such a path makes the standard library throw.
+TEST(Conditions, InAFileThatCantBeReadAreAnError) {
+  const TempFolder folder;
+  const std::string path = folder.at("conditions.json");
+  std::filesystem::create_symlink("conditions.json", path);
+  const auto changed = changed_conditions(path, Conditions{{"seed", "1"}});
+  ASSERT_FALSE(changed);
+  EXPECT_THAT(changed.error().message(), HasSubstr(path + ": can't be opened: Too many levels"));
 }
 
 TEST(Conditions, OfFilesWhoseNamesAreNotUtf8AreTheSameWhenTheyAreReadAgain) {

@@ -4,13 +4,15 @@
 #include <fstream>
 #include <memory>
 #include <sstream>
+#include <system_error>
 
 namespace rsd {
 namespace {
 
 // nullopt for a pipe, and for a JSON array, whose elements aren't lines.
 std::optional<std::size_t> count_lines(const std::string& path) {
-  if (!std::filesystem::is_regular_file(path)) return std::nullopt;
+  std::error_code unknown;
+  if (!std::filesystem::is_regular_file(path, unknown)) return std::nullopt;
   std::ifstream file(path, std::ios::binary);
   std::size_t count = 0;
   for (std::string line; std::getline(file, line);) {

@@ -200,7 +200,7 @@ Result<std::unique_ptr<CandidateIndexWriter>> CandidateIndexWriter::open(LlamaEn
   const std::string path = block_index_path(options.folder);
   std::error_code failure;
   std::filesystem::create_directories(options.folder, failure);
-  if (failure || !std::filesystem::is_directory(options.folder)) {
+  if (failure || !std::filesystem::is_directory(options.folder, failure)) {
     return Error(ErrorCode::kRuntime, "the folder " + options.folder + " can't be made" +
                                           (failure ? ": " + failure.message() : ": it is a file"));
   }

@@ -62,7 +62,7 @@ Result<void> TrainingFolder::begin() const {
 
 Result<Checkpoint> TrainingFolder::load() const {
   const std::string file = path("checkpoint.cbor");
-  if (!std::filesystem::exists(file)) return Checkpoint{};
+  if (is_missing(file)) return Checkpoint{};
   const auto content = read_file(file);
   if (!content) return content.error();
   auto checkpoint = parse_checkpoint(*content);
@@ -91,7 +91,7 @@ void TrainingFolder::record(const nlohmann::ordered_json& metrics) {
 
 Result<void> TrainingFolder::drop_after(const Checkpoint& checkpoint) {
   unwritten_metrics_.clear();
-  if (!std::filesystem::exists(metrics_path())) return {};
+  if (is_missing(metrics_path())) return {};
   const auto text = read_file(metrics_path());
   if (!text) return text.error();
   std::string kept;

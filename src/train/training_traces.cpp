@@ -1,4 +1,3 @@
-#include <filesystem>
 #include <set>
 #include <string_view>
 
@@ -15,7 +14,7 @@ namespace {
 // traces are written at once, so only the last one's can be incomplete.
 Result<std::string> kept_traces(const TrainingRun& run, std::set<std::string>& ids) {
   const std::string partial = OutputFile::partial_path(run.folder.traces_path());
-  if (!std::filesystem::exists(partial)) return std::string();
+  if (is_missing(partial)) return std::string();
   auto text = read_file(partial);
   if (!text) return text.error();
   std::size_t n_lines = 0;  // the header is one
@@ -49,7 +48,7 @@ Result<std::string> traces_of(const TrainingRun& run, const Request& request,
 }  // namespace
 
 Result<void> collect_traces(const TrainingRun& run, const RelevanceNetwork& agent) {
-  if (std::filesystem::exists(run.folder.traces_path())) return {};
+  if (!is_missing(run.folder.traces_path())) return {};
   std::set<std::string> kept_ids;
   auto kept = kept_traces(run, kept_ids);
   if (!kept) return kept.error();

@@ -19,4 +19,8 @@ Result<void> write_file_atomically(const std::string& path, std::string_view con
 // fails.
 Result<std::string> read_file(const std::string& path);
 
+// True if nothing is at the path. False also if that can't be found out (a loop of links, a name
+// that is too long): what reads the path then reports why.
+bool is_missing(const std::string& path) noexcept;
+
 }  // namespace rsd
