@@ -3,11 +3,10 @@
 #include <openssl/crypto.h>
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 #include <sstream>
 
 #include "rsd/core/check.h"
+#include "rsd/core/file.h"
 #include "rsd/core/hex.h"
 #include "server/http/words.h"
 
@@ -43,9 +42,9 @@ Result<std::vector<std::string>> ApiKeys::parse(const std::string& text,
 }
 
 Result<std::vector<std::string>> ApiKeys::read_file(const std::string& path) {
-  std::ifstream file(path);
-  if (!file) return Error(ErrorCode::kNotFound, "can't read the API keys in " + path);
-  return parse({std::istreambuf_iterator<char>(file), {}}, path);
+  const auto text = rsd::read_file(path);
+  if (!text) return text.error().within("can't read the API keys");
+  return parse(*text, path);
 }
 
 std::optional<std::string> ApiKeys::name_of(std::string_view authorization) const {

@@ -38,5 +38,15 @@ TEST(ApiKeys, AreReadFromLines) {
   EXPECT_EQ(ApiKeys::read_file(path).error().code(), ErrorCode::kNotFound);
 }
 
+// The standard library opens a folder as if it were a file, and throws when it is read.
+TEST(ApiKeys, AFolderIsNoFileOfThem) {
+  const TempFolder folder;
+  const auto keys = ApiKeys::read_file(folder.at(""));
+  ASSERT_FALSE(keys.ok());
+  EXPECT_EQ(keys.error().code(), ErrorCode::kNotFound);
+  EXPECT_NE(keys.error().message().find("can't read the API keys: " + folder.at("")),
+            std::string::npos);
+}
+
 }  // namespace
 }  // namespace rsd::server

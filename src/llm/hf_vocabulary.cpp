@@ -7,8 +7,6 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -17,6 +15,7 @@
 
 #include "json/read_json.h"
 #include "llm/gguf_check.h"
+#include "rsd/core/file.h"
 
 namespace rsd {
 namespace {
@@ -30,10 +29,12 @@ Error unsupported(const std::string& what) {
   return {ErrorCode::kUnsupported, what + "; a GGUF of the model will do"};
 }
 
-std::optional<std::string> read_text(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return std::nullopt;
-  return std::string{std::istreambuf_iterator<char>(file), {}};
+// nullopt if there is no such file. Error if it is there and can't be read.
+Result<std::optional<std::string>> read_if_there(const std::filesystem::path& path) {
+  if (is_missing(path.string())) return std::optional<std::string>();
+  auto text = read_file(path.string());
+  if (!text) return text.error();
+  return std::optional(*std::move(text));
 }
 
 // --- the pre-tokenizer ---------------------------------------------------------------------------
@@ -153,12 +154,14 @@ std::optional<std::string> token_text(const Json& config, const char* name) {
   return std::nullopt;
 }
 
-std::optional<std::string> chat_template(const Json& config, const std::filesystem::path& folder) {
+Result<std::optional<std::string>> chat_template(const Json& config,
+                                                 const std::filesystem::path& folder) {
   const Json given = config.value("chat_template", Json());
-  if (given.is_string()) return given.get<std::string>();
+  if (given.is_string()) return std::optional(given.get<std::string>());
   for (const Json& named : given.is_array() ? given : Json::array())
-    if (named.value("name", "") == "default") return named.at("template").get<std::string>();
-  return read_text(folder / "chat_template.jinja");
+    if (named.value("name", "") == "default")
+      return std::optional(named.at("template").get<std::string>());
+  return read_if_there(folder / "chat_template.jinja");
 }
 
 // Does the tokenizer put `bos` in front of every text?
@@ -210,8 +213,9 @@ Result<void> write(const Json& file, const Json& config, const std::filesystem::
   }
   const bool bos = adds_bos(file, config, token_text(config, "bos_token"));
   gguf_set_val_bool(gguf.get(), "tokenizer.ggml.add_bos_token", bos);
-  if (const auto text = chat_template(config, folder))
-    gguf_set_val_str(gguf.get(), "tokenizer.chat_template", text->c_str());
+  const auto chat = chat_template(config, folder);
+  if (!chat) return chat.error();
+  if (*chat) gguf_set_val_str(gguf.get(), "tokenizer.chat_template", (*chat)->c_str());
   if (gguf_write_to_file(gguf.get(), output.c_str(), /*only_meta=*/true)) return {};
   return Error(ErrorCode::kRuntime, output + " can't be written");
 }
@@ -219,15 +223,16 @@ Result<void> write(const Json& file, const Json& config, const std::filesystem::
 }  // namespace
 
 Result<void> write_hf_vocabulary(const std::string& path, const std::string& output) {
-  const auto text = read_text(path);
-  if (!text) return Error(ErrorCode::kNotFound, "tokenizer " + path + " can't be opened");
+  const auto text = read_file(path);
+  if (!text) return text.error().within("tokenizer");
   const auto folder = std::filesystem::path(path).parent_path();
   const auto subject = "tokenizer " + path;
   try {
     const auto file = read_json(*text);
     if (!file) return file.error().within(subject);
-    const auto beside = read_text(folder / "tokenizer_config.json");
-    const auto config = beside ? read_json(*beside) : Result<Json>(Json::object());
+    const auto beside = read_if_there(folder / "tokenizer_config.json");
+    if (!beside) return beside.error().within(subject);
+    const auto config = *beside ? read_json(**beside) : Result<Json>(Json::object());
     if (!config) return config.error().within(subject + ": tokenizer_config.json beside it");
     const auto written = write(*file, *config, folder, output);
     return written ? written : Result<void>(written.error().within(subject));

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <string>
@@ -76,6 +77,8 @@ class HfFiles {
     folder_.write("tokenizer_config.json", config_text);
     return load_tokenizer(folder_.at(""), {});
   }
+
+  std::string at(const std::string& name) const { return folder_.at(name); }
 
   Json tokenizer;
   Json config;
@@ -210,6 +213,16 @@ TEST(HfTokenizer, FilesThatNestWithoutEndAreTold) {
   ASSERT_FALSE(beside);
   EXPECT_THAT(beside.error().message(), HasSubstr("tokenizer_config.json"));
   EXPECT_THAT(beside.error().message(), HasSubstr("deeper than 512 levels"));
+}
+
+// The standard library opens folders as if they were files, and throws when they are read.
+TEST(HfTokenizer, AFolderInPlaceOfAFileIsAnError) {
+  HfFiles files(kTinyModel);
+  files.config.erase("chat_template");
+  std::filesystem::create_directory(files.at("chat_template.jinja"));
+  const auto loaded = files.load();
+  ASSERT_FALSE(loaded);
+  EXPECT_THAT(loaded.error().message(), HasSubstr("chat_template.jinja: can't be opened: Is a"));
 }
 
 }  // namespace
