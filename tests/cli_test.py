@@ -1104,6 +1104,13 @@ class Output(CliTest):
             self.check(done, USAGE, r'out\.jsonl was made with (agent|budget) "')
         self.assertEqual(self.out.read_text(), before)
 
+    def test_a_trec_run_keeps_one_tag(self):
+        self.good(rank(EXAMPLES, "--output", self.out, "--format", "trec", "--tag", "one"))
+        before = self.out.read_text()
+        done = rank(EXAMPLES, "--output", self.out, "--format", "trec", "--tag", "two", "--resume")
+        self.check(done, USAGE, r'made with tag "one"; it can\'t be resumed with "two"')
+        self.assertEqual(self.out.read_text(), before)
+
     def test_resuming_without_the_adapter_that_was_there_is_an_error(self):
         path = self.kill_in_the_middle("--lora", LORA)
         done = rank(path, "--output", self.out, "--resume")

@@ -30,8 +30,9 @@ Result<std::optional<PreviousAnswers>> previous_of(const RankFileOptions& files)
 Result<Conditions> conditions_of(const RankFileOptions& files, const EngineOptions& engine,
                                  const RankOptions& options) {
   auto conditions = ranking_conditions(engine, options);
-  if (conditions && !files.previous.empty())
-    (*conditions)["previous"] = identity_of(files.previous);
+  if (!conditions) return conditions;
+  if (!files.previous.empty()) (*conditions)["previous"] = identity_of(files.previous);
+  if (files.output.format == AnswerFormat::kTrec) (*conditions)["tag"] = files.output.tag;
   return conditions;
 }
 
