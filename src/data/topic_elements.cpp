@@ -77,12 +77,11 @@ std::string without_entities(std::string_view text) {
   constexpr std::size_t kLongestName = 10;
   std::string plain;
   for (std::size_t i = 0; i < text.size();) {
-    const std::size_t end = text[i] == '&' ? text.find(';', i) : kNone;
-    const auto meant = end != kNone && end - i <= kLongestName + 1
-                           ? entity(text.substr(i + 1, end - i - 1))
-                           : std::nullopt;
+    const std::size_t length =
+        text[i] == '&' ? text.substr(i + 1, kLongestName + 1).find(';') : kNone;
+    const auto meant = length != kNone ? entity(text.substr(i + 1, length)) : std::nullopt;
     plain += meant ? *meant : std::string(1, text[i]);
-    i = meant ? end + 1 : i + 1;
+    i += meant ? length + 2 : 1;
   }
   return plain;
 }
