@@ -22,6 +22,12 @@ std::string in_small_letters(std::string_view text) {
 
 }  // namespace
 
+bool is_query_column(std::string_view name) {
+  constexpr std::array<std::string_view, 6> kNames = {"query-id", "query_id", "qid",
+                                                      "queryid",  "topic",    "query"};
+  return std::ranges::find(kNames, in_small_letters(name)) != kNames.end();
+}
+
 std::vector<std::string_view> split_tabs(std::string_view line) {
   std::vector<std::string_view> columns;
   for (;;) {

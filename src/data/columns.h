@@ -13,6 +13,9 @@ namespace rsd {
 
 std::vector<std::string_view> split_tabs(std::string_view line);
 
+// True for the names that the first column of runs and judgements has in a header line.
+bool is_query_column(std::string_view name);
+
 // The roles of the columns, numbered from 0.
 struct Columns {
   std::size_t id = 0;

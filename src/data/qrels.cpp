@@ -1,13 +1,12 @@
 #include "rsd/data/qrels.h"
 
-#include <algorithm>
-#include <array>
 #include <charconv>
 #include <cmath>
 #include <limits>
 #include <optional>
 #include <string_view>
 
+#include "data/columns.h"
 #include "data/lines.h"
 
 namespace rsd {
@@ -30,14 +29,8 @@ Result<int> parse_grade(std::string_view text) {
 
 // The header line that BEIR and others write.
 bool is_header(const TextLine& line, const std::vector<std::string_view>& fields) {
-  constexpr std::array<std::string_view, 6> kQueryNames = {"query-id", "query_id", "qid",
-                                                           "queryid",  "topic",    "query"};
   if (line.number != 1 || fields.size() < 3 || parse_grade(fields.back())) return false;
-  std::string first(fields.front());
-  std::ranges::transform(first, first.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return std::ranges::find(kQueryNames, first) != kQueryNames.end();
+  return is_query_column(fields.front());
 }
 
 Result<void> add_line(const TextLine& line, Qrels& qrels) {

@@ -180,6 +180,18 @@ TEST_F(TrecRequests, TheRunsNameMayBeSeveralWords) {
   EXPECT_THAT(ids(requests[0]), ElementsAre("d1"));
 }
 
+TEST_F(TrecRequests, RunsMayHaveAHeaderAndRanksThatAreFloatingPointNumbers) {
+  for (const std::string header :
+       {"qid\tQ0\tdocno\trank\tscore\tname\n", "QueryID q0 d r s t\n", ""}) {
+    const auto requests =
+        parsed(*lines(header + "q1 Q0 d1 2.0 1 t\nq1 Q0 d2 1.0 1 t\n", kTopics, kCorpus));
+    ASSERT_EQ(requests.size(), 1U);
+    EXPECT_THAT(ids(requests[0]), ElementsAre("d2", "d1"));
+  }
+  const auto named_query = lines("query Q0 d1 1 1 t\n", "query\tpeas\n", kCorpus);
+  EXPECT_EQ(parsed(*named_query).at(0).id, "query") << "a header has no number as rank";
+}
+
 TEST_F(TrecRequests, ReadsMsMarcosRuns) {
   const auto requests = parsed(*lines("q1\td2\t2\nq1\td3\t1\r\n", kTopics, kCorpus));
   EXPECT_THAT(ids(requests[0]), ElementsAre("d3", "d2"));

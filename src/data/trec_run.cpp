@@ -7,20 +7,19 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "data/columns.h"
 #include "data/lines.h"
 
 namespace rsd {
 namespace {
 
-template <class Number>
-Result<Number> parse_number(const char* what, std::string_view text) {
-  Number number{};
+Result<double> parse_number(const char* what, std::string_view text) {
+  double number = 0;
   const bool has_plus = text.starts_with('+') && !text.starts_with("+-");  // from_chars accepts no
                                                                            // plus sign
   const auto read =
       std::from_chars(text.data() + (has_plus ? 1 : 0), text.data() + text.size(), number);
-  if (read.ec != std::errc() || read.ptr != text.data() + text.size() ||
-      !std::isfinite(static_cast<double>(number)))
+  if (read.ec != std::errc() || read.ptr != text.data() + text.size() || !std::isfinite(number))
     return invalid_input(std::string(what) + " " + in_quotes(text) + " is no number");
   return number;
 }
@@ -36,17 +35,23 @@ Result<Retrieved> parse_line(const TextLine& line, const std::vector<std::string
         in_quotes(line.text) + " has " + std::to_string(fields.size()) +
         " fields; it must have 6: qid, Q0, docid, rank, score, tag, or 3: qid, docid, " + "rank");
   }
-  const auto rank = parse_number<long>("rank", fields[is_trec ? 3 : 2]);
+  // As a floating-point number: programs with tables of such numbers write 1.0.
+  const auto rank = parse_number("rank", fields[is_trec ? 3 : 2]);
   if (!rank) return rank.error();
   Retrieved retrieved{.document = std::string(fields[is_trec ? 2 : 1]),
                       .score = std::nullopt,
                       .rank = *rank,
                       .line = line.number};
   if (!is_trec) return retrieved;
-  const auto score = parse_number<double>("score", fields[4]);
+  const auto score = parse_number("score", fields[4]);
   if (!score) return score.error();
   retrieved.score = *score;
   return retrieved;
+}
+
+// A line of columns' names, which stands first.
+bool names_columns(const TextLine& line, const std::vector<std::string_view>& fields) {
+  return line.number == 1 && is_query_column(fields.front()) && !parse_line(line, fields);
 }
 
 class Run {
@@ -55,6 +60,7 @@ class Run {
 
   void add(const TextLine& line) {
     const auto fields = split_fields(line.text);
+    if (names_columns(line, fields)) return;
     const auto [place, is_new] = places_.emplace(fields[0], topics_.size());
     if (is_new) {
       topics_.push_back({.id = place->first, .documents = {}, .fault = std::nullopt});

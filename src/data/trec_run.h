@@ -13,7 +13,7 @@ namespace rsd {
 struct Retrieved {
   std::string document;
   std::optional<double> score;
-  long rank = 0;
+  double rank = 0;
   std::size_t line = 0;  // the line of the run
 };
 
