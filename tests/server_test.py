@@ -170,7 +170,7 @@ class Shapes(OneServer):
     def test_malformed_bodies(self):
         deep = '{"query":"q","documents":' + "[" * 100_000 + "]" * 100_000 + "}"
         for body in ["", "null", "[]", "{", deep, b"\xff\xfe", '{"query":"q","documents":[1]}',
-                     '{"query":"\\ud800","documents":["a"]}', '{"query":1e999,"documents":["a"]}',
+                     '{"query":"\\u12","documents":["a"]}', '{"query":1e999,"documents":["a"]}',
                      '{"documents":["a","b"]}', '{"query":"q","documents":{"text":"a"}}']:
             for path in ["/v1/rerank", "/v2/rerank", "/rerank", "/v1/rank"]:
                 with self.subTest(path=path, body=body[:40]):

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <optional>
 #include <string>
 #include <utility>
@@ -74,6 +75,41 @@ Cleaned without_not_numbers(std::string_view json) {
     i += n_taken;
   }
   return cleaned;
+}
+
+// The code of the escape "\uXXXX" at the beginning of the text; nullopt if there is none.
+std::optional<unsigned> escaped_code(std::string_view text) {
+  constexpr std::size_t kLength = 6;
+  if (text.size() < kLength || !text.starts_with("\\u")) return std::nullopt;
+  unsigned code = 0;
+  const char* const end = text.data() + kLength;
+  const auto read = std::from_chars(text.data() + 2, end, code, 16);
+  return read.ec == std::errc() && read.ptr == end ? std::optional(code) : std::nullopt;
+}
+
+// JSON text in which escaped halves of surrogate pairs without their other half are escapes of
+// U+FFFD, which are as long; nullopt if there are none.
+std::optional<std::string> with_whole_pairs(std::string_view json) {
+  constexpr std::size_t kLength = 6;
+  const auto is_in = [](std::optional<unsigned> code, unsigned first, unsigned last) {
+    return code && *code >= first && *code <= last;
+  };
+  std::optional<std::string> whole;
+  for (std::size_t i = json.find('\\'); i != std::string_view::npos; i = json.find('\\', i)) {
+    const auto code = escaped_code(json.substr(i));
+    if (!is_in(code, 0xD800U, 0xDFFFU)) {
+      i += 2;
+      continue;
+    }
+    const bool is_pair = is_in(code, 0xD800U, 0xDBFFU) && i + kLength < json.size() &&
+                         is_in(escaped_code(json.substr(i + kLength)), 0xDC00U, 0xDFFFU);
+    if (!is_pair) {
+      if (!whole) whole = std::string(json);
+      whole->replace(i, kLength, "\\ufffd");
+    }
+    i += is_pair ? 2 * kLength : kLength;
+  }
+  return whole;
 }
 
 // ---- The value --------------------------------------------------------------------------------
@@ -191,6 +227,16 @@ Result<Json> built_from(std::string_view text, const JsonRules& rules, const Cle
                        (builder.fault() ? builder.fault()->reason : "it ends too early"));
 }
 
+// The value of text whose characters and depth are checked.
+Result<Json> value_of(std::string_view text, const JsonRules& rules) {
+  const bool may_have_others = rules.not_numbers == JsonRules::NotNumbers::kNull &&
+                               (text.find("NaN") != std::string_view::npos ||
+                                text.find("Infinity") != std::string_view::npos);
+  if (!may_have_others) return built_from(text, rules, nullptr);
+  const Cleaned cleaned = without_not_numbers(text);
+  return built_from(cleaned.text, rules, &cleaned);
+}
+
 }  // namespace
 
 Result<Json> read_json(std::string_view text, const JsonRules& rules) {
@@ -203,12 +249,8 @@ Result<Json> read_json(std::string_view text, const JsonRules& rules) {
     return invalid_input("the JSON nests deeper than " + std::to_string(rules.max_depth) +
                          " levels at byte offset " + std::to_string(*offset) + " of " + subject);
   }
-  const bool may_have_others = rules.not_numbers == JsonRules::NotNumbers::kNull &&
-                               (text.find("NaN") != std::string_view::npos ||
-                                text.find("Infinity") != std::string_view::npos);
-  if (!may_have_others) return built_from(text, rules, nullptr);
-  const Cleaned cleaned = without_not_numbers(text);
-  return built_from(cleaned.text, rules, &cleaned);
+  const auto whole = with_whole_pairs(text);
+  return value_of(whole ? std::string_view(*whole) : text, rules);
 }
 
 }  // namespace rsd

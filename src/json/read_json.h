@@ -2,6 +2,9 @@
 // functions.
 //
 // Values nest at most kMaxJsonDepth levels, since visiting, copying and printing values recurses.
+// An escaped half of a surrogate pair without its other half is read as U+FFFD: texts that
+// JavaScript has cut end in one, and none of them may cost its whole list.
+//
 // Parsing takes time linear in the size of any input, and no exception of the library leaves these
 // functions.
 #pragma once

@@ -83,6 +83,18 @@ TEST(ReadJson, WhatIsNoNumberIsNullOnlyWhereThatIsAsked) {
   EXPECT_THAT(message_of(R"({"a":1-Infinity})", lenient), HasSubstr("broken JSON"));
 }
 
+TEST(ReadJson, HalvesOfSurrogatePairsAreReplaced) {
+  EXPECT_EQ(*read_json(R"(["cut\ud83d","\ude00cut","\uDBFF\uD83D\uDE00","\ud83d\u0041\ud83d"])"),
+            Json({"cut\uFFFD", "\uFFFDcut", "\uFFFD\U0001F600", "\uFFFDA\uFFFD"}));
+  EXPECT_EQ(*read_json(R"({"\\ud83d":"\\\ud83d\\ud83d","\ud83c\udfae":"\ud83c\udfae\u00e9"})"),
+            Json({{"\\ud83d", "\\\uFFFD\\ud83d"}, {"\U0001F3AE", "\U0001F3AE\u00E9"}}));
+  for (const std::string broken : {R"(["\ud83)", R"(["\ud83d)", R"(["\ud83"])", R"(["\ud83d\"])",
+                                   R"(["\)", R"(["\u)", R"(\ud83d)", R"(["\ud83d\udc"])"})
+    EXPECT_THAT(message_of(broken), HasSubstr("broken JSON at byte")) << broken;
+  const JsonRules lenient{.not_numbers = JsonRules::NotNumbers::kNull};
+  EXPECT_EQ(message_of(R"([NaN,"\ud83d",x)", lenient), message_of(R"([NaN,"\ufffd",x)", lenient));
+}
+
 TEST(ReadJson, PlacesOfFaultsAreThoseOfTheTextAsItIs) {
   const JsonRules lenient{.not_numbers = JsonRules::NotNumbers::kNull};
   for (const std::string tail : {"x", "]", "\"", ",", "1 2"}) {
