@@ -16,11 +16,7 @@ constexpr std::array kTextKeys = {"text", "segment", "contents", "content", "bod
 Result<std::string> read_part(const Json& object, const char* key, const std::string& field) {
   const Json* part = find(object, key);
   if (part == nullptr) return std::string();
-  if (part->is_number()) return part->dump();
-  if (!part->is_string())
-    return wrong_value((field.empty() ? "" : field + ".") + key, *part, "a string");
-  const auto& text = part->get_ref<const std::string&>();
-  return is_blank(text) ? std::string() : text;
+  return read_words(*part, (field.empty() ? "" : field + ".") + key);
 }
 
 }  // namespace

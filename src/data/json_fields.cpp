@@ -29,6 +29,14 @@ bool is_blank(std::string_view text) {
   return std::ranges::none_of(text, is_printable) && single_line(text).empty();
 }
 
+Result<std::string> read_words(const Json& value, const std::string& field) {
+  if (value.is_null()) return std::string();
+  if (value.is_number()) return value.dump();
+  if (!value.is_string()) return wrong_value(field, value, "a string");
+  const auto& text = value.get_ref<const std::string&>();
+  return is_blank(text) ? std::string() : text;
+}
+
 Result<std::string> read_id(const Json& value, const std::string& field) {
   if (value.is_number_integer()) return value.dump();
   if (!value.is_string()) return wrong_value(field, value, "a string or an integer");
@@ -39,7 +47,17 @@ Result<std::string> read_id(const Json& value, const std::string& field) {
 
 std::vector<IdField> query_id_fields(const Json& object, const std::string& prefix) {
   std::vector<IdField> fields;
-  for (const char* key : {"id", "_id", "qid", "query_id", "topic_id"})
+  for (const char* key : {"id", "_id", "qid", "query_id", "query-id", "topic_id"})
+    fields.push_back({.value = find(object, key), .name = prefix + key});
+  return fields;
+}
+
+std::vector<IdField> document_id_fields(const Json& object, const std::string& prefix) {
+  std::vector<IdField> fields;
+  for (const char* key : {"_id", "id", "pid", "passage_id"})
+    fields.push_back({.value = find(object, key), .name = prefix + key});
+  if (fields[2].value != nullptr || fields[3].value != nullptr) return fields;
+  for (const char* key : {"docid", "doc_id", "docno"})
     fields.push_back({.value = find(object, key), .name = prefix + key});
   return fields;
 }

@@ -23,6 +23,9 @@ const nlohmann::json* find(const nlohmann::json& object, const char* key);
 // True if `text` is empty or only white space.
 bool is_blank(std::string_view text);
 
+// Reads a text, or a number as its digits: a title may be 1984. Blank text and null are empty.
+Result<std::string> read_words(const nlohmann::json& value, const std::string& field);
+
 // Reads a string that isn't blank, or an integer as decimal digits.
 Result<std::string> read_id(const nlohmann::json& value, const std::string& field);
 
@@ -31,9 +34,14 @@ struct IdField {
   const nlohmann::json* value = nullptr;  // null: absent
   std::string name;
 };
-// The fields in use for a query's id: id, _id, qid, query_id, topic_id; `prefix` is put before the
-// names in errors.
+// The fields in use for a query's id: id, _id, qid, query_id, query-id, topic_id; `prefix` is put
+// before the names in errors.
 std::vector<IdField> query_id_fields(const nlohmann::json& object, const std::string& prefix = "");
+// The fields in use for a document's id: _id, id, pid, passage_id, docid, doc_id, docno. The last
+// three of a passage that has one of pid and passage_id name the document that it stands in (MS
+// MARCO v2), and are left out.
+std::vector<IdField> document_id_fields(const nlohmann::json& object,
+                                        const std::string& prefix = "");
 // The id in these fields; nullopt if all are absent. kInvalidInput if two differ.
 Result<std::optional<std::string>> agreed_id(const std::vector<IdField>& fields);
 

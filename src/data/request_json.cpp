@@ -82,16 +82,19 @@ Result<std::string> read_query(const Json& query) {
   return read_text(&query, "query");
 }
 
+// Blank titles say nothing of the user, and are left out.
 Result<std::vector<std::string>> read_history(const Json& history) {
   if (!history.is_array()) return wrong_value("history", history, "an array of strings");
   if (history.empty()) return invalid_input("history is empty");
   std::vector<std::string> items;
-  for (const Json& entry : history) {
-    auto item = read_text(&entry, "history[" + std::to_string(items.size()) + "]");
+  for (std::size_t i = 0; i < history.size(); ++i) {
+    auto item = read_words(history[i], "history[" + std::to_string(i) + "]");
     if (!item) return item.error();
-    items.push_back(std::move(item).value());
+    if (!item->empty()) items.push_back(*std::move(item));
   }
-  return items;
+  if (!items.empty()) return items;
+  return invalid_input("history has " + std::to_string(history.size()) +
+                       " titles, and all of them are blank; one must say something");
 }
 
 // The list of candidates, under rank_llm's current or former name.
@@ -130,10 +133,7 @@ Result<std::optional<std::string>> read_request_id(const Json& line) {
 Result<std::string> read_own_text(const Json& candidate, const std::string& field) {
   const auto text = candidate.find("text");
   if (text == candidate.end()) return missing(field + ".text");
-  if (text->is_null()) return std::string();
-  if (!text->is_string()) return wrong_value(field + ".text", *text, "a string");
-  const auto& said = text->get_ref<const std::string&>();
-  return is_blank(said) ? std::string() : said;
+  return read_words(*text, field + ".text");
 }
 
 // A document's title and text, joined.
@@ -153,20 +153,16 @@ Result<std::string> read_document_text(const Json& document, const std::string& 
 Result<std::string> read_candidate_text(const Json& value, const std::string& field) {
   if (const Json* document = find(value, "doc"))
     return read_document_text(*document, field + ".doc");
-  const bool is_ours = find(value, "id") != nullptr && value.contains("text");
-  if (is_ours || !has_document_fields(value)) {
-    return find(value, "docid") != nullptr ? missing(field + ".doc") : read_own_text(value, field);
-  }
-  return read_document_text(value, field);
+  if (find(value, "id") != nullptr && value.contains("text")) return read_own_text(value, field);
+  if (has_document_fields(value)) return read_document_text(value, field);
+  return find(value, "docid") != nullptr ? missing(field + ".doc") : read_own_text(value, field);
 }
 
-// A passage with a "pid" has the "docid" of its document (MS MARCO v2).
 Result<std::string> read_candidate_id(const Json& value, const std::string& field) {
-  const bool rank_llm = find(value, "doc") != nullptr || find(value, "docid") != nullptr;
-  const IdField id = rank_llm ? first_id(value, {"pid", "docid", "doc_id", "docno", "id", "_id"})
-                              : first_id(value, {"id", "_id", "pid", "doc_id", "docno"});
-  if (id.value == nullptr) return missing(field + (rank_llm ? ".docid" : ".id"));
-  return read_id(*id.value, field + "." + id.name);
+  auto id = agreed_id(document_id_fields(value, field + "."));
+  if (!id) return id.error();
+  if (*id) return **std::move(id);
+  return missing(field + (find(value, "doc") != nullptr ? ".docid" : ".id"));
 }
 
 // Has it neither a text nor a document, so that its id has to do?

@@ -77,6 +77,11 @@ TEST(ParseRequest, ReadsAHistory) {
   EXPECT_THAT(request.history, ElementsAre("Hook", "Robocop 2"));
 }
 
+TEST(ParseRequest, BlankTitlesAreLeftOutAndNumbersStandForTheirDigits) {
+  EXPECT_THAT(parse(with(R"("history":["","Hook",null,300," \u3000",1984.5])")).history,
+              ElementsAre("Hook", "300", "1984.5"));
+}
+
 TEST(ParseRequest, TaskDecidesBetweenQueryAndHistory) {
   const std::string both = R"("query":"q","history":["h"],)";
   const Request passage = parse(with(both + R"("task":"passage")"));
@@ -123,17 +128,17 @@ TEST(ParseRequest, EscapesBecomeCharacters) {
   EXPECT_EQ(request.query, "café 🎮\n[{\"");
 }
 
-TEST(ParseRequest, TheLastOfTwoEqualKeysCounts) {
-  EXPECT_EQ(parse(with(R"("query":"old","query":"new")")).query, "new");
-}
-
-// ---- rank_llm's shape
 TEST(ParseRequest, ATextThatEndsWithinAnEmojiCostsNoRequest) {
   const Request request = parse(
       R"({"id":"r","query":"q","x":"\ud83c","candidates":[{"id":"a","text":"cut \ud83c"},"B"]})");
   EXPECT_EQ(request.candidates[0].text, "cut \uFFFD");
 }
 
+TEST(ParseRequest, TheLastOfTwoEqualKeysCounts) {
+  EXPECT_EQ(parse(with(R"("query":"old","query":"new")")).query, "new");
+}
+
+// ---- rank_llm's shape
 
 TEST(ParseRequest, ReadsRankLlm) {
   const Request request =
@@ -190,7 +195,7 @@ TEST(ParseRequest, RankLlmWithoutQidTakesTheLinesIdOrTheFallback) {
 TEST(ParseRequest, TheIdIsFoundUnderTheNamesThatPeopleGiveIt) {
   const std::string rest =
       R"("candidates":[{"docid":"a","doc":{"text":"x"}},{"docid":"b","doc":"y"}]})";
-  for (const std::string key : {"id", "_id", "qid", "query_id", "topic_id"}) {
+  for (const std::string key : {"id", "_id", "qid", "query_id", "query-id", "topic_id"}) {
     EXPECT_EQ(parse("{\"" + key + R"(":"q77","query":"p",)" + rest).id, "q77") << key;
     EXPECT_EQ(parse(R"({"query":{"text":"p",")" + key + R"(":"q78"},)" + rest).id, "q78") << key;
     EXPECT_EQ(parse(R"({"id":null,")" + key + R"(":7,"history":["h"],)" + rest).id, "7") << key;
@@ -211,6 +216,8 @@ TEST(ParseRequest, IdsThatDisagreeAreAnErrorThatNamesBoth) {
       {R"({"query":"p","hits":[{"qid":"9","docid":"a","content":"x"},)"
        R"({"qid":"8","docid":"b","content":"y"}]})",
        "hits[0].qid is \"9\" and hits[1].qid is \"8\""},
+      {with_candidates(R"([{"id":"1","docid":"2","text":"A"}])"),
+       "candidates[0].id is \"1\" and candidates[0].docid is \"2\"; they must be the same"},
       {R"({"qid":[1],"query":"p",)" + rest, "qid is [1]; it must be a string or an integer"},
       {R"({"query_id":" ","query":"p",)" + rest, "query_id is empty"},
   });
@@ -249,9 +256,11 @@ TEST(ParseRequest, CandidatesMayBeDocumentsBesideTheirIds) {
   const Request request = parse(with_candidates(
       R"([{"docno":"a","text":"A"},{"doc_id":"b","title":"T","body":"B"},)"
       R"({"pid":"c","docid":"its document","passage":"C"},{"_id":4,"contents":"D"},)"
-      R"({"docid":"e","text":"E"},{"id":"f","title":"not read","text":"F"}])"));
+      R"({"docid":"e","text":"E"},{"id":"f","title":"not read","text":"F"},)"
+      R"({"passage_id":"g","docid":"its document","text":"G"},{"id":7,"docid":"7","text":"H"}])"));
   const std::vector<std::pair<std::string, std::string>> expected = {
-      {"a", "A"}, {"b", "T. B"}, {"c", "C"}, {"4", "D"}, {"e", "E"}, {"f", "F"}};
+      {"a", "A"}, {"b", "T. B"}, {"c", "C"}, {"4", "D"},
+      {"e", "E"}, {"f", "F"},    {"g", "G"}, {"7", "H"}};
   ASSERT_EQ(request.candidates.size(), expected.size());
   for (std::size_t i = 0; i < expected.size(); ++i) {
     EXPECT_EQ(request.candidates[i].id, expected[i].first);
@@ -271,9 +280,11 @@ TEST(ParseRequest, BlankTextsAreEmptyAndKeepTheirPlaces) {
 
 TEST(ParseRequest, NumbersStandForTheirDigitsInDocuments) {
   const Request request = parse(with_candidates(
-      R"([{"docid":"d","doc":{"title":1984,"text":"X"}},{"docid":"e","doc":{"text":4.5}}])"));
+      R"([{"docid":"d","doc":{"title":1984,"text":"X"}},{"docid":"e","doc":{"text":4.5}},)"
+      R"({"id":"f","text":300}])"));
   EXPECT_EQ(request.candidates[0].text, "1984. X");
   EXPECT_EQ(request.candidates[1].text, "4.5");
+  EXPECT_EQ(request.candidates[2].text, "300");
 }
 
 TEST(ParseRequest, WhatIsNoNumberIsAbsent) {
@@ -348,9 +359,9 @@ TEST(ParseRequest, QueryAndHistoryAreChecked) {
       {with(R"("query":{"text":7})"), "query.text is 7; it must be a string"},
       {with(R"("history":[])"), "history is empty"},
       {with(R"("history":"Hook")"), "history is \"Hook\"; it must be an array of strings"},
-      {with(R"("history":["Hook",3])"), "history[1] is 3; it must be a string"},
-      {with(R"("history":["Hook",null])"), "history[1] is null; it must be a string"},
-      {with(R"("history":["Hook"," "])"), "history[1] is empty"},
+      {with(R"("history":["Hook",true])"), "history[1] is true; it must be a string"},
+      {with(R"("history":[""," ",null])"),
+       "history has 3 titles, and all of them are blank; one must say something"},
       {with(R"("query":"q","history":["h"])"),
        "query and history are both there; task must choose one of them"},
   });

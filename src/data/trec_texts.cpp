@@ -154,17 +154,6 @@ class TopicReader {
 
 // ---- Documents --------------------------------------------------------------------------------
 
-// A passage's line may name the document that it stands in, too, as those of MS MARCO (v2) do.
-std::vector<IdField> document_id_fields(const json& object) {
-  std::vector<IdField> fields;
-  for (const char* key : {"_id", "id", "pid", "passage_id"})
-    fields.push_back({.value = find(object, key), .name = key});
-  if (fields[2].value != nullptr || fields[3].value != nullptr) return fields;
-  for (const char* key : {"docid", "doc_id", "docno"})
-    fields.push_back({.value = find(object, key), .name = key});
-  return fields;
-}
-
 // What the documents of a corpus are read for.
 class DocumentSink {
  public:

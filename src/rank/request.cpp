@@ -57,6 +57,8 @@ Result<void> check_ids(const std::vector<Candidate>& candidates) {
 Result<Request> complete(Request request) {
   if (request.candidates.empty()) return invalid_input("candidates is empty");
   if (auto fine = check_texts(request); !fine) return fine.error();
+  std::erase_if(request.history,
+                [](const std::string& title) { return single_line(title).empty(); });
   if (request.query.empty() && !request.history.empty()) request.task = Task::kRecommendation;
   if (auto fine = check_question(request); !fine) return fine.error();
   for (std::size_t i = 0; i < request.candidates.size(); ++i)

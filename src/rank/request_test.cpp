@@ -29,6 +29,13 @@ TEST(CompleteRequest, AHistoryWithoutAQueryIsARecommendation) {
             Task::kPassage);
 }
 
+TEST(CompleteRequest, BlankTitlesOfAHistoryAreLeftOut) {
+  const auto request = complete({.history = {"", "Hook", " \n"}, .candidates = {{.text = "x"}}});
+  ASSERT_TRUE(request);
+  EXPECT_EQ(request->history, std::vector<std::string>{"Hook"});
+  EXPECT_FALSE(complete({.history = {" "}, .candidates = {{.text = "x"}}}));
+}
+
 TEST(CompleteRequest, FaultsNameFieldAndPlace) {
   EXPECT_EQ(fault_of({.query = "q"}), "candidates is empty");
   EXPECT_EQ(fault_of({.query = " \t", .candidates = {{.text = "a"}}}), "query is empty");

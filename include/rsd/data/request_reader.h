@@ -11,17 +11,19 @@
 // place in the list. rank_llm's older files are read, too: their list is called "hits", and their
 // documents are the candidates themselves.
 //
-// A request's id is a field id, _id, qid, query_id or topic_id of the line or of "query", or qid of
-// its candidates; different ids are an error. A candidate's id is a field id, _id, docid, doc_id,
-// docno or pid.
+// A request's id is a field id, _id, qid, query_id, query-id or topic_id of the line or of "query",
+// or qid of its candidates. A candidate's id is a field id, _id, pid, passage_id, docid, doc_id or
+// docno; beside pid and passage_id, the last three name another document, and are not read.
+// Different ids are an error.
 //
 // In both shapes, ids may be integers. "task" is "passage" (requires a query) or "recommendation"
 // (requires a history). Without it, the presence of query or history decides, and both together are
 // an error. A candidate's "score" is its first-stage score. Grades are integers, 1.0 included.
 // null, and NaN, which is not valid JSON, count as absent. Keys that are not named here are
-// ignored, since real data have more than rsd needs. Text of only white space is empty, which is an
-// error for a query or a title of a history. A candidate's text may be empty or null as long as
-// another candidate has a text.
+// ignored, since real data have more than rsd needs. Numbers stand for their digits in texts and
+// titles. Text of only white space is empty, which is an error for a query. A title of a history,
+// and a candidate's text, may be empty or null as long as another one is not: blank titles are left
+// out.
 #pragma once
 
 #include <cstddef>
