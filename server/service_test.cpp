@@ -481,7 +481,7 @@ TEST_F(ServiceTest, IdsAreFoundUnderTheNamesThatRequestLinesHave) {
     const Json answers = json_of(rank("{" + fields + "," + list + "}"))["answers"];
     return answers[0]["id"].get<std::string>();
   };
-  for (const std::string key : {"id", "_id", "qid", "query_id"}) {
+  for (const std::string key : {"id", "_id", "qid", "query_id", "query-id", "topic_id"}) {
     EXPECT_EQ(id_of("\"" + key + R"(":"q77","query":"q")"), "q77");
     EXPECT_EQ(id_of(R"("query":{"text":"q",")" + key + R"(":78})"), "78");
   }
@@ -492,6 +492,9 @@ TEST_F(ServiceTest, IdsAreFoundUnderTheNamesThatRequestLinesHave) {
   EXPECT_EQ(answers[0]["id"], "x");
   EXPECT_EQ(answers[1]["error"]["message"], "the id x is repeated");
   EXPECT_EQ(answers[2]["id"], "bad");
+  EXPECT_EQ(id_of(R"("query":"q","hits":null)"), "call-1");
+  const Json older = json_of(rank(R"({"query":"q","hits":[{"docid":"a","qid":5,"content":"x"}]})"));
+  EXPECT_EQ(older["answers"][0]["id"], "5");
   expect_refused(rank(R"({"id":"1","qid":"2","query":"q",)" + list + "}"), 400,
                  R"(id is \"1\" and qid is \"2\"; they must be the same)");
 }

@@ -17,7 +17,8 @@ namespace {
 
 // The fields of a request line (data/request_reader.h).
 constexpr std::initializer_list<const char*> kRequestFields = {
-    "id", "_id", "qid", "query_id", "query", "history", "candidates", "relevance", "task"};
+    "id",    "_id",     "qid",        "query_id", "query-id",  "topic_id",
+    "query", "history", "candidates", "hits",     "relevance", "task"};
 
 std::variant<Request, Failure> parse_request_of(const Json& item, const std::string& fallback_id,
                                                 const RankRules& rules) {
@@ -26,10 +27,11 @@ std::variant<Request, Failure> parse_request_of(const Json& item, const std::str
     return Failure{.status = 400,
                    .message = wrong_value("the request", item, "a JSON object").message()};
   }
-  if (const auto list = item.find("candidates");
-      list != item.end() && list->is_array() && list->size() > max_candidates) {
+  for (const char* name : {"candidates", "hits"}) {
+    const auto list = item.find(name);
+    if (list == item.end() || !list->is_array() || list->size() <= max_candidates) continue;
     return Failure{.status = 413,
-                   .message = "candidates has " + std::to_string(list->size()) +
+                   .message = std::string(name) + " has " + std::to_string(list->size()) +
                               " entries; this server takes at most " +
                               std::to_string(max_candidates)};
   }
