@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "rsd/core/shown_text.h"
+#include "rsd/core/utf8.h"
 #include "server/http/words.h"
 
 namespace rsd::server {
@@ -93,15 +94,21 @@ std::optional<std::string> foreign_text(const Json& value) {
   if (value.is_null()) return std::string();
   if (value.is_array()) return text_of_parts(value);
   if (!value.is_object()) return std::nullopt;
-  if (const auto text = value.find("text"); text != value.end()) {
-    if (text->is_string()) return text->get<std::string>();
-    if (text->is_null()) return std::string();
+  std::optional<std::string> blank;
+  for (const char* name : {"text", "content"}) {
+    const auto member = value.find(name);
+    if (member == value.end()) continue;
+    std::optional<std::string> text;
+    if (member->is_string()) text = member->get<std::string>();
+    if (member->is_null()) text = "";
+    if (member->is_array()) {
+      text = text_of_parts(*member);
+      if (!text) return std::nullopt;
+    }
+    if (text && !single_line(*text).empty()) return text;
+    if (text) blank = std::move(text);
   }
-  if (const auto content = value.find("content"); content != value.end()) {
-    if (content->is_string()) return content->get<std::string>();
-    if (content->is_array()) return text_of_parts(*content);
-  }
-  return std::nullopt;
+  return blank;
 }
 
 }  // namespace rsd::server

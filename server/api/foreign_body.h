@@ -29,8 +29,8 @@ std::vector<std::string> unknown_names(const Json& body, const std::vector<Forei
 std::string shown_names(const std::vector<std::string>& names);
 
 // The text of a query or a document: a string; an object with `text` (Jina, Cohere) or with
-// `content` (vLLM); a list of content parts (SGLang), which all have to be text. null is a blank
-// text. nullopt: it has none, or more than text.
+// `content` (vLLM), of which the first that isn't blank counts; a list of content parts (SGLang),
+// which all have to be text. null is a blank text. nullopt: it has none, or more than text.
 std::optional<std::string> foreign_text(const Json& value);
 
 }  // namespace rsd::server

@@ -21,7 +21,8 @@ std::string shown(const Json& value) {
 Result<Json> parse_body(std::string_view body, std::size_t max_depth) {
   auto json = read_json(body, {.subject = "the body",
                                .max_depth = max_depth,
-                               .repeated_keys = JsonRules::RepeatedKeys::kRefused});
+                               .repeated_keys = JsonRules::RepeatedKeys::kRefused,
+                               .not_numbers = JsonRules::NotNumbers::kNull});
   if (json && !json->is_object()) return invalid_input("the body must be a JSON object");
   return json;
 }

@@ -20,7 +20,8 @@ using Json = nlohmann::json;
 using OutJson = nlohmann::ordered_json;
 
 // kInvalidInput, which names the place: broken JSON, invalid UTF-8, JSON that nests deeper than
-// `max_depth` levels, no object, a key twice in one object.
+// `max_depth` levels, no object, a key twice in one object. NaN and infinities, which Python's
+// clients write, are null.
 Result<Json> parse_body(std::string_view body, std::size_t max_depth);
 
 // "<field> is <value>; it must be <expected>".

@@ -23,6 +23,12 @@ TEST(JsonBody, ReportsWhatIsWrongAndWhere) {
   EXPECT_THAT(message_of("{\"a\": 1e999}"), HasSubstr("number overflow"));
 }
 
+TEST(JsonBody, WhatIsNoNumberIsNull) {
+  const auto parsed = parse_body(R"({"documents":[{"text":"NaN","price":NaN}],"x":-Infinity})", 8);
+  ASSERT_TRUE(parsed) << parsed.error().message();
+  EXPECT_EQ(*parsed, Json::parse(R"({"documents":[{"text":"NaN","price":null}],"x":null})"));
+}
+
 TEST(JsonBody, AKeyStandsOnceInAnObject) {
   EXPECT_EQ(message_of(R"({"a": {"b": 1}, "b": [{"a": 1}, {"a": 2}]})"), "");
   EXPECT_EQ(message_of(R"({"a": 1, "b": 2, "a": 3})"), "the key \"a\" is repeated");

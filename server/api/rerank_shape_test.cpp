@@ -163,6 +163,11 @@ TEST(RerankShape, DocumentsMayBeObjectsOrContentParts) {
       R"({"query":"q","documents":{"content":[{"type":"text","text":"a"},
           {"type":"text","text":"b"}]}})");
   EXPECT_THAT(one_content.texts, ElementsAre("a", "b"));
+  const RerankCall of_two = read(
+      R"({"query":{"text":"","content":"q"},"documents":[{"text":null,"content":"a"},
+          {"text":" ","content":[{"type":"text","text":"b"}]},{"text":"c","content":"x"}]})");
+  EXPECT_EQ(of_two.query, "q");
+  EXPECT_THAT(of_two.texts, ElementsAre("a", "b", "c"));
   for (const char* document : {"5", "{}", R"({"text":5})", R"({"image":"x"})",
                                R"({"content":[{"type":"image_url","image_url":{"url":"x"}}]})",
                                R"([{"type":"text","text":"a"},{"type":"image_url"}])"}) {
@@ -180,8 +185,9 @@ TEST(RerankShape, RankFieldsSayWhatADocumentsTextIs) {
 }
 
 TEST(RerankShape, BlankTextsAreTakenBesideOthers) {
-  for (const char* blank : {R"("")", R"(" ")", R"("\n\t")", R"({"text":""})", R"({"content":[]})",
-                            "null", R"({"text":null})"}) {
+  for (const char* blank :
+       {R"("")", R"(" ")", R"("\n\t")", R"({"text":""})", R"({"content":[]})", "null",
+        R"({"text":null})", R"({"content":null})", R"({"text":" ","content":null})"}) {
     const std::string list = R"(["a",)" + std::string(blank) + "]}";
     EXPECT_EQ(read(R"({"query":"q","documents":)" + list).texts.size(), 2U) << blank;
     EXPECT_EQ(read(R"({"query":"q","texts":)" + list, RerankRoute::kPlain).texts.size(), 2U);
