@@ -16,6 +16,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 TOOL = ROOT / "tools" / "mutants.py"
 sys.path.insert(0, str(TOOL.parent))
 
+import mutants  # noqa: E402
 import mutations  # noqa: E402
 
 SOURCE = """#include "toy.h"
@@ -121,6 +122,14 @@ class Mutations(unittest.TestCase):
         one, = (one for one in mutations.mutants_of("a.cpp", "int a;\nx =\n    b < c;\n")
                 if one.operator == "relations")
         self.assertEqual((one.line, one.last_line, one.before, one.after), (3, 3, "b < c;", "b <= c;"))
+
+
+class Order(unittest.TestCase):
+    def test_the_slowest_tests_come_last(self):
+        passed = "[       OK ] A.Quick ({} ms)\n[       OK ] B/C.Slow/1 ({} ms)\n[       OK ] A.Slowest ({} ms)\n"
+        self.assertEqual(mutants.slow_tests(passed.format(100, 3000, 9000)), ["A.Slowest", "B/C.Slow/1"])
+        self.assertEqual(mutants.slow_tests(passed.format(100, 900, 9000)), ["A.Slowest"])
+        self.assertEqual(mutants.slow_tests(passed.format(100, 100, 100)), [])
 
 
 class NamedFaults(unittest.TestCase):

@@ -18,6 +18,7 @@ Exit: 0 no mutant survived, 1 some did, 2 usage, 3 the unmutated module doesn't 
 """
 
 import argparse
+import collections
 import concurrent.futures
 import fcntl
 import hashlib
@@ -43,6 +44,7 @@ CONFIGURATION = ["-DCMAKE_BUILD_TYPE=Release", "-DRSD_UNITY_BUILD=OFF", "-DRSD_B
 COMPILE_SECONDS = 600
 MEMORY_BYTES = 8 << 30  # a mutant that fills the memory must not take the machine with it
 FAILED = re.compile(r"^\[  FAILED  \] ([\w/]+\.[\w/]+)", re.MULTILINE)
+PASSED = re.compile(r"^\[       OK \] (\S+) \((\d+) ms\)", re.MULTILINE)
 STARTED = re.compile(r"^\[ RUN      \] (\S+)", re.MULTILINE)
 
 
@@ -153,6 +155,48 @@ class Scratch:
         return found
 
 
+class Headers:
+    """The headers of a source, compiled once for all its mutants: they take most of the time."""
+
+    FEWEST = 3  # mutants that are worth it
+
+    def __init__(self, scratch: Scratch, command: list[str], file: str, n_mutants: int) -> None:
+        self.scratch, self.command, self.file = scratch, command, file
+        self.lock, self.n_left = threading.Lock(), n_mutants
+        self.options: list[str] | None = None if n_mutants >= self.FEWEST else []
+        self.folder = scratch.folder / "headers"
+        self.header = self.folder / (file.replace("/", "-") + ".h")
+        self.compiled = self.header.with_name(self.header.name + ".gch")
+
+    def compile_options(self) -> list[str]:
+        """What the command of a mutant needs to use them; nothing where they don't compile alone."""
+        with self.lock:
+            if self.options is None:
+                self.options = ["-include", str(self.header)] if self._compile() else []
+            return self.options
+
+    def _compile(self) -> bool:
+        original = self.scratch.tree / self.file
+        includes = [line for line in original.read_text(encoding="utf-8").splitlines()
+                    if re.match(r"\s*#\s*include\b", line)]
+        self.folder.mkdir(exist_ok=True)
+        self.header.write_text("\n".join(includes) + "\n", encoding="utf-8")
+        words = output_option([str(self.header) if word == str(original) else word for word in self.command],
+                              self.compiled)
+        at = words.index(str(self.header))
+        code, _ = self.scratch.children.run(
+            [*words[:at], "-iquote", str(original.parent), "-x", "c++-header", *words[at:]],
+            COMPILE_SECONDS, self.scratch.build)
+        return code == 0
+
+    def done(self) -> None:
+        """One mutant is judged; after the last, the compiled headers, some 100 MB, go."""
+        with self.lock:
+            self.n_left -= 1
+            if self.n_left == 0:
+                self.compiled.unlink(missing_ok=True)
+
+
 def output_option(words: list[str], output: pathlib.Path) -> list[str]:
     at = words.index("-o")
     return [*words[:at + 1], str(output), *words[at + 2:]]
@@ -174,6 +218,9 @@ class Module:
         self.seconds = time.monotonic() - started
         if code != 0:
             raise Failure(f"{self.target} fails without a mutant:\n{output[-4000:]}")
+        slow = ":".join(slow_tests(output))
+        # Most mutants die in the quick tests, which take little of the time.
+        self.filters = [f"--gtest_filter=-{slow}", f"--gtest_filter={slow}"] if slow else [""]
 
     def _link(self) -> list[str]:
         output = self.scratch.must(["ninja", "-C", str(self.scratch.build), "-t", "commands", self.target])
@@ -184,24 +231,25 @@ class Module:
                     return words
         raise Failure(f"ninja has no command that links {self.target}")
 
-    def run(self, program: pathlib.Path, seconds: float) -> tuple[int | None, str]:
+    def run(self, program: pathlib.Path, seconds: float, which: str = "") -> tuple[int | None, str]:
         """Runs the tests in the copy of the tree. The limits hold even when this program is killed."""
         work = self.scratch.folder / "tmp"
         work.mkdir(exist_ok=True)
         limits = ["prlimit", f"--cpu={int(4 * seconds) + 1}", f"--as={MEMORY_BYTES}", "--core=0"]
         return self.scratch.children.run(
-            [*limits, str(program), "--gtest_fail_fast", "--gtest_color=no"], seconds, self.scratch.tree,
-            {**os.environ, "TMPDIR": str(work)})
+            [*limits, str(program), "--gtest_fail_fast", "--gtest_color=no", *filter(None, [which])], seconds,
+            self.scratch.tree, {**os.environ, "TMPDIR": str(work)})
 
-    def make(self, mutant: mutations.Mutant, text: str, compile_command: list[str],
+    def make(self, mutant: mutations.Mutant, text: str, headers: Headers,
              work: pathlib.Path) -> pathlib.Path | None:
         """The test program with the mutant; None when it does not compile."""
         source, made, program = work / "mutant.cpp", work / "mutant.o", work / self.target
         source.write_text(mutant.applied_to(text), encoding="utf-8")
         original = self.scratch.tree / mutant.file
-        words = [str(source) if word == str(original) else word for word in compile_command]
-        code, _ = self.scratch.children.run([*output_option(words, made), "-iquote", str(original.parent)],
-                                            COMPILE_SECONDS, self.scratch.build)
+        words = [str(source) if word == str(original) else word for word in headers.command]
+        code, _ = self.scratch.children.run(
+            [*output_option(words, made), *headers.compile_options(), "-iquote", str(original.parent)],
+            COMPILE_SECONDS, self.scratch.build)
         if code != 0:
             return None
         # Before the archives, so the linker leaves their member with the same symbols alone.
@@ -212,20 +260,34 @@ class Module:
             raise Failure(f"the mutant of {mutant.file} can't take the place of its object:\n{output[-2000:]}")
         return program if code == 0 else None
 
-    def judge(self, mutant: mutations.Mutant, text: str, compile_command: list[str],
+    def judge(self, mutant: mutations.Mutant, text: str, headers: Headers,
               work: pathlib.Path) -> tuple[str, str]:
         """The outcome, and the test that noticed."""
         work.mkdir(parents=True, exist_ok=True)
-        program = self.make(mutant, text, compile_command, work)
+        program = self.make(mutant, text, headers, work)
         if program is None:
             return "did not compile", ""
-        code, output = self.run(program, 5 + 10 * self.seconds)
-        if code is None:
-            return "timed out", last(STARTED, output)
-        if code == 0:
-            return "survived", ""
-        failed = FAILED.search(output)
-        return "killed", failed[1] if failed else last(STARTED, output)
+        for which in self.filters:
+            code, output = self.run(program, 5 + 10 * self.seconds, which)
+            if code is None:
+                return "timed out", last(STARTED, output)
+            if code != 0:
+                failed = FAILED.search(output)
+                return "killed", failed[1] if failed else last(STARTED, output)
+        return "survived", ""
+
+
+def slow_tests(output: str) -> list[str]:
+    """The tests that take the most time, so many that a tenth of all the time is left to the others."""
+    times = {name: int(ms) for name, ms in PASSED.findall(output)}
+    left, slow = sum(times.values()), []
+    most = max(left / 10, 500)
+    for name in sorted(times, key=lambda one: -times[one]):
+        if left <= most:
+            break
+        slow.append(name)
+        left -= times[name]
+    return slow
 
 
 def last(pattern: re.Pattern[str], text: str) -> str:
@@ -290,7 +352,8 @@ def mutants_on(root: pathlib.Path, places: list[str]) -> list[mutations.Mutant]:
 def chosen_mutants(options: argparse.Namespace, results: dict[str, dict]) -> list[mutations.Mutant]:
     root = options.root
     if options.named is not None:
-        found = named_mutants(root, options.named)
+        found = [one for one in named_mutants(root, options.named)
+                 if not options.modules or module_of(one.file) in options.modules]
     elif options.lines:
         found = mutants_on(root, options.lines)
     else:
@@ -352,8 +415,11 @@ class Run:
         chosen = [one for one in chosen if one.file in commands]
         for name in dict.fromkeys(module_of(one.file) for one in chosen):
             self.modules[name] = Module(self.scratch, name, self.options.jobs)
+        of_file = collections.Counter(one.file for one in chosen if self.known(one) is None)
+        headers = {file: Headers(self.scratch, commands[file], file, of_file[file])
+                   for file in {one.file for one in chosen}}
         with concurrent.futures.ThreadPoolExecutor(self.options.jobs) as pool:
-            jobs = [pool.submit(self.judge, one, commands[one.file]) for one in chosen]
+            jobs = [pool.submit(self.judge, one, headers[one.file]) for one in chosen]
             try:
                 for job in concurrent.futures.as_completed(jobs):
                     job.result()
@@ -363,21 +429,26 @@ class Run:
                 self.scratch.children.stop()
                 raise
 
-    def judge(self, mutant: mutations.Mutant, command: list[str]) -> None:
-        module, key = self.modules[module_of(mutant.file)], key_of(mutant)
-        result = self.results.of.get(key)
-        if result is None or result["program"] != module.checksum:
-            started = time.monotonic()
+    def known(self, mutant: mutations.Mutant) -> dict | None:
+        """The result of an earlier run with the same test program."""
+        result = self.results.of.get(key_of(mutant))
+        return result if result and result["program"] == self.modules[module_of(mutant.file)].checksum else None
+
+    def judge(self, mutant: mutations.Mutant, headers: Headers) -> None:
+        result = self.known(mutant)
+        if result is None:
+            module, started = self.modules[module_of(mutant.file)], time.monotonic()
             with self.lock:
                 folder = self.folders.pop()
             try:
-                outcome, test = module.judge(mutant, read(self.scratch.tree, mutant.file), command, folder)
+                outcome, test = module.judge(mutant, read(self.scratch.tree, mutant.file), headers, folder)
             finally:
                 with self.lock:
                     self.folders.append(folder)
             result = {"outcome": outcome, "test": test, "program": module.checksum,
                       "seconds": round(time.monotonic() - started, 1)}
-            self.results.add(key, result)
+            self.results.add(key_of(mutant), result)
+            headers.done()
         self.report(mutant, result)
 
     def report(self, mutant: mutations.Mutant, result: dict) -> None:
