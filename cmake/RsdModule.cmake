@@ -8,6 +8,9 @@
 # ARCHITECTURE.md), THIRD_PARTY libraries stay private: no public header names their types.
 # TESTS become one executable, rsd_<name>_test, which links TEST_LINKS too.
 
+# Last on the command line, and not for llama.cpp: ./dev mutants compiles our own sources quickly.
+set(RSD_COMPILE_OPTIONS "" CACHE STRING "More compiler options for rsd's modules and their tests")
+
 function(rsd_set_warnings target)
   # Designated initialisers leave the rest to the defaults on purpose.
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
@@ -55,6 +58,7 @@ function(rsd_add_module name)
     target_link_libraries(${target} PRIVATE ${library})
   endforeach()
   rsd_set_warnings(${target})
+  target_compile_options(${target} PRIVATE ${RSD_COMPILE_OPTIONS})
   set_property(GLOBAL APPEND PROPERTY RSD_MODULES ${target})
   if(RSD_BUILD_TESTS AND ARG_TESTS)
     rsd_add_test(${target}_test SOURCES ${ARG_TESTS} LABELS ${ARG_TEST_LABELS}
@@ -75,6 +79,7 @@ function(rsd_add_test executable)
                                                    "${PROJECT_SOURCE_DIR}/tests")
   target_link_libraries(${executable} PRIVATE ${ARG_LINKS} GTest::gmock GTest::gtest_main)
   rsd_set_warnings(${executable})
+  target_compile_options(${executable} PRIVATE ${RSD_COMPILE_OPTIONS})
   gtest_discover_tests(${executable} WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}"
                        DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 600 LABELS "${ARG_LABELS}")
 endfunction()

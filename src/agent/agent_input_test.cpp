@@ -79,6 +79,24 @@ TEST(AgentInput, LooksAtTheLastRoundsOldestFirst) {
   EXPECT_EQ(feature(all, 0, 0, "without proposal"), 1) << "the first is the prompt alone";
 }
 
+TEST(AgentInput, PairsHaveTheAgeOfTheirRoundAndTheOpenShareOfTheItems) {
+  const History history = decoded_history(24, 12, 3);
+  ASSERT_EQ(history.rounds().size(), 12U);
+  const AgentInput input = agent_input(history, 1, {.max_rounds = 11});
+  ASSERT_EQ(input.n_rounds, 11U);
+  const std::size_t n = input.n_items();
+  ASSERT_LT(n, 24U);
+  for (std::size_t t = 0; t < input.n_rounds; ++t) {
+    const std::size_t age = 10 - t;
+    for (const std::size_t b : {std::size_t{0}, n - 1}) {
+      EXPECT_EQ(pair_feature(input, t, 0, b, "rounds ago"),
+                static_cast<float>(std::min<std::size_t>(age, 8)) / 4);
+      EXPECT_EQ(pair_feature(input, t, 0, b, "last round"), age == 0 ? 1 : 0);
+      EXPECT_FLOAT_EQ(pair_feature(input, t, 0, b, "share open"), static_cast<float>(n) / 24);
+    }
+  }
+}
+
 TEST(AgentInput, HasHowMuchIsKnownAndHowSureTheLlmIs) {
   const History history = decoded_history(10, 2, 5);
   const AgentInput input = agent_input(history, 1, {});

@@ -17,7 +17,7 @@ double acceptance_probability(const History& history) {
   std::size_t known = 0;
   for (const Round& round : history.rounds()) {
     // A round without a proposal has accepted nothing, although its row makes a position known.
-    if (!round.proposal.empty() && round.accepted >= known) {
+    if (!round.proposal.empty()) {
       accepted += static_cast<double>(round.accepted - known);
       tried += static_cast<double>(std::min(round.accepted + 1, round.logits.n_rows()) - known);
     }

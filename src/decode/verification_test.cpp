@@ -159,6 +159,24 @@ TEST(ExactByCosts, IsHardlySlowerThanStepByStepWhereTokensAreAllThatCosts) {
   EXPECT_LT(times.planned, 1.1 * times.ar);
 }
 
+// The costs are those of encodings after the prompt's: of a draft, which the prompt's pass carries,
+// all positions are verified.
+TEST(ExactByCosts, VerifiesAllOfADraftInTheFirstEncoding) {
+  const CostModel costs = costs_of(0, 5);  // by which one position at a time is best
+  auto decoding = Decoding::create(10, {.decoder = DecoderKind::kExact,
+                                        .draft = Draft::kInput,
+                                        .policy = first_row_policy()})
+                      .value();
+  const auto first = decoding.next(&costs).value();
+  EXPECT_EQ(first->rows.size(), 10U);
+  LogitMatrix logits(10, 10);  // which wants the reverse, from the first position on
+  for (std::size_t j = 0; j < 10; ++j)
+    for (std::size_t i = 0; i < 10; ++i)
+      logits.row(j)[i] = static_cast<float>(i);
+  ASSERT_TRUE(decoding.absorb(*first, logits));
+  EXPECT_EQ(decoding.next(&costs).value()->rows.size(), 1U);
+}
+
 TEST(TopN, RowsAfterItAreNotEncoded) {
   for (const DecoderKind decoder : {DecoderKind::kExact, DecoderKind::kSd, DecoderKind::kRsd}) {
     const Outcome outcome = decoded(

@@ -26,8 +26,8 @@ std::size_t SlidingWindows::n_per_pass() const {
 
 // The last window of a pass is at the front of the list and as wide as the others.
 SlidingWindows::Span SlidingWindows::span_of(std::size_t in_pass) const {
-  const std::size_t up = in_pass * options_.stride;
-  const std::size_t end = std::max(options_.size, order_.size() - std::min(order_.size(), up));
+  const std::size_t up = in_pass * options_.stride;  // within the list: a stride is below the size
+  const std::size_t end = std::max(options_.size, order_.size() - up);
   return {.begin = end - options_.size, .end = end};
 }
 

@@ -560,6 +560,17 @@ TEST(WindowPlan, ALimitOnTheWayGoesToTheFrontAtOnce) {
   EXPECT_EQ(plan->n_to_come(), 0U);
 }
 
+TEST(WindowPlan, ALimitOfNoWindowsLeavesAPassThatIsDoneAndTheFrontWindow) {
+  const auto plan = *WindowPlan::create(Ranking::identity(40), {.passes = 2});
+  for (int n = 0; n < 3 + 1; ++n) {  // the first pass, and a window of the second
+    const Window window = *plan->next();
+    plan->absorb(window.number, {ranked(window), 20});
+  }
+  plan->limit(0);
+  EXPECT_EQ(plan->n_to_come(), 1U);
+  EXPECT_EQ(plan->next()->items.front(), ItemId(0));
+}
+
 TEST(WindowPlan, AHigherLimitTakesInAgainWhatWasLeftOut) {
   for (const auto method : {WindowMethod::kSliding, WindowMethod::kTopDown}) {
     SCOPED_TRACE(to_string(method));
@@ -656,6 +667,31 @@ TEST(WindowPlan, AComparisonIsExactOnlyIfThePivotItselfIsPlaced) {
     EXPECT_EQ(plan->verified() > 0, n_more == 1);
     EXPECT_GT(plan->confirmed(), 0U);
   }
+}
+
+TEST(WindowPlan, IsNotExactWhereAComparisonWasNotDecoded) {
+  const auto plan = *WindowPlan::create(best_last(100), {.method = WindowMethod::kTopDown});
+  bool was_left_out = false;
+  while (auto window = plan->next()) {
+    const bool leaves_out = window->pivot && !std::exchange(was_left_out, true);
+    plan->absorb(window->number, {ranked(*window), leaves_out ? 0 : window->items.size()});
+  }
+  EXPECT_TRUE(was_left_out);
+  EXPECT_EQ(plan->verified(), 0U);
+  EXPECT_GT(plan->confirmed(), 0U);
+}
+
+// The windows after it are ranked again.
+TEST(WindowPlan, APassBeforeTheLastSettlesNoMoreThanTheFrontWindow) {
+  const auto plan = *WindowPlan::create(Ranking::identity(40), {.passes = 2});
+  for (const std::size_t begin : {20U, 10U, 0U}) {
+    const Window window = *plan->next();
+    ASSERT_EQ(window.items.front(), ItemId(begin));
+    plan->absorb(window.number, {ranked(window), 20});
+  }
+  EXPECT_EQ(plan->confirmed(), 20U);
+  play(*plan);
+  EXPECT_EQ(plan->confirmed(), 40U);
 }
 
 TEST(WindowPlan, WindowsThatComeBackSettleNoPlacesAfterTheFront) {

@@ -20,7 +20,7 @@ inline SyntheticScorer noisy_scorer(std::size_t n_items, std::uint64_t seed) {
   return SyntheticScorer(options);
 }
 
-// After `n_rounds` encodings by a heuristic that learns little from each.
+// After `n_rounds` encodings by a heuristic that learns little from each; no row is forgotten.
 inline History decoded_history(std::size_t n_items, std::size_t n_rounds, std::uint64_t seed,
                                Draft draft = Draft::kInput) {
   SyntheticScorer scorer = noisy_scorer(n_items, seed);
@@ -28,6 +28,7 @@ inline History decoded_history(std::size_t n_items, std::size_t n_rounds, std::u
   options.decoder = DecoderKind::kRsd;
   options.budget = n_rounds;
   options.draft = draft;
+  options.n_recent = kEveryRound;
   options.policy = first_row_policy();
   auto decoding = Decoding::create(n_items, options).value();
   static_cast<void>(run(decoding, scorer).value());
