@@ -48,7 +48,8 @@ Result<ExitCode> inspect(const EngineFlags& options, const CommonOptions& common
             << (info.why_no_blocks.empty() ? "yes" : "no, " + info.why_no_blocks)
             << "\nprompt layout: "
             << (info.prompt_layout ? to_string(*info.prompt_layout) : "sequence, by default")
-            << "\nrelevance: " << (info.relevance ? "read" : "not read, scores are relative") << '\n';
+            << "\nrelevance: " << (info.relevance ? "read" : "not read, scores are relative")
+            << '\n';
   print_identifiers("passage", loaded->prompts.identifiers(Task::kPassage));
   print_identifiers("recommendation", loaded->prompts.identifiers(Task::kRecommendation));
   return kSuccess;
