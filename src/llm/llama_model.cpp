@@ -42,8 +42,9 @@ std::string tokenizer_name(const llama_vocab* vocab) {
 
 std::optional<RelevanceReading> parse_relevance_reading(std::string_view text) {
   RelevanceReading reading;
-  const char* const end = text.data() + text.size();
-  const auto scale = std::from_chars(text.data(), end, reading.scale);
+  const char* const begin = text.data();
+  const char* const end = begin + text.size();
+  const auto scale = std::from_chars(begin, end, reading.scale);
   if (scale.ec != std::errc() || scale.ptr == end || *scale.ptr != ' ') return std::nullopt;
   const auto bias = std::from_chars(scale.ptr + 1, end, reading.bias);
   if (bias.ec != std::errc() || bias.ptr != end) return std::nullopt;
@@ -171,7 +172,7 @@ Result<std::optional<RelevanceReading>> LlamaModel::relevance() const {
   const std::string value = own_value(kRelevanceKey);
   if (value.empty()) return std::optional<RelevanceReading>();
   const auto reading = parse_relevance_reading(value);
-  if (reading) return std::optional(*reading);
+  if (reading) return reading;
   return Error(ErrorCode::kUnsupported, "model " + path_ + ": " + kRelevanceKey + " is \"" +
                                             shown_text(value) +
                                             "\"; it must be two numbers, the scale and the bias");
