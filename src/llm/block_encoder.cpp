@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "llm/llama_context.h"
 #include "rsd/core/check.h"
 
 namespace rsd {
@@ -270,7 +271,7 @@ Result<BlockEncoder::Encoded> BlockEncoder::encode(std::span<const BlockKey> key
 std::vector<float> BlockEncoder::relevance_of(const IdentifierGroup& group, std::size_t first_token,
                                               std::span<const float> states) const {
   std::vector<float> relevance;
-  if (!yes_no_) return relevance;
+  if (states.empty()) return relevance;
   relevance.reserve(group.identifiers.size());
   std::size_t n_tokens = first_token;
   for (const IdentifierBlock& identifier : group.identifiers) {
@@ -309,9 +310,11 @@ Result<std::vector<BlockEncoder::EncodedIdentifiers>> BlockEncoder::encode_ident
       llama_memory_seq_cp(memory, query, sequence++, -1, -1);
     }
   }
-  const auto states = run(pass, yes_no_.has_value());
+  // llama.cpp aborts where a pass has more outputs than its context was made for.
+  const bool reads = yes_no_ && filled_up(pass.tokens.size()) <= kMaxOutputs;
+  const auto states = run(pass, reads);
   if (!states) return states.error();
-  if (yes_no_ && states->size() < pass.tokens.size() * yes_no_->n_embd())
+  if (reads && states->size() < pass.tokens.size() * yes_no_->n_embd())
     return Error(ErrorCode::kRuntime, "the LLM gave no hidden state");
   std::vector<EncodedIdentifiers> encoded;
   encoded.reserve(groups.size());

@@ -96,7 +96,8 @@ class BlockEncoder {
   struct EncodedIdentifiers {
     std::vector<std::uint8_t> state;  // their cells
     // By identifier, the logit of " yes" less that of " no" in its place; empty: they aren't read,
-    // or the template has nothing between a candidate's text and its identifier.
+    // or the template has nothing, or more than kMaxOutputs tokens, between a text and its
+    // identifier.
     std::vector<float> relevance;
   };
   // By group. Groups share passes where they fit.

@@ -607,14 +607,15 @@ TEST(BlockRelevance, IsWhatTheLlmWouldSayInPlaceOfEachIdentifier) {
 TEST(BlockRelevance, DoesNotDependOnTheRestOfTheList) {
   std::map<std::string, float> expected;
   const auto keeping = load(kRelevance, kCache);
+  const auto forgetting = load(kRelevance);
   for (const std::size_t n_items : {2U, 3U, 12U, 40U}) {
     for (const std::size_t first : {0U, 1U}) {
       const Request request = request_of(n_items, first);
-      for (LlamaEngine* engine : {keeping.get(), load(kRelevance).release()}) {
-        const std::unique_ptr<LlamaEngine> own(engine == keeping.get() ? nullptr : engine);
+      for (const auto& [engine, max_tokens] :
+           {std::pair(keeping.get(), kWholePrompt), {forgetting.get(), std::size_t{60}}}) {
         const auto scorer = engine->open(prompt_of(*engine, request));
         ASSERT_TRUE(scorer);
-        (void)in_pieces(*engine, **scorer, own ? 60 : kWholePrompt);
+        (void)in_pieces(*engine, **scorer, max_tokens);
         const auto relevance = (*scorer)->prefill(std::nullopt)->relevance;
         ASSERT_EQ(relevance.size(), n_items);
         for (std::size_t i = 0; i < n_items; ++i) {
@@ -624,6 +625,24 @@ TEST(BlockRelevance, DoesNotDependOnTheRestOfTheList) {
         }
       }
     }
+  }
+}
+
+// Nothing, or more than a pass may have outputs, stands in front of the identifiers.
+TEST(BlockRelevance, IsNotReadWhereTheTemplateLeavesNoPlaceForIt) {
+  const auto engine = load(kRelevance);
+  for (const std::string& between : {std::string(), " " + std::string(300, 'x')}) {
+    PromptTemplates templates = blocks_templates();
+    auto made = PromptTemplate::parse(
+        "layout: blocks\ntask: passage\nprefix: 'Rank.'\nbody: '- {text}" + between +
+            " {identifier}'\nsuffix: \"\\nQuery: {query}\\n\"\nanswer: 'Ranking:'\n",
+        "other");
+    ASSERT_TRUE(made) << made.error().message();
+    templates.set(*std::move(made));
+    const Prompt prompt = prompt_of(*engine, request_of(3), templates);
+    std::mt19937 random(11);
+    EXPECT_TRUE(answer_of(*engine, prompt, shuffled(3, random)).prefill.relevance.empty())
+        << between.size();
   }
 }
 
