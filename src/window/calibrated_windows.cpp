@@ -1,8 +1,6 @@
 #include "calibrated_windows.h"
 
 #include <algorithm>
-#include <functional>
-#include <iterator>
 #include <utility>
 
 #include "rsd/core/check.h"
@@ -78,15 +76,7 @@ void CalibratedWindows::score(std::span<const ItemId> items, std::span<const flo
 // The window had no time. Its items are returned to the items to compare; the first window is
 // returned by next() again.
 void CalibratedWindows::take_back(std::span<const ItemId> items) {
-  if (!pivot_) return;
-  std::vector<bool> is_left(order_.size(), false);
-  for (const ItemId item : rest_)
-    is_left[item.slot()] = true;
-  for (const ItemId item : items.subspan(1))
-    is_left[item.slot()] = true;
-  rest_.clear();
-  std::ranges::copy_if(order_, std::back_inserter(rest_),
-                       [&](ItemId item) { return is_left[item.slot()]; });
+  if (pivot_) rest_ = together(order_, rest_, items.subspan(1));
 }
 
 std::size_t CalibratedWindows::n_first_to_come() const {
@@ -113,10 +103,7 @@ std::size_t CalibratedWindows::n_within(std::size_t n_rounds, std::size_t at_onc
 }
 
 Ranking CalibratedWindows::order() const {
-  std::vector<ItemId> items = order_;
-  std::ranges::stable_sort(items, std::ranges::greater(),
-                           [&](ItemId item) { return scores_[item.slot()]; });
-  return *Ranking::create(std::move(items));
+  return *Ranking::create(by_score(order_, scores_));
 }
 
 std::size_t CalibratedWindows::verified() const {

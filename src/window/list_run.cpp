@@ -60,6 +60,7 @@ Result<ListRun> ListRun::create(const Ranking& order, ListOptions options,
   auto plan = WindowPlan::create(order, options.windows, options.budget);
   if (!plan) return plan.error();
   ListRun run(*std::move(plan), std::move(options), start);
+  run.n_items_ = order.size();
   run.is_single_ = order.size() <= run.options_.windows.size;
   return run;
 }
@@ -155,7 +156,7 @@ void ListRun::learn(const Share& share, const Outcome& outcome) {
 void ListRun::add(Outcome& sums, const Share& share, const Outcome& window) const {
   add_costs(sums, window);
   if (window.relevance.empty()) return;
-  sums.relevance.resize(plan_->order().size(), std::numeric_limits<float>::quiet_NaN());
+  sums.relevance.resize(n_items_, std::numeric_limits<float>::quiet_NaN());
   for (std::size_t i = 0; i < share.items.size(); ++i)
     sums.relevance[share.items[i].slot()] = window.relevance[i];
 }

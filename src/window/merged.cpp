@@ -1,6 +1,8 @@
 #include "merged.h"
 
 #include <algorithm>
+#include <functional>
+#include <iterator>
 #include <utility>
 
 #include "rsd/core/check.h"
@@ -34,6 +36,25 @@ std::vector<ItemId> merged(const ItemsByWindow& orders) {
 
 std::vector<ItemId> in_turn(const ItemsByWindow& orders) {
   return sorted_by(orders, [](double n, double /*size*/) { return n; });
+}
+
+std::vector<ItemId> by_score(std::span<const ItemId> items, std::span<const float> scores) {
+  std::vector<ItemId> ordered(items.begin(), items.end());
+  std::ranges::stable_sort(ordered, std::ranges::greater(),
+                           [&](ItemId item) { return scores[item.slot()]; });
+  return ordered;
+}
+
+std::vector<ItemId> together(std::span<const ItemId> items, std::span<const ItemId> some,
+                             std::span<const ItemId> others) {
+  std::vector<bool> is_wanted(items.size(), false);
+  for (const auto& part : {some, others})
+    for (const ItemId item : part)
+      is_wanted[item.slot()] = true;
+  std::vector<ItemId> both;
+  std::ranges::copy_if(items, std::back_inserter(both),
+                       [&](ItemId item) { return is_wanted[item.slot()]; });
+  return both;
 }
 
 std::vector<ItemId> taken(ItemsByWindow& under_way, std::size_t number) {

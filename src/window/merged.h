@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <map>
+#include <span>
 #include <vector>
 
 #include "rsd/core/index.h"
@@ -19,6 +20,13 @@ std::vector<ItemId> merged(const ItemsByWindow& orders);
 // Interleaves: the first item of each order, then the second of each, and so on, in the order of
 // the windows.
 std::vector<ItemId> in_turn(const ItemsByWindow& orders);
+
+// The highest score first, by item; equal ones in their order among `items`.
+std::vector<ItemId> by_score(std::span<const ItemId> items, std::span<const float> scores);
+
+// Those of `items` that are in one of both, in their order among `items`.
+std::vector<ItemId> together(std::span<const ItemId> items, std::span<const ItemId> some,
+                             std::span<const ItemId> others);
 
 // Removes a window from the ones in progress and returns its items. LogicError if it is not one of
 // them.

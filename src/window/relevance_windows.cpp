@@ -1,7 +1,6 @@
 #include "relevance_windows.h"
 
 #include <algorithm>
-#include <functional>
 #include <iterator>
 #include <utility>
 
@@ -44,7 +43,7 @@ std::optional<Window> RelevanceWindows::next() {
     return give(std::move(items), /*is_last=*/false);
   }
   if (last_ != Last::kToCome || !under_way_.empty() || most_windows_ == 0) return std::nullopt;
-  std::vector<ItemId> best = by_relevance();
+  std::vector<ItemId> best = by_score(order_, relevance_);
   best.resize(size_);
   last_ = Last::kUnderWay;
   number_of_last_ = next_number_;
@@ -55,9 +54,7 @@ void RelevanceWindows::absorb(std::size_t number, const RankedWindow& window) {
   const std::vector<ItemId> items = taken(under_way_, number);
   if (last_ == Last::kUnderWay && number == number_of_last_) return absorb_last(window, items);
   if (window.first_row.empty()) {  // there was no time: it is given again
-    unread_.insert(unread_.end(), items.begin(), items.end());
-    const auto place = [&](ItemId item) { return std::ranges::find(order_, item); };
-    std::ranges::sort(unread_, {}, place);
+    unread_ = together(order_, unread_, items);
     return;
   }
   if (window.relevance.empty()) return;  // its template leaves no place to read it
@@ -67,7 +64,7 @@ void RelevanceWindows::absorb(std::size_t number, const RankedWindow& window) {
 }
 
 void RelevanceWindows::absorb_last(const RankedWindow& window, const std::vector<ItemId>& items) {
-  if (window.verified == 0 && window.first_row.empty()) {
+  if (window.verified == 0) {  // there was no time
     last_ = Last::kToCome;
     return;
   }
@@ -92,19 +89,12 @@ std::size_t RelevanceWindows::n_within(std::size_t n_rounds, std::size_t at_once
   return n_readings * at_once + (n_rounds - n_readings);
 }
 
-std::vector<ItemId> RelevanceWindows::by_relevance() const {
-  std::vector<ItemId> items = order_;
-  std::ranges::stable_sort(items, std::ranges::greater(),
-                           [&](ItemId item) { return relevance_[item.slot()]; });
-  return items;
-}
-
 Ranking RelevanceWindows::order() const {
   std::vector<ItemId> items = ranked_;
   std::vector<bool> is_ranked(order_.size(), false);
   for (const ItemId item : ranked_)
     is_ranked[item.slot()] = true;
-  std::ranges::copy_if(by_relevance(), std::back_inserter(items),
+  std::ranges::copy_if(by_score(order_, relevance_), std::back_inserter(items),
                        [&](ItemId item) { return !is_ranked[item.slot()]; });
   return *Ranking::create(std::move(items));
 }

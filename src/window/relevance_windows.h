@@ -35,8 +35,6 @@ class RelevanceWindows final : public WindowPlan {
   Window give(std::vector<ItemId> items, bool is_last);
   void absorb_last(const RankedWindow& window, const std::vector<ItemId>& items);
   std::size_t n_readings_to_come() const;
-  // Most relevant first, then what isn't read, in the list's order.
-  std::vector<ItemId> by_relevance() const;
 
   std::vector<ItemId> order_;
   std::size_t size_;

@@ -128,6 +128,7 @@ class ListRun {
   Clock::time_point start_;
   std::map<std::size_t, Share> under_way_;
   std::size_t budget_left_ = 0;  // without reserved encodings
+  std::size_t n_items_ = 0;
   bool is_single_ = false;
   std::size_t at_once_ = 1;
   bool leaves_out_ = false;  // the plan was limited for want of time
