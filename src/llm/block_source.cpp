@@ -75,14 +75,12 @@ std::vector<BlockSource::Group> BlockSource::groups_of(const Prompt& prompt,
 
 std::size_t BlockSource::n_to_encode(const Others& /*others*/) const {
   std::size_t n_tokens = prompt_.blocks.back().n_tokens;
-  std::set<std::vector<TokenId>> missing;  // equal texts are encoded once
-  std::size_t n_there = progress_.encoded.size();
-  for (const Group& group : std::span(groups_).subspan(progress_.group)) {
+  for (const Group& group : std::span(groups_).subspan(progress_.group))
     n_tokens += group.n_identifier_tokens;
-    for (std::size_t k = group.first + std::exchange(n_there, 0); k < group.end; ++k) {
-      if (state_.blocks->knows(keys_[k])) continue;
-      if (missing.insert(keys_[k].tokens).second) n_tokens += keys_[k].tokens.size();
-    }
+  std::set<std::vector<TokenId>> missing;  // equal texts are encoded once
+  for (const BlockKey& key : std::span(keys_).subspan(next_key())) {
+    if (state_.blocks->knows(key)) continue;
+    if (missing.insert(key.tokens).second) n_tokens += key.tokens.size();
   }
   return n_tokens;
 }
@@ -122,14 +120,18 @@ bool BlockSource::has_group() const {
   return !is_complete() && progress_.encoded.size() == groups_[progress_.group].size();
 }
 
+// The first that it has no block of; groups follow each other.
+std::size_t BlockSource::next_key() const {
+  return is_complete() ? keys_.size() : groups_[progress_.group].first + progress_.encoded.size();
+}
+
 // Of its group, those that it has no blocks of yet, as far as there are tokens left for them.
 std::span<const BlockKey> BlockSource::next_keys() const {
   if (is_complete()) return {};
-  const Group& group = groups_[progress_.group];
-  const std::size_t first = group.first + progress_.encoded.size();
+  const std::size_t first = next_key();
   std::size_t n_left = share_.n_left;
   std::size_t end = first;
-  for (; end < group.end && n_left > 0; ++end)
+  for (; end < groups_[progress_.group].end && n_left > 0; ++end)
     if (!state_.blocks->knows(keys_[end])) n_left -= std::min(n_left, keys_[end].tokens.size());
   return std::span(keys_).subspan(first, end - first);
 }
@@ -170,8 +172,7 @@ void BlockSource::take(std::span<BlockPtr> blocks, std::span<const BlockEncoder:
 void BlockSource::finish_first_group() {
   progress_.head = progress_.encoded[kHeadKey];
   progress_.query = progress_.encoded[kQueryKey];
-  for (const BlockPtr& seen : {progress_.head, progress_.query})
-    progress_.ready.emplace_back(seen->state().begin(), seen->state().end());
+  progress_.ready = {progress_.head, progress_.query};
   progress_.encoded.clear();
   ++progress_.group;
 }
@@ -206,7 +207,8 @@ IdentifierGroup BlockSource::identifier_group() const {
 }
 
 void BlockSource::finish_group(BlockEncoder::EncodedIdentifiers identifiers) {
-  progress_.ready.push_back(std::move(identifiers.state));
+  const std::size_t n_tokens = groups_[progress_.group].n_identifier_tokens;
+  progress_.ready.push_back(EncodedBlock::of(std::move(identifiers.state), n_tokens));
   const std::size_t first = groups_[progress_.group].first - kFirstCandidate;
   if (const auto& reading = state_.info.relevance; reading && !identifiers.relevance.empty()) {
     progress_.relevance.resize(prompt_.identifiers.size());
@@ -214,7 +216,7 @@ void BlockSource::finish_group(BlockEncoder::EncodedIdentifiers identifiers) {
       progress_.relevance[identifiers_[first + c]->item.slot()] = static_cast<float>(
           reading->scale * static_cast<double>(identifiers.relevance[c]) + reading->bias);
   }
-  spend(groups_[progress_.group].n_identifier_tokens);
+  spend(n_tokens);
   progress_.encoded.clear();
   ++progress_.group;
 }
@@ -232,8 +234,8 @@ void BlockSource::count(std::span<const BlockEncoder::Origin> origins) {
 }
 
 Result<StagedPrompt> BlockSource::stage(std::size_t sequence, const Others& others) {
-  for (const auto& cells : std::exchange(progress_.ready, {}))
-    if (auto added = state_.cells->append(sequence, cells); !added) return added.error();
+  for (const BlockPtr& block : std::exchange(progress_.ready, {}))
+    if (auto added = state_.cells->append(sequence, block->state()); !added) return added.error();
   const PromptBlock& tail = prompt_.blocks.back();
   const Share share = std::exchange(share_, {});
   StagedPrompt staged{

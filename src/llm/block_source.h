@@ -5,7 +5,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -58,9 +57,9 @@ class BlockSource final : public PromptSource {
     std::vector<BlockPtr> encoded;  // of this group
     BlockPtr head;                  // after the first group, like the query
     BlockPtr query;
-    std::vector<std::vector<std::uint8_t>> ready;  // cells for stage()
-    std::vector<float> relevance;                  // [n_items]; empty: it isn't read
-    std::size_t n_encoded = 0;                     // tokens that went through the LLM
+    std::vector<BlockPtr> ready;   // for stage()
+    std::vector<float> relevance;  // [n_items]; empty: it isn't read
+    std::size_t n_encoded = 0;     // tokens that went through the LLM
     std::size_t candidates_reused = 0;
   };
   // What go_on_together() has still to give and has given, until the next stage().
@@ -73,6 +72,7 @@ class BlockSource final : public PromptSource {
   static std::vector<Group> groups_of(const Prompt& prompt, std::span<const BlockKey> keys);
   bool is_complete() const noexcept { return progress_.group == groups_.size(); }
   bool has_group() const;
+  std::size_t next_key() const;
   void spend(std::size_t n_tokens);
   std::span<const BlockKey> next_keys() const;
   void take(std::span<BlockPtr> blocks, std::span<const BlockEncoder::Origin> origins,

@@ -39,7 +39,8 @@ Result<ScorerPart> PromptEncoding::stage(std::size_t max_tokens,
   return part;
 }
 
-// Brings what is known of the prompt into the cache, and in blocks all but the tail.
+// Brings what is known of the prompt into the cache, and of one in blocks what is made of it so
+// far.
 Result<ScorerPart> PromptEncoding::stage_source(const PromptSource::Others& others) {
   const auto start = Clock::now();
   ScorerPart part;
