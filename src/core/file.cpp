@@ -165,6 +165,13 @@ Result<std::string> read_file(const std::string& path) {
   }
 }
 
+Result<std::optional<std::string>> read_file_if_there(const std::string& path) {
+  if (is_missing(path)) return std::optional<std::string>();
+  auto text = read_file(path);
+  if (!text) return text.error();
+  return std::optional(*std::move(text));
+}
+
 bool is_missing(const std::string& path) noexcept {
   struct stat status = {};
   return ::stat(path.c_str(), &status) != 0 && (errno == ENOENT || errno == ENOTDIR);

@@ -53,10 +53,10 @@ std::vector<ChangedCondition> changed_conditions(const Conditions& before, const
 
 Result<std::vector<ChangedCondition>> changed_conditions(const std::string& path,
                                                          const Conditions& now) {
-  if (is_missing(path)) return std::vector<ChangedCondition>();
-  const auto text = read_file(path);
+  const auto text = read_file_if_there(path);
   if (!text) return text.error();
-  const auto read = read_json(*text);
+  if (!*text) return std::vector<ChangedCondition>();
+  const auto read = read_json(**text);
   if (!read || !read->is_object()) {
     return Error(ErrorCode::kInvalidInput, path + ": this is no JSON object");
   }

@@ -29,14 +29,6 @@ Error unsupported(const std::string& what) {
   return {ErrorCode::kUnsupported, what + "; a GGUF of the model will do"};
 }
 
-// nullopt if there is no such file. Error if it is there and can't be read.
-Result<std::optional<std::string>> read_if_there(const std::filesystem::path& path) {
-  if (is_missing(path.string())) return std::optional<std::string>();
-  auto text = read_file(path.string());
-  if (!text) return text.error();
-  return std::optional(*std::move(text));
-}
-
 // --- the pre-tokenizer ---------------------------------------------------------------------------
 
 constexpr const char* kLlama3Regex =
@@ -161,7 +153,7 @@ Result<std::optional<std::string>> chat_template(const Json& config,
   for (const Json& named : given.is_array() ? given : Json::array())
     if (named.value("name", "") == "default")
       return std::optional(named.at("template").get<std::string>());
-  return read_if_there(folder / "chat_template.jinja");
+  return read_file_if_there((folder / "chat_template.jinja").string());
 }
 
 // Does the tokenizer put `bos` in front of every text?
@@ -230,7 +222,7 @@ Result<void> write_hf_vocabulary(const std::string& path, const std::string& out
   try {
     const auto file = read_json(*text);
     if (!file) return file.error().within(subject);
-    const auto beside = read_if_there(folder / "tokenizer_config.json");
+    const auto beside = read_file_if_there((folder / "tokenizer_config.json").string());
     if (!beside) return beside.error().within(subject);
     const auto config = *beside ? read_json(**beside) : Result<Json>(Json::object());
     if (!config) return config.error().within(subject + ": tokenizer_config.json beside it");

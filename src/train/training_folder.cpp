@@ -62,10 +62,10 @@ Result<void> TrainingFolder::begin() const {
 
 Result<Checkpoint> TrainingFolder::load() const {
   const std::string file = path("checkpoint.cbor");
-  if (is_missing(file)) return Checkpoint{};
-  const auto content = read_file(file);
+  const auto content = read_file_if_there(file);
   if (!content) return content.error();
-  auto checkpoint = parse_checkpoint(*content);
+  if (!*content) return Checkpoint{};
+  auto checkpoint = parse_checkpoint(**content);
   if (!checkpoint) return checkpoint.error().within(file);
   return checkpoint;
 }
@@ -91,11 +91,11 @@ void TrainingFolder::record(const nlohmann::ordered_json& metrics) {
 
 Result<void> TrainingFolder::drop_after(const Checkpoint& checkpoint) {
   unwritten_metrics_.clear();
-  if (is_missing(metrics_path())) return {};
-  const auto text = read_file(metrics_path());
+  const auto text = read_file_if_there(metrics_path());
   if (!text) return text.error();
+  if (!*text) return {};
   std::string kept;
-  std::istringstream lines(*text);
+  std::istringstream lines(**text);
   for (std::string line; std::getline(lines, line);) {
     const auto entry = read_metrics_line(line);
     if (!entry) continue;

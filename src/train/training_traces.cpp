@@ -14,22 +14,22 @@ namespace {
 // traces are written at once, so only the last one's can be incomplete.
 Result<std::string> kept_traces(const TrainingRun& run, std::set<std::string>& ids) {
   const std::string partial = OutputFile::partial_path(run.folder.traces_path());
-  if (is_missing(partial)) return std::string();
-  auto text = read_file(partial);
-  if (!text) return text.error();
+  auto there = read_file_if_there(partial);
+  if (!there) return there.error();
+  std::string text = std::move(*there).value_or("");
   std::size_t n_lines = 0;  // the header is one
   std::size_t begin = 0;
   std::size_t kept = 0;
-  for (std::size_t end = text->find('\n'); end != std::string::npos;
-       begin = end + 1, end = text->find('\n', begin)) {
+  for (std::size_t end = text.find('\n'); end != std::string::npos;
+       begin = end + 1, end = text.find('\n', begin)) {
     if (n_lines++ % run.options.decodings != 0) continue;
     kept = end + 1;
     if (n_lines == 1) continue;
-    const auto trace = parse_trace(std::string_view(*text).substr(begin, end - begin));
+    const auto trace = parse_trace(std::string_view(text).substr(begin, end - begin));
     if (!trace) return trace.error().within(partial + ":" + std::to_string(n_lines));
     ids.insert(trace->id);
   }
-  text->resize(kept);
+  text.resize(kept);
   return text;
 }
 

@@ -1,6 +1,7 @@
 // Writes files atomically, and reads whole files.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -18,6 +19,9 @@ Result<void> write_file_atomically(const std::string& path, std::string_view con
 // Reads the whole file. kNotFound when it is a folder or can't be opened, kRuntime when a read
 // fails.
 Result<std::string> read_file(const std::string& path);
+
+// nullopt if nothing is at the path (is_missing). Errors of read_file.
+Result<std::optional<std::string>> read_file_if_there(const std::string& path);
 
 // True if nothing is at the path. False also if that can't be found out (a loop of links, a name
 // that is too long): what reads the path then reports why.
