@@ -45,8 +45,13 @@ def hidden_states(model: PeftModel, prompt: Prompt, answer: list[int]) -> torch.
 def shared_hidden_states(
     model: PeftModel, prompts: list[Prompt], answers: list[list[int]]
 ) -> list[torch.Tensor]:
-    """By prompt what hidden_states() gives, from one encoding of the candidates that all of them have."""
+    """By prompt what hidden_states() gives: of one prompt, or of several in blocks from one encoding of
+    the candidates that all of them have."""
     base = model.get_base_model()
+    if not prompts[0].blocks:  # each token sees all before it, which takes no mask
+        [prompt], [answer] = prompts, answers
+        tokens = torch.tensor([prompt.tokens + answer], device=model.device)
+        return [base.model(input_ids=tokens, use_cache=False).last_hidden_state[0]]
     shared = share(prompts, answers)
     visible = torch.from_numpy(shared.visible).to(model.device)
     mask = torch.zeros(visible.shape, dtype=base.dtype, device=model.device)
@@ -54,8 +59,7 @@ def shared_hidden_states(
     hidden = base.model(
         input_ids=torch.tensor([shared.tokens], device=model.device),
         position_ids=torch.tensor([shared.positions], device=model.device),
-        # None: each token sees all before it, which takes no mask in memory.
-        attention_mask=mask[None, None] if prompts[0].blocks else None,
+        attention_mask=mask[None, None],
         use_cache=False,
     ).last_hidden_state[0]
     return [hidden[torch.from_numpy(rows).to(model.device)] for rows in shared.rows]

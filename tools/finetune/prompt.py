@@ -91,8 +91,6 @@ class Prompt:
 
     def visible(self, n_answer: int) -> np.ndarray:
         """[n, n] booleans, n = tokens of prompt and answer: whether the row's token sees the column's."""
-        if not self.blocks:
-            return np.tri(len(self.tokens) + n_answer, dtype=bool)
         blocks = self._with_answer(n_answer)
         n_tokens = blocks[-1].first + blocks[-1].n_tokens
         seen = np.zeros((n_tokens, n_tokens), bool)
@@ -128,7 +126,7 @@ class SharedPrompt:
 
 
 def share(prompts: list[Prompt], answers: list[list[int]]) -> SharedPrompt:
-    """One prompt of any layout, or several in blocks with equal heads and candidates."""
+    """Prompts in blocks with equal heads and candidates."""
     tokens: list[int] = []
     positions: list[int] = []
     rows: list[np.ndarray] = []

@@ -53,7 +53,7 @@ RECOMMENDATION_WEIGHTS = {
 }
 TEMPERATURE = 0.2  # of the teacher, in standard deviations
 PAIRWISE_WEIGHT = 0.5
-SKIPPING = 0.15  # share of the examples in blocks that leave identifiers out
+SKIPPING = 0.15  # share of the lists in blocks that leave identifiers out
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -67,10 +67,12 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--rank", type=int, default=32)
     parser.add_argument("--alpha", type=int, default=64)
     parser.add_argument("--learning-rate", type=float, default=4e-4)
-    parser.add_argument("--batch", type=int, default=8, help="examples per step")
+    parser.add_argument("--batch", type=int, default=8, help="lists per step, each with one query or more")
     parser.add_argument("--max-tokens", type=int, default=1100, help="of a usual example")
-    parser.add_argument("--queries", type=int, default=4, help="of a prompt in blocks, at most: its texts are encoded once")
-    parser.add_argument("--relevance-weight", type=float, default=0.1, help="of reading each candidate's relevance, in blocks")
+    parser.add_argument("--queries", type=int, default=4,
+                        help="of a list in blocks, at most: its texts are encoded once")
+    parser.add_argument("--relevance-weight", type=float, default=0.1,
+                        help="of the loss of reading each candidate's relevance, in blocks")
     parser.add_argument("--threads", type=int, default=2, help="on the CPU: processes of one thread each")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--dtype", choices=("auto", "bf16", "f32"), default="auto")
