@@ -70,8 +70,7 @@ Result<RenderedPrompt> render_prompt(const Request& request, const PromptBuilder
       request, {},
       {.builder = prompts,
        .context_tokens = llm.context_size(),
-       .max_items = std::min(llm.max_items(), prompts.identifiers(request.task).size()),
-       .reads_relevance = llm.reads_relevance()},
+       .max_items = std::min(llm.max_items(), prompts.identifiers(request.task).size())},
       Clock::now());
   if (!made) return made.error();
   const ListRequest& list = **made;

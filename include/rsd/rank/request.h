@@ -34,9 +34,8 @@ struct Request {
 
 // Fills in what a program may leave out: candidates without ids get their places, from 0, as ids; a
 // request with a history and no query is a recommendation. Blank titles of a history are left out.
-// kInvalidInput: no candidates, neither a
-// query nor a history, two candidates with one id, or text that isn't UTF-8; the message names
-// field, place and value.
+// kInvalidInput: no candidates, neither a query nor a history, two candidates with one id, or text
+// that isn't UTF-8; the message names field, place and value.
 Result<Request> complete(Request request);
 
 }  // namespace rsd
