@@ -33,6 +33,10 @@ void add_decoder_options(CLI::App& command, DecoderFlags& options) {
             options.deadline_ms, positive_number(kMaxDeadlineMs));
   flags.add({"--top-n", "N", "Stop as soon as the first N positions are known"}, options.top_n,
             whole_number(1, kMaxCount));
+  flags.add({"--min-score", "P",
+             "List only candidates that are relevant with this probability or a higher one, for "
+             "LLMs that read relevance (docs/blocks.md)"},
+            options.min_score, number_up_to(1));
   flags.add({"--draft", "NAME",
              "What the first encoding carries behind the prompt: first-token (nothing) or input "
              "(the input order); default: input for rsd with a budget of 1, else first-token"},
@@ -47,7 +51,8 @@ void add_decoder_options(CLI::App& command, DecoderFlags& options) {
 }
 
 Result<RankOptions> rank_options(const DecoderFlags& decoder, const WindowFlags& windows) {
-  RankOptions options{.budget = decoder.budget, .top_n = decoder.top_n};
+  RankOptions options{
+      .budget = decoder.budget, .top_n = decoder.top_n, .min_score = decoder.min_score};
   const auto kind = parse_decoder(decoder.decoder);
   if (!kind) return kind.error();
   options.decoder = *kind;

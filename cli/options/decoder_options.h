@@ -21,6 +21,7 @@ struct DecoderFlags {
   std::optional<std::size_t> budget;
   std::optional<double> deadline_ms;
   std::optional<std::size_t> top_n;
+  std::optional<double> min_score;
   std::string draft;   // empty = the decoder's default
   std::string policy;  // empty = the agent, see named_policies
   std::string agent;

@@ -94,6 +94,17 @@ std::optional<double> Fields::positive_number(const char* name, double max) {
   return 1;
 }
 
+std::optional<double> Fields::number_up_to(const char* name, double max) {
+  const Json* value = any(name);
+  if (value == nullptr) return std::nullopt;
+  if (value->is_number()) {
+    const auto number = value->get<double>();
+    if (number >= 0 && number <= max) return number;
+  }
+  fail(wrong_value(name, *value, "a number from 0 to " + Json(max).dump()));
+  return 0;
+}
+
 void Fields::fail(const Error& error) {
   if (!error_) error_ = error;
 }

@@ -41,6 +41,7 @@ class Fields {
   // min to max; 3.0 is whole, too.
   std::optional<std::size_t> whole_number(const char* name, std::size_t max, std::size_t min = 1);
   std::optional<double> positive_number(const char* name, double max);
+  std::optional<double> number_up_to(const char* name, double max);  // from 0
   // A value of any type; null if it is absent.
   const Json* any(const char* name);
   // Accepts these fields without reading them.

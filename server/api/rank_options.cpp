@@ -70,6 +70,7 @@ void read_common_options(Fields& fields, RankOptions& options) {
                          .size = fields.whole_number("window", kMaxCount),
                          .stride = fields.whole_number("stride", kMaxCount)};
   options.windows = own.over(options.windows);
+  take(fields.number_up_to("min_score", 1), options.min_score);
   if (auto salt = fields.optional_text("cache_salt")) options.cache_scope = *std::move(salt);
 }
 

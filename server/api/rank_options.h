@@ -15,8 +15,8 @@ inline constexpr std::size_t kMaxCount = 1'000'000;  // for any number that a ca
 // Each of these overwrites what it reads in `options`: fields win over headers, and headers over
 // the server's defaults.
 
-// decoder, budget, deadline_ms, window, stride, window_method and cache_salt (from which Broker
-// makes a scope), which every shape has.
+// decoder, budget, deadline_ms, window, stride, window_method, min_score and cache_salt (from which
+// Broker makes a scope), which every shape has.
 void read_common_options(Fields& fields, RankOptions& options);
 // These, and top_n, draft and policy.
 void read_all_options(Fields& fields, RankOptions& options);

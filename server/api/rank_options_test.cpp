@@ -58,7 +58,9 @@ TEST_F(RankOptionsTest, FieldsTakeTheDefaultsPlace) {
                                       {"deadline_ms", 12.5},
                                       {"top_n", 3},
                                       {"draft", "input"},
+                                      {"min_score", 0},
                                       {"policy", "agent"}});
+  EXPECT_EQ(options.min_score, 0);
   EXPECT_EQ(options.decoder, DecoderKind::kSd);
   EXPECT_EQ(options.budget, 5U);
   EXPECT_EQ(options.deadline->count(), 12.5);
@@ -72,6 +74,11 @@ TEST_F(RankOptionsTest, UnknownNamesAreErrors) {
     EXPECT_THAT(fault({{field, "best"}}), testing::HasSubstr("best")) << field;
   EXPECT_EQ(check(chosen({{"window", 20}, {"stride", 20}})).error().code(),
             ErrorCode::kInvalidArgument);
+}
+
+TEST_F(RankOptionsTest, AMinimumScoreIsAProbability) {
+  for (const Json& bad : {Json(-0.01), Json(1.01), Json("high"), Json(true)})
+    EXPECT_THAT(fault({{"min_score", bad}}), testing::HasSubstr("a number from 0 to 1.0")) << bad;
 }
 
 TEST_F(RankOptionsTest, WindowsAreTheServersWhereACallChoosesNone) {

@@ -141,7 +141,9 @@ std::size_t n_round_logits(const Ranked& ranked) {
 OutJson rank_answer(const Ranked& ranked, Rounds rounds) {
   const auto line = format_answer(AnswerFormat::kJsonl, ranked.request(), ranked.answer, "rsd");
   OutJson answer = OutJson::parse(line.value());  // both are valid UTF-8 since they were read
-  answer["relevance_scores"] = ranked.answer.relevance;
+  OutJson& relevance = answer["relevance_scores"] = OutJson::array();
+  for (const Position position : listed_positions(ranked.answer))
+    relevance.push_back(ranked.answer.relevance[position.slot()]);
   if (rounds == Rounds::kShown) answer["rounds"] = rounds_of(ranked.answer);
   return answer;
 }

@@ -16,13 +16,13 @@ constexpr std::size_t kMaxTextTokens = 1'000'000'000;
 const std::vector<ForeignField>& known_fields() {
   using enum FieldKind;
   static const std::vector<ForeignField> kFields = {
-      {"query", kOther},     {"documents", kOther},          {"texts", kOther},
-      {"model", kOther},     {"rank_fields", kOther},        {"decoder", kText},
-      {"budget", kNumber},   {"deadline_ms", kNumber},       {"window", kNumber},
-      {"stride", kNumber},   {"window_method", kText},       {"cache_salt", kText},
-      {"top_n", kNumber},    {"max_doc_length", kNumber},    {"max_tokens_per_doc", kNumber},
-      {"raw_scores", kFlag}, {"return_text", kFlag},         {"return_documents", kFlag},
-      {"truncate", kFlag},   {"truncation_direction", kText}};
+      {"query", kOther},           {"documents", kOther},       {"texts", kOther},
+      {"model", kOther},           {"rank_fields", kOther},     {"decoder", kText},
+      {"budget", kNumber},         {"deadline_ms", kNumber},    {"window", kNumber},
+      {"stride", kNumber},         {"window_method", kText},    {"cache_salt", kText},
+      {"top_n", kNumber},          {"max_doc_length", kNumber}, {"max_tokens_per_doc", kNumber},
+      {"min_score", kNumber},      {"raw_scores", kFlag},       {"return_text", kFlag},
+      {"return_documents", kFlag}, {"truncate", kFlag},         {"truncation_direction", kText}};
   return kFields;
 }
 
@@ -135,17 +135,19 @@ OutJson usage_of(const Ranked& ranked) {
           {"verified_prefix", ranked.answer.verified_prefix}};
 }
 
-std::size_t n_results(const RerankAnswer& answer) {
-  const std::size_t n_items = answer.ranked.answer.ranking.size();
-  return std::min(n_items, answer.call.n_results.value_or(n_items));
+std::vector<Position> positions_of_results(const RerankAnswer& answer) {
+  auto listed = listed_positions(answer.ranked.answer);
+  listed.resize(std::min(listed.size(), answer.call.n_results.value_or(listed.size())));
+  return listed;
 }
 
 OutJson tei_results(const RerankAnswer& answer) {
   const auto& scores =
       answer.call.raw_scores ? answer.ranked.answer.raw_relevance : answer.ranked.answer.relevance;
   OutJson results = OutJson::array();
-  for (std::size_t p = 0; p < n_results(answer); ++p) {
-    const std::size_t item = answer.ranked.answer.ranking.at(Position(p)).slot();
+  for (const Position position : positions_of_results(answer)) {
+    const std::size_t p = position.slot();
+    const std::size_t item = answer.ranked.answer.ranking.at(position).slot();
     OutJson result{{"index", item}, {"score", scores[p]}};
     if (answer.call.return_documents) result["text"] = answer.call.texts[item];
     results.push_back(std::move(result));
@@ -155,8 +157,9 @@ OutJson tei_results(const RerankAnswer& answer) {
 
 OutJson results_of(const RerankAnswer& answer) {
   OutJson results = OutJson::array();
-  for (std::size_t p = 0; p < n_results(answer); ++p) {
-    const std::size_t item = answer.ranked.answer.ranking.at(Position(p)).slot();
+  for (const Position position : positions_of_results(answer)) {
+    const std::size_t p = position.slot();
+    const std::size_t item = answer.ranked.answer.ranking.at(position).slot();
     OutJson result{{"index", item}, {"relevance_score", answer.ranked.answer.relevance[p]}};
     if (answer.call.raw_scores) result["raw_score"] = answer.ranked.answer.raw_relevance[p];
     if (answer.call.return_documents) {

@@ -98,7 +98,7 @@ TEST(RerankShape, EveryFieldOfTheTableIsRead) {
           "decoder":null,"budget":null,"deadline_ms":null,"window":null,"stride":null,
           "window_method":null,"top_n":null,"max_doc_length":null,"max_tokens_per_doc":null,
           "raw_scores":null,"return_text":null,"return_documents":null,"truncate":null,
-          "truncation_direction":null})";
+          "min_score":null,"truncation_direction":null})";
   const ParsedRerank parsed = parse(body, RerankRoute::kV1, UnknownFields::kRefused);
   EXPECT_TRUE(parsed.call) << parsed.failure->message;
 }
@@ -123,7 +123,8 @@ TEST(RerankShape, FlagsMayBeWords) {
 TEST(RerankShape, NumbersMayBeWords) {
   const RerankCall call = read(
       R"({"query":"q","documents":["a"],"top_n":"3","budget":" 2 ","deadline_ms":"250.5",
-          "max_tokens_per_doc":"64.0"})");
+          "max_tokens_per_doc":"64.0","min_score":"0.5"})");
+  EXPECT_EQ(call.options.min_score, 0.5);
   EXPECT_EQ(call.options.top_n, 3U);
   EXPECT_EQ(call.options.budget, 2U);
   EXPECT_EQ(call.options.deadline->count(), 250.5);

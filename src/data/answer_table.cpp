@@ -86,6 +86,11 @@ std::string count(std::size_t n, const std::string& noun) {
   return std::to_string(n) + " " + noun + (n == 1 ? "" : "s");
 }
 
+std::string left_out(const Answer& answer) {
+  const std::size_t n_left_out = answer.ranking.size() - listed_positions(answer).size();
+  return n_left_out > 0 ? count(n_left_out, "candidate") + " left out as irrelevant, " : "";
+}
+
 std::string summary(const Answer& answer) {
   const std::string budget =
       answer.budget ? " (budget " + std::to_string(*answer.budget) + ")" : "";
@@ -101,10 +106,10 @@ std::string summary(const Answer& answer) {
          count(answer.encodings, "encoding") + ", " + count(answer.tokens_encoded, "token") + ", " +
          std::to_string(answer.verified_prefix) + " of " + std::to_string(answer.ranking.size()) +
          " verified, " + cut + " cut, " + (answer.truncated_query ? "the query cut, " : "") +
-         (answer.deadline_hit ? "deadline hit, " : "") + fixed_decimals(answer.total_ms, 1) +
-         " ms (prefill " + fixed_decimals(answer.prefill_ms, 1) + ", decode " +
-         fixed_decimals(answer.decode_ms, 1) + ", agent " + fixed_decimals(answer.agent_ms, 1) +
-         ")\n";
+         (answer.deadline_hit ? "deadline hit, " : "") + left_out(answer) +
+         fixed_decimals(answer.total_ms, 1) + " ms (prefill " +
+         fixed_decimals(answer.prefill_ms, 1) + ", decode " + fixed_decimals(answer.decode_ms, 1) +
+         ", agent " + fixed_decimals(answer.agent_ms, 1) + ")\n";
 }
 
 }  // namespace
@@ -113,11 +118,11 @@ std::string format_answer_table(const Request& request, const Answer& answer) {
   const Widths widths = measure(request);
   std::string table = heading(request) + "\n";
   table += format_row(widths, {"rank", kVerified, "id", "input", "text"});
-  for (std::size_t position = 0; position < answer.ranking.size(); ++position) {
-    const ItemId item = answer.ranking.at(Position(position));
+  for (const Position position : listed_positions(answer)) {
+    const ItemId item = answer.ranking.at(position);
     const Candidate& candidate = request.candidates[item.slot()];
-    table += format_row(widths, {.rank = std::to_string(position + 1),
-                                 .mark = position < answer.verified_prefix ? kVerified : "",
+    table += format_row(widths, {.rank = std::to_string(position.slot() + 1),
+                                 .mark = position.slot() < answer.verified_prefix ? kVerified : "",
                                  .id = shorten(candidate.id, kMaxIdColumns),
                                  .input = std::to_string(item.slot() + 1),
                                  .text = shorten(candidate.text, widths.text)});

@@ -34,9 +34,10 @@ Result<std::string> format_jsonl(const Request& request, const Answer& answer) {
   using Json = nlohmann::ordered_json;
   Json ids = Json::array();
   Json scores = Json::array();
-  for (const ItemId item : answer.ranking.items()) {
-    scores.push_back(rank_score(ids.size(), answer.ranking.size()));
-    ids.push_back(request.candidates[item.slot()].id);
+  const auto listed = listed_positions(answer);
+  for (const Position position : listed) {
+    scores.push_back(rank_score(position.slot(), answer.ranking.size()));
+    ids.push_back(request.candidates[answer.ranking.at(position).slot()].id);
   }
   Json line = {{"id", request.id},
                {"ranking", std::move(ids)},
@@ -59,9 +60,12 @@ Result<std::string> format_jsonl(const Request& request, const Answer& answer) {
     line["candidates_reused"] = *answer.candidates_reused;
   }
   if (answer.relevance_is_probability) {
-    line["relevance_scores"] = answer.relevance;
+    Json& relevance = line["relevance_scores"] = Json::array();
+    for (const Position position : listed)
+      relevance.push_back(answer.relevance[position.slot()]);
     line["none_relevant"] = std::ranges::max(answer.relevance) < 0.5;
   }
+  if (answer.min_score) line["left_out"] = answer.ranking.size() - listed.size();
   if (answer.windows) {
     line["windows"] = {{"count", answer.windows->count},
                        {"confirmed_prefix", answer.windows->confirmed_prefix},
@@ -94,15 +98,16 @@ Result<std::string> format_trec(const Request& request, const Answer& answer,
   const std::size_t n_items = answer.ranking.size();
   const int decimals = std::max(6, static_cast<int>(std::to_string(n_items).size()) + 1);
   std::string lines;
-  for (std::size_t position = 0; position < n_items; ++position) {
-    const ItemId item = answer.ranking.at(Position(position));
+  std::size_t rank = 0;
+  for (const Position position : listed_positions(answer)) {
+    const ItemId item = answer.ranking.at(position);
     const std::string& id = request.candidates[item.slot()].id;
     if (!fits_one_column(id)) {
       return not_one_column(ErrorCode::kInvalidInput, "the candidate id", id);
     }
-    lines += request.id + " Q0 " + id + " " + std::to_string(position + 1) + " " +
-             fixed_decimals(rank_score(position, n_items), decimals) + " " + std::string(tag) +
-             "\n";
+    lines += request.id + " Q0 " + id + " " + std::to_string(++rank) + " " +
+             fixed_decimals(rank_score(position.slot(), n_items), decimals) + " " +
+             std::string(tag) + "\n";
   }
   return lines;
 }

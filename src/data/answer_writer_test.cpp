@@ -276,5 +276,34 @@ TEST(Answer, ThatBelongsToAnotherRequestIsADefect) {
                LogicError);
 }
 
+// Relevance need not decrease along the ranking.
+TEST(AnswerWriter, LeavesOutWhatIsBelowTheMinimumScoreWhereverItIsRanked) {
+  Answer answer = answer_of({2, 0, 1});
+  answer.relevance = {0.9, 0.2, 0.5};
+  answer.relevance_is_probability = true;
+  answer.min_score = 0.5;
+  const auto line = nlohmann::json::parse(format(AnswerFormat::kJsonl, passages(3), answer));
+  EXPECT_EQ(line["ranking"], nlohmann::json({"d2", "d1"}));
+  EXPECT_EQ(line["relevance_scores"], nlohmann::json({0.9, 0.5}));
+  EXPECT_EQ(line["scores"].size(), 2U);
+  EXPECT_EQ(line["left_out"], 1);
+  EXPECT_EQ(line["none_relevant"], false);
+  const auto run = lines_of(format(AnswerFormat::kTrec, passages(3), answer));
+  ASSERT_EQ(run.size(), 2U);
+  EXPECT_THAT(run[1], HasSubstr("d1 2 ")) << "ranks have no gaps";
+  const std::string table = format(AnswerFormat::kTable, passages(3), answer);
+  EXPECT_THAT(table, Not(HasSubstr("text 0")));
+  EXPECT_THAT(table, HasSubstr("1 candidate left out as irrelevant"));
+}
+
+TEST(AnswerWriter, LeavesNothingOutWhereScoresOnlyCompare) {
+  Answer answer = answer_of({1, 0});
+  answer.relevance = {1, 0.5};
+  answer.min_score = 0.7;
+  const auto line = nlohmann::json::parse(format(AnswerFormat::kJsonl, passages(2), answer));
+  EXPECT_EQ(line["ranking"].size(), 2U);
+  EXPECT_EQ(line["left_out"], 0);
+}
+
 }  // namespace
 }  // namespace rsd

@@ -11,18 +11,18 @@
 namespace rsd {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
-Json to_json(const Document& document) {
-  Json json = Json::object();
+OrderedJson to_json(const Document& document) {
+  OrderedJson json = OrderedJson::object();
   if (!document.title.empty()) json["title"] = document.title;
   json["text"] = document.text;
   return json;
 }
 
-Result<Json> candidates_of(const RetrievedTopic& topic, const ById<Document>& documents,
-                           const std::string& run) {
-  Json candidates = Json::array();
+Result<OrderedJson> candidates_of(const RetrievedTopic& topic, const ById<Document>& documents,
+                                  const std::string& run) {
+  OrderedJson candidates = OrderedJson::array();
   for (const Retrieved& retrieved : topic.documents) {
     const auto document = documents.get(retrieved.document);
     if (!document) {
@@ -30,7 +30,7 @@ Result<Json> candidates_of(const RetrievedTopic& topic, const ById<Document>& do
           .within("topic \"" + topic.id + "\"")
           .within(run + ":" + std::to_string(retrieved.line));
     }
-    Json candidate{{"docid", retrieved.document}};
+    OrderedJson candidate{{"docid", retrieved.document}};
     if (retrieved.score) candidate["score"] = *retrieved.score;
     candidate["doc"] = to_json(*document);
     candidates.push_back(std::move(candidate));
@@ -45,8 +45,8 @@ Result<std::string> line_of(const RetrievedTopic& topic, const ById<std::string>
   if (!query) return query.error().within(run);
   auto candidates = candidates_of(topic, documents, run);
   if (!candidates) return candidates.error();
-  const Json request{{"query", {{"text", *query}, {"qid", topic.id}}},
-                     {"candidates", *std::move(candidates)}};
+  const OrderedJson request{{"query", {{"text", *query}, {"qid", topic.id}}},
+                            {"candidates", *std::move(candidates)}};
   std::string line = request.dump();
   if (const auto usable = parse_request(line, topic.id); !usable) {
     return usable.error()

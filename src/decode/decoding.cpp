@@ -83,13 +83,14 @@ bool Decoding::verifies_whole_list() const noexcept {
 }
 
 Draft Decoding::draft() const noexcept {
+  if (history_.n_items() == 1) return Draft::kInput;  // it is known
   if (options_.draft) return *options_.draft;
   return options_.first_proposal ? Draft::kInput : default_draft(options_.decoder, budget());
 }
 
 bool Decoding::finished() const noexcept {
   const std::size_t encodings = history_.rounds().size();
-  if (history_.complete()) return true;
+  if (history_.complete()) return encodings > 0 || !options_.reads_single;
   if (options_.top_n && history_.known().size() >= *options_.top_n) return true;
   if (options_.until_placed && history_.placed()[options_.until_placed->slot()]) return true;
   if (options_.decoder == DecoderKind::kStd) return encodings >= 1;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "eval/cells.h"
+#include "eval/reliability.h"
 
 namespace rsd {
 namespace {
@@ -77,7 +78,8 @@ std::vector<std::pair<double, double>> points_by_rank(const std::vector<double>&
 
 class Figures {
  public:
-  Figures(const DatasetResults& dataset, std::string id) : rows_(dataset.rows), id_(std::move(id)) {
+  Figures(const DatasetResults& dataset, std::string id)
+      : rows_(dataset.rows), reliability_(dataset.reliability), id_(std::move(id)) {
     for (const Row& row : rows_) {
       const Setting& setting = row.setting;
       if (!setting.policy.empty() &&
@@ -101,6 +103,7 @@ class Figures {
           "Total time", "A whole request, the prompt's encoding included (median).", &Row::p50_ms));
     }
     add(disagreement_by_position());
+    if (reliability_) add(reliability());
     return std::move(figures_);
   }
 
@@ -264,7 +267,23 @@ class Figures {
     return {std::move(chart), std::move(caption)};
   }
 
+  Figure reliability() const {
+    Chart chart{.id = id_ + "reliability",
+                .title = "Share of relevant candidates over the probability of relevance",
+                .x = {.label = "probability of relevance", .from = 0, .to = 1, .step = 0.2},
+                .y = {.label = "share that is relevant", .from = 0, .to = 1, .step = 0.2},
+                .curves = {}};
+    Curve claimed{.name = "as claimed", .is_dashed = true, .points = {{0, 0}, {1, 1}}};
+    claimed.colour = {ColourRole::kMuted, 0};
+    Curve measured{.name = "measured", .points = {}};
+    for (const ReliabilityFigures::Bin& bin : reliability_->bins)
+      measured.points.emplace_back(bin.probability, bin.relevant);
+    chart.curves = {std::move(claimed), std::move(measured)};
+    return {std::move(chart), reliability_sentence(*reliability_)};
+  }
+
   const std::vector<Row>& rows_;
+  const std::optional<ReliabilityFigures>& reliability_;
   std::string id_;
   std::vector<std::string> policies_;  // in order of appearance
   std::set<Draft> drafts_;

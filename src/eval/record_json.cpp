@@ -111,6 +111,9 @@ RequestRecord record_from(const ReadJson& json, const std::vector<Setting>& sett
                        .order = order_from(json.at("order")),
                        .truncated_candidates = json.at("truncated_candidates").get<std::size_t>()};
   record.labels = labels_from(json, record.order.size());
+  record.relevance = json.at("relevance").get<std::vector<float>>();
+  require(record.relevance.empty() || record.relevance.size() == record.order.size(),
+          "there is not one relevance an item");
   const ReadJson& measurements = json.at("settings");
   require(measurements.size() == settings.size(), "its settings are not those of the file");
   for (std::size_t s = 0; s < settings.size(); ++s) {
@@ -147,6 +150,7 @@ std::string record_to_json(const RequestRecord& record, const std::vector<Settin
                    {"grades", std::move(grades)},
                    {"judged", std::move(judged)},
                    {"truncated_candidates", record.truncated_candidates},
+                   {"relevance", record.relevance},
                    {"settings", std::move(measurements)},
                    {"reordered", std::move(reordered)}});
 }

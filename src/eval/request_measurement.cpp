@@ -60,12 +60,14 @@ class RequestMeasurement {
   }
 
   std::vector<Measurement> take() { return std::move(measurements_); }
+  std::vector<float> take_relevance() { return std::move(relevance_); }
 
  private:
   void keep(const Setting& setting, Outcome outcome, const History& history) {
     if (setting.decoder == DecoderKind::kAr && !history.rounds().empty()) {
       target_logits_ = history.rounds().back().logits;
     }
+    if (!outcome.relevance.empty()) relevance_ = std::move(outcome.relevance);
     std::optional<Difference> difference;
     if (setting.decoder == DecoderKind::kExact) {
       difference = first_difference(measurements_.front().ranking, outcome.ranking, target_logits_);
@@ -81,6 +83,7 @@ class RequestMeasurement {
   const EvaluationOptions& options_;
   PositionScorer& scorer_;
   std::vector<Measurement> measurements_;
+  std::vector<float> relevance_;  // the same for all settings: it is read in the prompt
   LogitMatrix target_logits_;
 };
 
@@ -120,6 +123,7 @@ Result<void> measure_settings(const Request& shown, const EvaluationOptions& opt
     if (auto added = measurement.add(setting); !added) return added.error();
   }
   record.measurements = measurement.take();
+  record.relevance = measurement.take_relevance();
   return {};
 }
 

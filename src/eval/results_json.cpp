@@ -66,6 +66,21 @@ Json target_to_json(const TargetFigures& target) {
   return json;
 }
 
+Json reliability_to_json(const ReliabilityFigures& reliability) {
+  Json bins = Json::array();
+  for (const ReliabilityFigures::Bin& bin : reliability.bins) {
+    bins.push_back({{"probability", bin.probability},
+                    {"relevant", bin.relevant},
+                    {"candidates", bin.candidates}});
+  }
+  return {{"candidates", reliability.candidates},
+          {"relevant", reliability.relevant},
+          {"brier", reliability.brier},
+          {"calibration_error", reliability.calibration_error},
+          {"area_under_roc", or_null(reliability.area_under_roc)},
+          {"bins", std::move(bins)}};
+}
+
 Json dataset_to_json(const DatasetResults& dataset) {
   Json failed = Json::array();
   for (const FailedRequest& failure : dataset.failed) {
@@ -76,9 +91,14 @@ Json dataset_to_json(const DatasetResults& dataset) {
   Json rows = Json::array();
   for (const Row& row : dataset.rows)
     rows.push_back(row_to_json(row));
-  return {{"name", dataset.name},        {"requests", dataset.requests},
-          {"failed", std::move(failed)}, {"truncated_candidates", dataset.truncated_candidates},
-          {"rows", std::move(rows)},     {"target", target_to_json(dataset.target)},
+  return {{"name", dataset.name},
+          {"requests", dataset.requests},
+          {"failed", std::move(failed)},
+          {"truncated_candidates", dataset.truncated_candidates},
+          {"rows", std::move(rows)},
+          {"target", target_to_json(dataset.target)},
+          {"reliability",
+           dataset.reliability ? reliability_to_json(*dataset.reliability) : Json(nullptr)},
           {"warnings", dataset.warnings}};
 }
 

@@ -2,6 +2,7 @@
 #include <cstddef>
 
 #include "eval/cells.h"
+#include "eval/reliability.h"
 #include "rsd/eval/results.h"
 
 namespace rsd {
@@ -81,6 +82,7 @@ std::string to_markdown(const Results& results) {
             target_sentence(dataset.target) + "\n\n";
     for (const std::string& warning : dataset.warnings)
       text += "> **Warning.** " + escaped(warning) + "\n\n";
+    if (dataset.reliability) text += reliability_sentence(*dataset.reliability) + "\n\n";
     text += markdown_target(dataset.target) + markdown_rows(dataset.rows);
   }
   return text;

@@ -8,14 +8,14 @@
 namespace rsd {
 namespace {
 
-using Json = nlohmann::json;
+using ReadJson = nlohmann::json;
 
 // One figure of the metrics over the steps of a stage.
-TrainingCurve curve_of(const std::vector<Json>& metrics, const std::string& name,
+TrainingCurve curve_of(const std::vector<ReadJson>& metrics, const std::string& name,
                        const std::string& stage, const std::string& key) {
   constexpr std::size_t kPoints = 60;  // about
   TrainingCurve curve{.name = name, .points = {}};
-  for (const Json& entry : metrics) {
+  for (const ReadJson& entry : metrics) {
     if (entry["stage"] != stage || !entry.contains(key) || !entry[key].is_number()) continue;
     curve.points.emplace_back(entry["step"], entry[key]);
   }
@@ -23,7 +23,7 @@ TrainingCurve curve_of(const std::vector<Json>& metrics, const std::string& name
   return curve;
 }
 
-std::vector<TrainingFigure> figures_of(const std::vector<Json>& metrics) {
+std::vector<TrainingFigure> figures_of(const std::vector<ReadJson>& metrics) {
   return {
       {.title = "Supervised: loss",
        .caption = "Negative log-likelihood of the target order, a choice; means of several steps.",
@@ -59,7 +59,7 @@ std::vector<TrainingFigure> figures_of(const std::vector<Json>& metrics) {
 }  // namespace
 
 std::vector<TrainingFigure> training_figures(const std::string& metrics) {
-  std::vector<Json> entries;
+  std::vector<ReadJson> entries;
   std::istringstream lines(metrics);
   for (std::string line; std::getline(lines, line);) {
     auto entry = read_metrics_line(line);

@@ -71,6 +71,7 @@ Result<Conditions> ranking_conditions(const EngineOptions& engine, const RankOpt
   (*conditions)["max-tokens-per-doc"] = std::to_string(options.max_text_tokens);
   if (options.long_texts == LongTexts::kRefuse) (*conditions)["long-texts"] = "refused";
   if (options.top_n) (*conditions)["top-n"] = std::to_string(*options.top_n);
+  if (options.min_score) (*conditions)["min-score"] = std::to_string(*options.min_score);
   if (options.deadline) (*conditions)["deadline-ms"] = std::to_string(options.deadline->count());
   return conditions;
 }

@@ -36,6 +36,7 @@ TEST(Conditions, EveryOptionThatChangesRankingsIsOne) {
   EXPECT_THAT(changed({}, {.budget = 5}), ElementsAre("budget"));
   EXPECT_THAT(changed({}, {.deadline = 20ms}), ElementsAre("deadline-ms"));
   EXPECT_THAT(changed({}, {.top_n = 3}), ElementsAre("top-n"));
+  EXPECT_THAT(changed({}, {.min_score = 0.5}), ElementsAre("min-score"));
   EXPECT_THAT(changed({}, {.draft = Draft::kInput}), ElementsAre("draft"));
   EXPECT_THAT(changed({}, {.policy = "first-row"}), ElementsAre("policy"));
   EXPECT_THAT(changed({}, {.windows = {.size = 7}}), ElementsAre("windows"));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "rsd/ranker/ranker.h"
@@ -14,6 +15,7 @@ struct PreparedRequest::Plan {
   std::shared_ptr<const ListRequest> list;
   std::string decoder;
   Clock::time_point arrival;
+  std::optional<double> min_score;
   bool keep_rounds = false;
 
   // Of an outcome about the whole request (ListRequest::complete), without rounds; scores are

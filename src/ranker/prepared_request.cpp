@@ -62,6 +62,7 @@ std::size_t PreparedRequest::expected_tokens() const noexcept {
 Answer PreparedRequest::Plan::answer_of(const ListOutcome& ranked) const {
   const Outcome& outcome = ranked.outcome;
   Answer answer{.ranking = outcome.ranking,
+                .min_score = min_score,
                 .decoder = decoder,
                 .budget = ranked.budget,
                 .encodings = outcome.encodings,

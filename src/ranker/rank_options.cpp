@@ -29,6 +29,10 @@ Result<void> check(const RankOptions& options) {
         ErrorCode::kInvalidArgument,
         "deadline is " + std::to_string(options.deadline->count()) + " ms; it must be more than 0");
   }
+  if (options.min_score && !(*options.min_score >= 0 && *options.min_score <= 1)) {
+    return invalid_argument("min_score is " + std::to_string(*options.min_score) +
+                            "; it must be from 0 to 1");
+  }
   const auto windows = window_options(options.windows, options.top_n);
   return windows ? Result<void>() : windows.error();
 }

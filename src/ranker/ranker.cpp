@@ -151,6 +151,11 @@ Result<std::shared_ptr<const PreparedRequest>> Ranker::prepare(Request request,
                  "previous ranks " + std::to_string(options.previous->size()) + " candidates of " +
                      std::to_string(completed->candidates.size()));
   }
+  if (options.min_score && !reads_relevance(completed->task)) {
+    return invalid_argument(
+        "min_score is for LLMs that read relevance (docs/blocks.md), and this one doesn't: its "
+        "scores only compare the candidates of a list");
+  }
   auto list = ListRequest::create(*completed, *settings,
                                   {.builder = state_->parts.prompts,
                                    .context_tokens = context_size(),
@@ -163,6 +168,7 @@ Result<std::shared_ptr<const PreparedRequest>> Ranker::prepare(Request request,
                                 .list = *std::move(list),
                                 .decoder = std::string(to_string(options.decoder)),
                                 .arrival = arrival,
+                                .min_score = options.min_score,
                                 .keep_rounds = options.keep_rounds}));
 }
 

@@ -138,6 +138,10 @@ TEST(Ranker, OptionsOutOfRangeAreNamed) {
   };
   EXPECT_THAT(fault({.budget = 0}), HasSubstr("budget is 0"));
   EXPECT_THAT(fault({.top_n = 0}), HasSubstr("top_n is 0"));
+  EXPECT_THAT(fault({.min_score = -0.1}), HasSubstr("min_score is -0.1"));
+  EXPECT_THAT(fault({.min_score = 1.5}), HasSubstr("min_score is 1.5"));
+  EXPECT_THAT(fault({.min_score = std::nan("")}), HasSubstr("min_score is nan"));
+  EXPECT_THAT(fault({.min_score = 0.5}), HasSubstr("LLMs that read relevance"));
   EXPECT_THAT(fault({.max_text_tokens = 0}), HasSubstr("max_text_tokens is 0"));
   EXPECT_THAT(fault({.deadline = 0ms}), HasSubstr("deadline"));
   EXPECT_THAT(fault({.policy = "best"}), HasSubstr("best"));

@@ -67,7 +67,9 @@ Result<std::shared_ptr<const ListRequest>> ListRequest::create(const Request& re
                     .deadline = settings.deadline};
   if (list->items_.empty()) return Error(ErrorCode::kInvalidInput, "no candidate has a text");
   list->is_late_ = settings.deadline && now >= *settings.deadline;
-  list->needs_llm_ = list->items_.size() > 1 && !list->is_late_;
+  const bool can_be_read = list->items_.size() > 1 || space.reads_relevance;
+  list->needs_llm_ = can_be_read && !list->is_late_;
+  list->options_.decoding.reads_single = true;  // it is asked for only then
   if (!list->needs_llm_) {
     list->fitted_.request = presented(request, list->items_);
     return std::shared_ptr<const ListRequest>(std::move(list));

@@ -191,7 +191,7 @@ std::optional<ListRun::WindowJob> ListRun::next(Clock::time_point now) {
 }
 
 DecodingOptions ListRun::decoding_of(const Window& window, std::size_t budget) const {
-  if (window.takes_one_row) return {.decoder = DecoderKind::kStd};
+  if (window.takes_one_row) return {.decoder = DecoderKind::kStd, .reads_single = true};
   DecodingOptions decoding = options_.decoding;
   if (budget > 0) decoding.budget = budget;
   if (is_single_) return decoding;

@@ -32,7 +32,8 @@ struct Answer {
   // candidate is relevant, whatever else is in the list, and the raw ones are log-odds. They need
   // not decrease: the ranking compares the candidates with each other, the scores don't.
   bool relevance_is_probability = false;
-  std::string decoder{};  // to_string(DecoderKind)
+  std::optional<double> min_score{};  // RankOptions::min_score
+  std::string decoder{};              // to_string(DecoderKind)
   std::optional<std::size_t>
       budget{};                     // the most encodings that it was allowed; nullopt = no limit
   std::size_t encodings = 0;        // LLM passes, the prefills included
@@ -61,5 +62,10 @@ struct Answer {
   // In the order of the windows' numbers; empty without RankOptions::keep_rounds.
   std::vector<RankedPart> rounds{};
 };
+
+// The positions whose candidates an answer lists: all, or with min_score those whose relevance is
+// at least that high. All where the LLM had no time to read relevance: scores that compare don't
+// tell who is relevant.
+std::vector<Position> listed_positions(const Answer& answer);
 
 }  // namespace rsd

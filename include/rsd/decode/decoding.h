@@ -70,6 +70,8 @@ struct DecodingOptions {
   // Stop as soon as this item's position is known, and so all items above it; an item of the
   // request.
   std::optional<ItemId> until_placed;
+  // Encode the prompt of a single item, too, of which nothing but its relevance is to be found out.
+  bool reads_single = false;
   // The number of last rounds of which the history keeps all rows (history.h); nullopt = as many as
   // the policy reads. Use kEveryRound to record the rounds.
   std::optional<std::size_t> n_recent;

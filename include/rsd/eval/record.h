@@ -42,6 +42,8 @@ struct RequestRecord {
   std::vector<std::size_t> order;  // presented item i is the file's candidate order[i]
   std::optional<Labels> labels;    // nullopt when nothing is judged
   std::size_t truncated_candidates = 0;
+  // By item, the log-odds that it is relevant; empty: the LLM doesn't read relevance.
+  std::vector<float> relevance{};
   std::vector<Measurement> measurements;  // one per setting, ar's first
   // ar's rankings for other presentation orders; items as in `order`.
   std::vector<Ranking> reordered;

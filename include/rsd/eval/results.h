@@ -71,6 +71,22 @@ struct TargetFigures {
   std::size_t order_shuffles = 0;  // orders per request; 0 = not measured
 };
 
+// How well the relevance that an LLM reads fits the labels, candidate by candidate.
+struct ReliabilityFigures {
+  struct Bin {
+    double probability = 0;  // mean of those that were claimed
+    double relevant = 0;     // share of the candidates
+    std::size_t candidates = 0;
+  };
+  std::size_t candidates = 0;
+  double relevant = 0;           // share of the candidates
+  double brier = 0;              // mean squared difference of probability and truth; 0 is best
+  double calibration_error = 0;  // mean difference of a bin's two shares, weighted by candidates
+  // The share of pairs of a relevant and another candidate that the probabilities order rightly.
+  std::optional<double> area_under_roc;
+  std::vector<Bin> bins{};  // of equal width, at most ten, ascending, without empty ones
+};
+
 struct DatasetResults {
   std::string name;
   std::size_t requests = 0;  // requests that succeeded
@@ -78,6 +94,7 @@ struct DatasetResults {
   std::size_t truncated_candidates = 0;
   std::vector<Row> rows;
   TargetFigures target;
+  std::optional<ReliabilityFigures> reliability;  // of LLMs that read relevance, with labels
   std::vector<std::string> warnings;  // sentences: why the target may not be worth imitating
 };
 
@@ -97,7 +114,7 @@ DatasetResults aggregate(const Evaluation& evaluation);
 
 // The contract of results.json: {"model", "threads", "rsd_version", "command_line", "machine",
 // "load_average", "shuffle", "datasets": [{"name", "requests", "failed", "truncated_candidates",
-// "rows", "target", "warnings"}]}. Ends in a newline.
+// "rows", "target", "reliability", "warnings"}]}. Ends in a newline.
 std::string to_json(const Results& results);
 
 // A Markdown table for each dataset.

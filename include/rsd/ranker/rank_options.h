@@ -28,8 +28,11 @@ struct RankOptions {
   std::optional<std::chrono::duration<double, std::milli>> deadline{};
   std::optional<std::size_t> top_n{};  // stop as soon as so many leading positions are known
   std::optional<Draft> draft{};        // nullopt = default_draft()
-  std::string policy{};                // by name (rsd and exact); empty: the ranker's own
-  WindowChoice windows{};              // of lists that are longer than one prompt
+  // Candidates that are relevant with a lower probability, in [0, 1], are ranked, but not listed
+  // (listed_positions); for LLMs that read relevance.
+  std::optional<double> min_score{};
+  std::string policy{};    // by name (rsd and exact); empty: the ranker's own
+  WindowChoice windows{};  // of lists that are longer than one prompt
   // Longer texts of candidates are cut to this many tokens, at least 1.
   std::size_t max_text_tokens = kDefaultTextTokens;
   LongTexts long_texts = LongTexts::kCut;

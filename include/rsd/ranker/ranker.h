@@ -30,7 +30,8 @@ class PreparedRequest {
   PreparedRequest& operator=(const PreparedRequest&) = delete;
 
   const Request& request() const noexcept;
-  // True if two or more candidates have a text and the deadline has not passed.
+  // True if two or more candidates have a text, or one and the LLM reads relevance, and the
+  // deadline has not passed.
   bool needs_llm() const noexcept;
   Clock::time_point arrival() const noexcept;
   std::optional<Clock::time_point> deadline() const noexcept;

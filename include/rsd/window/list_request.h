@@ -2,7 +2,9 @@
 //
 // The rules are the same for all programs:
 // - Candidates without a text are ranked last, in the input order; no LLM sees them.
-// - If fewer than two candidates have a text, or the deadline is over, no prompt is built.
+// - If fewer than two candidates have a text, no prompt is built (a single one's is, if the LLM
+// reads
+//   relevance), nor if the deadline is over.
 // - Texts are cut to max_text_tokens, and so that any two fit a prompt. If all texts together
 //   exceed the context, the list is ranked in windows of the largest size that fits whichever texts
 //   share a window: no text is cut for the sake of others (PromptBuilder::fit).
