@@ -98,16 +98,25 @@ function(rsd_choose_cpu_features)
   message(STATUS "ggml is compiled for: ${readable}")
 endfunction()
 
-# After ggml was added. The variant with AMX kernels, which GCC 12 miscompiles (see above), becomes an
-# empty library that isn't installed: such CPUs run the variant for Zen 4, which is the same without AMX.
-function(rsd_leave_out_amx)
-  if(NOT TARGET ggml-cpu-sapphirerapids OR NOT CMAKE_C_COMPILER_ID STREQUAL "GNU"
-     OR CMAKE_C_COMPILER_VERSION VERSION_GREATER_EQUAL 13)
-    return()
+# For CPUs of before 2016, or rare ones: these run the next older variant.
+set(RSD_LEFT_OUT_VARIANTS "ivybridge;piledriver;cannonlake;cooperlake" CACHE STRING
+    "ggml's variants that RSD_CPU_FEATURES=variants leaves out")
+
+# After ggml was added. Variants that are left out become empty libraries, which aren't installed. So does
+# that with AMX kernels, where GCC 12 would miscompile them (see above): such CPUs run the variant for
+# Zen 4, which is the same without AMX.
+function(rsd_leave_out_variants)
+  set(left_out ${RSD_LEFT_OUT_VARIANTS})
+  if(CMAKE_C_COMPILER_ID STREQUAL "GNU" AND CMAKE_C_COMPILER_VERSION VERSION_LESS 13)
+    list(APPEND left_out sapphirerapids)
   endif()
-  file(WRITE "${CMAKE_BINARY_DIR}/no_amx.c" "")
-  set_target_properties(ggml-cpu-sapphirerapids PROPERTIES
-    SOURCES "${CMAKE_BINARY_DIR}/no_amx.c" LINK_LIBRARIES "" RSD_IS_EMPTY ON)
+  file(WRITE "${CMAKE_BINARY_DIR}/no_kernels.c" "")
+  foreach(variant IN LISTS left_out)
+    if(TARGET ggml-cpu-${variant})
+      set_target_properties(ggml-cpu-${variant} PROPERTIES
+        SOURCES "${CMAKE_BINARY_DIR}/no_kernels.c" LINK_LIBRARIES "" RSD_IS_EMPTY ON)
+    endif()
+  endforeach()
 endfunction()
 
 rsd_choose_cpu_features()

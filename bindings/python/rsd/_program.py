@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
-import subprocess
 import sys
-import tempfile
 from typing import Any, Iterable, List, Optional, Sequence, Union
 
 from ._errors import ModelNotFound, RsdError, error_of
@@ -58,6 +56,8 @@ def _flags_of(options: dict) -> List[str]:
 
 
 def _run(arguments: Sequence[str]) -> None:
+    import subprocess
+
     done = subprocess.run([program_path(), *arguments], stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                           encoding="utf-8", errors="replace", check=False)
@@ -88,6 +88,8 @@ def evaluate(requests: Union[PathLike, Iterable[PathLike]], *, model: Optional[P
     Raises InvalidRequest, ModelNotFound, RsdError, with the program's last lines. Cost: for each
     request, that of all its decoders.
     """
+    import tempfile
+
     with tempfile.TemporaryDirectory(prefix="rsd-eval-") as temporary:
         folder = pathlib.Path(out if out is not None else temporary)
         flags = {"model": model or os.environ.get("RSD_MODEL") or None, "out": folder, **options}

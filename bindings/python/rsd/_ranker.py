@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import collections
-import concurrent.futures
 import ctypes
-import logging
 import os
 import threading
 import weakref
 from ctypes import byref, c_void_p
-from typing import Any, Callable, Iterable, Iterator, List, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, List, Optional, Sequence, Union
 
 from . import _library
 from ._answer import Answer
@@ -20,11 +17,15 @@ from ._job import Job, options_struct
 from ._progress import counted
 from ._request import Document, Question, question_from, question_of
 
+if TYPE_CHECKING:
+    import concurrent.futures
+    import logging
+
 #: Requests that rank_async has in progress at a time; further ones wait.
 _ASYNC_REQUESTS = 64
-_LEVELS = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR)
+_LEVELS = (10, 20, 30, 40)  # logging's DEBUG, INFO, WARNING, ERROR
 
-Log = Union[logging.Logger, Callable[[int, str], None]]
+Log = Union["logging.Logger", Callable[[int, str], None]]
 PathLike = Union[str, "os.PathLike[str]"]
 
 
@@ -32,7 +33,7 @@ def _log_function(log: Optional[Log]):
     """The C function that passes lines on; a failure in `log` is no failure of the ranking."""
     if log is None:
         return _library.LOG_FUNCTION()
-    write = log.log if isinstance(log, logging.Logger) else log
+    write = log if callable(log) else log.log
     return _library.LOG_FUNCTION(lambda level, line, _: write(_LEVELS[level], line.decode("utf-8")))
 
 
@@ -130,7 +131,7 @@ class Ranker:
         self._pid = os.getpid()
         self._users = threading.Condition()  # of _n_users and _handle
         self._n_users = 0
-        self._pool: Optional[concurrent.futures.ThreadPoolExecutor] = None
+        self._pool: Optional["concurrent.futures.ThreadPoolExecutor"] = None
         self._finalizer = weakref.finalize(self, _free_beside, handle.value, self._pid)
 
     # ---- Ranking ----------------------------------------------------------------------------
@@ -192,6 +193,8 @@ class Ranker:
                          ids: Optional[Sequence[str]] = None, history: Optional[Sequence[str]] = None,
                          previous: Optional[Sequence[int]] = None, **options: Any) -> Answer:
         """As rank(), without blocking the event loop. Cancelling the task cancels the request."""
+        import asyncio  # half of the time of an import
+
         question = question_of(query, docs, ids, history, previous)
         struct = options_struct(**options)
         work = _Cancellable(lambda: self._submit(question, struct))
@@ -238,7 +241,9 @@ class Ranker:
         with _Use(self) as handle:
             return Job(handle, question, options)
 
-    def _threads(self) -> concurrent.futures.ThreadPoolExecutor:
+    def _threads(self) -> "concurrent.futures.ThreadPoolExecutor":
+        import concurrent.futures
+
         with self._users:
             if self._pool is None:
                 self._pool = concurrent.futures.ThreadPoolExecutor(

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import http.client
 import json
-import urllib.error
-import urllib.parse
-import urllib.request
 from typing import Any, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from ._answer import Answer, Round, Windows, results_of
@@ -37,7 +32,7 @@ class RemoteRanker:
     """
 
     def __init__(self, url: str, api_key: Optional[str] = None, *, timeout: Optional[float] = 600) -> None:
-        if urllib.parse.urlsplit(url).scheme not in ("http", "https"):
+        if not url.startswith(("http://", "https://")):
             raise error_of("invalid_argument", f"url is {url!r}; it must begin with http:// or https://")
         self._url = url.rstrip("/")
         self._headers = {"Content-Type": "application/json"}
@@ -73,6 +68,8 @@ class RemoteRanker:
     async def rank_async(self, query: Optional[str], docs: Sequence[Document], **options: Any) -> Answer:
         """As rank(), in a thread of the event loop's executor. A cancelled task leaves its request to
         the server."""
+        import asyncio
+
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(None, lambda: self.rank(query, docs, **options))
 
@@ -86,6 +83,10 @@ class RemoteRanker:
         self.close()
 
     def _post(self, path: str, body: Mapping[str, Any]) -> Any:
+        import http.client  # here, since importing it takes longer than all of rsd
+        import urllib.error
+        import urllib.request
+
         request = urllib.request.Request(self._url + path, json.dumps(body).encode("utf-8"),
                                          self._headers, method="POST")
         try:

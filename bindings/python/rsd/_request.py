@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 from typing import Any, List, Mapping, Optional, Sequence, Tuple, Union
 
 from ._errors import error_of
@@ -56,7 +55,7 @@ def question_of(query: Optional[str], docs: Sequence[Document], ids: Optional[Se
 def question_from(request: Any) -> Question:
     """A request of rank_many: (query, docs), or a mapping of the arguments of rank()."""
     if isinstance(request, Mapping):
-        known = inspect.signature(question_of).parameters
+        known = ("query", "docs", "ids", "history", "previous")
         unknown = [name for name in request if name not in known]
         if unknown:
             raise error_of("invalid_argument", f"a request has no {', '.join(map(repr, unknown))}")
