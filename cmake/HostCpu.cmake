@@ -10,6 +10,9 @@
 #
 #   -DRSD_CPU_FEATURES=host                  what this machine has, but for AMX; the default
 #   -DRSD_CPU_FEATURES="avx2;fma;f16c;bmi2"  for another machine: these and no others
+#   -DRSD_CPU_FEATURES=variants              for any x86-64 CPU: ggml's kernels once for each of its
+#                                            kinds of CPU, as libraries of which the best is chosen
+#                                            when rsd runs. What is shipped is built like this.
 #   -DRSD_CPU_FEATURES=user                  GGML_NATIVE, GGML_AVX512, … are left to whoever runs
 #                                            CMake, and unset ones to ggml, whose own default is
 #                                            GGML_NATIVE=ON. Nothing is checked at start-up. For
@@ -20,7 +23,7 @@
 # not move to another kind of CPU; -DGGML_NATIVE=OFF (on ARM with -DGGML_CPU_ARM_ARCH=…) prevents it.
 
 set(RSD_CPU_FEATURES "host" CACHE STRING
-    "Instruction sets to compile ggml for: 'host', a list such as avx2;fma;f16c;bmi2, or 'user'")
+    "Instruction sets to compile ggml for: 'host', 'variants', a list such as avx2;fma;f16c;bmi2, or 'user'")
 
 # The written value is stored as well: a different value was set by the user.
 function(rsd_set_cpu_option option value)
@@ -45,6 +48,15 @@ function(rsd_choose_cpu_features)
   if(RSD_CPU_FEATURES STREQUAL "user")
     set(RSD_GGML_FEATURES "" PARENT_SCOPE)
     message(STATUS "ggml is compiled for what the GGML_* options say")
+    return()
+  endif()
+  if(RSD_CPU_FEATURES STREQUAL "variants")
+    set(RSD_GGML_FEATURES "" PARENT_SCOPE)
+    foreach(option GGML_BACKEND_DL GGML_CPU_ALL_VARIANTS BUILD_SHARED_LIBS)
+      rsd_set_cpu_option(${option} ON)
+    endforeach()
+    rsd_set_cpu_option(GGML_NATIVE OFF)
+    message(STATUS "ggml is compiled for several kinds of CPU")
     return()
   endif()
   if(RSD_CPU_FEATURES STREQUAL "host")
@@ -84,6 +96,27 @@ function(rsd_choose_cpu_features)
   set(RSD_GGML_FEATURES "${features}" PARENT_SCOPE)
   list(JOIN features " " readable)
   message(STATUS "ggml is compiled for: ${readable}")
+endfunction()
+
+# For CPUs of before 2016, or rare ones: these run the next older variant.
+set(RSD_LEFT_OUT_VARIANTS "ivybridge;piledriver;cannonlake;cooperlake" CACHE STRING
+    "ggml's variants that RSD_CPU_FEATURES=variants leaves out")
+
+# After ggml was added. Variants that are left out become empty libraries, which aren't installed. So does
+# that with AMX kernels, where GCC 12 would miscompile them (see above): such CPUs run the variant for
+# Zen 4, which is the same without AMX.
+function(rsd_leave_out_variants)
+  set(left_out ${RSD_LEFT_OUT_VARIANTS})
+  if(CMAKE_C_COMPILER_ID STREQUAL "GNU" AND CMAKE_C_COMPILER_VERSION VERSION_LESS 13)
+    list(APPEND left_out sapphirerapids)
+  endif()
+  file(WRITE "${CMAKE_BINARY_DIR}/no_kernels.c" "")
+  foreach(variant IN LISTS left_out)
+    if(TARGET ggml-cpu-${variant})
+      set_target_properties(ggml-cpu-${variant} PROPERTIES
+        SOURCES "${CMAKE_BINARY_DIR}/no_kernels.c" LINK_LIBRARIES "" RSD_IS_EMPTY ON)
+    endif()
+  endforeach()
 endfunction()
 
 rsd_choose_cpu_features()

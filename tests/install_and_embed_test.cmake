@@ -30,6 +30,21 @@ file(WRITE "${WORK_DIR}/headers.cpp" "${includes}\nint main() {}\n")
 run_step("including the installed headers" "${CXX_COMPILER}" -std=c++20 -fsyntax-only
          -I "${prefix}/include" "${WORK_DIR}/headers.cpp")
 
+# The C interface, by the words of pkg-config.
+file(GLOB_RECURSE package "${prefix}/*/pkgconfig/rsd.pc")
+cmake_path(GET package PARENT_PATH package_folder)
+find_program(PKG_CONFIG pkg-config REQUIRED)
+run_step("pkg-config" "${CMAKE_COMMAND}" -E env "PKG_CONFIG_PATH=${package_folder}"
+         "${PKG_CONFIG}" --cflags --libs rsd)
+separate_arguments(words UNIX_COMMAND "${C_FLAGS} ${output}")
+cmake_path(GET package_folder PARENT_PATH library_folder)
+run_step("building the C example" "${C_COMPILER}" "${RSD_SOURCE_DIR}/examples/c/rank_texts.c" ${words}
+         "-Wl,-rpath,${library_folder}" -o "${WORK_DIR}/rank_texts_c")
+run_step("the C example" "${WORK_DIR}/rank_texts_c" "${RSD_SOURCE_DIR}/tests/models/tiny-bpe.gguf")
+if(NOT output MATCHES "2 encodings, the first")
+  message(FATAL_ERROR "the C example printed\n${output}")
+endif()
+
 # What the example of that name prints, with the further arguments; in `output`.
 function(run_example name)
   set(build "${WORK_DIR}/${name}")

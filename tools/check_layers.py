@@ -9,9 +9,9 @@ the tables below; they hold for tests too. What they say:
 - A module includes its own headers and those of the modules below it (MODULES), private ones too.
 - Folders outside of the modules (ROOTS: programs, tests, examples) may include the modules' public
   headers, and the files of their own folder. All tests and benchmarks may use tests/support. The
-  programs named in SHARED_MODULES may include these modules' private headers. One arrow leads from
-  root to root (WIRED): cli includes the server's headers, never the reverse. Some roots have layers
-  of their own (FOLDERS).
+  programs named in SHARED_MODULES may include these modules' private headers. Arrows lead from
+  root to root (WIRED): cli includes the server's headers, never the reverse; the examples include the
+  installed header of the bindings. Some roots have layers of their own (FOLDERS).
 - A third-party library may be included only where USERS allows it. A public header neither includes
   one nor uses its names (NAMES), so that embedders of rsd need no other headers.
 - A public header includes only public headers: private ones are not installed.
@@ -51,10 +51,10 @@ MODULES = {
 
 # The folders at the root: programs that connect the modules, and other folders outside of the
 # modules. They may include every module's public headers and their own files, and nothing includes
-# them, except for SHARED_HELPERS, which the tests of a module and the benchmarks may use, and the
-# server, which the program `rsd` wires to an LLM (WIRED).
+# them, except for SHARED_HELPERS, which the tests of a module and the benchmarks may use, the server,
+# which the program `rsd` wires to an LLM, and the C header, which examples use (WIRED).
 ROOTS = ["cli", "server", "bindings", "tests", "benchmarks", "examples"]
-WIRED = {"cli": ["server"]}
+WIRED = {"cli": ["server"], "examples": ["bindings"]}
 SHARED_HELPERS = ("tests", "support")
 # root: its folders, each with the other folders that its files may include. The files above them,
 # in the root itself, may include all of them, and they none of these.
@@ -62,6 +62,8 @@ FOLDERS = {"server": {"http": [], "api": ["http"]}}
 # Private headers that programs may include: a library's types are in what they give, so that they
 # can't be public.
 SHARED_MODULES = {"json": ["server"], "trace": ["server"]}
+
+C_HEADER = pathlib.PurePosixPath("bindings/c/rsd.h")
 
 # library: its headers, as they are written in an #include.
 LIBRARIES = {
@@ -78,6 +80,7 @@ LIBRARIES = {
     "prometheus-cpp": ["prometheus/*"],
     "GoogleTest": ["gtest/*", "gmock/*"],
     "Google Benchmark": ["benchmark/*"],
+    "the C library": ["stddef.h", "stdio.h"],
     "POSIX": ["unistd.h", "fcntl.h", "dlfcn.h", "poll.h", "pthread.h", "signal.h", "sched.h",
               "spawn.h", "cpuid.h", "sys/*.h", "arpa/*.h", "netinet/*.h", "netdb.h"],
 }
@@ -100,6 +103,7 @@ USERS = {
     "prometheus-cpp": ["server"],
     "GoogleTest": [TESTS],
     "Google Benchmark": ["benchmarks"],
+    "the C library": ["bindings", "examples"],
     "POSIX": ["core", "data", "llm", "models", "remote", "rpc", "cli", "server", TESTS],
 }
 
@@ -193,6 +197,8 @@ def own_header(root, source, header):
     path = pathlib.PurePosixPath(header)
     if path.parts[0] == "rsd" and len(path.parts) > 1:
         return SourceFile("include" / path)
+    if header == C_HEADER.name:  # as it is installed
+        return SourceFile(C_HEADER)
     if len(path.parts) > 1 and path.parts[0] in MODULES:
         return SourceFile("src" / path)
     if len(path.parts) > 1 and path.parts[0] in ROOTS:

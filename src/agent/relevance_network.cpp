@@ -1,7 +1,7 @@
 #include "rsd/agent/relevance_network.h"
 
 #include <ggml-alloc.h>
-#include <ggml-cpu.h>
+#include <ggml-backend.h>
 #include <ggml.h>
 
 #include <algorithm>
@@ -44,7 +44,23 @@ Result<void> check_shape(const NetworkShape& shape) {
 struct GraphFree {
   void operator()(ggml_context* context) const { ggml_free(context); }
   void operator()(ggml_gallocr* allocator) const { ggml_gallocr_free(allocator); }
+  void operator()(ggml_backend* backend) const { ggml_backend_free(backend); }
 };
+
+// The CPU by way of ggml's registry, since its kernels may lie in a library that is chosen when rsd
+// runs (GGML_BACKEND_DL).
+std::unique_ptr<ggml_backend, GraphFree> cpu_with(int threads) {
+  std::unique_ptr<ggml_backend, GraphFree> cpu(
+      ggml_backend_init_by_type(GGML_BACKEND_DEVICE_TYPE_CPU, nullptr));
+  RSD_CHECK(cpu != nullptr, "ggml's CPU backend");
+  const ggml_backend_reg_t backend =
+      ggml_backend_dev_backend_reg(ggml_backend_get_device(cpu.get()));
+  const auto set_threads = reinterpret_cast<ggml_backend_set_n_threads_t>(
+      ggml_backend_reg_get_proc_address(backend, "ggml_backend_set_n_threads"));
+  RSD_CHECK(set_threads != nullptr, "the threads of ggml's CPU backend");
+  set_threads(cpu.get(), threads);
+  return cpu;
+}
 
 void fill(ggml_tensor* tensor, std::span<const float> values) {
   // A leaf that no node uses has no memory.
@@ -122,10 +138,8 @@ class Pass {
     fill(network_graph_.base, batch_.base);
     fill(network_graph_.item_mask, batch_.item_mask);
     fill(network_graph_.round_mask, batch_.round_mask);
-    ggml_cplan plan = ggml_graph_plan(graph, threads, nullptr);
-    std::vector<std::uint8_t> work(plan.work_size);
-    plan.work_data = work.data();
-    RSD_CHECK(ggml_graph_compute(graph, &plan) == GGML_STATUS_SUCCESS, "the agent's network");
+    RSD_CHECK(ggml_backend_graph_compute(cpu_with(threads).get(), graph) == GGML_STATUS_SUCCESS,
+              "the agent's network");
   }
 
   const RelevanceNetwork& network_;

@@ -1,0 +1,60 @@
+#include "bindings/c/job.h"
+
+#include <cmath>
+#include <utility>
+
+#include "bindings/c/error_object.h"
+#include "rsd/core/duration.h"
+
+namespace rsd::bindings {
+
+bool Job::has_ended() const {
+  const std::scoped_lock lock(mutex_);
+  return has_ended_;
+}
+
+bool Job::wait(double timeout_ms) const {
+  std::unique_lock lock(mutex_);
+  const auto is_over = [this] { return has_ended_; };
+  if (timeout_ms < 0) {
+    ended_.wait(lock, is_over);
+    return true;
+  }
+  return ended_.wait_for(lock, duration_of_ms(timeout_ms), is_over);
+}
+
+void Job::end_with(Result<Answer> answer) {
+  if (!answer) {
+    end(JobFault{.code = code_of(answer.error().code()), .message = answer.error().message()});
+    return;
+  }
+  std::vector<std::string> ids;
+  ids.reserve(request_->request().candidates.size());
+  for (const Candidate& candidate : request_->request().candidates)
+    ids.push_back(candidate.id);
+  end(Ranked{.answer = *std::move(answer), .ids = std::move(ids)});
+}
+
+void Job::end_with(JobFault fault) {
+  end(std::move(fault));
+}
+
+void Job::cancel(const char* why) {
+  end(JobFault{.code = RSD_CANCELLED, .message = why});
+}
+
+void Job::end(End how) {
+  const std::scoped_lock lock(mutex_);
+  if (has_ended_) return;
+  end_ = std::move(how);
+  has_ended_ = true;
+  ended_.notify_all();
+}
+
+Job::End Job::take() {
+  wait(-1);
+  const std::scoped_lock lock(mutex_);
+  return std::exchange(end_, Taken{});
+}
+
+}  // namespace rsd::bindings
