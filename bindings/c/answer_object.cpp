@@ -78,6 +78,8 @@ const double* values_or_null(const std::vector<double>& values) {
 rsd_answer::rsd_answer(rsd::Answer given, std::vector<std::string> candidate_ids)
     : answer(std::move(given)), ids(std::move(candidate_ids)) {
   order = rsd::bindings::indices_of(answer.ranking.items());
+  for (const rsd::Position position : rsd::listed_positions(answer))
+    listed.push_back(position.slot());
   for (std::size_t p = 0; p < answer.rounds.size(); ++p) {
     const rsd::RankedPart& part = answer.rounds[p];
     part_items.push_back(rsd::bindings::indices_of(part.items));
@@ -96,6 +98,14 @@ size_t rsd_answer_size(const rsd_answer* answer) {
 
 const size_t* rsd_answer_order(const rsd_answer* answer) {
   return answer != nullptr ? answer->order.data() : nullptr;
+}
+
+size_t rsd_answer_n_listed(const rsd_answer* answer) {
+  return answer != nullptr ? answer->listed.size() : 0;
+}
+
+const size_t* rsd_answer_listed(const rsd_answer* answer) {
+  return answer != nullptr ? answer->listed.data() : nullptr;
 }
 
 const char* rsd_answer_id(const rsd_answer* answer, size_t position) {

@@ -21,8 +21,9 @@ struct rsd_answer {
   rsd_answer(rsd::Answer given, std::vector<std::string> candidate_ids);
 
   rsd::Answer answer;
-  std::vector<std::string> ids;    // by candidate
-  std::vector<std::size_t> order;  // [K] by position
+  std::vector<std::string> ids;     // by candidate
+  std::vector<std::size_t> order;   // [K] by position
+  std::vector<std::size_t> listed;  // positions
   std::vector<std::vector<std::size_t>> part_items;
   std::vector<RoundPlace> rounds;
 };

@@ -170,6 +170,17 @@ TEST(CAnswer, SaysWhetherAnyCandidateIsRelevant) {
   EXPECT_EQ(info.relevance_is_probability, 1);
   const double* relevance = rsd_answer_relevance(answer.get());
   EXPECT_EQ(info.none_relevant, *std::max_element(relevance, relevance + 5) < 0.5 ? 1 : 0);
+  EXPECT_EQ(rsd_answer_n_listed(answer.get()), 5);
+
+  auto options = budget_of(2);
+  options.min_score = relevance[2];
+  const auto listed = rank(loaded, request.get(), options);
+  const std::size_t n_listed = rsd_answer_n_listed(listed.get());
+  EXPECT_EQ(n_listed, std::count_if(relevance, relevance + 5, [&](double probability) {
+              return probability >= options.min_score;
+            }));
+  for (std::size_t i = 0; i < n_listed; ++i)
+    EXPECT_GE(relevance[rsd_answer_listed(listed.get())[i]], options.min_score);
 }
 
 TEST(CAnswer, BeginsWithThePreviousOrder) {

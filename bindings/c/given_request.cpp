@@ -118,6 +118,11 @@ Result<void> set_limits(const rsd_rank_options& given, RankOptions& options) {
   }
   if (given.deadline_ms > 0)
     options.deadline = std::chrono::duration<double, std::milli>(given.deadline_ms);
+  if (!(given.min_score >= 0 && given.min_score <= 1)) {
+    return invalid_argument("options.min_score is " + std::to_string(given.min_score) +
+                            "; it must be from 0 to 1");
+  }
+  if (given.min_score > 0) options.min_score = given.min_score;
   if (given.long_texts != RSD_LONG_TEXTS_CUT && given.long_texts != RSD_LONG_TEXTS_REFUSE) {
     return invalid_argument("options.long_texts is " + std::to_string(given.long_texts) +
                             "; it must be RSD_LONG_TEXTS_CUT or RSD_LONG_TEXTS_REFUSE");

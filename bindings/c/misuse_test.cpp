@@ -131,6 +131,10 @@ TEST_F(Misuse, OptionsAreChecked) {
   EXPECT_THAT(options_error([](auto& o) { o.top_n = kHuge; }), HasSubstr("options.top_n is"));
   EXPECT_THAT(options_error([](auto& o) { o.max_text_tokens = kHuge; }),
               HasSubstr("options.max_text_tokens is"));
+  for (const double score : {std::nan(""), 1.01, -0.01}) {
+    EXPECT_THAT(options_error([score](auto& o) { o.min_score = score; }),
+                HasSubstr("options.min_score is"));
+  }
   for (const double ms : {std::nan(""), HUGE_VAL, -1.0}) {
     EXPECT_THAT(options_error([ms](auto& o) { o.deadline_ms = ms; }),
                 HasSubstr("options.deadline_ms is"));

@@ -199,6 +199,9 @@ typedef struct rsd_rank_options {
   size_t window_stride; /* of sliding; default half the size */
   /* Not 0: the answer has its rounds (rsd_answer_n_rounds). Memory: O(K^3) floats at most. */
   int keep_rounds;
+  /* For LLMs that read relevance (rsd_ranker_info): only candidates that are relevant with this
+     probability or a higher one, 0 to 1, are listed (rsd_answer_listed). All are ranked. */
+  double min_score;
 } rsd_rank_options;
 
 /* ---- Answers --------------------------------------------------------------------------------- */
@@ -218,6 +221,11 @@ RSD_API const char* rsd_answer_id(const rsd_answer* answer, size_t position);
 RSD_API const double* rsd_answer_relevance(const rsd_answer* answer);
 /* [K] the same as logarithms of probabilities, or as log-odds. */
 RSD_API const double* rsd_answer_raw_relevance(const rsd_answer* answer);
+
+/* The positions whose candidates min_score leaves, ascending; all of them without it, and where the
+   deadline left no time to read relevance. */
+RSD_API size_t rsd_answer_n_listed(const rsd_answer* answer);
+RSD_API const size_t* rsd_answer_listed(const rsd_answer* answer); /* [rsd_answer_n_listed] */
 
 typedef struct rsd_answer_info {
   size_t struct_size; /* set by the caller; the other members by rsd_answer_get_info */

@@ -49,7 +49,7 @@ class Windows:
 
 @dataclasses.dataclass(frozen=True)
 class Answer(collections.abc.Sequence):
-    """The ranking, best first: a sequence of Result, always of all K candidates.
+    """The ranking, best first: a sequence of Result, of all K candidates but those below min_score.
 
     >>> answer = Answer(results=(Result(1, "b", "tea", 1.0, None), Result(0, "a", "ink", 0.5, None)))
     >>> [result.id for result in answer]
@@ -69,6 +69,7 @@ class Answer(collections.abc.Sequence):
     truncated_candidates: int = 0  #: texts that were cut to fit
     truncated_query: bool = False
     deadline_hit: bool = False
+    left_out: int = 0  #: candidates below min_score
     relevance_is_probability: bool = False
     none_relevant: Optional[bool] = None  #: no probability reaches 0.5; None: not known
     prefill_ms: float = 0.0
@@ -95,12 +96,12 @@ class Answer(collections.abc.Sequence):
 
     @property
     def order(self) -> List[int]:
-        """[K] the documents by their index, best first."""
+        """The documents by their index, best first."""
         return [result.index for result in self.results]
 
     @property
     def ids(self) -> List[str]:
-        """[K] the documents' ids, best first."""
+        """The documents' ids, best first."""
         return [result.id for result in self.results]
 
     def to_pandas(self) -> "pandas.DataFrame":
@@ -116,10 +117,13 @@ class Answer(collections.abc.Sequence):
 
 
 def results_of(order: Sequence[int], texts: Sequence[str], ids: Sequence[str],
-               relevance: Optional[Sequence[float]]) -> Tuple[Result, ...]:
-    """The results of an order of candidates; `relevance` is by position."""
+               relevance: Optional[Sequence[float]],
+               scores: Optional[Sequence[float]] = None) -> Tuple[Result, ...]:
+    """The results of an order of candidates. `relevance` and `scores` are by position; without scores the
+    order is of all candidates."""
     n = len(order)
+    scores = scores or [(n - position) / n for position in range(n)]
     return tuple(
-        Result(index=index, id=ids[index], text=texts[index], score=(n - position) / n,
+        Result(index=index, id=ids[index], text=texts[index], score=scores[position],
                relevance=None if relevance is None else relevance[position])
         for position, index in enumerate(order))

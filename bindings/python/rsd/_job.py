@@ -22,7 +22,7 @@ def options_struct(*, decoder: Optional[str] = None, budget: Optional[int] = Non
                    max_text_tokens: Optional[int] = None, long_texts: str = "cut",
                    window_method: Optional[str] = None, window_size: Optional[int] = None,
                    window_stride: Optional[int] = None,
-                   keep_rounds: bool = False) -> ctypes.Structure:
+                   keep_rounds: bool = False, min_score: Optional[float] = None) -> ctypes.Structure:
     """The options of a request for the library, which checks most of them."""
     if deadline_ms is not None and not deadline_ms > 0:
         raise error_of("invalid_argument", f"deadline_ms is {deadline_ms}; it must be more than 0")
@@ -36,7 +36,8 @@ def options_struct(*, decoder: Optional[str] = None, budget: Optional[int] = Non
         max_text_tokens=count(max_text_tokens, "max_text_tokens"),
         long_texts=int(long_texts == "refuse"), window_method=text(window_method, "window_method"),
         window_size=count(window_size, "window_size"),
-        window_stride=count(window_stride, "window_stride"), keep_rounds=int(bool(keep_rounds)))
+        window_stride=count(window_stride, "window_stride"), keep_rounds=int(bool(keep_rounds)),
+        min_score=0.0 if min_score is None else float(min_score))
 
 
 def _numbers(values: Optional[Sequence[int]], name: str):
@@ -111,8 +112,10 @@ def _read_answer(library: ctypes.CDLL, answer: c_void_p, question: Question) -> 
     relevance = library.rsd_answer_relevance(answer)
     info = _library.sized(_library.AnswerInfo)
     _library.check(library.rsd_answer_get_info(answer, byref(info)))
+    results = results_of(order, question.texts, question.ids, relevance[:n] if relevance else None)
+    listed = library.rsd_answer_listed(answer)[:library.rsd_answer_n_listed(answer)]
     return Answer(
-        results=results_of(order, question.texts, question.ids, relevance[:n] if relevance else None),
+        results=tuple(results[position] for position in listed), left_out=n - len(listed),
         rounds=_read_rounds(library, answer), windows=_windows_of(info), **_costs_of(info))
 
 

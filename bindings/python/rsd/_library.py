@@ -91,6 +91,7 @@ class RankOptions(ctypes.Structure):
         ("window_size", c_size_t),
         ("window_stride", c_size_t),
         ("keep_rounds", c_int),
+        ("min_score", c_double),
     ]
 
 
@@ -156,6 +157,8 @@ FUNCTIONS = {
     "rsd_ranker_get_info": (c_void_p, c_void_p, POINTER(RankerInfo)),
     "rsd_answer_size": (c_size_t, c_void_p),
     "rsd_answer_order": (POINTER(c_size_t), c_void_p),
+    "rsd_answer_n_listed": (c_size_t, c_void_p),
+    "rsd_answer_listed": (POINTER(c_size_t), c_void_p),
     "rsd_answer_id": (c_char_p, c_void_p, c_size_t),
     "rsd_answer_relevance": (POINTER(c_double), c_void_p),
     "rsd_answer_raw_relevance": (POINTER(c_double), c_void_p),

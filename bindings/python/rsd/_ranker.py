@@ -153,7 +153,8 @@ class Ranker:
         previous: [K] an order that is likely to be right, such as an earlier answer's `order`.
         options: decoder ("rsd", "ar", "std", "sd", "exact"), draft, policy, max_text_tokens,
                  long_texts ("cut" or "refuse"), window_method, window_size, window_stride,
-                 keep_rounds (the answer then has `rounds`).
+                 keep_rounds (the answer then has `rounds`), min_score (only candidates that are relevant
+                 with this probability or a higher one, for models that read relevance).
 
         Ctrl-C cancels the request. Raises InvalidRequest, Cancelled, RsdError; TypeError.
         """

@@ -15,6 +15,7 @@ _OPTIONS = {
     "decoder": "decoder", "budget": "budget", "deadline_ms": "deadline_ms", "top_n": "top_n",
     "draft": "draft", "policy": "policy", "window_method": "window_method", "window_size": "window",
     "window_stride": "stride", "keep_rounds": "rounds",
+    "min_score": "min_score",
 }
 _STATUS_CODES = {400: "invalid_input", 401: "invalid_argument", 403: "invalid_argument",
                  404: "not_found", 413: "too_long", 422: "invalid_input", 429: "unavailable",
@@ -45,7 +46,7 @@ class RemoteRanker:
              deadline_ms: Optional[float] = None, top_n: Optional[int] = None,
              history: Optional[Sequence[str]] = None, **options: Any) -> Answer:
         """As Ranker.rank(); of its options the server takes decoder, draft, policy, window_method,
-        window_size, window_stride and keep_rounds, whose rounds lists in windows don't have.
+        window_size, window_stride, min_score and keep_rounds, whose rounds lists in windows don't have.
 
         Raises InvalidRequest, RsdError; its code is "unavailable" if the server can't be reached, or is
         busy or stopping.
@@ -132,9 +133,10 @@ def _answer_of(line: Mapping[str, Any], question: Question) -> Answer:
     order = [place[own_id] for own_id in line["ranking"]]
     windows = line.get("windows")
     same = ("decoder", "budget", "encodings", "verified_prefix", "tokens_encoded", "tokens_reused",
-            "truncated_candidates", "truncated_query", "deadline_hit", "none_relevant")
+            "truncated_candidates", "truncated_query", "deadline_hit", "left_out", "none_relevant")
     return Answer(
-        results=results_of(order, question.texts, question.ids, line.get("relevance_scores") or None),
+        results=results_of(order, question.texts, question.ids, line.get("relevance_scores") or None,
+                           line["scores"]),
         relevance_is_probability="none_relevant" in line,
         windows=None if windows is None else Windows(**windows), rounds=_rounds_of(line, question),
         **{f"{name}_ms": ms for name, ms in line["timing_ms"].items()},

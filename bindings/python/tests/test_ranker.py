@@ -57,6 +57,17 @@ class Answers(OnATinyModel):
         self.assertIsNone(answer.none_relevant)
         self.assertIsNone(answer.windows)
 
+    def test_min_score_leaves_out_what_is_less_probably_relevant(self):
+        with self.assertRaisesRegex(rsd.RsdError, "LLMs that read relevance"):
+            self.ranker.rank(QUERY, DOCS, min_score=0.5)
+        with rsd.Ranker(MODELS / "tiny-relevance.gguf", threads=1, policy="replay") as reading:
+            self.assertTrue(reading.info["reads_relevance"])
+            whole = reading.rank(QUERY, DOCS)
+            limit = sorted(result.relevance for result in whole)[2]
+            answer = reading.rank(QUERY, DOCS, min_score=limit)
+        self.assertEqual(list(answer), [result for result in whole if result.relevance >= limit])
+        self.assertEqual((len(answer), answer.left_out), (2, 2))
+
     def test_ids_are_the_documents_own_or_their_places(self):
         self.assertEqual(set(self.ranker.rank(QUERY, DOCS).ids), {"0", "1", "2", "3"})
         answer = self.ranker.rank(QUERY, DOCS, ids=["a", "b", "c", "d"])
