@@ -263,6 +263,25 @@ TEST(TopN, StopsWhenTheFirstPositionsAreKnownAndReturnsAPermutation) {
   }
 }
 
+TEST(Decoding, ASingleItemIsEncodedOnceIfItIsToBeRead) {
+  const SyntheticOptions options{.n_items = 1};
+  for (const auto kind : {DecoderKind::kAr, DecoderKind::kStd, DecoderKind::kSd, DecoderKind::kRsd,
+                          DecoderKind::kExact}) {
+    for (const auto draft : {Draft::kFirstToken, Draft::kInput}) {
+      for (const bool reads : {false, true}) {
+        const Outcome outcome = decode(options, {.decoder = kind,
+                                                 .budget = 3,
+                                                 .draft = draft,
+                                                 .top_n = 1,
+                                                 .reads_single = reads,
+                                                 .policy = *policy_by_name(kDefaultPolicy)});
+        EXPECT_EQ(outcome.encodings, reads ? 1U : 0U) << to_string(kind);
+        EXPECT_EQ(outcome.verified_prefix, 1U);
+      }
+    }
+  }
+}
+
 TEST(Decoding, StopsOnceTheItemIsPlacedThatItIsToStopAt) {
   for (const DecoderKind kind : {DecoderKind::kAr, DecoderKind::kExact, DecoderKind::kRsd}) {
     SCOPED_TRACE(to_string(kind));
