@@ -163,6 +163,24 @@ TEST_F(CBatch, HasAnAnswerForEachRequest) {
   EXPECT_THAT(calls_.done, testing::ElementsAre(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12));
 }
 
+int take_query_of_second(std::size_t done, std::size_t, void* data) {
+  if (done == 1) (*static_cast<TextRequest*>(data))->query = nullptr;
+  return 0;
+}
+
+// A deadline counts from when a request is handed in, so none may wait there for its turn.
+TEST_F(CBatch, WithADeadlineARequestIsHandedInWhenItHasAPlace) {
+  const auto ranker = load_tiny();
+  batch_.on_progress = &take_query_of_second;
+  batch_.progress_data = requests_[1].get();
+  auto options = budget_of(1);
+  options.deadline_ms = 1e9;
+  ASSERT_EQ(message_of(rsd_rank_many(ranker.get(), &batch_, &options)), "");
+  EXPECT_EQ(rsd_error_code(errors_[1]),
+            RSD_INVALID_INPUT);  // it was read after the first had ended
+  EXPECT_NE(answers_[2], nullptr);
+}
+
 TEST_F(CBatch, AnErrorConcernsItsRequestAlone) {
   const auto ranker = load_tiny();
   pointers_[3] = nullptr;

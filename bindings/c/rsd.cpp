@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <deque>
 #include <memory>
-#include <string>
 #include <utility>
 #include <variant>
 
@@ -12,22 +11,9 @@
 #include "bindings/c/error_object.h"
 #include "bindings/c/given_engine.h"
 #include "bindings/c/given_request.h"
-#include "bindings/c/ranking_thread.h"
+#include "bindings/c/ranker_object.h"
 #include "bindings/c/sized_struct.h"
 #include "rsd/version.h"
-
-struct rsd_ranker {
-  rsd_ranker(rsd::Ranker loaded, const rsd::QueueOptions& options,
-             std::shared_ptr<rsd::bindings::LogTarget> log_target)
-      : log(std::move(log_target)), thread(std::move(loaded), options) {}
-
-  std::shared_ptr<rsd::bindings::LogTarget> log;  // null: none
-  rsd::bindings::RankingThread thread;
-};
-
-struct rsd_job {
-  std::shared_ptr<rsd::bindings::Job> job;
-};
 
 namespace rsd::bindings {
 namespace {
@@ -83,7 +69,7 @@ class BatchRanking {
       : ranker_(ranker),
         batch_(batch),
         options_(options),
-        n_ahead_(2 * ranker.thread.ranker().parallel() + 1) {}
+        n_ahead_(ahead(ranker.thread.ranker().parallel())) {}
 
   void run() {
     std::fill_n(batch_.answers, batch_.n_requests, nullptr);
@@ -98,6 +84,11 @@ class BatchRanking {
   }
 
  private:
+  // A deadline counts from when the request is handed in: with one, none waits for a place.
+  std::size_t ahead(std::size_t parallel) const {
+    return options_.deadline ? parallel : 2 * parallel + 1;
+  }
+
   bool report(std::size_t done) const {
     return batch_.on_progress == nullptr ||
            batch_.on_progress(done, batch_.n_requests, batch_.progress_data) == 0;

@@ -303,7 +303,8 @@ typedef struct rsd_batch {
   void* progress_data;
 } rsd_batch;
 
-/* Ranks several requests, as many at a time as the ranker has places. An error of one request is in
+/* Ranks several requests, as many at a time as the ranker has places, in their order. A deadline is
+   each request's own, from when it has a place. An error of one request is in
    batch->errors and concerns that request alone; cancelled ones have RSD_CANCELLED. Returns an
    error, and writes nothing, only for the call itself: RSD_INVALID_ARGUMENT. */
 RSD_API RSD_MUST_CHECK rsd_error* rsd_rank_many(rsd_ranker* ranker, const rsd_batch* batch,

@@ -14,6 +14,7 @@ foreach(library IN LISTS libraries)
   set_property(TARGET ${library} PROPERTY SOVERSION)
   set_target_properties(${library} PROPERTIES INSTALL_RPATH "$ORIGIN")
 endforeach()
+set_property(TARGET llama ggml PROPERTY PUBLIC_HEADER)  # none are installed
 set_target_properties(rsd PROPERTIES INSTALL_RPATH "$ORIGIN/../lib")
 set(native rsd/_native)
 install(TARGETS ${libraries} LIBRARY DESTINATION ${native}/lib COMPONENT python)

@@ -177,7 +177,9 @@ class Ranker:
     def iter_many(self, requests: Iterable[Any], **options: Any) -> Iterator[Answer]:
         """As rank_many(), one answer at a time: for more requests than fit into memory."""
         struct = options_struct(**options)
-        ahead = 2 * self.info["parallel"] + 1
+        parallel = self.info["parallel"]
+        # A deadline counts from when the request is handed in: with one, none waits for a place.
+        ahead = parallel if struct.deadline_ms else 2 * parallel + 1
         jobs: "collections.deque[Job]" = collections.deque()
         try:
             for request in requests:
