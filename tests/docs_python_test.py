@@ -19,7 +19,8 @@ from support.rsd_server import Server
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TINY = ROOT / "tests/models/tiny-bpe.gguf"
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
-OPTIONAL = {"matplotlib", "pandas", "tqdm"}
+OPTIONAL = {"haystack", "langchain_core", "llama_index", "matplotlib", "pandas", "pyterrier", "rerankers",
+            "tqdm"}
 SERVER = "http://127.0.0.1:8080"
 
 
