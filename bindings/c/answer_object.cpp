@@ -1,6 +1,8 @@
 #include "bindings/c/answer_object.h"
 
 #include <algorithm>
+#include <span>
+#include <string>
 #include <utility>
 
 #include "bindings/c/error_object.h"

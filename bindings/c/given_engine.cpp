@@ -1,5 +1,6 @@
 #include "bindings/c/given_engine.h"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <utility>

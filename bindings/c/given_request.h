@@ -1,6 +1,11 @@
 // What a program hands in, checked and copied.
 #pragma once
 
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
 #include "bindings/c/rsd.h"
 #include "rsd/core/result.h"
 #include "rsd/rank/request.h"
