@@ -41,6 +41,7 @@ TEST(CThreads, AHundredShareARankerAndGetTheirOwnAnswers) {
   }
   std::atomic<int> n_equal = 0;
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&, t] {
       for (int r = t; r < kThreads * kRequests; r += kThreads) {

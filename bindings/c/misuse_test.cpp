@@ -17,8 +17,8 @@ constexpr std::size_t kHuge = std::numeric_limits<std::size_t>::max();  // -1 as
 
 class Misuse : public testing::Test {
  protected:
-  static void SetUpTestSuite() { ranker_ = load_tiny().release(); }
-  static void TearDownTestSuite() { rsd_ranker_free(ranker_); }
+  static void SetUpTestSuite() { tiny_ranker = load_tiny().release(); }
+  static void TearDownTestSuite() { rsd_ranker_free(tiny_ranker); }
 
   // The error of ranking three texts after `change`.
   static std::string error_of(const std::function<void(rsd_request&, rsd_rank_options&)>& change) {
@@ -27,31 +27,31 @@ class Misuse : public testing::Test {
     rsd_rank_options options = budget_of(1);
     change(changed, options);
     rsd_answer* answer = reinterpret_cast<rsd_answer*>(&changed);
-    rsd_error* error = rsd_rank(ranker_, &changed, &options, &answer);
+    rsd_error* error = rsd_rank(tiny_ranker, &changed, &options, &answer);
     EXPECT_EQ(answer == nullptr, error != nullptr);
     const OwnedAnswer owned(answer);
     const OwnedError owned_error(error);
     return std::string(rsd_code_name(rsd_error_code(error))) + ": " + rsd_error_message(error);
   }
 
-  static rsd_ranker* ranker_;
+  static rsd_ranker* tiny_ranker;
 };
 
-rsd_ranker* Misuse::ranker_ = nullptr;
+rsd_ranker* Misuse::tiny_ranker = nullptr;
 
 TEST_F(Misuse, NullArgumentsAreNamed) {
   const TextRequest request(3, 1);
   rsd_answer* answer = nullptr;
   rsd_job* job = nullptr;
   EXPECT_EQ(message_of(rsd_rank(nullptr, request.get(), nullptr, &answer)), "ranker is NULL");
-  EXPECT_EQ(message_of(rsd_rank(ranker_, nullptr, nullptr, &answer)), "request is NULL");
-  EXPECT_EQ(message_of(rsd_rank(ranker_, request.get(), nullptr, nullptr)), "answer is NULL");
-  EXPECT_EQ(message_of(rsd_submit(ranker_, request.get(), nullptr, nullptr)), "job is NULL");
+  EXPECT_EQ(message_of(rsd_rank(tiny_ranker, nullptr, nullptr, &answer)), "request is NULL");
+  EXPECT_EQ(message_of(rsd_rank(tiny_ranker, request.get(), nullptr, nullptr)), "answer is NULL");
+  EXPECT_EQ(message_of(rsd_submit(tiny_ranker, request.get(), nullptr, nullptr)), "job is NULL");
   EXPECT_EQ(message_of(rsd_submit(nullptr, request.get(), nullptr, &job)), "ranker is NULL");
   EXPECT_EQ(message_of(rsd_job_take(nullptr, &answer)), "job is NULL");
   EXPECT_EQ(message_of(rsd_ranker_load(nullptr, nullptr)), "ranker is NULL");
-  EXPECT_EQ(message_of(rsd_rank_many(ranker_, nullptr, nullptr)), "batch is NULL");
-  EXPECT_EQ(message_of(rsd_ranker_get_info(ranker_, nullptr)), "info is NULL");
+  EXPECT_EQ(message_of(rsd_rank_many(tiny_ranker, nullptr, nullptr)), "batch is NULL");
+  EXPECT_EQ(message_of(rsd_ranker_get_info(tiny_ranker, nullptr)), "info is NULL");
   EXPECT_EQ(message_of(rsd_answer_get_info(nullptr, nullptr)), "answer is NULL");
 }
 
@@ -202,7 +202,7 @@ TEST_F(Misuse, BatchesAreChecked) {
   const auto error_with = [&](const std::function<void(rsd_batch&)>& change) {
     rsd_batch batch = fine;
     change(batch);
-    return message_of(rsd_rank_many(ranker_, &batch, nullptr));
+    return message_of(rsd_rank_many(tiny_ranker, &batch, nullptr));
   };
   EXPECT_EQ(error_with([](auto& b) { b.answers = nullptr; }), "batch.answers is NULL");
   EXPECT_EQ(error_with([](auto& b) { b.errors = nullptr; }), "batch.errors is NULL");
@@ -218,7 +218,7 @@ TEST_F(Misuse, AnOlderProgramsStructHasTheDefaultsOfNewMembers) {
   options.keep_rounds = 1;  // the last member, which that program doesn't have
   options.struct_size = offsetof(rsd_rank_options, keep_rounds);
   const TextRequest request(3, 1);
-  const auto answer = rank(ranker_, request.get(), options);
+  const auto answer = rank(tiny_ranker, request.get(), options);
   EXPECT_EQ(rsd_answer_n_rounds(answer.get()), 0);
 }
 
@@ -230,10 +230,10 @@ TEST_F(Misuse, ANewerProgramsStructIsTakenIfItsNewMembersAreZero) {
   newer.known.struct_size = sizeof newer;
   const TextRequest request(3, 1);
   rsd_answer* answer = nullptr;
-  EXPECT_EQ(message_of(rsd_rank(ranker_, request.get(), &newer.known, &answer)), "");
+  EXPECT_EQ(message_of(rsd_rank(tiny_ranker, request.get(), &newer.known, &answer)), "");
   rsd_answer_free(answer);
   newer.added = 1;
-  EXPECT_THAT(message_of(rsd_rank(ranker_, request.get(), &newer.known, &answer)),
+  EXPECT_THAT(message_of(rsd_rank(tiny_ranker, request.get(), &newer.known, &answer)),
               HasSubstr("options has members that this version of the library doesn't know"));
 }
 
@@ -241,7 +241,7 @@ TEST_F(Misuse, AnOlderProgramsResultIsNotWrittenBeyondItsEnd) {
   rsd_ranker_info info{};
   std::memset(&info, 0x5a, sizeof info);
   info.struct_size = offsetof(rsd_ranker_info, parallel);
-  ASSERT_EQ(message_of(rsd_ranker_get_info(ranker_, &info)), "");
+  ASSERT_EQ(message_of(rsd_ranker_get_info(tiny_ranker, &info)), "");
   EXPECT_STREQ(info.model_name, "tiny-bpe");
   EXPECT_EQ(info.parallel, 0x5a5a5a5a5a5a5a5a);
 }

@@ -22,6 +22,7 @@ inline Request passage_request(std::string query, const std::vector<std::string>
 // The same with the texts "text 0", "text 1", …
 inline Request numbered_request(std::size_t n_items, std::string query = "q") {
   std::vector<std::string> texts;
+  texts.reserve(n_items);
   for (std::size_t i = 0; i < n_items; ++i)
     texts.push_back("text " + std::to_string(i));
   return passage_request(std::move(query), texts);
