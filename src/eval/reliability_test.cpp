@@ -12,7 +12,8 @@ float log_odds(double probability) {
   return static_cast<float>(std::log(probability / (1 - probability)));
 }
 
-RequestRecord record_of(std::vector<std::optional<int>> grades, const std::vector<double>& probabilities) {
+RequestRecord record_of(std::vector<std::optional<int>> grades,
+                        const std::vector<double>& probabilities) {
   RequestRecord record;
   record.labels = Labels{.grades = std::move(grades), .judged = {}};
   for (const double p : probabilities)
