@@ -102,9 +102,9 @@ endfunction()
 set(RSD_LEFT_OUT_VARIANTS "ivybridge;piledriver;cannonlake;cooperlake" CACHE STRING
     "ggml's variants that RSD_CPU_FEATURES=variants leaves out")
 
-# After ggml was added. Variants that are left out become empty libraries, which aren't installed. So does
-# that with AMX kernels, where GCC 12 would miscompile them (see above): such CPUs run the variant for
-# Zen 4, which is the same without AMX.
+# Call it after ggml was added. Variants that are left out become empty libraries, which aren't installed;
+# with GCC 12, which miscompiles AMX kernels (see above), so does the variant that has them. CPUs with AMX
+# then run the variant for Zen 4, which is the same without AMX.
 function(rsd_leave_out_variants)
   set(left_out ${RSD_LEFT_OUT_VARIANTS})
   if(CMAKE_C_COMPILER_ID STREQUAL "GNU" AND CMAKE_C_COMPILER_VERSION VERSION_LESS 13)
