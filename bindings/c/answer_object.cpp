@@ -1,6 +1,5 @@
 #include "bindings/c/answer_object.h"
 
-#include <algorithm>
 #include <span>
 #include <string>
 #include <utility>
@@ -10,11 +9,6 @@
 
 namespace rsd::bindings {
 namespace {
-
-int none_relevant(const Answer& answer) {
-  if (!answer.relevance_is_probability || answer.relevance.empty()) return -1;
-  return std::ranges::max(answer.relevance) < 0.5 ? 1 : 0;
-}
 
 rsd_answer_info info_of(const Answer& answer) {
   rsd_answer_info info{.struct_size = sizeof(rsd_answer_info)};
@@ -29,7 +23,8 @@ rsd_answer_info info_of(const Answer& answer) {
   info.truncated_query = answer.truncated_query ? 1 : 0;
   info.deadline_hit = answer.deadline_hit ? 1 : 0;
   info.relevance_is_probability = answer.relevance_is_probability ? 1 : 0;
-  info.none_relevant = none_relevant(answer);
+  const auto none = none_relevant(answer);
+  info.none_relevant = none ? static_cast<int>(*none) : -1;
   info.prefill_ms = answer.prefill_ms;
   info.decode_ms = answer.decode_ms;
   info.agent_ms = answer.agent_ms;

@@ -141,9 +141,7 @@ std::size_t n_round_logits(const Ranked& ranked) {
 OutJson rank_answer(const Ranked& ranked, Rounds rounds) {
   const auto line = format_answer(AnswerFormat::kJsonl, ranked.request(), ranked.answer, "rsd");
   OutJson answer = OutJson::parse(line.value());  // both are valid UTF-8 since they were read
-  OutJson& relevance = answer["relevance_scores"] = OutJson::array();
-  for (const Position position : listed_positions(ranked.answer))
-    relevance.push_back(ranked.answer.relevance[position.slot()]);
+  answer["relevance_scores"] = listed_relevance(ranked.answer);
   if (rounds == Rounds::kShown) answer["rounds"] = rounds_of(ranked.answer);
   return answer;
 }

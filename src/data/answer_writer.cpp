@@ -59,11 +59,9 @@ Result<std::string> format_jsonl(const Request& request, const Answer& answer) {
     line["tokens_reused"] = answer.tokens_reused;
     line["candidates_reused"] = *answer.candidates_reused;
   }
-  if (answer.relevance_is_probability) {
-    Json& relevance = line["relevance_scores"] = Json::array();
-    for (const Position position : listed)
-      relevance.push_back(answer.relevance[position.slot()]);
-    line["none_relevant"] = std::ranges::max(answer.relevance) < 0.5;
+  if (const auto none = none_relevant(answer)) {
+    line["relevance_scores"] = listed_relevance(answer);
+    line["none_relevant"] = *none;
   }
   if (answer.min_score) line["left_out"] = answer.ranking.size() - listed.size();
   if (answer.windows) {

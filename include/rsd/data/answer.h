@@ -67,5 +67,10 @@ struct Answer {
 // at least that high. All where the LLM had no time to read relevance: scores that compare don't
 // tell who is relevant.
 std::vector<Position> listed_positions(const Answer& answer);
+// Answer::relevance at these positions. Answers without relevance must not be asked.
+std::vector<double> listed_relevance(const Answer& answer);
+// Whether no candidate is relevant with a probability of 0.5 or more; nullopt without
+// probabilities.
+std::optional<bool> none_relevant(const Answer& answer);
 
 }  // namespace rsd
