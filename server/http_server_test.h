@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <httplib.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -55,6 +56,11 @@ class RawClient {
     char block[4096];
     const ssize_t n = ::recv(socket_, block, sizeof(block), 0);
     return n > 0 ? std::string(block, static_cast<std::size_t>(n)) : "";
+  }
+  // Waits until the server answers, or closes, one of the two, at most for a minute.
+  bool is_answered_when_one_is(const RawClient& other) const {
+    pollfd ends[] = {{socket_, POLLIN, 0}, {other.socket_, POLLIN, 0}};
+    return ::poll(ends, 2, /*timeout=*/60'000) > 0 && (ends[0].revents & POLLIN) != 0;
   }
   // All until the server closes.
   std::string read_all() {
