@@ -19,7 +19,7 @@ from peft import set_peft_model_state_dict
 from safetensors.torch import load_file
 
 from base_model import add_adapter, head_logits, hidden_states, load_base
-from examples import labels, read_requests, split
+from examples import judgements, read_requests, split, unlisted_relevance
 from prompt import PromptBuilder
 from tokenizer import load_tokenizer
 
@@ -70,14 +70,18 @@ def read_all(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray, np.nd
     model.eval()
     readings, relevant, numbers = [], [], []
     for name in options.sets:
-        _, held_out = split(read_requests(options.data / f"{name}-train.jsonl"))
+        requests = read_requests(options.data / f"{name}-train.jsonl")
+        unlisted = unlisted_relevance(requests)
+        _, held_out = split(requests)
         for request in random.Random(1).sample(held_out, min(len(held_out), options.limit)):
             prompt = prompts.build(request)
             with torch.inference_mode():
                 hidden = hidden_states(model, prompt, [])[prompt.places()]
                 yes, no = head_logits(model, hidden, yes_no).unbind(-1)
-            readings.append((yes - no).numpy())
-            relevant.append((labels(request) > 0).astype(float))
+            of_request = judgements(request, unlisted)
+            known = ~np.isnan(of_request)
+            readings.append((yes - no).numpy()[known])
+            relevant.append(of_request[known])
             numbers.append(np.full(len(relevant[-1]), len(numbers)))
     return np.concatenate(readings), np.concatenate(relevant), np.concatenate(numbers)
 

@@ -72,6 +72,21 @@ def labels(request: dict) -> np.ndarray:
     return np.array([relevance.get(c["id"], 0) for c in request["candidates"]], float)
 
 
+def unlisted_relevance(requests: list[dict]) -> float:
+    """What a candidate without a judgement is: 0, not relevant, where only relevant ones are listed; NaN, unknown,
+    where irrelevant ones are listed too, since judges of pooled results saw but a part of them."""
+    lists_irrelevant = any(grade <= 0 for r in requests for grade in r.get("relevance", {}).values())
+    return float("nan") if lists_irrelevant else 0.0
+
+
+def judgements(request: dict, unlisted: float) -> np.ndarray:
+    """[K] 1 relevant, 0 not, `unlisted` without a judgement."""
+    relevance = request.get("relevance", {})
+    return np.array(
+        [float(relevance[c["id"]] > 0) if c["id"] in relevance else unlisted for c in request["candidates"]]
+    )
+
+
 def make(
     task: str, context: dict, texts: list[str], teacher: np.ndarray, relevant: np.ndarray
 ) -> Example:
@@ -86,6 +101,7 @@ class PassageSource:
         self._requests = requests
         self._embedder = embedder
         self._label_weight = label_weight
+        self._unlisted = unlisted_relevance(requests)
         self._long = np.median([len(c["text"]) for r in requests for c in r["candidates"]]) > 150
         embedder.add(r["query"] for r in requests)
         embedder.add(c["text"] for r in requests for c in r["candidates"])
@@ -110,8 +126,8 @@ class PassageSource:
         bonus = np.pad(bonus, (0, len(texts) - len(bonus)))
         n_foreign = len(texts) - len(request["candidates"])
         keep = choose(rng, self._embedder.cosines(query, texts) + bonus, n_items, max(0, n_foreign))
-        relevant = np.where(bonus > 0, 1.0, 0.0 if judged else np.nan)
-        relevant[len(texts) - n_foreign :] = 0
+        own = judgements(request, self._unlisted) if judged else np.full(len(texts) - n_foreign, np.nan)
+        relevant = np.concatenate((own, np.zeros(n_foreign)))
         is_foreign = np.arange(len(texts)) >= len(texts) - n_foreign
         texts, bonus, relevant, is_foreign = [texts[i] for i in keep], bonus[keep], relevant[keep], is_foreign[keep]
         if self._long:

@@ -141,6 +141,29 @@ def test_passages_are_known_to_be_relevant_where_they_were_judged_for_that_query
     assert 10 < judged < 35
 
 
+def test_what_nobody_judged_is_unknown_where_irrelevant_passages_are_listed_too():
+    def candidates(name: str) -> list[dict]:
+        return [{"id": str(i), "text": f"{name}{i}"} for i in range(6)]
+
+    judged = {"query": "word query", "candidates": candidates("word"), "relevance": {"2": 1, "3": 0}}
+    unjudged = {"query": "other query", "candidates": candidates("other")}
+    for requests in ([judged], [judged, unjudged], [unjudged, judged]):
+        source = PassageSource(requests, OneHotEmbedder(), label_weight=0.3)
+        n_judged = 0
+        for seed in range(40):
+            [example] = source.draw(random.Random(seed), n_items=6, max_chars=500)
+            query = example.request["query"]
+            labels = dict(zip((c["text"] for c in example.request["candidates"]), example.relevant, strict=True))
+            own = {text: value for text, value in labels.items() if text.startswith(query[:4])}
+            known = {text: value for text, value in own.items() if not math.isnan(value)}
+            if query == judged["query"]:
+                n_judged += 1
+                assert known == {text: value for text, value in {"word2": 1, "word3": 0}.items() if text in own}
+            else:
+                assert known == {}
+        assert n_judged > 0
+
+
 def test_several_queries_are_about_the_same_texts_and_stand_in_none_of_them():
     candidates = [{"id": str(i), "text": f"word{i}"} for i in range(9)]
     requests = [{"query": "word3 asked", "candidates": candidates, "relevance": {"3": 1}},
