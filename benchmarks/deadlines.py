@@ -2,7 +2,7 @@
 """Compares answers' times with their deadlines, with a busy core or without.
 
     benchmarks/deadlines.py --requests FILE [--rsd build/release/rsd] [--limit 50] [--busy 1]
-        [--deadlines 0.5,1.2,1.5,2] [-- rank's own options]
+        [--decoder exact] [--deadlines 0.5,1.2,1.5,2] [-- rank's own options]
 
 Deadlines are multiples of the median prefill, which is measured first under the same load. Prints a table:
 the overshoot is the answer's total time less the deadline, as a share of it; a deadline below one
@@ -42,7 +42,7 @@ def report(options, requests):
     for multiple in options.deadlines:
         deadline = multiple * prefill
         # The first answer finds out what things cost on this machine.
-        answers = rank(options, requests, "--decoder", "exact", "--deadline-ms", f"{deadline:.1f}")[1:]
+        answers = rank(options, requests, "--decoder", options.decoder, "--deadline-ms", f"{deadline:.1f}")[1:]
         over = [max(0.0, a["timing_ms"]["total"] / deadline - 1) for a in answers]
         cells = [
             f"{multiple:g}",
@@ -63,6 +63,7 @@ def main():
     parser.add_argument("--rsd", default="build/release/rsd")
     parser.add_argument("--limit", type=int, default=50)
     parser.add_argument("--busy", type=int, default=1, help="processes that spin meanwhile")
+    parser.add_argument("--decoder", default="exact", choices=("exact", "rsd", "sd"))
     parser.add_argument("--deadlines", default="0.5,1.2,1.5,2", help="multiples of the median prefill")
     parser.add_argument("rank", nargs="*", help="further options of rsd rank, after --")
     options = parser.parse_args()

@@ -211,6 +211,18 @@ TEST_F(HttpServerTest, ARefusalArrivesWhileALargeBodyIsStillComing) {
   }
 }
 
+TEST_F(HttpServerTest, WhileTheModelIsBeingLoadedALargeBodyIsTakenAndAnswered503) {
+  start_without_model();
+  const std::string large(3u << 20, 'x');  // below the limit of bodies
+  for (const char* path : {"/v1/rerank", "/v1/rank", "/rerank"}) {
+    RawClient client(port_);
+    EXPECT_TRUE(client.write(post(path, large, "Connection: close\r\n"))) << path;
+    const std::string refused = client.read_all();
+    EXPECT_THAT(refused, HasSubstr("HTTP/1.1 503")) << path;
+    EXPECT_THAT(refused, HasSubstr("Retry-After: 5")) << path;
+  }
+}
+
 TEST_F(HttpServerTest, HeaderLinesMayBeAsLongAsTheHead) {
   start();
   RawClient raw(port_);

@@ -90,14 +90,17 @@ class HttpServerTest : public testing::Test {
   explicit HttpServerTest(const ServiceLimits& limits = {.jobs = {.queue = 4}})
       : service_(limits, {.decoder = DecoderKind::kExact}) {}
   void start(HttpServerOptions options = {}) {
+    auto engine = std::make_unique<SyntheticEngine>(gate_);
+    engine_ = engine.get();
+    service_.start(synthetic_ranker(std::move(engine), /*parallel=*/1));
+    start_without_model(std::move(options));
+  }
+  void start_without_model(HttpServerOptions options = {}) {
     options.port = 0;
     options.log = [this](const AccessRecord& record) {
       const std::lock_guard lock(mutex_);
       log_.push_back(record);
     };
-    auto engine = std::make_unique<SyntheticEngine>(gate_);
-    engine_ = engine.get();
-    service_.start(synthetic_ranker(std::move(engine), /*parallel=*/1));
     http_ = std::make_unique<HttpServer>(application_of(service_), std::move(options));
     port_ = http_->bind().value();
     thread_ = std::thread([this] { EXPECT_TRUE(http_->serve()); });

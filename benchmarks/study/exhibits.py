@@ -34,6 +34,51 @@ def percent(value: float | None) -> str:
     return "–" if value is None else f"{100 * value:+.1f} %"
 
 
+# --- the ceiling ----------------------------------------------------------------------------------
+
+# Data set, candidates (None: as many as the file has).
+REGIMES = [(name, None) for name in DATASETS] + [("msmarco-dl-bm25-k100", 50), ("msmarco-dl-bm25-k100", None)]
+NOTHING_TO_WIN = 0.003  # of tau
+
+
+def ceiling(runs: Runs, agent: Path, models: list[str]) -> Section:
+    table = Table(
+        "What better proposals could gain",
+        ["LLM", "requests", "K", "T", "KT, greedy", "best of the samples", "gain", "of which by proposal 1, 2, …", "mean of the samples", "gain of an oracle", ""],
+    )  # fmt: skip
+    for model in models:
+        for dataset, n_items in REGIMES:
+            size = n_items or "all"
+            lines = runs.ceilings(f"{dataset}-{size}-{model or 'default'}", dataset, n_items, agent, model)
+            for budget in lines[0]["budgets"]:
+                table.rows.append([model or "default", *ceiling_row(dataset, lines, budget)])
+    table.note = (
+        f"Each proposal in turn is replaced by the best of {runs.options.samples} that are sampled from the agent's policy; those "
+        "before and after it, and the answer, are the agent's likeliest. The best is chosen knowing the target, so this bounds from "
+        "above what training could gain with proposals near the agent's. An oracle proposes the target, which makes everything known."
+    )
+    return Section(
+        "The ceiling: is there anything to win?",
+        f"Kendall's tau with the LLM's own ranking; gains with 95 % bootstrap intervals over requests. Below a gain of {NOTHING_TO_WIN} there is nothing to win.",
+        [table],
+    )  # fmt: skip
+
+
+def ceiling_row(dataset: str, lines: list[dict], budget: str) -> list[str]:
+    measured = [line["budgets"][budget] for line in lines]
+    greedy = [one["greedy"] for one in measured]
+    gains = [one["best"] - one["greedy"] for one in measured]
+    rounds = range(len(measured[0]["best_by_round"]))
+    by_round = [mean(max(one["best_by_round"][r] - one["greedy"], 0) for one in measured) for r in rounds]
+    means = [mean(one["mean_by_round"]) for one in measured]
+    sizes = sorted(line["k"] for line in lines)
+    return [
+        f"{dataset}-test, {len(lines)}", str(sizes[len(sizes) // 2]), budget, with_interval(greedy), number(mean(one["best"] for one in measured)),
+        f"{mean(gains):.4f} <small>{interval(gains)[0]:.4f} – {interval(gains)[1]:.4f}</small>", ", ".join(f"{gain:.4f}" for gain in by_round),
+        number(mean(means)), number(1 - mean(greedy)), "" if mean(gains) >= NOTHING_TO_WIN else "nothing to win",
+    ]  # fmt: skip
+
+
 # --- (a) all methods ------------------------------------------------------------------------------
 
 

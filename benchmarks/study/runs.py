@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import random
 import shlex
 import subprocess
 import sys
@@ -24,7 +25,7 @@ KINDS = {"passages": ("quora", "msmarco-dl-bm25"), "recommendation": ("games", "
 VARIANT_BUDGETS = [2, 3]
 
 # The options that results depend on.
-SIZE = ("data", "traces", "model", "agent", "requests", "train_requests", "supervised_steps", "rpo_requests", "rpo_steps", "rpo_learning_rate", "seeds")
+SIZE = ("data", "traces", "model", "agent", "requests", "train_requests", "supervised_steps", "rpo_requests", "rpo_steps", "rpo_learning_rate", "seeds", "samples")
 
 
 @dataclass(frozen=True)
@@ -166,8 +167,52 @@ class Runs:
         )  # fmt: skip
         return {dataset: read_records(folder / "records" / f"{dataset}-test.jsonl") for dataset in DATASETS}
 
+    # --- ceilings --------------------------------------------------------------------------------
+
+    def ceilings(self, name: str, dataset: str, n_items: int | None, agent: Path, model: str | None) -> list[dict]:
+        """The lines of the program `ceiling` for the test requests of a data set, cut to `n_items` candidates in the
+        order of the file, then shuffled. An interrupted measurement continues."""
+        folder = self.out / "ceilings"
+        folder.mkdir(exist_ok=True)
+        requests, lines = folder / f"{name}.requests.jsonl", folder / f"{name}.jsonl"
+        write_shuffled(self.file(dataset, "test"), requests, self.options.requests, n_items)
+        wanted = len(requests.read_text(encoding="utf-8").splitlines())
+        done = whole_lines(lines)
+        if len(done) < wanted:
+            command = [
+                str(self.options.rsd.parent / "benchmarks/ceiling"), "--requests", str(requests), "--agent", str(agent),
+                "--samples", str(self.options.samples), "--skip", str(len(done)), *self.threads(), *(["--model", model] if model else []),
+            ]  # fmt: skip
+            with lines.open("w", encoding="utf-8") as out:
+                out.writelines(line + "\n" for line in done)
+                out.flush()
+                print(shlex.join(command), file=sys.stderr, flush=True)
+                subprocess.run(command, stdout=out, check=True)
+            with (self.out / "commands.txt").open("a", encoding="utf-8") as commands:
+                print(shlex.join(command), file=commands)
+        return [json.loads(line) for line in whole_lines(lines)]
+
     def variants(self, agents: Iterable[Agent]) -> dict[str, dict[str, Measured]]:
         """Compares several agents. One comparison serves all exhibits with the same agents."""
         names = sorted({agent.name for agent in agents})
         name = "variants-" + hashlib.sha256(" ".join(names).encode()).hexdigest()[:8]
         return self.evaluate(name, [self.path(n) for n in names], ["agent", "replay"], "ar,std,sd,rsd", VARIANT_BUDGETS)
+
+
+def write_shuffled(source: Path, target: Path, limit: int, n_items: int | None) -> None:
+    """The first `limit` requests with their first `n_items` candidates in random order, the same each time."""
+    rng = random.Random(1)
+    with source.open(encoding="utf-8") as lines, target.open("w", encoding="utf-8") as out:
+        for line, _ in zip(lines, range(limit), strict=False):
+            request = json.loads(line)
+            candidates = request["candidates"][:n_items]
+            kept = {key: value for key, value in request.items() if key != "relevance"}
+            print(json.dumps({**kept, "candidates": rng.sample(candidates, len(candidates))}, ensure_ascii=False), file=out)
+
+
+def whole_lines(path: Path) -> list[str]:
+    """Those of a file that may end within one."""
+    if not path.exists():
+        return []
+    text = path.read_text(encoding="utf-8")
+    return text[: text.rfind("\n") + 1].splitlines()

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The paper's exhibits on our data: trains the agents they need, compares them, writes report.html.
 
-    python3 benchmarks/study/study.py methods ablations curves sensitivity transfer --data DIR --out study
+    python3 benchmarks/study/study.py ceiling methods ablations curves sensitivity transfer --data DIR --out study
 
 DIR holds {quora,msmarco-dl-bm25,games,ml1m}-{train,test}.jsonl. Finished runs are kept under --out
 and not repeated; an interrupted study continues. Needs a built rsd, and gnuplot for the plots. No
@@ -24,7 +24,7 @@ import exhibits  # noqa: E402
 from report import page  # noqa: E402
 from runs import Agent, Runs  # noqa: E402
 
-EXHIBITS = ("methods", "ablations", "curves", "sensitivity", "transfer")
+EXHIBITS = ("ceiling", "methods", "ablations", "curves", "sensitivity", "transfer")
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -35,7 +35,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, help="agents, comparisons, report.html")
     parser.add_argument("--rsd", type=Path, default=ROOT / "build/release/rsd")
     parser.add_argument("--model", help="GGUF model; without it the default model")
-    parser.add_argument("--agent", type=Path, default=ROOT / "models/agent.gguf", help="of the exhibit methods")
+    parser.add_argument("--agent", type=Path, default=ROOT / "models/agent.gguf", help="of the exhibits ceiling and methods")
+    parser.add_argument("--ceiling-models", nargs="+", default=["default", "default-blocks"], help="LLMs of the exhibit ceiling")
+    parser.add_argument("--samples", type=int, default=32, help="of each proposal, in the exhibit ceiling")
     parser.add_argument("--threads", type=int, help="of rsd")
     parser.add_argument("--jobs", type=int, default=1, help="trainings at a time; each has --threads")
     parser.add_argument("--requests", type=int, default=100, help="of each test file")
@@ -87,6 +89,7 @@ def main() -> None:
     compared = [agent for exhibit, group in agents.items() if exhibit != "curves" for agent in group]
     measured = runs.variants(compared) if compared else {}
     make = {
+        "ceiling": lambda: exhibits.ceiling(runs, options.agent, options.ceiling_models),
         "methods": lambda: exhibits.methods(runs, options.agent),
         "ablations": lambda: exhibits.ablations(runs, options.seeds, measured),
         "curves": lambda: exhibits.curves(runs, options.seeds),

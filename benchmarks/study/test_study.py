@@ -40,6 +40,44 @@ class Agreement(unittest.TestCase):
         self.assertEqual(figures.agreement([0], [0])["kt"], 1)
 
 
+class Ceilings(unittest.TestCase):
+    def lines(self, gains: list[float]) -> list[dict]:
+        return [{"id": str(n), "k": 20, "budgets": {"3": {"greedy": 0.9, "best": 0.9 + gain, "best_by_round": [0.9 + gain, 0.8],
+                 "mean_by_round": [0.7, 0.5]}}} for n, gain in enumerate(gains)]  # fmt: skip
+
+    def test_a_row_has_gains_by_round_and_an_oracles(self):
+        row = exhibits.ceiling_row("quora", self.lines([0.02, 0.04]), "3")
+        self.assertEqual(row[:3], ["quora-test, 2", "20", "3"])
+        self.assertEqual(row[4], "0.930")
+        self.assertTrue(row[5].startswith("0.0300 <small>0.0200 – 0.0400"), row[5])
+        self.assertEqual(row[6:10], ["0.0300, 0.0000", "0.600", "0.100", ""])
+
+    def test_a_row_says_where_there_is_nothing_to_win(self):
+        self.assertEqual(exhibits.ceiling_row("quora", self.lines([0.002, 0.003]), "3")[-1], "nothing to win")
+
+    def test_requests_are_cut_shuffled_and_lose_their_judgements(self):
+        with tempfile.TemporaryDirectory() as folder:
+            source, target = Path(folder, "in.jsonl"), Path(folder, "out.jsonl")
+            candidates = [{"id": str(n), "text": f"t{n}"} for n in range(10)]
+            request = {"id": "é", "query": "q", "candidates": candidates, "relevance": {"1": 1}}
+            source.write_text((json.dumps(request) + "\n") * 3, encoding="utf-8")
+            runs.write_shuffled(source, target, 2, 6)
+            first = [json.loads(line) for line in target.read_text(encoding="utf-8").splitlines()]
+            self.assertEqual(len(first), 2)
+            self.assertEqual(set(first[0]), {"id", "query", "candidates"})
+            self.assertEqual(sorted(c["id"] for c in first[0]["candidates"]), ["0", "1", "2", "3", "4", "5"])
+            self.assertNotEqual(first[0]["candidates"], candidates[:6])
+            runs.write_shuffled(source, target, 2, 6)
+            self.assertEqual(first, [json.loads(line) for line in target.read_text(encoding="utf-8").splitlines()])
+
+    def test_a_line_that_was_not_finished_is_not_counted(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "lines.jsonl")
+            self.assertEqual(runs.whole_lines(path), [])
+            path.write_text('{"a": 1}\n{"b"', encoding="utf-8")
+            self.assertEqual(runs.whole_lines(path), ['{"a": 1}'])
+
+
 class Records(unittest.TestCase):
     def test_figures_are_read_by_setting_and_the_header_is_none(self):
         def setting(name, ranking):

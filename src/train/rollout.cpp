@@ -122,10 +122,14 @@ class Rollout {
     const auto scores = agent.scores(inputs, options_.threads);
     for (std::size_t n = 0; n < trajectories.size(); ++n) {
       RolloutAction action{.input = std::move(inputs[n]), .ranking = {}};
-      std::mt19937_64* random = actors_[trajectories[n]].random;
-      action.ranking = random ? sample_ranking(scores[n], *random) : greedy_ranking(scores[n]);
+      auto& actions = trajectories_[trajectories[n]].actions;
+      const Actor& actor = actors_[trajectories[n]];
+      const bool is_sampled = actor.random != nullptr && actions.size() >= actor.first_sampled &&
+                              actions.size() < actor.end_sampled;
+      action.ranking =
+          is_sampled ? sample_ranking(scores[n], *actor.random) : greedy_ranking(scores[n]);
       action.log_probability = log_likelihood(scores[n], action.ranking).value;
-      trajectories_[trajectories[n]].actions.push_back(std::move(action));
+      actions.push_back(std::move(action));
     }
   }
 

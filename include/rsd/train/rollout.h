@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <limits>
 #include <random>
 #include <span>
 #include <vector>
@@ -38,6 +39,10 @@ struct Actor {
   const RelevanceNetwork* agent = nullptr;
   std::mt19937_64* random = nullptr;  // to sample from the Plackett-Luce policy; null: take the
                                       // likeliest ranking
+  // Which of its rankings are sampled, by their number from 0: those from the first up to the end.
+  // The others are the likeliest.
+  std::size_t first_sampled = 0;
+  std::size_t end_sampled = std::numeric_limits<std::size_t>::max();
 };
 
 // Rolls out one trajectory of a request per actor, concurrently: all share the first encoding, each
