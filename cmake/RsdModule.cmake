@@ -81,12 +81,14 @@ function(rsd_add_test executable)
   rsd_set_warnings(${executable})
   # Three fifths of a build are tests, whose own code hardly takes time: they are optimised less.
   target_compile_options(${executable} PRIVATE ${RSD_COMPILE_OPTIONS} $<$<CONFIG:Release>:-O1>)
-  # An LLM's threads wait for each other: beside other tests each pass would take many times as long.
-  set(processors 1)
+  set(properties TIMEOUT 900 LABELS "${ARG_LABELS}")
+  set(discovery WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}" DISCOVERY_TIMEOUT 60)
   if("model" IN_LIST ARG_LABELS)
-    set(processors 2)
+    # The default model's threads wait for each other: beside another test a pass takes many times as long.
+    gtest_discover_tests(${executable} ${discovery} TEST_FILTER "-DefaultModel*" PROPERTIES ${properties})
+    gtest_discover_tests(${executable} ${discovery} TEST_FILTER "DefaultModel*"
+                         PROPERTIES ${properties} PROCESSORS 2)
+  else()
+    gtest_discover_tests(${executable} ${discovery} PROPERTIES ${properties})
   endif()
-  gtest_discover_tests(
-    ${executable} WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}" DISCOVERY_TIMEOUT 60
-    PROPERTIES TIMEOUT 900 PROCESSORS ${processors} LABELS "${ARG_LABELS}")
 endfunction()

@@ -39,7 +39,7 @@ def run(*arguments, stdin=b"", **options):
         stdin = stdin.encode()
     options.setdefault("stdout", subprocess.PIPE)
     done = subprocess.run(
-        [RSD, *map(str, arguments)], input=stdin, stderr=subprocess.PIPE, timeout=120, **options
+        [RSD, *map(str, arguments)], input=stdin, stderr=subprocess.PIPE, timeout=600, **options
     )
     done.stdout = (done.stdout or b"").decode()
     done.stderr = done.stderr.decode()
@@ -418,7 +418,7 @@ class Prepare(CliTest):
         command = [RSD, "model", "prepare", "--check-requests", "none"]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         both = [subprocess.Popen(command, env=places, **pipes) for _ in range(2)]
-        output = b"".join(b"".join(process.communicate(timeout=120)) for process in both)
+        output = b"".join(b"".join(process.communicate(timeout=600)) for process in both)
         self.assertEqual([process.returncode for process in both], [OK, OK], output)
         self.assertIn(b"is prepared", output)
         self.assertIn(b"is there already", output)

@@ -44,7 +44,7 @@ class ForeignFolder(unittest.TestCase):
         places = {**os.environ, "PATH": f"{path}:{os.environ['PATH']}", "PIP_NO_INDEX": "1",
                   "XDG_CACHE_HOME": str(self.cache), **variables}
         return subprocess.run(command, cwd=self.folder, env=places, capture_output=True, text=True,
-                              timeout=120)
+                              timeout=600)
 
     def check_nothing_was_run(self, done):
         traces = self.trace.read_text() if self.trace.exists() else ""

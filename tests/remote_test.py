@@ -29,7 +29,7 @@ OK, USAGE, INVALID, RUNTIME, SOME_FAILED = 0, 2, 5, 6, 7
 def run(*arguments, **environment):
     variables = {**os.environ, "no_proxy": "127.0.0.1", **environment}
     return subprocess.run(
-        [RSD, *map(str, arguments)], capture_output=True, text=True, timeout=120, env=variables
+        [RSD, *map(str, arguments)], capture_output=True, text=True, timeout=600, env=variables
     )
 
 
@@ -225,7 +225,7 @@ class RemoteReplicas(unittest.TestCase):
             for engine in engines[:2]:
                 engine.process.send_signal(signal.SIGSTOP)
                 stack.callback(engine.process.send_signal, signal.SIGCONT)
-            rest, log = process.communicate("".join(lines[1:]), timeout=120)
+            rest, log = process.communicate("".join(lines[1:]), timeout=600)
         self.assertEqual(process.returncode, OK, log)
         answers = [json.loads(line) for line in (first + rest).splitlines()]
         self.assertEqual([answer["id"] for answer in answers], [f"q{n}" for n in range(20)])
@@ -248,7 +248,7 @@ class RemoteCounts(unittest.TestCase):
     def test_encodings_and_tokens_of_the_decoders_are_those_of_the_formulas(self):
         command = [sys.executable, ROOT / "benchmarks" / "scaling" / "counts.py", "--rsd", RSD,
                    "--fake-engine", FAKE_ENGINE, "--model", MODEL, "--requests", 2, "--words", 5]
-        done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=120)
+        done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=600)
         self.assertEqual(done.returncode, 0, done.stderr)
         rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in done.stdout.splitlines()]
         counts = {name: cells for name, *cells in rows}

@@ -35,7 +35,7 @@ OK, USAGE, MISSING, RUNTIME = 0, 2, 4, 6
 def rank(*arguments, requests=EXAMPLES):
     command = [RSD, "rank", "--requests", requests, "-m", MODEL, *arguments]
     return subprocess.run([str(word) for word in command], capture_output=True, text=True,
-                          timeout=120)
+                          timeout=600)
 
 
 def rankings(done):
@@ -140,7 +140,7 @@ class Rpc(unittest.TestCase):
     def test_the_proof_of_the_benchmarks_holds_on_a_tiny_model(self):
         command = [sys.executable, ROOT / "benchmarks" / "remote" / "rpc.py", "--rsd", RSD, "--model",
                    MODEL, "--requests", EXAMPLES, "--limit", "2", "--at-least", "1"]
-        done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=120)
+        done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=600)
         self.assertEqual(done.returncode, OK, done.stdout + done.stderr)
         for decoder in ("exact", "rsd"):
             self.assertRegex(done.stdout, rf"\| {decoder} \| 2 \| 1.0000 \| 2 of 2 \|")
@@ -369,13 +369,13 @@ class Rpc(unittest.TestCase):
             command = [RSD, "bench", "--requests", EXAMPLES, "--limit", "1", "-m", MODEL, "--rpc",
                        server.address, "--out", folder + "/bench"]
             done = subprocess.run(list(map(str, command)), capture_output=True, text=True,
-                                  timeout=120)
+                                  timeout=600)
         self.assertEqual(done.returncode, OK, done.stderr)
 
     def test_only_the_identifiers_rows_of_the_head_are_computed(self):
         with RpcServer(RSD) as server:
             command = [RSD, "model", "inspect", "-m", MODEL, "--rpc", server.address]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+            done = subprocess.run(command, capture_output=True, text=True, timeout=600)
         self.assertIn("output head: identifiers only", done.stdout)
 
     def test_addresses_are_checked(self):

@@ -51,7 +51,7 @@ def ranked(requests, *options):
     lines = "".join(json.dumps(one) + "\n" for one in requests)
     done = subprocess.run(
         [RSD, "rank", "--requests", "-", "-m", MODEL, "-t", "1", "--cache-ram", "0", *options],
-        input=lines.encode(), stdout=subprocess.PIPE, check=True, timeout=120)
+        input=lines.encode(), stdout=subprocess.PIPE, check=True, timeout=600)
     return {answer["id"]: answer for answer in map(json.loads, done.stdout.splitlines())}
 
 
@@ -256,7 +256,7 @@ class Index(unittest.TestCase):
                                   for key, value in texts.items()))
         subprocess.run([RSD, "index", "-m", MODEL, "-t", "1", "--prompt-template", self.BLOCKS,
                         "--corpus", corpus, "--out", self.folder / "index"], check=True,
-                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=120)
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=600)
 
     def test_ids_alone_are_ranked_as_their_texts(self):
         ids = [{"id": f"m{i}"} for i in range(8)]
