@@ -1,5 +1,7 @@
 # cmake --install: the program, the module libraries with their public headers, and a package for
 # find_package(rsd), which gives rsd::decode, rsd::llm, … A vendored llama.cpp installs itself too.
+# Components: program (rsd and the project's models), library (librsd.so), development (its header); the
+# rest is C++'s and has no component.
 include(CMakePackageConfigHelpers)
 set(RSD_PACKAGE_DIR "${CMAKE_INSTALL_LIBDIR}/cmake/rsd")
 
@@ -76,7 +78,7 @@ foreach(header IN LISTS headers)
   install(FILES "${header}" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/${folder}")
 endforeach()
 install(EXPORT rsdTargets NAMESPACE rsd:: DESTINATION "${RSD_PACKAGE_DIR}")
-install(TARGETS rsd RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+install(TARGETS rsd RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT program)
 
 configure_package_config_file(cmake/rsdConfig.cmake.in "${PROJECT_BINARY_DIR}/rsdConfig.cmake"
                               INSTALL_DESTINATION "${RSD_PACKAGE_DIR}"
@@ -85,12 +87,7 @@ write_basic_package_version_file("${PROJECT_BINARY_DIR}/rsdConfigVersion.cmake"
                                  COMPATIBILITY SameMinorVersion)  # until 1.0
 install(FILES "${PROJECT_BINARY_DIR}/rsdConfig.cmake" "${PROJECT_BINARY_DIR}/rsdConfigVersion.cmake"
         DESTINATION "${RSD_PACKAGE_DIR}")
-# The default model's adapter, the agent, and the requests that a prepared model is checked on.
-install(FILES "${PROJECT_SOURCE_DIR}/models/smollm2-135m-rank-lora.gguf"
-              "${PROJECT_SOURCE_DIR}/models/smollm2-135m-rank-blocks-lora.gguf"
-              "${PROJECT_SOURCE_DIR}/models/agent.gguf"
-        DESTINATION "${CMAKE_INSTALL_DATADIR}/rsd/models")
-install(FILES "${PROJECT_SOURCE_DIR}/examples/passages.jsonl"
-              "${PROJECT_SOURCE_DIR}/examples/recommendations.jsonl"
-        DESTINATION "${CMAKE_INSTALL_DATADIR}/rsd/examples")
-install(FILES LICENSE DESTINATION "${CMAKE_INSTALL_DOCDIR}" OPTIONAL)
+rsd_install_models("${CMAKE_INSTALL_DATADIR}/rsd" program)
+if(NOT RSD_SYSTEM_PACKAGE)  # a distribution has a file of its own for that
+  install(FILES LICENSE DESTINATION "${CMAKE_INSTALL_DOCDIR}" OPTIONAL)
+endif()

@@ -16,9 +16,12 @@ file(REMOVE_RECURSE "${WORK_DIR}")  # nothing of an earlier installation may hel
 run_step("install" "${CMAKE_COMMAND}" --install "${RSD_BINARY_DIR}" --prefix "${prefix}"
          --config "${BUILD_TYPE}")
 run_step("installed rsd" "${prefix}/bin/rsd" --version)
-if(NOT EXISTS "${prefix}/share/rsd/models/smollm2-135m-rank-lora.gguf")
-  message(FATAL_ERROR "the default model's adapter is not installed")
-endif()
+file(GLOB models RELATIVE "${RSD_SOURCE_DIR}" "${RSD_SOURCE_DIR}/models/*.gguf")
+foreach(model IN LISTS models)
+  if(NOT EXISTS "${prefix}/share/rsd/${model}")
+    message(FATAL_ERROR "${model} is not installed")
+  endif()
+endforeach()
 
 # Installed headers lead to installed headers only: each of them is included by a program.
 file(GLOB_RECURSE headers RELATIVE "${prefix}/include" "${prefix}/include/rsd/*.h")

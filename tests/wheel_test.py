@@ -17,6 +17,10 @@ import unittest
 import zipfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+
+from build_paths import paths_in  # noqa: E402
+
 TINY = ROOT / "tests/models/tiny-bpe.gguf"
 MAX_BYTES = 25 << 20  # without the project's models
 WHEEL = None
@@ -78,6 +82,12 @@ class Wheel(unittest.TestCase):
         rest = sum(sizes.values()) - models
         print(f"\nwheel: {rest / 2**20:.1f} MiB, and {models / 2**20:.1f} MiB of adapters and agent")
         self.assertLess(rest, MAX_BYTES)
+
+    def test_names_no_path_of_the_machine_that_built_it(self):
+        with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(WHEEL) as wheel:
+            wheel.extractall(folder)
+            self.assertEqual(paths_in(path for path in pathlib.Path(folder).rglob("*")
+                                      if path.is_file()), [])
 
     def test_ranks(self):
         answer = json.loads(self.place.python(RANK))

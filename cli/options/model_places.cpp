@@ -14,7 +14,8 @@ ModelPlaces model_places() {
   std::error_code failure;
   const auto program = std::filesystem::read_symlink("/proc/self/exe", failure);
   const auto installed = (program.parent_path() / RSD_INSTALLED_MODELS).lexically_normal();
-  places.models_folders = {installed.string(), RSD_SOURCE_MODELS};
+  places.models_folders = {RSD_SOURCE_MODELS};  // none in what is shipped
+  places.models_folders.insert(places.models_folders.begin(), installed.string());
   return places;
 }
 

@@ -19,7 +19,7 @@ constexpr const char* kAgentFile = "agent.gguf";
 std::vector<std::string> models_folders(const ModelPlaces& places) {
   if (!places.models_folders.empty()) return places.models_folders;
   if (const char* named = std::getenv("RSD_MODELS_DIR"); named && *named) return {named};
-  return {RSD_INSTALLED_MODELS, RSD_SOURCE_MODELS};
+  return {RSD_MODELS_FOLDERS};
 }
 
 std::optional<std::string> in_models_folders(const char* name, const ModelPlaces& places) {
