@@ -18,6 +18,7 @@ MemoryFile::~MemoryFile() {
   ::close(file_);
 }
 
+// NOLINTNEXTLINE(readability-make-member-function-const): the file that it stands for changes
 void MemoryFile::set(std::string_view content) {
   require(::ftruncate(file_, 0) == 0, "a file in memory can be emptied");
   const auto n_written = ::pwrite(file_, content.data(), content.size(), 0);
