@@ -204,6 +204,15 @@ class CheckLayers(unittest.TestCase):
             self.assert_offence(f"{root}/a.cpp", '#include "json/read_json.h"',
                                 f"{root} must not include a private header (json/read_json.h)")
 
+    def test_fuzz_targets_see_private_readers_and_nothing_includes_them(self):
+        self.assert_accepted({"fuzz/a.cpp": '#include "json/read_json.h"\n#include "llm/gguf_file.h"\n'
+                                            '#include "remote/npy.h"\n#include "server/service.h"\n'
+                                            '#include "cli/program.h"\n'})
+        self.assert_offence("fuzz/a.cpp", '#include "data/lines.h"',
+                            "fuzz must not include a private header (data/lines.h)")
+        self.assert_offence("tests/a.cpp", '#include "fuzz/target.h"',
+                            "tests must not include fuzz (fuzz/target.h)")
+
     def test_modules_and_their_tests_see_private_headers_of_what_they_may_use(self):
         self.assert_accepted({
             "src/eval/a.cpp": '#include "data/fixed_decimals.h"\n#include "eval/cells.h"\n',

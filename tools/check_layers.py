@@ -8,10 +8,11 @@ the tables below; they hold for tests too. What they say:
 
 - A module includes its own headers and those of the modules below it (MODULES), private ones too.
 - Folders outside of the modules (ROOTS: programs, tests, examples) may include the modules' public
-  headers, and the files of their own folder. All tests and benchmarks may use tests/support. The
-  programs named in SHARED_MODULES may include these modules' private headers. Arrows lead from
-  root to root (WIRED): cli includes the server's headers, never the reverse; the examples include the
-  installed header of the bindings. Some roots have layers of their own (FOLDERS).
+  headers, and the files of their own folder. All tests, benchmarks and fuzz targets may use
+  tests/support. The programs named in SHARED_MODULES may include these modules' private headers.
+  Arrows lead from root to root (WIRED): cli includes the server's headers, never the reverse; the
+  examples include the installed header of the bindings; the fuzz targets call server and cli. Some
+  roots have layers of their own (FOLDERS).
 - A third-party library may be included only where USERS allows it. A public header neither includes
   one nor uses its names (NAMES), so that embedders of rsd need no other headers.
 - A public header includes only public headers: private ones are not installed.
@@ -51,17 +52,19 @@ MODULES = {
 
 # The folders at the root: programs that connect the modules, and other folders outside of the
 # modules. They may include every module's public headers and their own files, and nothing includes
-# them, except for SHARED_HELPERS, which the tests of a module and the benchmarks may use, the server,
-# which the program `rsd` wires to an LLM, and the C header, which examples use (WIRED).
-ROOTS = ["cli", "server", "bindings", "tests", "benchmarks", "examples"]
-WIRED = {"cli": ["server"], "examples": ["bindings"]}
+# them, except for SHARED_HELPERS, which the tests of a module, the benchmarks and the fuzz targets may
+# use, the server, which the program `rsd` wires to an LLM, the C header, which examples use, and the
+# command line, which a fuzz target parses (WIRED).
+ROOTS = ["cli", "server", "bindings", "tests", "benchmarks", "fuzz", "examples"]
+WIRED = {"cli": ["server"], "examples": ["bindings"], "fuzz": ["server", "cli"]}
 SHARED_HELPERS = ("tests", "support")
 # root: its folders, each with the other folders that its files may include. The files above them,
 # in the root itself, may include all of them, and they none of these.
 FOLDERS = {"server": {"http": [], "api": ["http"]}}
 # Private headers that programs may include: a library's types are in what they give, so that they
-# can't be public.
-SHARED_MODULES = {"json": ["server"], "trace": ["server"]}
+# can't be public; and the readers of foreign bytes, which fuzz targets call directly.
+SHARED_MODULES = {"json": ["server", "fuzz"], "trace": ["server"], "llm": ["fuzz"],
+                  "remote": ["fuzz"]}
 
 C_HEADER = pathlib.PurePosixPath("bindings/c/rsd.h")
 
@@ -95,7 +98,7 @@ USERS = {
     "nlohmann-json": ["json", "llm", "trace", "data", "train", "eval", "remote", "models", "ranker", "server",
                       "benchmarks", TESTS],
     "simdjson": ["remote"],
-    "CLI11": ["cli", "benchmarks"],
+    "CLI11": ["cli", "benchmarks", "fuzz"],
     "spdlog": ["cli"],
     "openssl": ["models", "server"],
     "curl": ["remote"],
@@ -104,7 +107,7 @@ USERS = {
     "GoogleTest": [TESTS],
     "Google Benchmark": ["benchmarks"],
     "the C library": ["bindings", "examples"],
-    "POSIX": ["core", "data", "llm", "models", "remote", "rpc", "cli", "server", TESTS],
+    "POSIX": ["core", "data", "llm", "models", "remote", "rpc", "cli", "server", "fuzz", TESTS],
 }
 
 # library: what its names look like, in code. A forward declaration needs no include, but gives it
@@ -162,7 +165,7 @@ class SourceFile:
     def may_include_layer_of(self, header):
         if header.layer == self.layer:
             return True
-        if header.is_shared_helper and (self.is_test or self.layer == "benchmarks"):
+        if header.is_shared_helper and (self.is_test or self.layer in ("benchmarks", "fuzz")):
             return True
         if self.layer in ROOTS:
             return header.layer in MODULES or header.layer in WIRED.get(self.layer, [])

@@ -27,6 +27,10 @@ bool fits_value(char c) {
   return c != '\0' && c != '\r' && c != '\n';
 }
 
+bool fits_request_line(char c) {
+  return static_cast<unsigned char>(c) >= ' ' && c != '\x7F';
+}
+
 // nullopt also for a line that continues the one above it: it has no name.
 std::optional<Header> header_of(std::string_view line) {
   const std::size_t colon = line.find(':');
@@ -38,10 +42,13 @@ std::optional<Header> header_of(std::string_view line) {
   return header;
 }
 
-// The headers in the lines after the first; nullopt if one of them isn't a header.
+// The headers in the lines after the first; nullopt if one of them isn't a header, or the first has
+// control characters, which others may take for a line's end.
 std::optional<std::vector<Header>> headers_of(std::string_view head) {
   std::vector<Header> headers;
-  for (std::size_t at = head.find('\n') + 1; at < head.size();) {
+  const std::size_t line_end = std::min(head.find(kLineEnd), head.size());
+  if (!std::ranges::all_of(head.substr(0, line_end), fits_request_line)) return std::nullopt;
+  for (std::size_t at = line_end + kLineEnd.size(); at < head.size();) {
     const std::size_t end = head.find(kLineEnd, at);
     if (end == std::string_view::npos) return std::nullopt;
     if (end == at) break;
@@ -96,11 +103,11 @@ std::string plain_path(std::string_view path) {
   return plain;
 }
 
-// The request line, its parts separated by single spaces; nullopt: it isn't one.
+// The request line, its three parts separated by single spaces; nullopt: it isn't one.
 std::optional<std::string> plain_line(std::string_view line, std::string& host) {
   const std::size_t first = line.find(' ');
   const std::size_t last = line.rfind(' ');
-  if (first == std::string_view::npos || first == last) return std::nullopt;
+  if (first == last || line.find(' ', first + 1) != last) return std::nullopt;
   const Target target = target_of(line.substr(first + 1, last - first - 1));
   host = target.host;
   if (!target.path.starts_with('/') && host.empty()) return std::nullopt;  // "*"
@@ -158,7 +165,7 @@ std::string plain_head(std::string_view head) {
 
 std::optional<Failure> framing_fault(std::string_view head) {
   const auto headers = headers_of(head);
-  if (!headers) return malformed("a line of its head is no header");
+  if (!headers) return malformed("a line of its head is no request line and no header");
   const auto lengths = values_of(*headers, "Content-Length");
   const auto codings = values_of(*headers, "Transfer-Encoding");
   for (const std::string_view length : lengths) {

@@ -43,6 +43,18 @@ TEST(RequestHead, ALineThatOthersMayReadDifferentlyIsAFault) {
   EXPECT_EQ(status_of(std::string("X: a\0b\r\n", 8)), 400);
 }
 
+TEST(RequestHead, ARequestLineWithControlCharactersIsAFault) {
+  for (const std::string& bad :
+       {std::string("GET /\nX: a HTTP/1.1\r\n\r\n"), std::string("GET / HTTP/1.1\rX: a\r\n\r\n"),
+        std::string("GET / HTTP/1.1\n\r\n"), std::string("GET http://a\t HTTP/1.1\r\n\r\n"),
+        std::string("GET /\0 HTTP/1.1\r\n\r\n", 20)}) {
+    const auto fault = framing_fault(bad);
+    ASSERT_TRUE(fault) << bad;
+    EXPECT_EQ(fault->status, 400) << bad;
+    EXPECT_EQ(plain_head(bad), bad);
+  }
+}
+
 // ---- the head as httplib sees it ----------------------------------------------------------------
 
 std::string plain_line(const std::string& line) {
@@ -59,6 +71,12 @@ TEST(RequestHead, AbsoluteTargetsBecomePathsAndTheirHostTheHost) {
   EXPECT_EQ(plain_line("GET /redirect?to=http://a/b HTTP/1.1"),
             "GET /redirect?to=http://a/b HTTP/1.1");
   EXPECT_EQ(plain_line("OPTIONS * HTTP/1.1"), "OPTIONS * HTTP/1.1");
+}
+
+TEST(RequestHead, ATargetHasNoSpaces) {
+  for (const char* odd :
+       {"GET http://a b/c HTTP/1.1", "GET /a b HTTP/1.1", "GET  / HTTP/1.1", "GET /"})
+    EXPECT_EQ(plain_line(odd), odd);
 }
 
 TEST(RequestHead, SlashesTooManyAreLeftOutOfPaths) {

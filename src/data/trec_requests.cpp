@@ -70,6 +70,7 @@ Result<void> check(const TrecFiles& files) {
 Result<TrecRequestLines> trec_request_lines(const TrecFiles& files) {
   const auto run = read_run(files.run, files.depth);
   if (!run) return run.error();
+  if (run->empty()) return invalid_input(files.run + ": has no topics");  // a header at most
   const auto topics = read_topics(files.topics);
   if (!topics) return topics.error();
   std::unordered_set<std::string> wanted;

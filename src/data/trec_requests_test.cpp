@@ -309,6 +309,8 @@ TEST_F(TrecRequests, FaultsAreNamedWithFileAndLine) {
               HasSubstr("corpus:1: document \"d1\": \"d1 a b c d\" has 5 columns"));
   EXPECT_THAT(message(lines("\x1F\x8B\x08", kTopics, kCorpus)), HasSubstr("compressed"));
   EXPECT_THAT(message(lines("\n", kTopics, kCorpus)), HasSubstr("no lines"));
+  EXPECT_THAT(message(lines("qid docid rank\n", kTopics, kCorpus)),
+              HasSubstr("run: has no topics"));
   EXPECT_THAT(message(lines(kRun, kTopics, "\x1F\x8B\x08")), HasSubstr("corpus:1: this is compr"));
   EXPECT_THAT(message(lines(kRun, "PK\x03\x04", kCorpus)), HasSubstr("topics:1: this is compr"));
   EXPECT_EQ(trec_request_lines({.run = folder_ + "/none"}).error().code(), ErrorCode::kNotFound);

@@ -28,6 +28,7 @@ class Cursor {
     return bytes_.subspan(at_ - n_bytes, n_bytes);
   }
   std::size_t at() const { return at_; }
+  std::size_t n_left() const { return bytes_.size() - at_; }
   bool is_short() const { return is_short_; }
   bool is_at_end() const { return !is_short_ && at_ == bytes_.size(); }
 
@@ -59,6 +60,13 @@ std::size_t stored_bytes(const Rows& rows, Storage storage) {
   return ggml_row_size(GGML_TYPE_Q8_0, static_cast<int64_t>(rows.n_values));
 }
 
+// Are these rows what packed_q8_0 takes? A value takes more than a byte, so they bound what is
+// unpacked.
+bool are_packed(const Rows& rows, const Cursor& from) {
+  const auto block = static_cast<std::size_t>(ggml_blck_size(GGML_TYPE_Q8_0));
+  return rows.type == GGML_TYPE_F16 && rows.n_values % block == 0 && rows.n_values <= from.n_left();
+}
+
 // Where they can't be read, the cursor is short or the type is GGML_TYPE_COUNT.
 Rows take_rows(Cursor& from, bool are_transposed, std::size_t n_cells, Storage storage) {
   Rows rows;
@@ -72,11 +80,12 @@ Rows take_rows(Cursor& from, bool are_transposed, std::size_t n_cells, Storage s
   } else {
     rows.row_bytes = from.take<std::uint64_t>();
     const std::size_t block_bytes = ggml_type_size(rows.type);
-    if (block_bytes == 0) return rows;
+    if (block_bytes == 0) return {};  // ggml's numbers of former types
     rows.n_values =
         rows.row_bytes / block_bytes * static_cast<std::size_t>(ggml_blck_size(rows.type));
   }
   rows.first = from.at();
+  if (storage == Storage::kQ8_0 && !are_packed(rows, from)) return {};
   const std::size_t each = stored_bytes(rows, storage);
   if (each != 0 && n_cells > SIZE_MAX / each) return {};
   from.take_bytes(each * n_cells);

@@ -110,5 +110,34 @@ TEST(CellState, Q8_0RefusesWhatItCantTake) {
   EXPECT_EQ(unpacked_q8_0(state_of()).error().code(), ErrorCode::kInvalidInput);
 }
 
+constexpr std::size_t kFirstRows = 16 + 12 * kCells + 8;  // where the first layer's type is
+
+template <class Value>
+std::vector<std::uint8_t> with(std::vector<std::uint8_t> bytes, std::size_t at, Value value) {
+  std::memcpy(bytes.data() + at, &value, sizeof(value));
+  return bytes;
+}
+
+// Ends after the head of the second layer's values: what they take is what the head says.
+std::vector<std::uint8_t> ending_in(std::int32_t type, std::uint64_t row_bytes) {
+  auto bytes = *packed_q8_0(state_of());
+  constexpr std::size_t kPackedRows = kCells * kRow / 32 * 34;
+  bytes.resize(kFirstRows + (2 * kLayers - 1) * (12 + kPackedRows) + 12);
+  return with(with(bytes, bytes.size() - 12, type), bytes.size() - 8, row_bytes);
+}
+
+TEST(CellState, TypesThatGgmlHasNoMoreAreRefused) {
+  constexpr std::int32_t kFormerType = 4;
+  EXPECT_FALSE(cell_layout(with(state_of(), kFirstRows, kFormerType)));
+  EXPECT_FALSE(unpacked_q8_0(ending_in(kFormerType, 64)));
+}
+
+TEST(CellState, Q8_0RefusesRowsThatAreLongerThanTheState) {
+  constexpr std::int32_t kF16 = GGML_TYPE_F16;
+  EXPECT_FALSE(unpacked_q8_0(ending_in(kF16, 64)));
+  // So many values that the size of their bytes overflows, and is 0.
+  EXPECT_FALSE(unpacked_q8_0(ending_in(kF16, 2 * 542551296285575048U)));
+}
+
 }  // namespace
 }  // namespace rsd

@@ -248,10 +248,13 @@ std::optional<PromptLayout> parse_prompt_layout(std::string_view name) noexcept 
 }
 
 Result<PromptTemplate> PromptTemplate::parse(std::string_view yaml, const std::string& source) {
-  if (const auto offset = find_invalid_utf8(yaml)) {
-    const auto line = 1 + std::ranges::count(yaml.substr(0, *offset), '\n');
+  // With null bytes yaml-cpp takes the text for UTF-16 or UTF-32, and makes of it what is no UTF-8.
+  const auto bad = std::min(find_invalid_utf8(yaml).value_or(yaml.size()), yaml.find('\0'));
+  if (bad < yaml.size()) {
+    const auto line = 1 + std::ranges::count(yaml.substr(0, bad), '\n');
     return Error(ErrorCode::kInvalidInput,
-                 source + ":" + std::to_string(line) + ": the text is not valid UTF-8");
+                 source + ":" + std::to_string(line) + ": the text " +
+                     (yaml[bad] == '\0' ? "has a null byte" : "is not valid UTF-8"));
   }
   try {
     const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(yaml));

@@ -233,6 +233,13 @@ TEST(PromptTemplateError, InvalidUtf8TellsItsLine) {
             "t.yaml:3: the text is not valid UTF-8");
 }
 
+TEST(PromptTemplateError, NullBytesAreNoText) {
+  EXPECT_EQ(error_of(std::string("\x07\0\0\0task: passage\n", 18)),
+            "t.yaml:1: the text has a null byte");
+  EXPECT_EQ(error_of("task: passage\nname: a" + std::string(1, '\0')),
+            "t.yaml:2: the text has a null byte");
+}
+
 class PromptTemplateFile : public testing::Test {
  protected:
   PromptTemplateFile()
