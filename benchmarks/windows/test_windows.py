@@ -9,11 +9,32 @@ import unittest
 from pathlib import Path
 
 import pivots
+import pooled
 import windows
 
 
 def request(name: str, n: int) -> dict:
     return {"id": name, "query": name, "candidates": [{"id": f"{name}-{i}", "text": "t"} for i in range(n)], "relevance": {f"{name}-0": 1}}
+
+
+class Pooled(unittest.TestCase):
+    def test_lists_hold_their_own_candidates_and_others_once(self):
+        pool, lists, relevant = pooled.pooled_lists([request(name, 5) for name in "abcdef"], 2, 12, 20)
+        self.assertEqual(len(pool), 20)
+        for one in lists:
+            ids = [c["id"] for c in one["candidates"]]
+            self.assertEqual((len(ids), len(set(ids))), (12, 12))
+            self.assertLessEqual({f"{one['id']}-{n}" for n in range(5)}, set(ids))
+            self.assertLessEqual(set(ids), set(pool))
+            self.assertNotIn("relevance", one)
+            self.assertEqual(relevant[one["id"]], {f"{one['id']}-0"})
+
+    def test_figures_are_of_the_first_relevant_one_and_of_all(self):
+        ranking = [str(n) for n in range(30)]
+        self.assertEqual(pooled.figures(ranking, {"0"}), (1, 1, 1))
+        mrr, ndcg, found = pooled.figures(ranking, {"1", "25"})
+        self.assertEqual((mrr, found), (0.5, 0.5))
+        self.assertAlmostEqual(ndcg, 0.6309 / 1.6309, places=4)
 
 
 class Lists(unittest.TestCase):

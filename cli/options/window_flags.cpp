@@ -22,7 +22,7 @@ void add_window_options(CLI::App& command, WindowFlags& options) {
              "of the first window, which makes their scores comparable; one encoding each) or "
              "relevance (the W most relevant ones, for models that read relevance). "
              "Default: sliding where an option of windows is given, and for ar and exact; "
-             "else calibrated"},
+             "else relevance for such models, and calibrated for others"},
             options.method, not_empty());
   flags.add({"--stride", "S",
              "How far in front of a window the next one begins (sliding; default: W / 2)"},

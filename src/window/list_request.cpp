@@ -10,11 +10,12 @@
 namespace rsd {
 namespace {
 
-// If nobody asked for windows but the list needs them, the cheapest method is taken, which costs
-// hardly more than one prompt. It does not give the LLM's own order, so ar and exact slide.
-WindowMethod method_as_needed(DecoderKind decoder) {
-  const bool wants_own_order = decoder == DecoderKind::kAr || decoder == DecoderKind::kExact;
-  return wants_own_order ? WindowMethod::kSliding : WindowMethod::kCalibrated;
+// If nobody asked for windows but the list needs them, the best of the cheap methods is taken,
+// which cost hardly more than one prompt. They do not give the LLM's own order, so ar and exact
+// slide.
+WindowMethod method_as_needed(DecoderKind decoder, bool reads_relevance) {
+  if (decoder == DecoderKind::kAr || decoder == DecoderKind::kExact) return WindowMethod::kSliding;
+  return reads_relevance ? WindowMethod::kRelevance : WindowMethod::kCalibrated;
 }
 
 bool names_windows(const WindowChoice& choice) {
@@ -102,7 +103,8 @@ Result<void> ListRequest::plan(const Request& request, const ListSettings& setti
         "window method relevance is for LLMs that read relevance "
         "(docs/blocks.md), and this one doesn't");
   if (in_windows_) {
-    if (auto chosen = choose_windows(settings.windows, max_window); !chosen) return chosen;
+    if (auto chosen = choose_windows(settings.windows, max_window, space.reads_relevance); !chosen)
+      return chosen;
     return check_work(settings);
   }
   options_.windows.size = std::max(options_.windows.size, n_shown);
@@ -149,9 +151,11 @@ Result<std::size_t> ListRequest::tokens_of_windows() const {
          rounds_of_last;
 }
 
-Result<void> ListRequest::choose_windows(const WindowChoice& choice, std::size_t size) {
+Result<void> ListRequest::choose_windows(const WindowChoice& choice, std::size_t size,
+                                         bool reads_relevance) {
   WindowChoice chosen = choice;
-  if (!names_windows(choice)) chosen.method = method_as_needed(options_.decoding.decoder);
+  if (!names_windows(choice))
+    chosen.method = method_as_needed(options_.decoding.decoder, reads_relevance);
   const std::size_t wanted = choice.size.value_or(WindowOptions().size);
   if (size < wanted) chosen = shrunk(chosen, size);
   auto windows = window_options(chosen, options_.decoding.top_n);

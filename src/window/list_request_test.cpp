@@ -153,6 +153,22 @@ TEST_F(ListRequestTest, WindowsThatNobodyAskedForTakeOneEncodingEachUnlessTheLlm
             WindowMethod::kTopDown);
 }
 
+TEST_F(ListRequestTest, WindowsThatNobodyAskedForReadRelevanceWhereTheLlmDoes) {
+  const Request request = passage_request("x", std::vector<std::string>(12, std::string(40, 'x')));
+  const PromptSpace reading{
+      .builder = builder_, .context_tokens = 7 + 4 * 45, .max_items = 40, .reads_relevance = true};
+  const auto method_of = [&](DecoderKind decoder, const WindowChoice& choice = {}) {
+    const ListSettings settings{.decoding = {.decoder = decoder}, .windows = choice};
+    return (*ListRequest::create(request, settings, reading, start_))->options().windows.method;
+  };
+  EXPECT_EQ(method_of(DecoderKind::kRsd), WindowMethod::kRelevance);
+  EXPECT_EQ(method_of(DecoderKind::kSd), WindowMethod::kRelevance);
+  EXPECT_EQ(method_of(DecoderKind::kAr), WindowMethod::kSliding);
+  EXPECT_EQ(method_of(DecoderKind::kRsd, {.size = 3}), WindowMethod::kSliding);
+  EXPECT_EQ(method_of(DecoderKind::kRsd, {.method = WindowMethod::kCalibrated}),
+            WindowMethod::kCalibrated);
+}
+
 TEST_F(ListRequestTest, CuttingCanBeRefused) {
   const auto refused = make(passage_request("x", {"123456789", "1", "12345"}), 1000,
                             {.max_text_tokens = 4, .refuses_long_texts = true});

@@ -95,7 +95,7 @@ class ListRequest {
       : builder_(builder), context_tokens_(context_tokens) {}
 
   Result<void> plan(const Request& request, const ListSettings& settings, const PromptSpace& space);
-  Result<void> choose_windows(const WindowChoice& choice, std::size_t size);
+  Result<void> choose_windows(const WindowChoice& choice, std::size_t size, bool reads_relevance);
   Result<std::size_t> tokens_of_windows() const;
   Result<void> check_work(const ListSettings& settings);
   void begin_with(const Ranking& draft);
