@@ -9,6 +9,7 @@
 // best_by_round and mean_by_round. --skip passes over requests that an interrupted run has done.
 #include <CLI/CLI.hpp>
 #include <cstdlib>
+#include <exception>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -86,15 +87,19 @@ Result<void> run(const Options& options) {
   for (std::size_t n = options.skip; n < requests->size(); ++n) {
     const auto line = measure(agent->network, *llm, (*requests)[n], options);
     if (!line) return line.error().within("request \"" + (*requests)[n].id + "\"");
-    std::cout << *line << std::endl;  // seen at once, so that an interrupted run loses little
+    std::cout << *line << '\n'
+              << std::flush;  // seen at once, so that an interrupted run loses little
   }
   return {};
 }
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   const auto done = run(parse(argc, argv));
   if (!done) std::cerr << "ceiling: " << done.error().message() << '\n';
   return done ? 0 : 1;
+} catch (const std::exception& error) {
+  std::cerr << "ceiling: " << error.what() << '\n';
+  return 1;
 }
