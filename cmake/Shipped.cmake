@@ -3,6 +3,9 @@
 #
 # Nothing of it names a path of the machine that builds: there it would mean nothing, or be a folder
 # that somebody else can write to. tests/support/build_paths.py looks for such paths.
+#
+# Both compile llama.cpp with the same options, and the same compiler by the same name, so that ccache has
+# what the other has compiled: it is most of the time of a build.
 if(RSD_PYTHON_WHEEL OR RSD_SYSTEM_PACKAGE)
   set(RSD_SHIPPED ON)
 else()

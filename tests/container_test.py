@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """The image of packaging/docker/Dockerfile: built, looked at, run as its own user.
 
-usage: container_test.py [unittest's arguments]; ./dev test-container installs what it needs
+usage: container_test.py [--packages FOLDER] [unittest's arguments]
 
 Podman reads the Dockerfile as Docker does, and needs no daemon. No registry is asked: `debian:bookworm-slim`
 is made by debootstrap. Images and containers are in build/containers, apart from the user's own. The build
-uses this machine's ccache, and pip's settings with their certificates, if there are any. Needs root.
+uses this machine's ccache, and its certificates for pip. Needs root; ./dev test-container installs what it
+needs. With --packages the first stage compiles nothing and takes those packages in place of its own.
 """
 
 import json
@@ -26,17 +27,23 @@ import debian_root  # noqa: E402
 PLACE = ROOT / "build" / "containers"
 BASE = "docker.io/library/debian:bookworm-slim"
 IMAGE = "localhost/rsd"
+# Podman asks for higher limits than root may set in a sandbox.
+LIMITS = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1000:1000"]
 TINY = ROOT / "tests/models/tiny-bpe.gguf"
 REQUEST = {"query": "how to split peas", "documents": ["Soak the peas.", "Bake the cake.", "Rain."]}
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
+PACKAGES = None
 
 
 def missing():
-    return debian_root.missing() or ("" if shutil.which("podman") else "not installed: podman")
+    for program in ("podman", "runc"):
+        if not shutil.which(program, path=debian_root.SYSTEM_PATH):
+            return f"not installed: {program}"
+    return debian_root.missing()
 
 
 def podman(*words, check=True, **more):
-    command = ["podman", "--root", PLACE / "storage", "--runroot", PLACE / "run", *words]
+    command = ["podman", "--root", PLACE / "storage", "--runroot", PLACE / "run", "--runtime", "runc", *words]
     done = subprocess.run(list(map(str, command)), stdin=subprocess.DEVNULL, capture_output=True,
                           text=True, check=False, **more)
     if check and done.returncode != 0:
@@ -66,6 +73,14 @@ def make_base():
         podman("import", tar, BASE)
 
 
+def finished_packages(folder):
+    """Volumes: a ./dev that takes the packages of PACKAGES."""
+    script = pathlib.Path(folder, "dev")
+    script.write_text("#!/bin/sh\nmkdir -p build/packages && cp /finished-packages/*.deb build/packages\n")
+    script.chmod(0o755)
+    return ["--volume", f"{script}:/src/dev:ro", "--volume", f"{PACKAGES}:/finished-packages:ro"]
+
+
 def build(volumes):
     ccache = pathlib.Path(os.environ.get("CCACHE_DIR") or pathlib.Path.home() / ".cache/ccache")
     if ccache.is_dir():
@@ -85,12 +100,12 @@ class Image(unittest.TestCase):
         cls.addClassCleanup(folder.cleanup)
         cls.pip = settings_of_pip(folder.name)
         make_base()
-        build(cls.pip)
+        build(cls.pip + (finished_packages(folder.name) if PACKAGES else []))
         (cls.description,) = json.loads(podman("image", "inspect", IMAGE).stdout)
         print(f"image: {cls.description['Size'] / 2**20:.0f} MiB", file=sys.stderr)
 
     def run_in(self, *command, options=(), entry=(), **more):
-        return podman("run", "--rm", *(options or ["--network", "none"]), *(["--entrypoint", entry] if entry else []), IMAGE,
+        return podman("run", "--rm", *LIMITS, *(options or ["--network", "none"]), *(["--entrypoint", entry] if entry else []), IMAGE,
                       *command, **more)
 
     def test_what_it_says_of_itself(self):
@@ -112,7 +127,7 @@ class Image(unittest.TestCase):
 
     def serve(self, *options, model=()):
         """A container of the default command, without privileges, network and a writable system."""
-        name = podman("run", "--detach", "--network", "none", "--read-only", "--cap-drop", "ALL",
+        name = podman("run", "--detach", *LIMITS, "--network", "none", "--read-only", "--cap-drop", "ALL",
                       "--security-opt", "no-new-privileges", *options, IMAGE,
                       *self.description["Config"]["Cmd"], *model).stdout.strip()
         self.addCleanup(podman, "rm", "--force", name)
@@ -145,4 +160,7 @@ class Image(unittest.TestCase):
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["--packages"]:
+        PACKAGES = pathlib.Path(sys.argv.pop(2)).resolve()
+        sys.argv.pop(1)
     unittest.main()

@@ -3,15 +3,20 @@
 Usage: clients_test.py RSD [unittest's arguments]; ./dev test-clients installs what they need.
 """
 
+import json
+import os
 import pathlib
 import subprocess
 import sys
 import tempfile
 import unittest
+import urllib.error
+import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
+from processes import free_port, wait_until  # noqa: E402
 from rsd_server import Server  # noqa: E402
 
 MODEL = ROOT / "tests" / "models" / "tiny-bpe.gguf"
@@ -131,6 +136,51 @@ class LangChain(Clients):
         answer = ranker.compress_documents([Document(page_content=t) for t in TEXTS], QUERY)
         self.check([TEXTS.index(d.page_content) for d in answer],
                    [d.metadata["relevance_score"] for d in answer])
+
+
+class LiteLlmProxy(Clients):
+    """With the configuration of packaging/docker/compose.litellm.yaml, at another address of rsd."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        text = (ROOT / "packaging/docker/litellm.yaml").read_text()
+        assert "http://rsd:8080" in text
+        config = pathlib.Path(folder.name, "litellm.yaml")
+        config.write_text(text.replace("http://rsd:8080", cls.server.url))
+        cls.url = f"http://127.0.0.1:{free_port()}"
+        cls.log = pathlib.Path(folder.name, "log")
+        with cls.log.open("wb") as log:
+            cls.proxy = subprocess.Popen(
+                [pathlib.Path(sys.executable).parent / "litellm", "--config", config, "--host", "127.0.0.1",
+                 "--port", cls.url.rsplit(":", 1)[1]],
+                env={**os.environ, "RSD_API_KEY": "none", "LITELLM_MASTER_KEY": "sk-test",
+                     "LITELLM_LOCAL_MODEL_COST_MAP": "True"},
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        cls.addClassCleanup(cls.proxy.wait)
+        cls.addClassCleanup(cls.proxy.kill)
+        wait_until(cls.is_alive, seconds=300)
+
+    @classmethod
+    def is_alive(cls):
+        assert cls.proxy.poll() is None, cls.log.read_text()
+        try:
+            return urllib.request.urlopen(cls.url + "/health/liveliness", timeout=10).status == 200
+        except OSError:
+            return False
+
+    def test_rerank(self):
+        body = {"model": "rsd", "query": QUERY, "documents": TEXTS, "top_n": 3}
+        call = urllib.request.Request(self.url + "/rerank", json.dumps(body).encode(),
+                                      {"Content-Type": "application/json", "Authorization": "Bearer sk-test"})
+        try:
+            results = json.load(urllib.request.urlopen(call, timeout=120))["results"]
+        except urllib.error.HTTPError as error:
+            self.fail(f"{error.read()}\n{self.log.read_text()[-3000:]}")
+        self.check([r["index"] for r in results], [r["relevance_score"] for r in results])
+        self.assertEqual(len(results), 3)
 
 
 class Description(Clients):
