@@ -7,12 +7,11 @@
 #include <csignal>
 #include <exception>
 #include <iostream>
-#include <memory>
 #include <string>
 #include <vector>
 
-#include "commands/commands.h"
 #include "options/common_options.h"
+#include "program.h"
 #include "terminal/exit_code.h"
 #include "terminal/help.h"
 #include "terminal/log.h"
@@ -21,26 +20,6 @@
 namespace {
 
 using namespace rsd::cli;
-
-void describe(CLI::App& app, Selected& selected) {
-  app.formatter(std::make_shared<HelpFormatter>());  // which commands inherit
-  app.require_subcommand(1);
-  app.set_version_flag("--version", "rsd " RSD_VERSION, "Show the version and exit");
-  app.set_help_flag("-h,--help", "Show this help and exit");
-  app.set_config("--config", "", "Take options from this TOML file, a section a command")
-      ->type_name("FILE");
-  app.allow_config_extras(CLI::config_extras_mode::error);
-  add_rank_command(app, selected);
-  add_eval_command(app, selected);
-  add_bench_command(app, selected);
-  add_train_command(app, selected);
-  add_serve_command(app, selected);
-  add_model_command(app, selected);
-  add_prompt_command(app, selected);
-  add_requests_command(app, selected);
-  add_index_command(app, selected);
-  add_rpc_server_command(app, selected);
-}
 
 // llama.cpp's -ngl has one dash and three letters, which is three flags to most parsers.
 std::vector<std::string> arguments(int argc, char** argv) {
@@ -71,11 +50,11 @@ void occupy_standard_streams() {
 }
 
 int run(int argc, char** argv) {
-  CLI::App app("Ranks candidates with an LLM in a fixed number of encodings", "rsd");
+  CLI::App app;
   Selected selected;
   for (int i = 0; i < argc; ++i)
     selected.command_line += (i ? " " : "") + std::string(argv[i]);
-  describe(app, selected);
+  describe_program(app, selected);
   try {
     app.parse(arguments(argc, argv));
   } catch (const CLI::ParseError& stop) {

@@ -1,5 +1,6 @@
 #include "rsd/prompt/prompt_template.h"
 
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
@@ -7,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <sstream>
 #include <utility>
 
 #include "prompt/builtin_templates.h"
@@ -229,6 +231,41 @@ class Reader {
   const std::string& source_;
 };
 
+// Where the document begins that was handled last.
+class DocumentStart final : public YAML::EventHandler {
+ public:
+  const YAML::Mark& mark() const noexcept { return mark_; }
+
+  void OnDocumentStart(const YAML::Mark& mark) override { mark_ = mark; }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+
+ private:
+  YAML::Mark mark_;
+};
+
+// Reads one document and no more: YAML::LoadAll never gets past a "]" or a comma that is none's,
+// and takes memory without end.
+Result<YAML::Node> only_document(const std::string& yaml, const std::string& source) {
+  std::istringstream text(yaml);
+  YAML::Parser parser(text);
+  DocumentStart start;
+  if (parser.HandleNextDocument(start) && parser.HandleNextDocument(start)) {
+    return Error(ErrorCode::kInvalidInput,
+                 place(source, start.mark()) + ": a second document; a file is one");
+  }
+  return YAML::Load(yaml);
+}
+
 PromptTemplate load_builtin(std::string_view yaml, const std::string& name) {
   auto result = PromptTemplate::parse(yaml, name);
   RSD_CHECK(result.ok(), "a built-in template is broken");
@@ -257,13 +294,9 @@ Result<PromptTemplate> PromptTemplate::parse(std::string_view yaml, const std::s
                      (yaml[bad] == '\0' ? "has a null byte" : "is not valid UTF-8"));
   }
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(yaml));
-    if (documents.size() > 1) {
-      return Error(ErrorCode::kInvalidInput,
-                   place(source, documents[1].Mark()) + ": a second document; a file is one");
-    }
-    const YAML::Node root = documents.empty() ? YAML::Node() : documents.front();
-    return Reader(root, source).read();
+    const auto root = only_document(std::string(yaml), source);
+    if (!root) return root.error();
+    return Reader(*root, source).read();
   } catch (const YAML::Exception& failure) {
     return Error(ErrorCode::kInvalidInput, place(source, failure.mark) + ": " + failure.msg);
   }

@@ -225,7 +225,13 @@ TEST(PromptTemplateError, KeyMustBeAText) {
 
 TEST(PromptTemplateError, SecondDocumentIsNotIgnored) {
   EXPECT_THAT(error_of(std::string(kPassage) + "---\nextra: 1\n"),
-              StartsWith("t.yaml:6: a second document"));
+              StartsWith("t.yaml:5: a second document"));
+}
+
+// yaml-cpp makes documents of these without end.
+TEST(PromptTemplateError, ASignThatBelongsToNothingIsNoDocument) {
+  for (const char* sign : {",", "]", "}", ", a", "a: b\n]"})
+    EXPECT_THAT(error_of(sign), StartsWith("t.yaml:")) << sign;
 }
 
 TEST(PromptTemplateError, InvalidUtf8TellsItsLine) {
