@@ -65,6 +65,7 @@ endif()
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME rsd)
 set(CPACK_PACKAGE_CONTACT "${RSD_PACKAGE_MAINTAINER}")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "rank texts with an LLM in a fixed number of passes")
 set(CPACK_PACKAGE_DIRECTORY "${PROJECT_SOURCE_DIR}/build/packages")
 set(CPACK_SET_DESTDIR ON)  # for /etc
 set(CPACK_STRIP_FILES ON)
@@ -85,8 +86,7 @@ set(CPACK_DEBIAN_PROGRAM_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_RECOMMENDS "python3-pip")  # rsd model fetch
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_SUGGESTS "gnuplot-nox")    # plots of rsd eval
-set(CPACK_DEBIAN_PROGRAM_DESCRIPTION "rank texts with an LLM in a fixed number of passes
-An LLM that ranks K texts one by one takes K passes. rsd proposes a whole
+set(CPACK_DEBIAN_PROGRAM_DESCRIPTION "An LLM that ranks K texts one by one takes K passes. rsd proposes a whole
 ranking, lets the LLM verify all places in one pass, and reorders the rest, so
 that two or three passes suffice. It ranks files of requests, and serves over
 HTTP the routes of rerankers (Cohere, Jina, vLLM, text-embeddings-inference).
@@ -100,8 +100,7 @@ set(CPACK_DEBIAN_LIBRARY_PACKAGE_NAME "librsd${soname}")
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_SECTION libs)
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_DEPENDS "rsd (= ${version})")
-set(CPACK_DEBIAN_LIBRARY_DESCRIPTION "rank texts with an LLM - shared library
-The C interface of rsd: a ranker that any number of threads share. The
+set(CPACK_DEBIAN_LIBRARY_DESCRIPTION "The C interface of rsd: a ranker that any number of threads share. The
 libraries that compute the LLM and the project's models are in the package
 rsd.")
 # ldconfig, as the triggers of Debian's own packages ask for it.
@@ -111,8 +110,7 @@ set(CPACK_DEBIAN_LIBRARY_PACKAGE_CONTROL_EXTRA "${here}/triggers")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME librsd-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS "librsd${soname} (= ${version})")
-set(CPACK_DEBIAN_DEVELOPMENT_DESCRIPTION "rank texts with an LLM - header
-The header rsd.h of the C interface of rsd, and its file for pkg-config.")
+set(CPACK_DEBIAN_DEVELOPMENT_DESCRIPTION "The header rsd.h of the C interface of rsd, and its file for pkg-config.")
 foreach(component PROGRAM LIBRARY DEVELOPMENT)
   set(CPACK_DEBIAN_${component}_FILE_NAME DEB-DEFAULT)
 endforeach()

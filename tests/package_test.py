@@ -178,7 +178,8 @@ class Installed(unittest.TestCase):
 
     def test_4_it_serves(self):
         port = free_port()
-        server = self.debian.start("rsd", "serve", "--port", port, "--model", f"/tmp/{TINY.name}")
+        server = self.debian.start("rsd", "serve", "--port", port, "--model", f"/tmp/{TINY.name}",
+                                   stderr=subprocess.DEVNULL)
         try:
             def status(path):
                 with contextlib.suppress(OSError):
