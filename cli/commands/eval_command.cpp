@@ -75,6 +75,11 @@ void add_options(CLI::App& command, EvaluateFilesOptions& options) {
       .required();
   flags.add({"--qrels", "FILE", "TREC judgements in place of the requests' own"}, options.qrels,
             not_empty());
+  flags.add(
+      {"--relevant-from", "GRADE",
+       "The least grade that counts as relevant where probabilities of relevance are compared with "
+       "judgements; 2 for TREC's passages"},
+      options.relevant_from, whole_number(1, 1000));
   flags.add({"--limit", "N", "Only the first N requests of each file"}, options.limit,
             whole_number(1, kMaxCount));
   flags.add({"--shuffle", "SEED", "Shuffle the candidates of each request, by this seed"},

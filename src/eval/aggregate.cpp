@@ -257,7 +257,7 @@ DatasetResults aggregate(const Evaluation& evaluation) {
   for (std::size_t s = evaluation.ar_is_listed ? 0 : 1; s < evaluation.settings.size(); ++s)
     results.rows.push_back(aggregation.row(s));
   results.target = aggregation.target();
-  results.reliability = reliability_of(evaluation.records);
+  results.reliability = reliability_of(evaluation.records, evaluation.relevant_from);
   results.warnings = warnings_about(results.target, evaluation.shuffle_seed.has_value());
   return results;
 }

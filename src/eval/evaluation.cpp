@@ -56,7 +56,8 @@ class Evaluator {
         .settings = settings_,
         .ar_is_listed = std::ranges::count(options_.grid.decoders, DecoderKind::kAr) > 0,
         .shuffle_seed = options_.shuffle_seed,
-        .order_shuffles = options_.order_shuffles};
+        .order_shuffles = options_.order_shuffles,
+        .relevant_from = options_.relevant_from};
     if (auto done = evaluate_requests(evaluation); !done) return done.error();
     if (evaluation.records.empty()) {
       const FailedRequest& first = evaluation.failed.front();

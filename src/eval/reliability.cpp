@@ -16,14 +16,14 @@ struct Reading {
   bool is_relevant = false;
 };
 
-std::vector<Reading> readings_of(const std::vector<RequestRecord>& records) {
+std::vector<Reading> readings_of(const std::vector<RequestRecord>& records, int relevant_from) {
   std::vector<Reading> readings;
   for (const RequestRecord& record : records) {
     if (!record.labels || record.relevance.empty()) continue;
     for (std::size_t i = 0; i < record.relevance.size(); ++i) {
       const double log_odds = record.relevance[i];
       readings.push_back({.probability = 1 / (1 + std::exp(-log_odds)),
-                          .is_relevant = record.labels->grades[i].value_or(0) > 0});
+                          .is_relevant = record.labels->grades[i].value_or(0) >= relevant_from});
     }
   }
   return readings;
@@ -67,11 +67,13 @@ std::optional<double> area_under_roc(std::vector<Reading> readings) {
 
 }  // namespace
 
-std::optional<ReliabilityFigures> reliability_of(const std::vector<RequestRecord>& records) {
-  const auto readings = readings_of(records);
+std::optional<ReliabilityFigures> reliability_of(const std::vector<RequestRecord>& records,
+                                                 int relevant_from) {
+  const auto readings = readings_of(records, relevant_from);
   if (readings.empty()) return std::nullopt;
   const auto n = static_cast<double>(readings.size());
-  ReliabilityFigures figures{.candidates = readings.size(), .bins = bins_of(readings)};
+  ReliabilityFigures figures{
+      .candidates = readings.size(), .relevant_from = relevant_from, .bins = bins_of(readings)};
   for (const Reading& reading : readings) {
     const double truth = reading.is_relevant ? 1 : 0;
     figures.relevant += truth / n;
@@ -87,9 +89,13 @@ std::optional<ReliabilityFigures> reliability_of(const std::vector<RequestRecord
 
 std::string reliability_sentence(const ReliabilityFigures& reliability) {
   const double always = reliability.relevant * (1 - reliability.relevant);
+  const std::string from = reliability.relevant_from == 1
+                               ? ""
+                               : " (grades from " + std::to_string(reliability.relevant_from) + ")";
   std::string text = "Relevance as a probability, over " + std::to_string(reliability.candidates) +
                      " candidates of which " + fixed_decimals(100 * reliability.relevant, 1) +
-                     " % are relevant: Brier score " + fixed_decimals(reliability.brier, 3) +
+                     " % are relevant" + from + ": Brier score " +
+                     fixed_decimals(reliability.brier, 3) +
                      " (that share for all: " + fixed_decimals(always, 3) +
                      "), calibration error " + fixed_decimals(reliability.calibration_error, 3);
   if (reliability.area_under_roc)

@@ -10,9 +10,11 @@
 
 namespace rsd {
 
-// nullopt: no request has both labels and relevance. A candidate is relevant if its grade is above
-// 0; an unjudged one isn't, as for the metrics. O(candidates * log(candidates)).
-std::optional<ReliabilityFigures> reliability_of(const std::vector<RequestRecord>& records);
+// nullopt: no request has both labels and relevance. A candidate is relevant if its grade is
+// `relevant_from` or above; an unjudged one isn't, as for the metrics. O(candidates *
+// log(candidates)).
+std::optional<ReliabilityFigures> reliability_of(const std::vector<RequestRecord>& records,
+                                                 int relevant_from = 1);
 
 // "Relevance as a probability, over …: Brier score …".
 std::string reliability_sentence(const ReliabilityFigures& reliability);

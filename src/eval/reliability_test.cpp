@@ -38,6 +38,16 @@ TEST(Reliability, ComparesProbabilitiesWithShares) {
   EXPECT_DOUBLE_EQ(*figures->area_under_roc, 1.5 / 4);
 }
 
+TEST(Reliability, CountsAsRelevantWhatHasTheGradeThatIsAskedFor) {
+  const std::vector<RequestRecord> records = {record_of({0, 1, 2, 3}, {0.1, 0.1, 0.9, 0.9})};
+  EXPECT_DOUBLE_EQ(reliability_of(records)->relevant, 0.75);
+  const auto figures = reliability_of(records, 2);
+  EXPECT_DOUBLE_EQ(figures->relevant, 0.5);
+  EXPECT_NEAR(figures->calibration_error, 0.1, 1e-6);
+  EXPECT_THAT(reliability_sentence(*figures),
+              testing::HasSubstr("50.0 % are relevant (grades from 2)"));
+}
+
 TEST(Reliability, CertaintyFallsIntoTheLastBin) {
   RequestRecord record = record_of({1, 0}, {0.5, 0.5});
   record.relevance = {1000, -1000};

@@ -74,6 +74,7 @@ Json reliability_to_json(const ReliabilityFigures& reliability) {
                     {"candidates", bin.candidates}});
   }
   return {{"candidates", reliability.candidates},
+          {"relevant_from", reliability.relevant_from},
           {"relevant", reliability.relevant},
           {"brier", reliability.brier},
           {"calibration_error", reliability.calibration_error},

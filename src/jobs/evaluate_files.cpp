@@ -163,6 +163,7 @@ class FilesEvaluation {
         .shuffle_seed = options_.shuffle,
         .order_shuffles = options_.order_shuffles,
         .qrels = qrels_,
+        .relevant_from = options_.relevant_from,
         .records_folder = (std::filesystem::path(options_.out) / "records").string(),
         .existing_records = options_.resume ? ExistingRecords::kResume : ExistingRecords::kReplace,
         .conditions = conditions_,

@@ -41,6 +41,10 @@ struct EvaluationOptions {
   // Relevance by request id, in place of the requests' own; requests that are missing in it have no
   // labels.
   std::optional<Qrels> qrels;
+  // The least grade with which a candidate counts as relevant where relevance is a probability
+  // (ReliabilityFigures): 2 for TREC's passage judgements, whose grade 1 is of the topic without an
+  // answer. Metrics of rankings don't depend on it, nor do records.
+  int relevant_from = 1;
 
   // The folder of <dataset>.jsonl, created if needed; empty = no file, and no resuming.
   std::string records_folder;
@@ -60,6 +64,7 @@ struct Evaluation {
   bool ar_is_listed = false;      // false: it is only the target and not a row
   std::optional<std::uint64_t> shuffle_seed;
   std::size_t order_shuffles = 0;
+  int relevant_from = 1;
   std::vector<RequestRecord> records;  // in the order of the requests, at least one
   std::vector<FailedRequest> failed;
 };

@@ -79,6 +79,7 @@ struct ReliabilityFigures {
     std::size_t candidates = 0;
   };
   std::size_t candidates = 0;
+  int relevant_from = 1;         // the least grade that counts as relevant
   double relevant = 0;           // share of the candidates
   double brier = 0;              // mean squared difference of probability and truth; 0 is best
   double calibration_error = 0;  // mean difference of a bin's two shares, weighted by candidates

@@ -27,6 +27,7 @@ struct EvaluateFilesOptions {
   std::optional<std::uint64_t> shuffle;  // EvaluationOptions::shuffle_seed
   std::size_t order_shuffles = 0;        // EvaluationOptions::order_shuffles
   std::string qrels;                     // judgements in place of the requests' own; empty: none
+  int relevant_from = 1;                 // EvaluationOptions::relevant_from
   std::string out;                       // a folder for results.json, table.md and report.html
   bool resume = false;                   // goes on where an interrupted run stopped
   std::string command_line;              // for the report
