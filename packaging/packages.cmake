@@ -103,9 +103,10 @@ set(CPACK_DEBIAN_LIBRARY_PACKAGE_DEPENDS "rsd (= ${version})")
 set(CPACK_DEBIAN_LIBRARY_DESCRIPTION "The C interface of rsd: a ranker that any number of threads share. The
 libraries that compute the LLM and the project's models are in the package
 rsd.")
-# ldconfig, as the triggers of Debian's own packages ask for it.
+# As Debian's own: what programs that link to it depend on, and a call of ldconfig.
+file(WRITE "${here}/shlibs" "librsd ${soname} librsd${soname} (>= ${PROJECT_VERSION})\n")
 file(WRITE "${here}/triggers" "activate-noawait ldconfig\n")
-set(CPACK_DEBIAN_LIBRARY_PACKAGE_CONTROL_EXTRA "${here}/triggers")
+set(CPACK_DEBIAN_LIBRARY_PACKAGE_CONTROL_EXTRA "${here}/shlibs;${here}/triggers")
 
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME librsd-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
