@@ -17,8 +17,8 @@ struct ModelPlaces {
   // For the project's own adapter and agent; the first that has a file is used. rsd's example
   // requests are in the folder examples/ next to that with the adapter. Default: the folder that
   // RSD_MODELS_DIR names; without it, share/rsd/models below the prefix that this library was built
-  // for, then the source that it was built from, but what is shipped knows no source. A program that
-  // was moved, or brings its own copy, names its folder here.
+  // for, then the source that it was built from, but what is shipped knows no source. A program
+  // that was moved, or brings its own copy, names its folder here.
   std::vector<std::string> models_folders;
   LogSink log;
 };
