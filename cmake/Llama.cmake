@@ -51,8 +51,12 @@ rsd_hide_path("${RSD_LLAMA_SOURCE_DIR}" llama.cpp)
 add_subdirectory("${RSD_LLAMA_SOURCE_DIR}" "${CMAKE_BINARY_DIR}/llama.cpp" SYSTEM)
 unset(CMAKE_POSITION_INDEPENDENT_CODE)
 if(RSD_FUZZERS)
-  # The kernels read no files; with sanitizers they take most of the time, in the build and afterwards.
-  target_compile_options(ggml-cpu PRIVATE -fno-sanitize=all)
+  # As released, without assertions for its developers; sanitizers look for faults of memory only. The
+  # kernels read no files, and with sanitizers they'd take most of the time.
+  foreach(target ggml ggml-base llama)
+    target_compile_options(${target} PRIVATE -DNDEBUG -fno-sanitize=undefined)
+  endforeach()
+  target_compile_options(ggml-cpu PRIVATE -DNDEBUG -fno-sanitize=all)
 endif()
 if(RSD_CPU_FEATURES STREQUAL "variants")
   rsd_leave_out_variants()

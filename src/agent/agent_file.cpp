@@ -15,6 +15,7 @@
 
 #include "rsd/core/check.h"
 #include "rsd/core/file.h"
+#include "rsd/core/shown_text.h"
 
 namespace rsd {
 namespace {
@@ -139,7 +140,7 @@ class Reader {
     for (std::size_t i = 0; same && i < expected.size(); ++i) {
       if (gguf_get_arr_str(file_, at, i) != expected[i]) {
         return invalid("sees other features than this rsd computes: \"" +
-                       std::string(gguf_get_arr_str(file_, at, i)) + "\" in place of \"" +
+                       shown_text(gguf_get_arr_str(file_, at, i)) + "\" in place of \"" +
                        std::string(expected[i]) + "\"");
       }
     }

@@ -99,6 +99,9 @@ TEST_F(AgentFileTest, NewerVersionsAndOtherFeaturesAreRefused) {
               HasSubstr("is an agent of version 4; this rsd reads version 3"));
   EXPECT_THAT(load(changed("first row, rank", "first row, rink")).error().message(),
               HasSubstr("\"first row, rink\" in place of \"first row, rank\""));
+  EXPECT_THAT(load(changed("first row, rank", "first row, \xFF\x1B[m")).error().message(),
+              HasSubstr("\"first row, \uFFFD [m\" in place"))
+      << "foreign bytes are shown harmlessly";
 }
 
 TEST_F(AgentFileTest, DamagedShapesAndTensorsAreErrors) {

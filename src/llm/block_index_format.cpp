@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "core/xxh64.h"
+#include "rsd/core/shown_text.h"
 
 namespace rsd {
 namespace {
@@ -200,7 +201,7 @@ Result<void> check_state(const std::string& path, const BlockRecord& record) {
   if (record.state.empty() || has_checksum(record.state, record.state_checksum)) return {};
   return damaged(
       path, record.state_offset,
-      "the checksum of the cells of candidate \"" + std::string(record.id) + "\" is another");
+      "the checksum of the cells of candidate \"" + shown_text(record.id) + "\" is another");
 }
 
 Result<ParsedTrailer> parse_trailer(const std::string& path, Bytes file) {

@@ -8,6 +8,7 @@
 
 #include "llm/gguf_check.h"
 #include "llm/log.h"
+#include "rsd/core/utf8.h"
 
 namespace rsd {
 
@@ -39,6 +40,10 @@ Result<void> GgufFile::list_tensors(std::uint64_t file_size) {
     const char* name = gguf_get_tensor_name(context_.get(), i);
     const ggml_tensor* shape = ggml_get_tensor(shapes_.get(), name);
     if (!shape) return Error(ErrorCode::kInvalidInput, subject_ + " is damaged");
+    if (find_invalid_utf8(name)) {  // messages have it
+      return Error(ErrorCode::kInvalidInput, subject_ + " is damaged: the name of tensor " +
+                                                 std::to_string(i) + " is not valid UTF-8");
+    }
     Tensor tensor{.name = name,
                   .type = shape->type,
                   .columns = shape->ne[0],

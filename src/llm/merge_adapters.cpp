@@ -13,6 +13,7 @@
 #include "llm/backend.h"
 #include "llm/gguf_file.h"
 #include "llm/log.h"
+#include "rsd/core/shown_text.h"
 #include "rsd/llm/llama_engine.h"
 #include "rsd/llm/prepare_model.h"
 
@@ -58,8 +59,9 @@ Result<void> check_kind(const GgufFile& file, const GgufFile& model) {
   const auto architecture = file.string("general.architecture");
   const auto expected = model.string("general.architecture");
   if (!architecture || architecture != expected) {
-    return invalid_input(file.subject() + " is for the architecture " + architecture.value_or("?") +
-                         ", " + model.subject() + " is of " + expected.value_or("?"));
+    return invalid_input(file.subject() + " is for the architecture " +
+                         shown_text(architecture.value_or("?")) + ", " + model.subject() +
+                         " is of " + shown_text(expected.value_or("?")));
   }
   if (gguf_find_key(file.metadata(), "adapter.alora.invocation_tokens") >= 0) {
     return unsupported_adapter(
