@@ -8,6 +8,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, GgufConfig, PreTrainedModel
 
+import block_attention
 from prompt import Prompt, share
 
 PROJECTIONS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
@@ -20,7 +21,7 @@ def load_base(gguf: Path, dtype: torch.dtype = torch.float32) -> PreTrainedModel
         gguf_file=gguf.name,
         quantization_config=GgufConfig(dequantize=True),
         dtype=dtype,
-        attn_implementation="sdpa",
+        attn_implementation=block_attention.NAME,
     )
     model.config.use_cache = False
     return model
@@ -53,14 +54,11 @@ def shared_hidden_states(
         tokens = torch.tensor([prompt.tokens + answer], device=model.device)
         return [base.model(input_ids=tokens, use_cache=False).last_hidden_state[0]]
     shared = share(prompts, answers)
-    visible = torch.from_numpy(shared.visible).to(model.device)
-    mask = torch.zeros(visible.shape, dtype=base.dtype, device=model.device)
-    mask.masked_fill_(~visible, torch.finfo(base.dtype).min)
     hidden = base.model(
         input_ids=torch.tensor([shared.tokens], device=model.device),
         position_ids=torch.tensor([shared.positions], device=model.device),
-        attention_mask=mask[None, None],
         use_cache=False,
+        seen=block_attention.seen_blocks(shared, model.device),
     ).last_hidden_state[0]
     return [hidden[torch.from_numpy(rows).to(model.device)] for rows in shared.rows]
 

@@ -87,11 +87,11 @@ class Prompt:
         """Of its tokens and of an answer of `n_answer` tokens, which goes on where the prompt ends."""
         if not self.blocks:
             return list(range(len(self.tokens) + n_answer))
-        return [p for b in self._with_answer(n_answer) for p in range(b.position, b.position + b.n_tokens)]
+        return [p for b in self.with_answer(n_answer) for p in range(b.position, b.position + b.n_tokens)]
 
     def visible(self, n_answer: int) -> np.ndarray:
         """[n, n] booleans, n = tokens of prompt and answer: whether the row's token sees the column's."""
-        blocks = self._with_answer(n_answer)
+        blocks = self.with_answer(n_answer)
         n_tokens = blocks[-1].first + blocks[-1].n_tokens
         seen = np.zeros((n_tokens, n_tokens), bool)
         for block in blocks:
@@ -108,7 +108,7 @@ class Prompt:
         before = {b.candidate: b.first + b.n_tokens - 2 for b in self.blocks if b.kind == "identifier"}
         return [before[i] for i in range(len(before))]
 
-    def _with_answer(self, n_answer: int) -> list[Block]:
+    def with_answer(self, n_answer: int) -> list[Block]:
         """The answer belongs to the tail."""
         tail = self.blocks[-1]
         return [*self.blocks[:-1], replace(tail, n_tokens=tail.n_tokens + n_answer)]
@@ -123,6 +123,7 @@ class SharedPrompt:
     positions: list[int]
     visible: np.ndarray  # [n, n] booleans: whether the row's token sees the column's
     rows: list[np.ndarray]  # by prompt: where the tokens of prompt and answer are among `tokens`
+    blocks: list[tuple[str, np.ndarray]]  # kind, and places of the tokens: of every block once
 
 
 def share(prompts: list[Prompt], answers: list[list[int]]) -> SharedPrompt:
@@ -130,6 +131,7 @@ def share(prompts: list[Prompt], answers: list[list[int]]) -> SharedPrompt:
     tokens: list[int] = []
     positions: list[int] = []
     rows: list[np.ndarray] = []
+    blocks: list[tuple[str, np.ndarray]] = []
     n_shared = sum(b.n_tokens for b in prompts[0].blocks if b.kind in ("head", "candidate"))
     for prompt, answer in zip(prompts, answers, strict=True):
         if prompt.tokens[:n_shared] != prompts[0].tokens[:n_shared]:
@@ -141,8 +143,12 @@ def share(prompts: list[Prompt], answers: list[list[int]]) -> SharedPrompt:
         positions += prompt.positions(len(answer))[n_known:]
     visible = np.zeros((len(tokens), len(tokens)), bool)
     for prompt, answer, own_rows in zip(prompts, answers, rows, strict=True):
+        new = prompt.with_answer(len(answer))
+        if blocks:
+            new = [block for block in new if block.first >= n_shared]
+        blocks += [(b.kind, own_rows[b.first : b.first + b.n_tokens]) for b in new]
         visible[np.ix_(own_rows, own_rows)] |= prompt.visible(len(answer))
-    return SharedPrompt(tokens, positions, visible, rows)
+    return SharedPrompt(tokens, positions, visible, rows, blocks)
 
 
 class PromptBuilder:

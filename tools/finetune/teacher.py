@@ -19,6 +19,8 @@ import numpy as np
 import torch
 from transformers import AutoModel, AutoTokenizer
 
+from precision import autocast, fast_bf16
+
 
 class Embedder:
     """Unit-length MiniLM sentence embeddings, each text embedded once."""
@@ -28,6 +30,8 @@ class Embedder:
         folder = Path(package.origin).parent / "model"
         self._tokenizer = AutoTokenizer.from_pretrained(folder)
         self._model = AutoModel.from_pretrained(folder, dtype=torch.float32).eval().to(device)
+        # Three times as fast on such CPUs; cosines change by less than 0.003.
+        self._bf16 = fast_bf16(device)
         self._known: dict[str, np.ndarray] = {}
         self._cache = cache
         self._n_saved = 0
@@ -44,7 +48,7 @@ class Embedder:
             inputs = self._tokenizer(
                 part, padding=True, truncation=True, max_length=256, return_tensors="pt"
             ).to(self._model.device)
-            with torch.inference_mode():
+            with torch.inference_mode(), autocast(self._model.device.type, self._bf16):
                 hidden = self._model(**inputs).last_hidden_state.float()
             mask = inputs["attention_mask"].unsqueeze(-1)
             pooled = (hidden * mask).sum(1) / mask.sum(1)

@@ -15,7 +15,6 @@ import math
 import os
 import random
 import time
-from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +39,7 @@ from examples import (
     split,
 )
 from losses import first_position_loss, listwise_loss, relevance_loss
+from precision import autocast, fast_bf16
 from prompt import Prompt, PromptBuilder
 from teacher import Embedder, RecommendationWeights
 from tokenizer import load_tokenizer
@@ -80,13 +80,6 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def fast_bf16(device: str) -> bool:
-    if device != "cpu":
-        return True
-    flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
-    return "avx512_bf16" in flags or "amx_bf16" in flags
-
-
 class Data:
     """The four training files, what is held out of them, and the teachers."""
 
@@ -120,7 +113,7 @@ class Trainer:
         self.options = options
         self.device = options.device
         bf16 = options.dtype == "bf16" or (options.dtype == "auto" and fast_bf16(self.device))
-        self.autocast = (lambda: torch.autocast(self.device, torch.bfloat16)) if bf16 else nullcontext
+        self.autocast = lambda: autocast(self.device, bf16)
         threads = f", {options.threads} threads" if self.device == "cpu" else ""
         print(f"seed {options.seed}, {self.device}, {'bf16' if bf16 else 'f32'}{threads}", flush=True)
         self.prompts = PromptBuilder(load_tokenizer(options.base), layout=options.layout)
