@@ -45,14 +45,15 @@ function(rsd_make_private)
   endforeach()
 endfunction()
 
-# Installs, below `folder`, the default models' adapters, the agent, and the requests that a prepared
-# model is checked on.
+# Installs, below `folder`, the default models' adapters, the agent, and example requests, on some of which
+# a prepared model is checked.
 function(rsd_install_models folder component)
   install(FILES "${PROJECT_SOURCE_DIR}/models/smollm2-135m-rank-lora.gguf"
                 "${PROJECT_SOURCE_DIR}/models/smollm2-135m-rank-blocks-lora.gguf"
                 "${PROJECT_SOURCE_DIR}/models/agent.gguf"
           DESTINATION "${folder}/models" COMPONENT ${component})
   install(FILES "${PROJECT_SOURCE_DIR}/examples/passages.jsonl"
+                "${PROJECT_SOURCE_DIR}/examples/questions.jsonl"
                 "${PROJECT_SOURCE_DIR}/examples/recommendations.jsonl"
           DESTINATION "${folder}/examples" COMPONENT ${component})
 endfunction()

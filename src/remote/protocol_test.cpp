@@ -253,11 +253,6 @@ TEST(SglangGenerate, AnswersOfOtherShapesAreRefused) {
 
 class RecordedAnswers : public testing::Test {
  protected:
-  void SetUp() override {
-    auto loaded = RecordedVllm::load();
-    if (!loaded) GTEST_SKIP() << "there is no " << RecordedVllm::kFolder;
-    vllm_ = *std::move(loaded);
-  }
   RowQuestion question() const {
     return {.prompt = vllm_.prompt,
             .identifiers = vllm_.identifiers,
@@ -265,7 +260,7 @@ class RecordedAnswers : public testing::Test {
             .rows = {0, vllm_.identifiers.size()}};
   }
 
-  RecordedVllm vllm_;
+  RecordedVllm vllm_ = RecordedVllm::load();
 };
 
 TEST_F(RecordedAnswers, OurQuestionsAreThoseThatWereAnswered) {

@@ -77,14 +77,12 @@ Recorded made_up(Recordings::Way way) {
   return recorded;
 }
 
-std::optional<Recorded> real(Recordings::Way way) {
-  auto vllm = RecordedVllm::load();
-  if (!vllm) return std::nullopt;
-  return Recorded{
-      .prompt = {.tokens = std::move(vllm->prompt), .identifiers = std::move(vllm->identifiers)},
-      .proposal = std::move(vllm->proposal),
-      .model = vllm->model,
-      .exchange = way == Recordings::Way::kGenerate ? vllm->generate : vllm->completions};
+Recorded real(Recordings::Way way) {
+  RecordedVllm vllm = RecordedVllm::load();
+  return {.prompt = {.tokens = std::move(vllm.prompt), .identifiers = std::move(vllm.identifiers)},
+          .proposal = std::move(vllm.proposal),
+          .model = vllm.model,
+          .exchange = way == Recordings::Way::kGenerate ? vllm.generate : vllm.completions};
 }
 
 class Replayed : public testing::TestWithParam<Source> {
@@ -92,15 +90,14 @@ class Replayed : public testing::TestWithParam<Source> {
   void SetUp() override {
     ::setenv("no_proxy", "127.0.0.1", 1);
     recorded_ = GetParam().is_real ? real(GetParam().way) : made_up(GetParam().way);
-    if (!recorded_) GTEST_SKIP() << "there is no " << RecordedVllm::kFolder;
     const auto protocol = protocol_of(GetParam().way);
-    auto parsed = protocol->parse(recorded_->exchange.answer, recorded_->question());
+    auto parsed = protocol->parse(recorded_.exchange.answer, recorded_.question());
     ASSERT_TRUE(parsed && *parsed);
     rows_ = std::move((*parsed)->rows);
     server_ = std::make_unique<FakeEngineServer>(
-        FakeEngineOptions{.model = recorded_->model,
+        FakeEngineOptions{.model = recorded_.model,
                           .has_generate = GetParam().way == Recordings::Way::kGenerate,
-                          .recordings = Recordings({recorded_->exchange})});
+                          .recordings = Recordings({recorded_.exchange})});
     RemoteOptions options;
     options.urls = {server_->url()};
     options.tokenizer = std::make_shared<FakeTokenizer>(std::vector<std::string>{});
@@ -115,9 +112,9 @@ class Replayed : public testing::TestWithParam<Source> {
   }
 
   Result<Encoding> ask() {
-    auto scorer = engine_->open(recorded_->prompt);
+    auto scorer = engine_->open(recorded_.prompt);
     if (!scorer) return scorer.error();
-    return (*scorer)->encode(recorded_->query());
+    return (*scorer)->encode(recorded_.query());
   }
   void expect_recorded_rows(const LogitMatrix& rows) const {
     ASSERT_EQ(rows.n_rows(), rows_.n_rows());
@@ -125,7 +122,7 @@ class Replayed : public testing::TestWithParam<Source> {
       EXPECT_TRUE(std::ranges::equal(rows.row(j), rows_.row(j))) << j;
   }
 
-  std::optional<Recorded> recorded_;
+  Recorded recorded_;
   LogitMatrix rows_;  // of the recorded answer
   std::unique_ptr<FakeEngineServer> server_;
   std::unique_ptr<RemoteEngine> engine_;
@@ -137,7 +134,7 @@ TEST_P(Replayed, TheRecordedQuestionGetsTheRecordedRows) {
   expect_recorded_rows(answer->rows);
   ASSERT_EQ(server_->n_questions(), 1U);
   Json asked = Json::parse(server_->bodies().front());
-  Json recorded = Json::parse(recorded_->exchange.question);
+  Json recorded = Json::parse(recorded_.exchange.question);
   for (Json* question : {&asked, &recorded})
     if (question->contains("sampling_params"))
       (*question)["sampling_params"].erase("skip_reading_prefix_cache");
@@ -147,11 +144,11 @@ TEST_P(Replayed, TheRecordedQuestionGetsTheRecordedRows) {
 TEST_P(Replayed, ARequestIsRankedByTheRecordedRows) {
   const DecodingOptions options{.decoder = DecoderKind::kRsd,
                                 .budget = 1,
-                                .first_proposal = *Ranking::create(recorded_->proposal),
+                                .first_proposal = *Ranking::create(recorded_.proposal),
                                 .policy = blend_policy()};
-  const std::size_t n_items = recorded_->proposal.size();
+  const std::size_t n_items = recorded_.proposal.size();
   auto remote = *Decoding::create(n_items, options);
-  auto scorer = *engine_->open(recorded_->prompt);
+  auto scorer = *engine_->open(recorded_.prompt);
   const auto ranked = run(remote, *scorer);
   ASSERT_TRUE(ranked) << ranked.error().message();
 
@@ -201,9 +198,9 @@ TEST_P(Replayed, ARecordingThatIsSpoiledIsAnError) {
 }
 
 TEST_P(Replayed, WhatWasNotRecordedIsNotMadeUp) {
-  auto other = recorded_->proposal;
+  auto other = recorded_.proposal;
   std::ranges::reverse(other);
-  auto scorer = *engine_->open(recorded_->prompt);
+  auto scorer = *engine_->open(recorded_.prompt);
   const auto answer = scorer->encode({.proposal = other, .rows = {0, other.size()}});
   ASSERT_FALSE(answer);
   EXPECT_THAT(answer.error().message(), HasSubstr("nothing is recorded"));

@@ -1,24 +1,24 @@
 #include "support/recorded_vllm.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
 namespace rsd {
 namespace {
 
 std::string read(const std::string& name) {
   std::ifstream file(RecordedVllm::kFolder + name, std::ios::binary);
+  if (!file) throw std::runtime_error(RecordedVllm::kFolder + name + " can't be read");
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
 }  // namespace
 
-std::optional<RecordedVllm> RecordedVllm::load() {
+RecordedVllm RecordedVllm::load() {
   using Json = nlohmann::json;
-  if (!std::filesystem::exists(kFolder)) return std::nullopt;
   RecordedVllm recorded;
   recorded.generate = {read("generate-request.json"), read("generate-response.json")};
   recorded.completions = {read("completions-request.json"), read("completions-response.json")};

@@ -1,8 +1,6 @@
-// Exchanges with a vLLM 0.32, which are not part of the project: tests that need them are skipped
-// if they are missing.
+// Exchanges with a vLLM 0.32 on a CPU, kept as they went over the wire.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,10 +11,11 @@ namespace rsd {
 
 // A ranking of all items after a prompt, by both protocols.
 struct RecordedVllm {
-  static constexpr const char* kFolder = "../shared/fixtures/vllm/";
+  static constexpr const char* kFolder = "tests/fixtures/vllm/";
 
-  // nullopt: there is no such folder. Throws std::exception where a file has another shape.
-  static std::optional<RecordedVllm> load();
+  // Throws std::exception where a file is missing or has another shape. The working directory is
+  // the project's.
+  static RecordedVllm load();
 
   std::string model;
   std::vector<TokenId> prompt;
