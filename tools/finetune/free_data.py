@@ -32,6 +32,7 @@ from free_texts import (
     cut,
     definition,
     is_english,
+    read_bytes,
     read_descriptions,
     read_dictionary,
     read_manual,
@@ -212,9 +213,11 @@ def passage(
     def take(numbers: Sequence[int], n: int) -> None:
         for number in numbers:
             text = pool.texts[number]
-            if n <= 0 or len(chosen) + len(right) >= N_CANDIDATES:
+            if n <= 0 or len(chosen) >= n_wrong:
                 return
-            if number in chosen or pool.groups[number] in groups or text.lower() in shown or query.lower() in text.lower():
+            if number in chosen or len(text) < MIN_CHARS or pool.groups[number] in groups:
+                continue
+            if text.lower() in shown or query.lower() in text.lower():
                 continue
             if any(overlap(text, other) > 0.7 for other in right.values()):
                 continue  # it says the same
@@ -222,15 +225,16 @@ def passage(
             shown.add(text.lower())
             n -= 1
 
+    nothing = rng.random() < NOTHING_RELEVANT  # such a list is as long as others
+    n_wrong = N_CANDIDATES - (0 if nothing else len(right))
     take(rng.sample(list(hard), len(hard)), 8)
     take(pool.index.nearest(query, 30), 6)
     take(pool.index.nearest(" ".join(right.values()), 30), 4)
     take([rng.randrange(len(pool.texts)) for _ in range(60)], N_CANDIDATES)
     if len(chosen) < 4:
         return None
-    texts = [(text, True) for text in right.values()] + [(pool.texts[i], False) for i in chosen]
-    if rng.random() < NOTHING_RELEVANT:
-        texts = texts[len(right) :]
+    texts = [] if nothing else [(text, True) for text in right.values()]
+    texts += [(pool.texts[i], False) for i in chosen]
     return request("passage", {"query": query}, rng.sample(texts, len(texts)), source)
 
 
@@ -250,7 +254,7 @@ def request(task: str, context: dict, texts: Sequence[tuple[str, bool]], source:
 
 SYNONYMS = {
     "allows you to": "lets you", "in order to": "to", "such as": "like", "need to": "have to", "is not": "isn't",
-    "are not": "aren't", "do not": "don't", "does not": "doesn't", "cannot": "can't", "must": "has to", "because": "since",
+    "are not": "aren't", "do not": "don't", "does not": "doesn't", "cannot": "can't", "must": "shall", "because": "since",
     "provides": "offers", "provide": "offer", "returns": "gives back", "return": "give back", "specified": "given",
     "contains": "holds", "contain": "hold", "multiple": "several", "begin": "start", "begins": "starts", "large": "big",
     "remove": "delete", "removes": "deletes", "delete": "remove", "display": "show", "displays": "shows", "list": "show",
@@ -260,7 +264,7 @@ SYNONYMS = {
     "prevent": "stop", "error": "failure", "fast": "quick", "faster": "quicker", "slow": "not fast", "wrong": "incorrect",
     "correct": "right", "whole": "entire", "entire": "whole", "difference between": "distinction between",
     "command": "instruction", "requires": "needs", "require": "need", "permits": "lets", "ensure": "make sure",
-    "automatically": "by itself", "additional": "further", "obtain": "get", "attempt": "try", "attempts": "tries",
+    "additional": "further", "obtain": "get", "attempt": "try", "attempts": "tries",
     "is used to": "serves to", "should": "ought to", "program": "application", "folder": "directory", "directory": "folder",
     "add": "append", "choose": "select", "select": "choose", "quickly": "fast", "immediately": "at once", "store": "keep",
 }  # fmt: skip
@@ -282,10 +286,12 @@ def sole_synonyms(synsets: Sequence[Synset]) -> dict[str, str]:
     senses = Counter(lemma for s in synsets for lemma in s.lemmas)
     found = {}
     for synset in synsets:
+        if synset.pos not in "na":  # "needs" is an adverb, too
+            continue
         single = [w for w in synset.lemmas if w.isalpha() and w.islower() and len(w) > 3]
         for word in single:
             others = [w for w in single if w != word and senses[w] <= 2]
-            if senses[word] == 1 and others and word not in SYNONYMS:
+            if senses[word] == 1 and others and word not in SYNONYMS and not word.endswith("s"):
                 found[word] = others[0]
     return found
 
@@ -304,12 +310,12 @@ QUESTION_FORMS = [
         "How does one {0}?", "Steps to {0}", "What do I have to do to {0}?", "Best way to {0}?", "I need to {0}.", "How to {0}")),
     (r"[Ww]hy (?:do|does|did|is|are|can't|doesn't|don't|isn't|aren't) (.+)\?", (
         "{0}: why?", "What is the reason? {0}", "For what reason? {0}")),
-    (r"[Ww]hat(?: is|'s| are) (?:an? |the )?(.+)\?", (
+    (r"[Ww]hat(?: is|'s| are) (?:an? |the )?(?!\w+ing\b)(.+)\?", (
         "Explain {0}", "{0}: what does it mean?", "Meaning of {0}", "Could you tell me about {0}?", "What does {0} stand for?")),
     (r"(?:Can|May|Could) (?:I|you|we|one) (.+)\?", (
         "Is it possible to {0}?", "Is there a way to {0}?", "Am I able to {0}?", "How would I {0}?")),
     (r"(?:Is there|Are there) (?:an? |any )?(.+)\?", (
-        "Do you know of {0}?", "Does {0} exist?", "Where can I find {0}?")),
+        "Do you know of {0}?", "{0}: anything known?", "Where can I find {0}?")),
     (r"(?:Does|Do|Is|Are|Will|Should) (.+)\?", (
         "Is it true? {0}", "I would like to know: {0}, yes or no?", "{0}, or not?")),
     (r"(?:Where|When|Which|Who|What) (.+)\?", (
@@ -322,21 +328,33 @@ def paraphrase(rng: random.Random, question: str, more: dict[str, str] | None = 
     question = squeezed(question)
     for pattern, forms in QUESTION_FORMS:
         match = re.fullmatch(pattern, question)
-        if match and rng.random() < 0.85:
-            return upper_first(reworded(rng, rng.choice(forms).format(match[1].strip()), more=more))
+        if match:
+            if rng.random() < 0.85:
+                return upper_first(reworded(rng, rng.choice(forms).format(match[1].strip()), more=more))
+            break
     left = [w for w in re.findall(r"[\w.+#'/-]+", question) if w.lower() in content_words(w) or not w.isalpha()]
     if len(left) > 4 and rng.random() < 0.5:
         left.pop(rng.randrange(len(left)))
     return reworded(rng, " ".join(left), more=more)
 
 
+DEPENDENT = re.compile(
+    r"(It|This|These|That|Those|They|He|She|Its|Their|Such|There|Here|But|And|Or|So|For|See|Note|Thus|Hence|Also|Then"
+    r"|Therefore|However|Otherwise|You|We|I|Another|Both|Each of|Similarly|Mainly|Instead|(When|In|With|If) (this|that|these|it|such)"
+    r"|If (so|not)|The (latter|former|following|above|next|other|first|second|last|same))\b"
+)
+
+
+def stands_alone(sentence: str) -> bool:
+    """Says what it says without the sentences before it."""
+    if DEPENDENT.match(sentence) or not sentence[:1].isupper() or not sentence.endswith("."):
+        return False
+    return not re.search(r"[{}=<>|]|\b(above|below|following|previous|this)\b", sentence)
+
+
 def claim(rng: random.Random, sentence: str, more: dict[str, str]) -> str | None:
     """The sentence in other words, or None if it cannot stand alone or nothing of it can be changed."""
-    dependent = r"(It|This|These|That|Those|They|He|She|Its|Their|Such|There|Here|But|And|Or|So|For|See|Note|Thus|Hence|Also|In (this|that|"
-    dependent += r"these|such)|Then|Therefore|However|Otherwise|You|We|I|If (so|not|this|it)|When (this|it)|Similarly|Another|Both|Each of)\b"
-    if not 60 <= len(sentence) <= 220 or re.match(dependent, sentence) or not sentence.endswith("."):
-        return None
-    if not sentence[0].isupper() or re.search(r"[{}=<>|]|\b(above|below|following|previous|this)\b", sentence):
+    if not 60 <= len(sentence) <= 220 or not stands_alone(sentence):
         return None
     result = re.sub(r"\s*\([^()]*\)", "", sentence)
     result = re.sub(r"\b(therefore|however|also|simply|very|for example|in particular|that is),? ", "", result)
@@ -358,7 +376,9 @@ def without(text: str, names: Sequence[str], mask: str = "…") -> str:
     """The text with names masked, however they are capitalised."""
     for name in sorted({n for n in names if len(n) > 1}, key=len, reverse=True):
         text = re.sub(rf"(?<![\w]){re.escape(name)}(?![\w])", mask, text, flags=re.I)
-    return squeezed(re.sub(rf"{mask}(\W{mask})+", mask, text))
+    if mask:
+        text = re.sub(rf"{mask}(\W{mask})+", mask, text)
+    return squeezed(text)
 
 
 # The kinds
@@ -382,15 +402,17 @@ class Texts:
             for path in self._files(folder, name):
                 if path.suffix == ".html" and not self._is_list(path):
                     self.books.setdefault(name, []).extend(read_sections(read_text(path)))
-                elif path.suffix == ".pod" and "delta" not in path.name:
+                elif path.suffix == ".pod" and "delta" not in path.name and not self._is_list(path):
                     self.books.setdefault(name, []).extend(read_pod(read_text(path)))
                 elif path.suffix == ".index":
                     data = path.with_suffix(".dict.dz")
-                    self.dictionaries[name] = read_dictionary(read_text(path), read_text(data))
+                    self.dictionaries[name] = read_dictionary(read_text(path), read_bytes(data))
                 elif "/man/" in str(path):
                     manual = read_manual(read_text(path))
                     if manual:
                         self.manuals.append((name, manual))
+        for name, sections in self.books.items():  # licences are not to be changed
+            self.books[name] = [s for s in sections if not re.search(r"licen[cs]e|copyright", s.title, re.I)]
         index = folder / INDEX
         self.descriptions: list[Description] = []
         if (index / "Packages").exists():
@@ -404,7 +426,8 @@ class Texts:
     @staticmethod
     def _is_list(path: Path) -> bool:
         """Indices, licences, news: no prose, or not in order."""
-        return bool(re.search(r"genindex|search|release-|license|licence|changelog|/(whatsnew|c-api|distutils|extending)/", str(path)))
+        unwanted = r"genindex|search|release-|licen[cs]e|legalnotice|perlgpl|perlartistic|change(log|s\b)|news|/hlr|/req|"
+        return bool(re.search(unwanted + r"/(whatsnew|c-api|distutils|extending)/", str(path)))
 
 
 Maker = Callable[[random.Random, Texts, int], Iterator[dict | None]]
@@ -416,14 +439,24 @@ def endless(rng: random.Random, things: Sequence) -> Iterator:
         yield from rng.sample(list(things), len(things))
 
 
+def shape(sentence: str) -> str:
+    """Its first and last words: sentences of one mould have them in common."""
+    own = words(sentence)
+    return " ".join(own[:4] + own[-2:])
+
+
 def packages(rng: random.Random, texts: Texts, limit: int) -> Iterator[dict | None]:
     """A synopsis, keywords or a sentence against long descriptions."""
     known = [d for d in texts.descriptions if len(d.text) >= 100 and is_english(d.text)]
     kept: dict[str, Description] = {}
     for package in rng.sample(known, len(known)):  # one for each source: its packages describe the same
         kept.setdefault(package.source, package)
-    masked = [cut(without(d.text, [d.name, d.source, d.synopsis])) for d in kept.values()]
-    pool = Pool(masked, list(kept.values()) and list(kept)).dense_part(rng, 5 * limit)
+    masked = [without(d.text, [d.name, d.source, d.synopsis]) for d in kept.values()]
+    often = Counter(shape(s) for text in masked for s in set(sentences(text)))
+    # What hundreds of packages say, such as that they hold a library's documentation, is nothing to search for.
+    masked = [cut(" ".join(s for s in sentences(text) if often[shape(s)] < 10)) for text in masked]
+    telling = [(text, group) for text, group in zip(masked, kept, strict=True) if len(text) >= 80]
+    pool = Pool([t for t, _ in telling], [g for _, g in telling]).dense_part(rng, 5 * limit)
     for number in endless(rng, range(len(pool.texts))):
         package, text = kept[pool.groups[number]], pool.texts[number]
         form = rng.random()
@@ -432,7 +465,7 @@ def packages(rng: random.Random, texts: Texts, limit: int) -> Iterator[dict | No
         elif form < 0.75:
             query = keywords(rng, f"{without(package.synopsis, [package.name, package.source], '')} {text}", pool.index, rng.randint(3, 6))
         else:
-            parts = [s for s in sentences(text) if 40 < len(s) < 200]
+            parts = [s for s in sentences(text) if 40 < len(s) < 200 and "…" not in s]
             if len(sentences(text)) < 3 or not parts:
                 continue
             query = rng.choice(parts)
@@ -527,6 +560,7 @@ def asked_questions(texts: Texts) -> list[Asked]:
             elif re.match(r"(How to|[A-Z][a-z]+ing) [a-z]", section.title) and len(content_words(section.title)) > 1:
                 first, rest = section.title.split(" ", 1)
                 verb = rest if first == "How" else f"{base_form(first.lower(), verbs)} {rest}"
+                verb = re.sub(r"\b(and|or) (\w+ing)\b", lambda m: f"{m[1]} {base_form(m[2], verbs)}", verb)
                 if first == "How" or verb.split()[0] in verbs:
                     add(f"How do I {verb.removeprefix('to ')}?", body[0] if body else "", name)
     for name, manual in texts.manuals:
@@ -546,7 +580,8 @@ def base_form(word: str, verbs: set[str]) -> str:
 
 def questions(rng: random.Random, texts: Texts, limit: int) -> Iterator[dict | None]:
     """A question against answers."""
-    asked = [a for a in asked_questions(texts) if a.answer]
+    # Some answers presuppose what was asked ("Yes."): nobody could find them.
+    asked = [a for a in asked_questions(texts) if len(a.answer) > 80 and overlap(a.question, a.answer) > 0]
     kept = list({a.answer: a for a in asked}.values())
     pool = Pool([a.answer for a in kept], [a.question for a in kept])
     for number in endless(rng, range(len(kept))):
@@ -601,7 +636,7 @@ def docs(rng: random.Random, texts: Texts, limit: int) -> Iterator[dict | None]:
             if overlap(query, text) == 0:
                 continue  # nobody could tell
         else:
-            parts = [s for s in sentences(text) if 40 < len(s) < 200]
+            parts = [s for s in sentences(text) if 40 < len(s) < 200 and stands_alone(s)]
             if len(sentences(text)) < 3 or not parts:
                 continue
             query = rng.choice(parts)
@@ -671,11 +706,15 @@ def options(rng: random.Random, texts: Texts, limit: int) -> Iterator[dict | Non
 
 
 def dictionary(rng: random.Random, entries: list[tuple[str, str, str]], limit: int) -> Iterator[dict | None]:
-    """Headwords against definitions, and definitions against definitions' headwords."""
+    """Headwords against definitions."""
     kept: dict[str, tuple[str, str]] = {}
     for name, word, entry in entries:
-        text = cut(without(definition(entry), [word, word + "s"]), 350)
-        if len(word) > 2 and len(content_words(text)) >= 6 and is_english(text) and re.search(r"[.!?]$", text):
+        if "license" in word.lower():  # licences are not to be changed
+            continue
+        text = without(definition(entry, word), [word, word + "s"])
+        text = re.sub(r"^(\S+) \(\1\) ", "", text)
+        text = cut(re.sub(r"^(…\W*|\(\W*…\W*\)\s*)+", "", text), 350)
+        if len(word) > 2 and len(content_words(text)) >= 5 and is_english(text) and re.search(r"^[A-Z(].*[.!?]$", text):
             kept.setdefault(upper_first(text), (name, word.lower() if word.isupper() else word))
     pool = Pool(list(kept), [word.lower() for _, word in kept.values()]).dense_part(rng, 6 * limit)
     for number in endless(rng, range(len(pool.texts))):
@@ -701,10 +740,11 @@ def computing(rng: random.Random, texts: Texts, limit: int) -> Iterator[dict | N
 def history(rng: random.Random, titles: list[str], others: Sequence[str], source: str) -> dict | None:
     """The last title is what comes next."""
     *seen, following = titles
-    wrong = [t for t in dict.fromkeys(others) if t not in titles][: N_CANDIDATES - 1]
-    texts = [(following, True), *[(t, False) for t in wrong]]
-    if rng.random() < NOTHING_RELEVANT:
-        texts = texts[1:]
+    texts = [] if rng.random() < NOTHING_RELEVANT else [(following, True)]
+    wrong = [t for t in dict.fromkeys(others) if t not in titles][: N_CANDIDATES - len(texts)]
+    texts += [(t, False) for t in wrong]
+    if len(wrong) < 4:
+        return None
     return request("recommendation", {"history": seen}, rng.sample(texts, len(texts)), source)
 
 
@@ -759,7 +799,7 @@ def hyponyms(rng: random.Random, texts: Texts, limit: int) -> Iterator[dict | No
 
 def chapters(rng: random.Random, texts: Texts, limit: int) -> Iterator[dict | None]:
     """Titles of a book in order, and which comes next; the wrong ones are of other books and of far away."""
-    books = {name: [t for t in dict.fromkeys(s.title for s in sections) if telling_title(t)] for name, sections in texts.books.items()}
+    books = {name: [t for t in dict.fromkeys(s.title for s in sections) if telling_title(t) and not t.endswith("Directive")] for name, sections in texts.books.items()}
     books = {name: found for name, found in books.items() if len(found) >= 40}
     for _ in range(4 * limit if books else 0):
         name = rng.choice(sorted(books))

@@ -62,14 +62,17 @@ def chunks(paragraphs: list[str]) -> list[str]:
             result[-1] += f" {paragraph}"
         else:
             result.append(cut(paragraph))
-    return [text for text in result if len(text) >= 60 and is_english(text)]
+    return [text for text in result if len(text) >= 60 and is_english(text) and text.count("://") < 2]
+
+
+def read_bytes(path: Path) -> bytes:
+    data = path.read_bytes()
+    # .gz, and .dz, which is the same with an index
+    return gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
 
 
 def read_text(path: Path) -> str:
-    data = path.read_bytes()
-    if data[:2] == b"\x1f\x8b":  # .gz, and .dz, which is the same with an index
-        data = gzip.decompress(data)
-    return data.decode("utf-8", "replace")
+    return read_bytes(path).decode("utf-8", "replace")
 
 
 # HTML
@@ -181,11 +184,12 @@ def read_pod(text: str) -> list[Section]:
 
 
 def plain_pod(text: str) -> str:
-    text = re.sub(r"E<(lt|gt)>", lambda m: {"lt": "<", "gt": ">"}[m[1]], text)
+    text = re.sub(r"\bE<(lt|gt)>", lambda m: {"lt": "\0", "gt": "\1"}[m[1]], text)
+    text = re.sub(r"\b[BCFILSX]<< (.*?) >>", r"\1", text)
     for _ in range(3):  # nested
-        text = re.sub(r"L<([^<>|]*)\|[^<>]*>", r"\1", text)
-        text = re.sub(r"[BCFILSX]<<?\s?([^<>]*?)\s?>?>", r"\1", text)
-    return text
+        text = re.sub(r"\bL<([^<>|]*)\|[^<>]*>", r"\1", text)
+        text = re.sub(r"\b[BCFILSX]<([^<>]*)>", r"\1", text)
+    return text.replace("\0", "<").replace("\1", ">")
 
 
 # Manual pages
@@ -307,7 +311,7 @@ def read_manual(text: str) -> Manual | None:
 # Dictionaries in dictd's format
 
 
-def read_dictionary(index: str, data: str) -> list[tuple[str, str]]:
+def read_dictionary(index: str, data: bytes) -> list[tuple[str, str]]:
     """Headwords and what stands under each."""
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
@@ -317,25 +321,31 @@ def read_dictionary(index: str, data: str) -> list[tuple[str, str]]:
             value = 64 * value + alphabet.index(digit)
         return value
 
-    encoded = data.encode("utf-8")
     entries = []
     for line in index.splitlines():
         fields = line.split("\t")
         if len(fields) >= 3 and not fields[0].startswith("00"):
             start = number(fields[1])
-            entries.append((fields[0], encoded[start : start + number(fields[2])].decode("utf-8", "replace")))
+            entries.append((fields[0], data[start : start + number(fields[2])].decode("utf-8", "replace")))
     return entries
 
 
-def definition(entry: str) -> str:
-    """The definition of an entry, without headword, pronunciation, markup and sources."""
-    lines = entry.strip().splitlines()
-    first = re.sub(r"^.*?,\s+(n|v|adj|adv|a|v\.\s?[ti]|p\. ?p)\.\s*", "", lines[0]) if lines else ""
-    body = ("" if first == (lines[0] if lines else "") else first + " ") + " ".join(lines[1:])
-    body = re.sub(r"^\s*(/[^/]*/,?)?\s*\b(n|v|vt|vi|adj|adv|interj|pref|suff)\.", "", body)
-    body = re.sub(r"\[[^\]]*\]|--[A-Z][\w.]*( [A-Z][\w.]*)*|<[^<>]*>|\\[^\\]*\\|[{}]", "", body)
-    body = re.sub(r"\(\d{4}-\d\d-\d\d\)", "", body)
-    return re.sub(r"^(\d\.|\([a-z]\)|\s)+", "", squeezed(body)).replace(" .", ".").replace(" ,", ",")
+def definition(entry: str, word: str) -> str:
+    """The first meaning that an entry gives, without pronunciation, markup and sources; "" if the entry is another
+    word's, which mentions this one."""
+    text = entry.strip()
+    if not re.match(re.escape(word) + r"(\s|,)", text, re.I):
+        return ""
+    text = text[len(word) :]
+    while re.search(r"\[[^\[\]]*\]", text):  # nested
+        text = re.sub(r"\[[^\[\]]*\]", " ", text)
+    text = re.sub(r"\\[^\\]*\\|<[^<>]*>|[{}]|--[A-Z][\w.]*( [A-Z][\w.]*)*|\(\d{4}-\d\d-\d\d\)", "", text)
+    text = re.sub(r"(?m)^(Symbol|Atomic number|Atomic weight):.*$", "", text)
+    text = re.split(r"\s(?:2\.|\(b\))\s|\bSyn:|\bNote:", squeezed(text))[0]
+    text = re.sub(r"^\s*(/[^/]*/|\([^()]{1,40}\)(?=\s*,))?[\s,;]*((n|v|a|vt|vi|adj|adv|interj|pref|suff|v\. ?[ti]|p\. ?(a|p)|prop)\.[\s,;]*)*", "", text)
+    text = re.sub(r"^(1\.|\(a\)|\s)+", "", text)
+    text = re.sub(r"^[A-Z]\w+, (n|a|v\. [ti])\. ", "", text)  # spelled otherwise
+    return re.sub(r"(?<!\.)\.\.(?!\.)", ".", re.sub(r"\s+([.,;])", r"\1", text)).strip()
 
 
 # WordNet
