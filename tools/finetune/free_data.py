@@ -59,30 +59,56 @@ class Carrier:
 
 # All of these are in Debian's main section, and each licence lets anyone use, change and pass on the text.
 CARRIERS = {
-    "apache2-doc": Carrier("Apache-2.0", "the manual", "usr/share/doc/apache2-doc/manual/en/**/*.html"),
+    "apache2-doc": Carrier(
+        "Apache-2.0", "the manual", "usr/share/doc/apache2-doc/manual/en/**/*.html"
+    ),
     "coreutils": Carrier("GPL-3.0-or-later", "manual pages", "usr/share/man/man1/*.gz"),
     "debian-faq": Carrier(
-        "permission to copy and change under the same terms (copyright file)", "the FAQ", "usr/share/doc/debian/FAQ/*.en.html"
+        "permission to copy and change under the same terms (copyright file)",
+        "the FAQ",
+        "usr/share/doc/debian/FAQ/*.en.html",
     ),
-    "debian-policy": Carrier("GPL-2.0-or-later", "the policy manual", "usr/share/doc/debian-policy/policy.html/ch-*.html"),
-    "debian-reference-en": Carrier("GPL-2.0-or-later", "the reference", "usr/share/debian-reference/ch*.en.html"),
-    "developers-reference": Carrier("GPL-2.0-or-later", "the reference", "usr/share/developers-reference/*.html"),
+    "debian-policy": Carrier(
+        "GPL-2.0-or-later", "the policy manual", "usr/share/doc/debian-policy/policy.html/ch-*.html"
+    ),
+    "debian-reference-en": Carrier(
+        "GPL-2.0-or-later", "the reference", "usr/share/debian-reference/ch*.en.html"
+    ),
+    "developers-reference": Carrier(
+        "GPL-2.0-or-later", "the reference", "usr/share/developers-reference/*.html"
+    ),
     "dict-devil": Carrier("public domain", "the dictionary", "usr/share/dictd/devil.index"),
     "dict-elements": Carrier("public domain", "the dictionary", "usr/share/dictd/elements.index"),
     "dict-foldoc": Carrier(
-        "GFDL-1.1-or-later, no invariant sections, no cover texts", "the dictionary", "usr/share/dictd/foldoc.index"
+        "GFDL-1.1-or-later, no invariant sections, no cover texts",
+        "the dictionary",
+        "usr/share/dictd/foldoc.index",
     ),
     "dict-gcide": Carrier("GPL-2.0-or-later", "the dictionary", "usr/share/dictd/gcide.index"),
     "dict-jargon": Carrier("public domain", "the dictionary", "usr/share/dictd/jargon.index"),
-    "freebsd-manpages": Carrier("BSD-2-Clause-FreeBSD, BSD-4-Clause", "manual pages", "usr/share/man/man*/*.gz"),
+    "freebsd-manpages": Carrier(
+        "BSD-2-Clause-FreeBSD, BSD-4-Clause", "manual pages", "usr/share/man/man*/*.gz"
+    ),
     "git-man": Carrier("GPL-2.0-only", "manual pages", "usr/share/man/man1/git-*.gz"),
-    "harden-doc": Carrier("GPL-2.0-or-later", "the manual", "usr/share/doc/harden-doc/html/en-US/*.html"),
-    "maint-guide": Carrier("GPL-2.0-or-later", "the guide", "usr/share/doc/maint-guide/html/*.en.html"),
-    "perl-doc": Carrier("Artistic or GPL-1.0-or-later", "POD pages and FAQ", "usr/share/perl/*/pod/*.pod"),
-    "postgresql-doc-15": Carrier("PostgreSQL", "the manual", "usr/share/doc/postgresql-doc-15/html/*.html"),
-    "python3.11-doc": Carrier("PSF-2.0", "library, tutorial, FAQ, HOWTOs", "usr/share/doc/python3.11/html/*/*.html"),
+    "harden-doc": Carrier(
+        "GPL-2.0-or-later", "the manual", "usr/share/doc/harden-doc/html/en-US/*.html"
+    ),
+    "maint-guide": Carrier(
+        "GPL-2.0-or-later", "the guide", "usr/share/doc/maint-guide/html/*.en.html"
+    ),
+    "perl-doc": Carrier(
+        "Artistic or GPL-1.0-or-later", "POD pages and FAQ", "usr/share/perl/*/pod/*.pod"
+    ),
+    "postgresql-doc-15": Carrier(
+        "PostgreSQL", "the manual", "usr/share/doc/postgresql-doc-15/html/*.html"
+    ),
+    "python3.11-doc": Carrier(
+        "PSF-2.0", "library, tutorial, FAQ, HOWTOs", "usr/share/doc/python3.11/html/*/*.html"
+    ),
     "sqlite3-doc": Carrier("public domain", "the documentation", "usr/share/doc/sqlite3/*.html"),
-    "wordnet-base": Carrier("WordNet-3.0 (permissive, with notice)", "the database", "usr/share/wordnet/data.*"),
+    "wordnet-base": Carrier(
+        "WordNet-3.0 (permissive, with notice)", "the database", "usr/share/wordnet/data.*"
+    ),
 }
 DESCRIPTIONS_LICENCE = "that of each package's packaging, all free as Debian's main section demands"
 
@@ -108,10 +134,16 @@ def fetch(folder: Path) -> None:
         files = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
         # The helper decompresses, but writes a line of its own before each file.
         helper = ["/usr/lib/apt/apt-helper", "cat-file"]
-        texts = [subprocess.run([*helper, f], check=True, capture_output=True).stdout for f in files if Path(f).exists()]
+        texts = [
+            subprocess.run([*helper, f], check=True, capture_output=True).stdout
+            for f in files
+            if Path(f).exists()
+        ]
         (folder / INDEX / kind).write_bytes(b"\n\n".join(texts))
     debs = folder / "debs"
     debs.mkdir(exist_ok=True)
+    for old in debs.glob("*.deb"):
+        old.unlink()
     subprocess.run(["apt-get", *options, "-qq", "download", *CARRIERS], check=True, cwd=debs)
     for deb in sorted(debs.glob("*.deb")):
         subprocess.run(["dpkg-deb", "-x", deb, folder / deb.name.split("_")[0]], check=True)
@@ -133,7 +165,11 @@ def sources(folder: Path) -> list[dict]:
         if (folder / name).exists()
     ]
     if (folder / INDEX / "Packages").exists():
-        taken = {"package": "(the index of Debian's main section)", "version": "", "licence": DESCRIPTIONS_LICENCE}
+        taken = {
+            "package": "(the index of Debian's main section)",
+            "version": "",
+            "licence": DESCRIPTIONS_LICENCE,
+        }
         found.append({**taken, "taken": "descriptions and tags of packages"})
     return found
 
@@ -200,7 +236,12 @@ def overlap(a: str, b: str) -> float:
 
 
 def passage(
-    rng: random.Random, pool: Pool, query: str, right: dict[int, str], hard: Sequence[int] = (), source: str = ""
+    rng: random.Random,
+    pool: Pool,
+    query: str,
+    right: dict[int, str],
+    hard: Sequence[int] = (),
+    source: str = "",
 ) -> dict | None:
     """A request: `right` maps the relevant texts to how they are shown (without a sentence that was taken out)."""
     query = squeezed(query)
@@ -257,10 +298,10 @@ SYNONYMS = {
     "are not": "aren't", "do not": "don't", "does not": "doesn't", "cannot": "can't", "must": "shall", "because": "since",
     "provides": "offers", "provide": "offer", "returns": "gives back", "return": "give back", "specified": "given",
     "contains": "holds", "contain": "hold", "multiple": "several", "begin": "start", "begins": "starts", "large": "big",
-    "remove": "delete", "removes": "deletes", "delete": "remove", "display": "show", "displays": "shows", "list": "show",
+    "remove": "delete", "removes": "deletes", "delete": "remove", "display": "show", "displays": "shows",
     "create": "make", "creates": "makes", "make": "create", "change": "modify", "modify": "change", "find": "look up",
     "get": "obtain", "check": "test", "determine": "find out", "convert": "turn", "usually": "normally",
-    "set up": "configure", "configure": "set up", "print": "output", "copy": "duplicate", "avoid": "prevent",
+    "set up": "configure", "configure": "set up", "copy": "duplicate", "avoid": "prevent",
     "prevent": "stop", "error": "failure", "fast": "quick", "faster": "quicker", "slow": "not fast", "wrong": "incorrect",
     "correct": "right", "whole": "entire", "entire": "whole", "difference between": "distinction between",
     "command": "instruction", "requires": "needs", "require": "need", "permits": "lets", "ensure": "make sure",
@@ -270,13 +311,17 @@ SYNONYMS = {
 }  # fmt: skip
 
 
-def reworded(rng: random.Random, text: str, share: float = 0.6, more: dict[str, str] | None = None) -> str:
+def reworded(
+    rng: random.Random, text: str, share: float = 0.6, more: dict[str, str] | None = None
+) -> str:
     """Some of the words that have a synonym exchanged."""
     table = SYNONYMS | (more or {})
     pattern = r"\b(" + "|".join(map(re.escape, sorted(SYNONYMS, key=len, reverse=True))) + r")\b"
     result = re.sub(pattern, lambda m: table[m[1]] if rng.random() < share else m[1], text)
     if more:
-        exchanged = [more[w] if w in more and rng.random() < share else w for w in re.split(r"(\W+)", result)]
+        exchanged = [
+            more[w] if w in more and rng.random() < share else w for w in re.split(r"(\W+)", result)
+        ]
         result = "".join(exchanged)
     return result
 
@@ -291,7 +336,12 @@ def sole_synonyms(synsets: Sequence[Synset]) -> dict[str, str]:
         single = [w for w in synset.lemmas if w.isalpha() and w.islower() and len(w) > 3]
         for word in single:
             others = [w for w in single if w != word and senses[w] <= 2]
-            if senses[word] == 1 and others and word not in SYNONYMS and not word.endswith("s"):
+            if (
+                senses[word] == 1
+                and others
+                and word not in SYNONYMS
+                and not word.endswith(("s", "ed", "ing"))
+            ):
                 found[word] = others[0]
     return found
 
@@ -330,9 +380,15 @@ def paraphrase(rng: random.Random, question: str, more: dict[str, str] | None = 
         match = re.fullmatch(pattern, question)
         if match:
             if rng.random() < 0.85:
-                return upper_first(reworded(rng, rng.choice(forms).format(match[1].strip()), more=more))
+                return upper_first(
+                    reworded(rng, rng.choice(forms).format(match[1].strip()), more=more)
+                )
             break
-    left = [w for w in re.findall(r"[\w.+#'/-]+", question) if w.lower() in content_words(w) or not w.isalpha()]
+    left = [
+        w
+        for w in re.findall(r"[\w.+#'/-]+", question)
+        if w.lower() in content_words(w) or not w.isalpha()
+    ]
     if len(left) > 4 and rng.random() < 0.5:
         left.pop(rng.randrange(len(left)))
     return reworded(rng, " ".join(left), more=more)
@@ -357,8 +413,10 @@ def claim(rng: random.Random, sentence: str, more: dict[str, str]) -> str | None
     if not 60 <= len(sentence) <= 220 or not stands_alone(sentence):
         return None
     result = re.sub(r"\s*\([^()]*\)", "", sentence)
-    result = re.sub(r"\b(therefore|however|also|simply|very|for example|in particular|that is),? ", "", result)
-    condition = re.fullmatch(r"(If|When|Since|Unless) ([^,]+), (?:then )?([^,]+)\.", result)
+    result = re.sub(
+        r"\b(therefore|however|also|simply|very|for example|in particular|that is),? ", "", result
+    )
+    condition = re.fullmatch(r"(If|When|Since|Unless) ([^,:]+), (?:then )?([^,:]+)\.", result)
     if condition:
         result = f"{upper_first(condition[3])} {condition[1].lower()} {condition[2]}."
     result = reworded(rng, result, 0.9, more)
@@ -395,7 +453,9 @@ class Texts:
             for synset in read_synsets(read_text(path), pos)
         ]
         self.synonyms = sole_synonyms(self.synsets)
-        self.books: dict[str, list[Section]] = {}  # one for each package, in the order of their files
+        self.books: dict[str, list[Section]] = (
+            {}
+        )  # one for each package, in the order of their files
         self.manuals: list[tuple[str, Manual]] = []
         self.dictionaries: dict[str, list[tuple[str, str]]] = {}
         for name in CARRIERS:
@@ -412,11 +472,15 @@ class Texts:
                     if manual:
                         self.manuals.append((name, manual))
         for name, sections in self.books.items():  # licences are not to be changed
-            self.books[name] = [s for s in sections if not re.search(r"licen[cs]e|copyright", s.title, re.I)]
+            self.books[name] = [
+                s for s in sections if not re.search(r"licen[cs]e|copyright", s.title, re.I)
+            ]
         index = folder / INDEX
         self.descriptions: list[Description] = []
         if (index / "Packages").exists():
-            self.descriptions = read_descriptions(read_text(index / "Packages"), read_text(index / "Translations"))
+            self.descriptions = read_descriptions(
+                read_text(index / "Packages"), read_text(index / "Translations")
+            )
 
     @staticmethod
     def _files(folder: Path, name: str, part: str = "") -> list[Path]:
@@ -449,7 +513,9 @@ def packages(rng: random.Random, texts: Texts, limit: int) -> Iterator[dict | No
     """A synopsis, keywords or a sentence against long descriptions."""
     known = [d for d in texts.descriptions if len(d.text) >= 100 and is_english(d.text)]
     kept: dict[str, Description] = {}
-    for package in rng.sample(known, len(known)):  # one for each source: its packages describe the same
+    for package in rng.sample(
+        known, len(known)
+    ):  # one for each source: its packages describe the same
         kept.setdefault(package.source, package)
     masked = [without(d.text, [d.name, d.source, d.synopsis]) for d in kept.values()]
     often = Counter(shape(s) for text in masked for s in set(sentences(text)))
@@ -463,7 +529,12 @@ def packages(rng: random.Random, texts: Texts, limit: int) -> Iterator[dict | No
         if form < 0.45:
             query = without(package.synopsis, [package.name, package.source], "")
         elif form < 0.75:
-            query = keywords(rng, f"{without(package.synopsis, [package.name, package.source], '')} {text}", pool.index, rng.randint(3, 6))
+            query = keywords(
+                rng,
+                f"{without(package.synopsis, [package.name, package.source], '')} {text}",
+                pool.index,
+                rng.randint(3, 6),
+            )
         else:
             parts = [s for s in sentences(text) if 40 < len(s) < 200 and "…" not in s]
             if len(sentences(text)) < 3 or not parts:
@@ -471,7 +542,9 @@ def packages(rng: random.Random, texts: Texts, limit: int) -> Iterator[dict | No
             query = rng.choice(parts)
             text = squeezed(text.replace(query, ""))
         if len(content_words(query)) >= 2:
-            yield passage(rng, pool, query.strip(" -:,"), {number: text}, source="package description")
+            yield passage(
+                rng, pool, query.strip(" -:,"), {number: text}, source="package description"
+            )
 
 
 def siblings(synsets: Sequence[Synset]) -> dict[str, list[int]]:
@@ -494,17 +567,29 @@ def wordnet(rng: random.Random, texts: Texts, limit: int) -> Iterator[dict | Non
     for number in endless(rng, asked):
         synset = texts.synsets[number]
         example = rng.choice(synset.examples)
-        lemma = next((w for w in synset.lemmas if re.search(rf"\b{re.escape(w)}\w{{0,3}}\b", example, re.I)), None)
+        lemma = next(
+            (w for w in synset.lemmas if re.search(rf"\b{re.escape(w)}\w{{0,3}}\b", example, re.I)),
+            None,
+        )
         near = [i for parent in synset.hypernyms for i in families[parent]]
         near = rng.sample(near, min(5, len(near)))
         if not lemma or lemma.lower() in pool.texts[number].lower():
             continue
         if rng.random() < 0.75:
-            query = rng.choice(('{0}: "{1}"', 'What does "{0}" mean in "{1}"?', '{0}, as in "{1}"', 'meaning of {0} in: {1}'))
+            query = rng.choice(
+                (
+                    '{0}: "{1}"',
+                    'What does "{0}" mean in "{1}"?',
+                    '{0}, as in "{1}"',
+                    "meaning of {0} in: {1}",
+                )
+            )
             hard = [i for i in senses[lemma] if i != number] + near
             right = {number: pool.texts[number]}
         else:
-            query = rng.choice(("{0}", "What is the meaning of {0}?", "define {0}", "{0} definition"))
+            query = rng.choice(
+                ("{0}", "What is the meaning of {0}?", "define {0}", "{0} definition")
+            )
             right = {i: pool.texts[i] for i in senses[lemma] if len(pool.texts[i]) >= MIN_CHARS}
             hard = near
             if len(right) > 6:
@@ -524,16 +609,31 @@ def word_finder(rng: random.Random, texts: Texts, limit: int) -> Iterator[dict |
         fields[synset.pos, synset.field].append(number)
     for number in endless(rng, range(len(kept))):
         synset = kept[number]
-        if any(lemma.lower() in synset.gloss.lower() for lemma in synset.lemmas):
+        if (
+            any(lemma.lower() in synset.gloss.lower() for lemma in synset.lemmas)
+            or len(content_words(synset.gloss)) < 3
+        ):
             continue
         near = [i for parent in synset.hypernyms for i in families[parent] if i != number][:4]
-        near += rng.sample(fields[synset.pos, synset.field], min(4, len(fields[synset.pos, synset.field])))
-        query = rng.choice(("{0}", "{0}", "Which word means: {0}?", "a word for {0}")).format(synset.gloss)
+        near += rng.sample(
+            fields[synset.pos, synset.field], min(4, len(fields[synset.pos, synset.field]))
+        )
+        query = rng.choice(("{0}", "{0}", "Which word means: {0}?", "a word for {0}")).format(
+            synset.gloss
+        )
         yield passage(rng, pool, query, {number: shown[number]}, near, "WordNet")
 
 
 def is_question(title: str) -> bool:
-    return bool(re.match(r"(How|What|Why|Where|When|Which|Who|Can|Could|Does|Do|Is|Are|Should|Will|May)\b.*\?$", title)) and len(title) < 160
+    return (
+        bool(
+            re.match(
+                r"(How|What|Why|Where|When|Which|Who|Can|Could|Does|Do|Is|Are|Should|Will|May)\b.*\?$",
+                title,
+            )
+        )
+        and len(title) < 160
+    )
 
 
 @dataclass(frozen=True)
@@ -557,15 +657,24 @@ def asked_questions(texts: Texts) -> list[Asked]:
             body = chunks(section.paragraphs)
             if is_question(section.title):
                 add(section.title, body[0] if body else "", name)
-            elif re.match(r"(How to|[A-Z][a-z]+ing) [a-z]", section.title) and len(content_words(section.title)) > 1:
+            elif (
+                re.match(r"(How to|[A-Z][a-z]+ing) [a-z]", section.title)
+                and len(content_words(section.title)) > 1
+            ):
                 first, rest = section.title.split(" ", 1)
                 verb = rest if first == "How" else f"{base_form(first.lower(), verbs)} {rest}"
-                verb = re.sub(r"\b(and|or) (\w+ing)\b", lambda m: f"{m[1]} {base_form(m[2], verbs)}", verb)
+                verb = re.sub(
+                    r"\b(and|or) (\w+ing)\b", lambda m: f"{m[1]} {base_form(m[2], verbs)}", verb
+                )
                 if first == "How" or verb.split()[0] in verbs:
                     add(f"How do I {verb.removeprefix('to ')}?", body[0] if body else "", name)
     for name, manual in texts.manuals:
         summary = manual.summary.rstrip(".")
-        if name != "freebsd-manpages" and summary.split()[0].lower().rstrip(",") in verbs and len(summary.split()) > 2:
+        if (
+            name != "freebsd-manpages"
+            and summary.split()[0].lower().rstrip(",") in verbs
+            and len(summary.split()) > 2
+        ):
             add(f"How do I {lower_first(summary)}?", "", name)
     return list(found.values())
 
@@ -581,7 +690,11 @@ def base_form(word: str, verbs: set[str]) -> str:
 def questions(rng: random.Random, texts: Texts, limit: int) -> Iterator[dict | None]:
     """A question against answers."""
     # Some answers presuppose what was asked ("Yes."): nobody could find them.
-    asked = [a for a in asked_questions(texts) if len(a.answer) > 80 and overlap(a.question, a.answer) > 0]
+    asked = [
+        a
+        for a in asked_questions(texts)
+        if len(a.answer) > 80 and overlap(a.question, a.answer) > 0
+    ]
     kept = list({a.answer: a for a in asked}.values())
     pool = Pool([a.answer for a in kept], [a.question for a in kept])
     for number in endless(rng, range(len(kept))):
@@ -598,17 +711,25 @@ def duplicates(rng: random.Random, texts: Texts, limit: int) -> Iterator[dict | 
         query = paraphrase(rng, pool.texts[number], texts.synonyms)
         if len(content_words(query)) >= 2:
             # Either may be the plain one.
-            shown, query = (query, pool.texts[number]) if rng.random() < 0.4 else (pool.texts[number], query)
+            shown, query = (
+                (query, pool.texts[number]) if rng.random() < 0.4 else (pool.texts[number], query)
+            )
             if len(shown) >= MIN_CHARS:
                 yield passage(rng, pool, query, {number: shown}, source=asked[number].source)
 
 
 def telling_title(title: str) -> bool:
     meant = content_words(title)
-    return 2 <= len(title.split()) < 14 and is_english(title) and len([w for w in meant if w not in GENERIC]) >= 2
+    return (
+        2 <= len(title.split()) < 14
+        and is_english(title)
+        and len([w for w in meant if w not in GENERIC]) >= 2
+    )
 
 
-def document_pool(rng: random.Random, texts: Texts, size: int) -> tuple[Pool, dict[str, tuple[str, Section, str]]]:
+def document_pool(
+    rng: random.Random, texts: Texts, size: int
+) -> tuple[Pool, dict[str, tuple[str, Section, str]]]:
     """Passages of the documentation in dense parts, and for each of them package, section and its first passage."""
     passages: dict[str, tuple[str, Section, str]] = {}
     groups = []
@@ -679,10 +800,17 @@ def options(rng: random.Random, texts: Texts, limit: int) -> Iterator[dict | Non
     for name, manual in texts.manuals:
         for label, text in manual.options:
             text = cut(upper_first(text), 300)
-            if re.search(r"--\w\w", label) and len(text) >= 30 and len(label) < 60 and is_english(text):
+            if (
+                re.search(r"--\w\w", label)
+                and len(text) >= 30
+                and len(label) < 60
+                and is_english(text)
+            ):
                 known.setdefault(text, (name, manual.name, label))
     described = Pool(list(known), [f"{command} {label}" for _, command, label in known.values()])
-    labelled = Pool([f"{command} {label}" for _, command, label in known.values()], described.groups)
+    labelled = Pool(
+        [f"{command} {label}" for _, command, label in known.values()], described.groups
+    )
     of_command: dict[str, list[int]] = defaultdict(list)
     for number, (_, command, _) in enumerate(known.values()):
         of_command[command].append(number)
@@ -692,34 +820,53 @@ def options(rng: random.Random, texts: Texts, limit: int) -> Iterator[dict | Non
         same = [i for i in of_command[command] if i != number]
         long = re.findall(r"--[\w-]+", label)[-1]
         if set(words(long)) & set(words(text)) and rng.random() < 0.7:
-            query = rng.choice((f"{command} {label}", f"What does {long} do in {command}?", f"option {long} of {command}"))
+            query = rng.choice(
+                (
+                    f"{command} {label}",
+                    f"What does {long} do in {command}?",
+                    f"option {long} of {command}",
+                )
+            )
             # The same option of another command reads alike.
             pool, shown = described, {number: text}
             same = [i for i in same if long not in labelled.texts[i]]
         else:
             query = sentences(text)[0]
-            query = rng.choice((f"{command}: {query}", f"Which option of {command}? {query}", query))
+            query = rng.choice(
+                (f"{command}: {query}", f"Which option of {command}? {query}", query)
+            )
             pool, shown = labelled, {number: labelled.texts[number]}
             if len(labelled.texts[number]) < MIN_CHARS or not set(words(long)) & set(words(query)):
                 continue
         yield passage(rng, pool, query, shown, same, name)
 
 
-def dictionary(rng: random.Random, entries: list[tuple[str, str, str]], limit: int) -> Iterator[dict | None]:
+def dictionary(
+    rng: random.Random, entries: list[tuple[str, str, str]], limit: int
+) -> Iterator[dict | None]:
     """Headwords against definitions."""
     kept: dict[str, tuple[str, str]] = {}
     for name, word, entry in entries:
         if "license" in word.lower():  # licences are not to be changed
             continue
         text = without(definition(entry, word), [word, word + "s"])
-        text = re.sub(r"^(\S+) \(\1\) ", "", text)
+        text = re.sub(
+            r"^([A-Z][A-Z0-9/-]+ )*\([A-Z][A-Za-z0-9, /-]{1,20}\) ", "", text
+        )  # abbreviations
         text = cut(re.sub(r"^(…\W*|\(\W*…\W*\)\s*)+", "", text), 350)
-        if len(word) > 2 and len(content_words(text)) >= 5 and is_english(text) and re.search(r"^[A-Z(].*[.!?]$", text):
+        if (
+            len(word) > 2
+            and len(content_words(text)) >= 5
+            and is_english(text)
+            and re.search(r"^[A-Z(].*[.!?]$", text)
+        ):
             kept.setdefault(upper_first(text), (name, word.lower() if word.isupper() else word))
     pool = Pool(list(kept), [word.lower() for _, word in kept.values()]).dense_part(rng, 6 * limit)
     for number in endless(rng, range(len(pool.texts))):
         name, word = kept[pool.texts[number]]
-        query = rng.choice(("{0}", "What is {0}?", "definition of {0}", "{0} meaning", 'What does "{0}" mean?')).format(word)
+        query = rng.choice(
+            ("{0}", "What is {0}?", "definition of {0}", "{0} meaning", 'What does "{0}" mean?')
+        ).format(word)
         yield passage(rng, pool, query, {number: pool.texts[number]}, source=name)
 
 
@@ -727,17 +874,26 @@ def dictionaries(rng: random.Random, texts: Texts, limit: int) -> Iterator[dict 
     """A word of general English that is in WordNet against definitions of an older dictionary."""
     common = Counter(lemma.lower() for s in texts.synsets for lemma in s.lemmas)
     chosen = ("dict-gcide", "dict-devil", "dict-elements")
-    entries = [(n, w, e) for n in chosen for w, e in texts.dictionaries.get(n, []) if common[w.lower()] in (1, 2)]
+    entries = [
+        (n, w, e)
+        for n in chosen
+        for w, e in texts.dictionaries.get(n, [])
+        if common[w.lower()] in (1, 2)
+    ]
     yield from dictionary(rng, entries, limit)
 
 
 def computing(rng: random.Random, texts: Texts, limit: int) -> Iterator[dict | None]:
     """A term of computing against definitions."""
     chosen = ("dict-foldoc", "dict-jargon")
-    yield from dictionary(rng, [(n, w, e) for n in chosen for w, e in texts.dictionaries.get(n, [])], limit)
+    yield from dictionary(
+        rng, [(n, w, e) for n in chosen for w, e in texts.dictionaries.get(n, [])], limit
+    )
 
 
-def history(rng: random.Random, titles: list[str], others: Sequence[str], source: str) -> dict | None:
+def history(
+    rng: random.Random, titles: list[str], others: Sequence[str], source: str
+) -> dict | None:
     """The last title is what comes next."""
     *seen, following = titles
     texts = [] if rng.random() < NOTHING_RELEVANT else [(following, True)]
@@ -748,24 +904,49 @@ def history(rng: random.Random, titles: list[str], others: Sequence[str], source
     return request("recommendation", {"history": seen}, rng.sample(texts, len(texts)), source)
 
 
-def from_clusters(rng: random.Random, clusters: dict[str, list[str]], near: dict[str, list[str]], source: str) -> Iterator[dict]:
+def from_clusters(
+    rng: random.Random, clusters: dict[str, list[str]], near: dict[str, list[str]], source: str
+) -> Iterator[dict]:
     """Titles with something in common; `near`: titles of clusters that are akin, a quarter of the wrong ones."""
     everything = sorted({t for titles in clusters.values() for t in titles})
     for cluster in endless(rng, sorted(clusters)):
         members = set(clusters[cluster])
         n = min(len(members), rng.randint(6, 21))
         akin = [t for t in near.get(cluster, []) if t not in members]
-        others = rng.sample(akin, min(5, len(akin))) + rng.sample(everything, min(60, len(everything)))
-        yield history(rng, rng.sample(sorted(members), n), [t for t in others if t not in members], source)
+        others = rng.sample(akin, min(5, len(akin))) + rng.sample(
+            everything, min(60, len(everything))
+        )
+        yield history(
+            rng, rng.sample(sorted(members), n), [t for t in others if t not in members], source
+        )
 
 
 def titles(rng: random.Random, texts: Texts, limit: int) -> Iterator[dict | None]:
     """Packages with two tags in common, such as a field and a role."""
-    facets = ("use", "works-with", "field", "game", "protocol", "sound", "web", "science", "mail", "security", "hardware", "biology")
+    facets = (
+        "use",
+        "works-with",
+        "field",
+        "game",
+        "protocol",
+        "sound",
+        "web",
+        "science",
+        "mail",
+        "security",
+        "hardware",
+        "biology",
+    )
     tagged: dict[str, list[str]] = defaultdict(list)
     for package in texts.descriptions:
-        own = [t for t in package.tags if t.split("::")[0] in facets and not t.endswith(("::TODO", "::file"))]
-        if package.section.startswith(("lib", "debug", "oldlibs", "doc")) or not is_english(package.synopsis):
+        own = [
+            t
+            for t in package.tags
+            if t.split("::")[0] in facets and not t.endswith(("::TODO", "::file"))
+        ]
+        if package.section.startswith(("lib", "debug", "oldlibs", "doc")) or not is_english(
+            package.synopsis
+        ):
             continue
         title = f"{package.name} - {package.synopsis}"[:90]
         for i, one in enumerate(own):
@@ -792,14 +973,26 @@ def hyponyms(rng: random.Random, texts: Texts, limit: int) -> Iterator[dict | No
         if key.startswith("n") and 8 <= len(members) <= 60:
             clusters[key] = members
     for key in clusters:
-        akin = [k for parent in by_key[key].hypernyms for k in (texts.synsets[i].key for i in families[parent]) if k in clusters]
+        akin = [
+            k
+            for parent in by_key[key].hypernyms
+            for k in (texts.synsets[i].key for i in families[parent])
+            if k in clusters
+        ]
         near[key] = [t for k in akin if k != key for t in clusters[k]]
     yield from from_clusters(rng, clusters, near, "WordNet")
 
 
 def chapters(rng: random.Random, texts: Texts, limit: int) -> Iterator[dict | None]:
     """Titles of a book in order, and which comes next; the wrong ones are of other books and of far away."""
-    books = {name: [t for t in dict.fromkeys(s.title for s in sections) if telling_title(t) and not t.endswith("Directive")] for name, sections in texts.books.items()}
+    books = {
+        name: [
+            t
+            for t in dict.fromkeys(s.title for s in sections)
+            if telling_title(t) and not t.endswith("Directive")
+        ]
+        for name, sections in texts.books.items()
+    }
     books = {name: found for name, found in books.items() if len(found) >= 40}
     for _ in range(4 * limit if books else 0):
         name = rng.choice(sorted(books))
@@ -808,8 +1001,12 @@ def chapters(rng: random.Random, texts: Texts, limit: int) -> Iterator[dict | No
         start = rng.randrange(len(own) - n)
         far = [t for i, t in enumerate(own) if abs(i - start) > 40]
         others = rng.sample(far, min(4, len(far)))
-        others += [rng.choice(books[other]) for other in sorted(books) for _ in range(4) if other != name]
-        yield history(rng, own[start : start + n], others[:4] + rng.sample(others[4:], len(others) - 4), name)
+        others += [
+            rng.choice(books[other]) for other in sorted(books) for _ in range(4) if other != name
+        ]
+        yield history(
+            rng, own[start : start + n], others[:4] + rng.sample(others[4:], len(others) - 4), name
+        )
 
 
 KINDS: dict[str, Maker] = {
@@ -836,7 +1033,9 @@ def make(kind: str, texts: Texts, limit: int, seed: int) -> list[dict]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--packages", type=Path, required=True, help="folder of the unpacked packages")
+    parser.add_argument(
+        "--packages", type=Path, required=True, help="folder of the unpacked packages"
+    )
     parser.add_argument("--fetch", action="store_true", help="download and unpack them first")
     parser.add_argument("--out", type=Path, help="folder of the *-train.jsonl files")
     parser.add_argument("--limit", type=int, default=800, help="requests of each kind, at most")
@@ -859,7 +1058,10 @@ def main() -> None:
         with (options.out / f"{kind}-train.jsonl").open("w", encoding="utf-8") as file:
             file.writelines(json.dumps(r, ensure_ascii=False) + "\n" for r in requests)
         lengths = [len(c["text"]) for r in requests for c in r["candidates"]]
-        print(f"{kind}: {len(requests)} requests, {np.mean(lengths) if lengths else 0:.0f} characters a candidate", flush=True)
+        print(
+            f"{kind}: {len(requests)} requests, {np.mean(lengths) if lengths else 0:.0f} characters a candidate",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -8,7 +8,11 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
 
-MIN_CHARS, SHORT_CHARS, MAX_CHARS = 20, 200, 500  # of a candidate: at least, better at least, at most
+MIN_CHARS, SHORT_CHARS, MAX_CHARS = (
+    20,
+    200,
+    500,
+)  # of a candidate: at least, better at least, at most
 STOP_WORDS = frozenset(
     "a about after all also an and any are as at be because been before being both but by can cannot could did do does "
     "doing down each either for from had has have having he her here his how i if in into is it its itself just like "
@@ -58,11 +62,17 @@ def chunks(paragraphs: list[str]) -> list[str]:
     """Paragraphs joined while they are short, and cut where they are long."""
     result: list[str] = []
     for paragraph in paragraphs:
-        if result and len(result[-1]) < SHORT_CHARS and len(result[-1]) + len(paragraph) < MAX_CHARS:
+        if (
+            result
+            and len(result[-1]) < SHORT_CHARS
+            and len(result[-1]) + len(paragraph) < MAX_CHARS
+        ):
             result[-1] += f" {paragraph}"
         else:
             result.append(cut(paragraph))
-    return [text for text in result if len(text) >= 60 and is_english(text) and text.count("://") < 2]
+    return [
+        text for text in result if len(text) >= 60 and is_english(text) and text.count("://") < 2
+    ]
 
 
 def read_bytes(path: Path) -> bytes:
@@ -88,7 +98,9 @@ class Section:
 class SectionParser(HTMLParser):
     """Headings and the paragraphs under them, without code, tables and navigation."""
 
-    BLOCKS = frozenset(("p", "li", "dd", "blockquote", "div", "section", "ul", "ol", "dl", "dt", "table", "br"))
+    BLOCKS = frozenset(
+        ("p", "li", "dd", "blockquote", "div", "section", "ul", "ol", "dl", "dt", "table", "br")
+    )
     SKIPPED = frozenset(("pre", "script", "style", "nav", "table", "sup", "dt", "footer", "head"))
     FURNITURE = re.compile(
         r"\b(toc|contents|sphinxsidebar\w*|related|footer|navheader|navfooter|menu|headerlink|langs|toplang|bottomlang"
@@ -145,14 +157,22 @@ class SectionParser(HTMLParser):
     def _end_paragraph(self) -> None:
         text = squeezed("".join(self._text))
         self._text = []
+        if re.match(r"Copyright\b|Licen[cs]ed under", text):
+            return
         if len(text) >= MIN_CHARS and self.sections and re.search(r"[.:;!?)]$", text):
             self.sections[-1].paragraphs.append(text)
 
 
 def clean_title(text: str) -> str:
-    text = squeezed(text.replace("¶", "").replace("top", "") if text.endswith("top") else text.replace("¶", ""))
-    text = re.sub(r"^((Chapter|Appendix|Section)\s+\w+\.?\s+|[A-Z]?\d*(\.\d+)*\.?\s+(?=\S)|\(\d+\)\s*)", "", text)
-    return re.sub(r"^\w+ — ", "", text).strip()  # "json — JSON encoder": the module's name is not English
+    text = squeezed(text.replace("¶", ""))
+    text = re.sub(
+        r"^((Chapter|Appendix|Section)\s+\w+\.?\s+|[A-Z]?\d*(\.\d+)*\.?\s+(?=\S)|\(\d+\)\s*)",
+        "",
+        text,
+    )
+    return re.sub(
+        r"^\w+ — ", "", text
+    ).strip()  # "json — JSON encoder": the module's name is not English
 
 
 def read_sections(html: str) -> list[Section]:
@@ -242,7 +262,9 @@ def mdoc_line(line: str, name: str) -> str:
             result = result.removesuffix(f" {name}") + f" {token}"
         elif macro != "Nm":
             separator = "" if result[-1:] in ("(", "'", '"') and closing else " "
-            result += f"{separator}{'-' if macro == 'Fl' else ''}{token}{'()' if macro == 'Fn' else ''}"
+            result += (
+                f"{separator}{'-' if macro == 'Fl' else ''}{token}{'()' if macro == 'Fn' else ''}"
+            )
             macro = "" if macro == "Fn" else macro
     return (result + closing).strip()
 
@@ -286,7 +308,21 @@ def read_manual(text: str) -> Manual | None:
                 end()
             elif literal:
                 continue
-            elif kind in ("PP", "TP", "P", "LP", "sp", "Pp", "IP", "RE", "RS", "SS", "Ss", "It", "El"):
+            elif kind in (
+                "PP",
+                "TP",
+                "P",
+                "LP",
+                "sp",
+                "Pp",
+                "IP",
+                "RE",
+                "RS",
+                "SS",
+                "Ss",
+                "It",
+                "El",
+            ):
                 end()
                 if kind == "It":
                     label = mdoc_line("." + line[4:], name)
@@ -326,7 +362,9 @@ def read_dictionary(index: str, data: bytes) -> list[tuple[str, str]]:
         fields = line.split("\t")
         if len(fields) >= 3 and not fields[0].startswith("00"):
             start = number(fields[1])
-            entries.append((fields[0], data[start : start + number(fields[2])].decode("utf-8", "replace")))
+            entries.append(
+                (fields[0], data[start : start + number(fields[2])].decode("utf-8", "replace"))
+            )
     return entries
 
 
@@ -339,10 +377,16 @@ def definition(entry: str, word: str) -> str:
     text = text[len(word) :]
     while re.search(r"\[[^\[\]]*\]", text):  # nested
         text = re.sub(r"\[[^\[\]]*\]", " ", text)
-    text = re.sub(r"\\[^\\]*\\|<[^<>]*>|[{}]|--[A-Z][\w.]*( [A-Z][\w.]*)*|\(\d{4}-\d\d-\d\d\)", "", text)
+    text = re.sub(
+        r"\\[^\\]*\\|<[^<>]*>|[{}]|--[A-Z][\w.]*( [A-Z][\w.]*)*|\(\d{4}-\d\d-\d\d\)", "", text
+    )
     text = re.sub(r"(?m)^(Symbol|Atomic number|Atomic weight):.*$", "", text)
     text = re.split(r"\s(?:2\.|\(b\))\s|\bSyn:|\bNote:", squeezed(text))[0]
-    text = re.sub(r"^\s*(/[^/]*/|\([^()]{1,40}\)(?=\s*,))?[\s,;]*((n|v|a|vt|vi|adj|adv|interj|pref|suff|v\. ?[ti]|p\. ?(a|p)|prop)\.[\s,;]*)*", "", text)
+    text = re.sub(
+        r"^\s*(/[^/]*/|\([^()]{1,40}\)(?=\s*,))?[\s,;]*((n|v|a|vt|vi|adj|adv|interj|pref|suff|v\. ?[ti]|p\. ?(a|p)|prop)\.[\s,;]*)*",
+        "",
+        text,
+    )
     text = re.sub(r"^(1\.|\(a\)|\s)+", "", text)
     text = re.sub(r"^[A-Z]\w+, (n|a|v\. [ti])\. ", "", text)  # spelled otherwise
     return re.sub(r"(?<!\.)\.\.(?!\.)", ".", re.sub(r"\s+([.,;])", r"\1", text)).strip()
@@ -371,12 +415,20 @@ def read_synsets(text: str, pos: str) -> list[Synset]:
         head, _, gloss = line.partition(" | ")
         fields = head.split()
         n_words = int(fields[3], 16)
-        lemmas = [re.sub(r"\(\w+\)$", "", w).replace("_", " ") for w in fields[4 : 4 + 2 * n_words : 2]]
+        lemmas = [
+            re.sub(r"\(\w+\)$", "", w).replace("_", " ") for w in fields[4 : 4 + 2 * n_words : 2]
+        ]
         pointers = fields[5 + 2 * n_words :]
-        hypernyms = [pos + pointers[i + 1] for i in range(0, 4 * int(fields[4 + 2 * n_words]), 4) if pointers[i] in ("@", "@i")]
+        hypernyms = [
+            pos + pointers[i + 1]
+            for i in range(0, 4 * int(fields[4 + 2 * n_words]), 4)
+            if pointers[i] in ("@", "@i")
+        ]
         examples = re.findall(r'"([^"]{15,120})"', gloss)
         meaning = squeezed(re.split(r';\s*"|"', gloss)[0]).strip("; ")
-        found.append(Synset(pos + fields[0], pos, lemmas, meaning, examples, hypernyms, int(fields[1])))
+        found.append(
+            Synset(pos + fields[0], pos, lemmas, meaning, examples, hypernyms, int(fields[1]))
+        )
     return found
 
 
@@ -411,17 +463,30 @@ def stanzas(text: str) -> list[dict[str, str]]:
 
 def read_descriptions(packages: str, translations: str) -> list[Description]:
     """Packages with their long descriptions, which the index keeps in a file of their own."""
-    long = {t["Description-md5"]: t["Description-en"] for t in stanzas(translations) if "Description-en" in t}
+    long = {
+        t["Description-md5"]: t["Description-en"]
+        for t in stanzas(translations)
+        if "Description-en" in t
+    }
     found: dict[str, Description] = {}
     for package in stanzas(packages):
         text = long.get(package.get("Description-md5", ""))
         if text and package["Package"] not in found:
             synopsis, _, rest = text.partition("\n")
             # Lines that begin with a further blank are lists and code.
-            paragraphs = [p for p in re.split(r"\n\.(?:\n|$)", rest) if not re.search(r"^ |^\s*[*-] ", p, re.M)]
+            paragraphs = [
+                p
+                for p in re.split(r"\n\.(?:\n|$)", rest)
+                if not re.search(r"^ |^\s*[*-] ", p, re.M)
+            ]
             tags = re.findall(r"[\w-]+::[\w:+-]+", package.get("Tag", ""))
             source = package.get("Source", package["Package"]).split()[0]
             found[package["Package"]] = Description(
-                package["Package"], source, package.get("Section", ""), tags, synopsis, squeezed(" ".join(paragraphs))
+                package["Package"],
+                source,
+                package.get("Section", ""),
+                tags,
+                synopsis,
+                squeezed(" ".join(paragraphs)),
             )
     return list(found.values())
