@@ -214,6 +214,7 @@ class Pool:
     def __init__(self, texts: Sequence[str], groups: Sequence[str]):
         self.texts, self.groups = list(texts), list(groups)
         self.index = Bm25(self.texts)
+        self.any = range(len(self.texts))  # what random ones are drawn from
         self.by_group: dict[str, list[int]] = defaultdict(list)
         for number, group in enumerate(self.groups):
             self.by_group[group].append(number)
@@ -271,7 +272,7 @@ def passage(
     take(rng.sample(list(hard), len(hard)), 8)
     take(pool.index.nearest(query, 30), 6)
     take(pool.index.nearest(" ".join(right.values()), 30), 4)
-    take([rng.randrange(len(pool.texts)) for _ in range(60)], N_CANDIDATES)
+    take([rng.choice(pool.any) for _ in range(60)], N_CANDIDATES)
     if len(chosen) < 4:
         return None
     texts = [] if nothing else [(text, True) for text in right.values()]
@@ -558,6 +559,7 @@ def siblings(synsets: Sequence[Synset]) -> dict[str, list[int]]:
 def wordnet(rng: random.Random, texts: Texts, limit: int) -> Iterator[dict | None]:
     """A word, mostly in a sentence, against definitions: those of its other meanings and of its siblings among them."""
     pool = Pool([upper_first(s.gloss) for s in texts.synsets], [s.key for s in texts.synsets])
+    pool.any = rng.sample(pool.any, min(len(pool.any), 2 * limit))  # each is to be embedded once
     families = siblings(texts.synsets)
     senses: dict[str, list[int]] = defaultdict(list)
     for number, synset in enumerate(texts.synsets):
@@ -603,6 +605,7 @@ def word_finder(rng: random.Random, texts: Texts, limit: int) -> Iterator[dict |
     kept = [s for s in texts.synsets if s.examples and len(s.gloss) >= MIN_CHARS]
     shown = [f'{", ".join(s.lemmas[:4])}: "{s.examples[0]}"' for s in kept]
     pool = Pool(shown, [s.key for s in kept])
+    pool.any = rng.sample(pool.any, min(len(pool.any), 2 * limit))
     families = siblings(kept)
     fields: dict[tuple[str, int], list[int]] = defaultdict(list)
     for number, synset in enumerate(kept):
@@ -727,9 +730,7 @@ def telling_title(title: str) -> bool:
     )
 
 
-def document_pool(
-    rng: random.Random, texts: Texts, size: int
-) -> tuple[Pool, dict[str, tuple[str, Section, str]]]:
+def document_pool(texts: Texts, size: int) -> tuple[Pool, dict[str, tuple[str, Section, str]]]:
     """Passages of the documentation in dense parts, and for each of them package, section and its first passage."""
     passages: dict[str, tuple[str, Section, str]] = {}
     groups = []
@@ -740,12 +741,12 @@ def document_pool(
                 if text not in passages and len(text) >= 100:
                     passages[text] = (name, section, body[0])
                     groups.append(" ".join(content_words(section.title)) or section.title)
-    return Pool(list(passages), groups).dense_part(rng, size), passages
+    return Pool(list(passages), groups).dense_part(random.Random(size), size), passages
 
 
 def docs(rng: random.Random, texts: Texts, limit: int) -> Iterator[dict | None]:
     """The title of a section, or a sentence of it, against passages of the documentation."""
-    pool, passages = document_pool(rng, texts, 5 * limit)
+    pool, passages = document_pool(texts, 5 * limit)
     for number in endless(rng, range(len(pool.texts))):
         text = pool.texts[number]
         name, section, first = passages[text]
@@ -769,7 +770,7 @@ def docs(rng: random.Random, texts: Texts, limit: int) -> Iterator[dict | None]:
 
 def claims(rng: random.Random, texts: Texts, limit: int) -> Iterator[dict | None]:
     """A statement in other words against the passage that says it."""
-    pool, passages = document_pool(rng, texts, 4 * limit)
+    pool, passages = document_pool(texts, 5 * limit)
     for number in endless(rng, range(len(pool.texts))):
         text = pool.texts[number]
         stated = [c for c in (claim(rng, s, texts.synonyms) for s in sentences(text)) if c]
@@ -968,7 +969,9 @@ def hyponyms(rng: random.Random, texts: Texts, limit: int) -> Iterator[dict | No
                 yield from below(texts.synsets[number].key, depth - 1)
 
     clusters, near = {}, {}
-    for key in families:
+    for key in rng.sample(sorted(families), len(families)):
+        if len(clusters) >= max(20, limit // 2):  # each title is to be embedded once
+            break
         members = sorted({s.lemmas[0] for s in below(key, 1)})
         if key.startswith("n") and 8 <= len(members) <= 60:
             clusters[key] = members
