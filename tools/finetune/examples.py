@@ -35,6 +35,11 @@ def read_requests(path: Path) -> list[dict]:
         return [json.loads(line) for line in lines]
 
 
+def is_recommendation(requests: list[dict]) -> bool:
+    """The first request tells what all of a file are."""
+    return requests[0]["task"] == "recommendation"
+
+
 def split(requests: list[dict]) -> tuple[list[dict], list[dict]]:
     """What to train on, and the last judged requests, at most a tenth.
 
@@ -102,7 +107,7 @@ class PassageSource:
         self._embedder = embedder
         self._label_weight = label_weight
         self._unlisted = unlisted_relevance(requests)
-        self._long = np.median([len(c["text"]) for r in requests for c in r["candidates"]]) > 150
+        self.long = bool(np.median([len(c["text"]) for r in requests for c in r["candidates"]]) > 150)
         embedder.add(r["query"] for r in requests)
         embedder.add(c["text"] for r in requests for c in r["candidates"])
 
@@ -130,7 +135,7 @@ class PassageSource:
         relevant = np.concatenate((own, np.zeros(n_foreign)))
         is_foreign = np.arange(len(texts)) >= len(texts) - n_foreign
         texts, bonus, relevant, is_foreign = [texts[i] for i in keep], bonus[keep], relevant[keep], is_foreign[keep]
-        if self._long:
+        if self.long:
             if max_chars == LONG_CHARS:
                 texts, bonus = self._joined(rng, request, query, texts, bonus)
                 relevant = np.where(bonus > 0, 1.0, relevant)
@@ -153,7 +158,7 @@ class PassageSource:
         for text in (c["text"] for c in texts):
             if len(queries) == n_queries:
                 break
-            options = sentences(text) if self._long else [text]
+            options = sentences(text) if self.long else [text]
             query = rng.choice(options) if options else None
             if query and query not in queries and not any(query in other for other in used):
                 queries.append(query)
@@ -181,7 +186,7 @@ class PassageSource:
     def _other_query(self, rng: random.Random, request: dict) -> tuple[str, list[str], np.ndarray]:
         texts = [c["text"] for c in request["candidates"]]
         at = rng.randrange(len(texts))
-        if not self._long:
+        if not self.long:
             query, texts = texts[at], [*texts[:at], *texts[at + 1 :], request["query"]]
         else:
             options = sentences(texts[at])
@@ -210,6 +215,7 @@ class RecommendationSource:
     """A history cut at a random place, the title that came next, and random titles."""
 
     LABEL_WEIGHT = 1.0
+    long = False  # titles are short
 
     def __init__(self, requests: list[dict], embedder: Embedder, weights: RecommendationWeights):
         self._sequences = [s for s in map(sequence, requests) if len(s) >= 2]

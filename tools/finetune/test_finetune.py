@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import json
 import math
 import os
 import random
@@ -20,7 +22,7 @@ from export import gguf_tensors, permute_rows, read, write
 from losses import first_position_loss, listwise_loss, relevance_loss
 from plot import WIDTH, mean_losses, validations
 from teacher import Cooccurrence, RecommendationWeights
-from train import reopened
+from train import Data, reopened, share
 
 
 def test_listwise_loss_is_one_for_blind_logits_and_a_sure_teacher():
@@ -383,3 +385,40 @@ def test_metrics_after_the_checkpoint_are_dropped(tmp_path):
     with reopened(path, 2) as metrics:
         metrics.write("next\n")
     assert path.read_text(encoding="utf-8") == '{"step": 0}\n{"step": 1}\n{"step": 2}\nnext\n'
+
+
+def test_shares_are_named_and_positive():
+    assert share("docs=0.25") == ("docs", 0.25)
+    for wrong in ("docs", "=1", "docs=0", "docs=-1", "docs=nan", "docs=much"):
+        with pytest.raises((argparse.ArgumentTypeError, ValueError)):
+            share(wrong)
+
+
+class WordEmbedder(OneHotEmbedder):
+    def vectors(self, texts):
+        return np.ones((len(texts), 1))
+
+    def save(self):
+        pass
+
+
+def test_any_sets_are_trained_on_and_their_first_request_tells_the_task(tmp_path):
+    def write(name: str, requests: list[dict]) -> None:
+        (tmp_path / f"{name}-train.jsonl").write_text("".join(json.dumps(r) + "\n" for r in requests), "utf-8")
+
+    text = "many words make a passage long, " * 6
+    write("docs", [passage(str(n), [f"{n} {text}", f"{n} other {text}"], 0) | {"task": "passage"} for n in range(20)])
+    write("short", [passage(str(n), [f"text {n}", f"other {n}"], 0) | {"task": "passage"} for n in range(20)])
+    titles = [
+        {"id": str(n), "task": "recommendation", "history": [f"a{n}", f"b{n}"], "candidates": [{"id": "0", "text": f"c{n}"}],
+         "relevance": {"0": 1}} for n in range(20)
+    ]  # fmt: skip
+    write("titles", titles)
+    data = Data(tmp_path, {"docs": 1, "titles": 3, "short": 1}, WordEmbedder())
+    assert {name: type(source) for name, source in data.sources.items()} == {
+        "docs": PassageSource, "titles": RecommendationSource, "short": PassageSource
+    }  # fmt: skip
+    assert {name: source.long for name, source in data.sources.items()} == {"docs": True, "titles": False, "short": False}
+    assert {name: len(held_out) for name, held_out in data.held_out.items()} == {"docs": 2, "titles": 2, "short": 2}
+    tasks = [data.draw(random.Random(seed), 1100)[0].request["task"] for seed in range(200)]
+    assert 90 < tasks.count("recommendation") < 150

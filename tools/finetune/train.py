@@ -4,7 +4,7 @@
 
 Run again with the same --out, it continues from the last checkpoint. The learning rate follows the
 elapsed time, so that a slower machine completes its schedule, too. Training files only:
-DIR/{quora,msmarco-dl-bm25,games,ml1m}-train.jsonl; the last requests of each validate.
+DIR/NAME-train.jsonl for each of --sets; the last requests of each validate.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from examples import (
     PassageSource,
     RecommendationSource,
     draw_order,
+    is_recommendation,
     labels,
     read_requests,
     split,
@@ -45,10 +46,10 @@ from teacher import Embedder, RecommendationWeights
 from tokenizer import load_tokenizer
 
 DATASETS = {"quora": 0.36, "msmarco-dl-bm25": 0.24, "games": 0.28, "ml1m": 0.12}  # share of examples
-LABEL_WEIGHT = {"quora": 0.3, "msmarco-dl-bm25": 0.08}  # in cosine, per grade
-# Titles of games are descriptive; those of films hardly are.
+LABEL_WEIGHT = {"msmarco-dl-bm25": 0.08}  # in cosine, per grade: of passages with several grades
+USUAL_LABEL_WEIGHT = 0.3
+# Titles of games are descriptive; those of films hardly are. Other sets have the weights of games.
 RECOMMENDATION_WEIGHTS = {
-    "games": RecommendationWeights(popularity=0.1, similarity=1.0),
     "ml1m": RecommendationWeights(popularity=0.2, similarity=0.2),
 }
 TEMPERATURE = 0.2  # of the teacher, in standard deviations
@@ -56,10 +57,20 @@ PAIRWISE_WEIGHT = 0.5
 SKIPPING = 0.15  # share of the lists in blocks that leave identifiers out
 
 
+def share(text: str) -> tuple[str, float]:
+    """NAME=SHARE of a data set."""
+    name, _, value = text.partition("=")
+    if not name or not 0 < float(value) < math.inf:
+        raise argparse.ArgumentTypeError(f"{text}: not NAME=SHARE with a share above 0")
+    return name, float(value)
+
+
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--base", type=Path, required=True, help="GGUF model")
     parser.add_argument("--data", type=Path, required=True, help="folder of the *-train.jsonl files")
+    parser.add_argument("--sets", type=share, nargs="+", default=list(DATASETS.items()), metavar="NAME=SHARE",
+                        help="files NAME-train.jsonl and their shares of the examples, in any unit")
     parser.add_argument("--out", type=Path, required=True, help="checkpoint, adapter, metrics")
     parser.add_argument("--init", type=Path, help="adapter to start from: safetensors, or GGUF as export.py writes it")
     parser.add_argument("--minutes", type=float, default=60, help="time to train, over all runs")
@@ -81,28 +92,30 @@ def parse_arguments() -> argparse.Namespace:
 
 
 class Data:
-    """The four training files, what is held out of them, and the teachers."""
+    """The training files, what is held out of them, and the teachers."""
 
-    def __init__(self, folder: Path, cache: Path, device: str = "cpu"):
-        self.embedder = Embedder(cache, device)
+    def __init__(self, folder: Path, shares: dict[str, float], embedder: Embedder):
+        self.shares = shares
         self.held_out: dict[str, list[dict]] = {}
-        self.sources = {}
-        for name in DATASETS:
+        self.sources: dict[str, PassageSource | RecommendationSource] = {}
+        for name in shares:
             requests = read_requests(folder / f"{name}-train.jsonl")
             fit, self.held_out[name] = split(requests)
-            if name in LABEL_WEIGHT:
-                self.sources[name] = PassageSource(fit, self.embedder, LABEL_WEIGHT[name])
+            if is_recommendation(requests):
+                weights = RECOMMENDATION_WEIGHTS.get(name, RecommendationWeights())
+                self.sources[name] = RecommendationSource(fit, embedder, weights)
             else:
-                self.sources[name] = RecommendationSource(fit, self.embedder, RECOMMENDATION_WEIGHTS[name])
-        self.embedder.save()
+                weight = LABEL_WEIGHT.get(name, USUAL_LABEL_WEIGHT)
+                self.sources[name] = PassageSource(fit, embedder, weight)
+        embedder.save()
 
     def draw(self, rng: random.Random, max_tokens: int, n_queries: int = 1) -> list[Example]:
         """Examples of the same candidates, `n_queries` or fewer."""
-        name = rng.choices(list(DATASETS), list(DATASETS.values()))[0]
+        name = rng.choices(list(self.shares), list(self.shares.values()))[0]
         n_items = round(rng.triangular(MIN_ITEMS, MAX_ITEMS, 20))
         budget = max_tokens * rng.choices((1, 2, 4), (0.88, 0.1, 0.02))[0]
         max_chars = rng.choice((120, 250, 500, LONG_CHARS))
-        if name == "msmarco-dl-bm25":  # long texts: fewer of them, 4.3 characters a token
+        if self.sources[name].long:  # fewer of them, 4.3 characters a token
             chars = max_chars if max_chars == LONG_CHARS else min(max_chars, 330)
             n_items = max(MIN_ITEMS, min(n_items, int(budget * 4.3 / chars)))
         return self.sources[name].draw(rng, n_items, max_chars, n_queries)
@@ -256,7 +269,7 @@ def validate(trainer: Trainer, data: Data, per_dataset: int = 12) -> dict:
         for number, request in enumerate(requests[:per_dataset]):
             shuffled = dict(request, candidates=list(request["candidates"]))
             random.Random(number).shuffle(shuffled["candidates"])
-            if name == "msmarco-dl-bm25":  # time
+            if data.sources[name].long:  # time
                 shuffled["candidates"] = shuffled["candidates"][:10]
             relevant = labels(shuffled) > 0
             if not relevant.any():
@@ -281,7 +294,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     if options.device == "auto":
         options.device = "cuda" if torch.cuda.is_available() else "cpu"
-    data = Data(options.data, options.out / "embeddings.npz", options.device)
+    data = Data(options.data, dict(options.sets), Embedder(options.out / "embeddings.npz", options.device))
     trainer = Trainer(options)
     trainer.load()
     workers = trainer.workers(data)
