@@ -28,7 +28,7 @@ struct Scheduler::Job {
   State state = State::kQueued;
   std::optional<Answer> left_out;  // of the pass that is running: its answer so far
   std::optional<JobEnd> end;
-  std::condition_variable changed;
+  Condition changed;
 };
 
 Scheduler::Scheduler(Ranker& ranker, const Limits& limits, Metrics& metrics)
@@ -43,21 +43,23 @@ Scheduler::~Scheduler() {
 }
 
 bool Scheduler::stop(Clock::time_point until) {
-  Lock lock(mutex_);
+  MutexLock lock(mutex_);
   draining_ = stopping_ = true;
   for (const auto& job : queue_)
     end(*job, ShutDown{});
   for (const auto& [ticket, job] : in_flight_)
     if (job->state == Job::State::kInFlight) end(*job, ShutDown{});
   work_.notify_all();
-  return idle_.wait_until(lock, until, [this] { return stopped_; });
+  while (!stopped_)
+    if (!idle_.wait_until(mutex_, until)) break;
+  return stopped_;
 }
 
 void Scheduler::make_queue() {
   ranking_ = std::make_unique<RankingQueue>(
       ranker_, QueueOptions{.reserved = limits_.reserved, .longest_pass = kLongestPass});
   ranking_->on_left_out([this](std::size_t ticket, const Answer& so_far) {
-    const Lock lock(mutex_);
+    const MutexLock lock(mutex_);
     Job& job = *in_flight_.at(ticket);
     job.left_out = so_far;
     job.changed.notify_all();
@@ -67,7 +69,7 @@ void Scheduler::make_queue() {
 // ---- The clients' side ------------------------------------------------------------------------
 
 std::optional<Refusal> Scheduler::refusal_of(std::size_t n_jobs) const {
-  const Lock lock(mutex_);
+  const MutexLock lock(mutex_);
   return refusal_under_lock(n_jobs);
 }
 
@@ -89,7 +91,7 @@ std::variant<std::vector<Scheduler::JobHandle>, Refusal> Scheduler::submit(
     jobs.push_back(std::move(job));
   }
   {
-    const Lock lock(mutex_);
+    const MutexLock lock(mutex_);
     if (const auto refusal = refusal_under_lock(jobs.size())) return *refusal;
     for (const JobHandle& job : jobs) {
       const PreparedRequest& asked = *job->request;
@@ -104,7 +106,7 @@ std::variant<std::vector<Scheduler::JobHandle>, Refusal> Scheduler::submit(
 
 JobEnd Scheduler::wait(const JobHandle& job, const std::function<bool()>& hung_up) {
   const auto deadline = job->request->deadline();
-  Lock lock(mutex_);
+  MutexLock lock(mutex_);
   while (!job->end) {
     const auto now = Clock::now();
     if (deadline && now >= *deadline) {
@@ -112,7 +114,7 @@ JobEnd Scheduler::wait(const JobHandle& job, const std::function<bool()>& hung_u
     }
     auto until = now + kQueueLookInterval;
     if (deadline && now < *deadline) until = std::min(until, *deadline);
-    job->changed.wait_until(lock, until);
+    job->changed.wait_until(mutex_, until);
     if (job->end) break;
     lock.unlock();
     const bool is_gone = hung_up();
@@ -126,7 +128,7 @@ JobEnd Scheduler::wait(const JobHandle& job, const std::function<bool()>& hung_u
   return *std::exchange(job->end, std::nullopt);
 }
 
-// Needs the lock. nullopt: the engine is about to answer.
+// nullopt: the engine is about to answer.
 std::optional<JobEnd> Scheduler::answer_at_deadline(const JobHandle& job) {
   JobAnswer job_answer;
   const auto now = Clock::now();
@@ -147,45 +149,47 @@ std::optional<JobEnd> Scheduler::answer_at_deadline(const JobHandle& job) {
 }
 
 void Scheduler::cancel(const JobHandle& job) {
-  const Lock lock(mutex_);
+  const MutexLock lock(mutex_);
   abandon(job);
 }
 
-// Needs the lock. The engine's thread drops a job that is in flight.
+// The engine's thread drops a job that is in flight.
 void Scheduler::abandon(const JobHandle& job) {
   if (job->state == Job::State::kQueued) std::erase(queue_, job);
   job->state = Job::State::kDone;
-  if (queue_.empty() && in_flight_.empty()) idle_.notify_all();
+  if (!has_jobs()) idle_.notify_all();
   work_.notify_one();
 }
 
 std::chrono::seconds Scheduler::retry_after() const {
   constexpr double kLongest = 600;
-  const Lock lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto n_jobs = static_cast<double>(queue_.size() + in_flight_.size());
   const double seconds = std::ceil(n_jobs * ms_per_job_ / 1000);
   return std::chrono::seconds(std::lround(std::clamp(seconds, 1.0, kLongest)));
 }
 
 std::size_t Scheduler::n_queued() const {
-  const Lock lock(mutex_);
+  const MutexLock lock(mutex_);
   return queue_.size();
 }
 
 std::size_t Scheduler::n_in_flight() const {
-  const Lock lock(mutex_);
+  const MutexLock lock(mutex_);
   return in_flight_.size();
 }
 
 PromptReuse Scheduler::prompt_reuse() const {
-  const Lock lock(mutex_);
+  const MutexLock lock(mutex_);
   return prompt_reuse_;
 }
 
 bool Scheduler::drain(Clock::time_point until) {
-  Lock lock(mutex_);
+  MutexLock lock(mutex_);
   draining_ = true;
-  return idle_.wait_until(lock, until, [this] { return queue_.empty() && in_flight_.empty(); });
+  while (has_jobs())
+    if (!idle_.wait_until(mutex_, until)) break;
+  return !has_jobs();
 }
 
 // ---- The engine's thread ----------------------------------------------------------------------
@@ -194,7 +198,7 @@ void Scheduler::work() {
   while (wait_for_work())
     if (const auto fault = go_on()) fail_all(*fault);
   ranking_.reset();
-  const Lock lock(mutex_);
+  const MutexLock lock(mutex_);
   stopped_ = true;
   idle_.notify_all();
 }
@@ -216,19 +220,20 @@ std::optional<JobEnd> Scheduler::go_on() try {
 }
 
 bool Scheduler::wait_for_work() {
-  Lock lock(mutex_);
-  work_.wait(lock, [this] { return stopping_ || !queue_.empty() || !in_flight_.empty(); });
+  MutexLock lock(mutex_);
+  while (!stopping_ && !has_jobs())
+    work_.wait(mutex_);
   return !stopping_;
 }
 
 void Scheduler::drop_cancelled() {
-  const Lock lock(mutex_);
+  const MutexLock lock(mutex_);
   std::erase_if(in_flight_, [this](const auto& entry) {
     if (entry.second->state == Job::State::kInFlight) return false;
     ranking_->cancel(entry.first);
     return true;
   });
-  if (queue_.empty() && in_flight_.empty()) idle_.notify_all();
+  if (!has_jobs()) idle_.notify_all();
 }
 
 void Scheduler::admit() {
@@ -240,7 +245,7 @@ void Scheduler::admit() {
 Scheduler::JobHandle Scheduler::next_to_admit() {
   const bool for_all = ranking_->has_place(Length::kLong);
   if (!for_all && !ranking_->has_place(Length::kShort)) return nullptr;
-  const Lock lock(mutex_);
+  const MutexLock lock(mutex_);
   auto next = queue_.end();
   for (auto job = queue_.begin(); job != queue_.end(); ++job) {
     if (!for_all && length_of((*job)->request->expected_tokens()) != Length::kShort) continue;
@@ -260,16 +265,16 @@ void Scheduler::take_in(const JobHandle& job) {
   metrics_.observe_queue(ms_between(job->request->arrival(), job->admitted));
   const auto added = ranking_->add(next_ticket_, job->request);
   if (added) return;
-  const Lock lock(mutex_);
+  const MutexLock lock(mutex_);
   end(*job, added.error());
   in_flight_.erase(next_ticket_);
-  if (queue_.empty() && in_flight_.empty()) idle_.notify_all();
+  if (!has_jobs()) idle_.notify_all();
 }
 
 void Scheduler::step() {
   const auto start = Clock::now();
   auto finished = ranking_->step();
-  const Lock lock(mutex_);
+  const MutexLock lock(mutex_);
   busy_ms_ += ms_between(start, Clock::now());
   prompt_reuse_ = ranker_.prompt_reuse();
   turns_.learn(ranker_.costs());
@@ -283,10 +288,9 @@ void Scheduler::step() {
   }
   for (auto& done : finished)
     finish(std::move(done));
-  if (queue_.empty() && in_flight_.empty()) idle_.notify_all();
+  if (!has_jobs()) idle_.notify_all();
 }
 
-// Needs the lock.
 void Scheduler::finish(RankingQueue::Finished finished) {
   const auto found = in_flight_.find(finished.ticket);
   const JobHandle job = found->second;
@@ -306,7 +310,7 @@ void Scheduler::finish(RankingQueue::Finished finished) {
 void Scheduler::fail_all(const JobEnd& how) {
   ranking_.reset();  // frees the engine's places before they are taken again
   {
-    const Lock lock(mutex_);
+    const MutexLock lock(mutex_);
     for (const auto& [ticket, job] : in_flight_)
       if (job->state == Job::State::kInFlight) end_without_memory(*job, how);
     in_flight_.clear();
@@ -321,7 +325,6 @@ void Scheduler::fail_all(const JobEnd& how) {
   }
 }
 
-// Needs the lock.
 void Scheduler::end_without_memory(Job& job, const JobEnd& how) {
   try {
     end(job, how);
@@ -330,7 +333,6 @@ void Scheduler::end_without_memory(Job& job, const JobEnd& how) {
   }
 }
 
-// Needs the lock.
 void Scheduler::end(Job& job, JobEnd how) {
   job.state = Job::State::kDone;
   job.end = std::move(how);

@@ -2,18 +2,17 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
 #include <variant>
 #include <vector>
 
+#include "rsd/core/mutex.h"
 #include "rsd/data/answer.h"
 #include "rsd/ranker/ranker.h"
 #include "rsd/ranker/ranking_queue.h"
@@ -88,9 +87,7 @@ class Scheduler {
   bool stop(Clock::time_point until);
 
  private:
-  using Lock = std::unique_lock<std::mutex>;
-
-  std::optional<Refusal> refusal_under_lock(std::size_t n_jobs) const;
+  std::optional<Refusal> refusal_under_lock(std::size_t n_jobs) const RSD_REQUIRES(mutex_);
   void work();
   bool wait_for_work();
   void drop_cancelled();
@@ -98,14 +95,15 @@ class Scheduler {
   JobHandle next_to_admit();
   void take_in(const JobHandle& job);
   void step();
-  void finish(RankingQueue::Finished finished);
+  void finish(RankingQueue::Finished finished) RSD_REQUIRES(mutex_);
   std::optional<JobEnd> go_on();
   void fail_all(const JobEnd& how);
   void make_queue();
-  void end(Job& job, JobEnd how);
-  void end_without_memory(Job& job, const JobEnd& how);
-  void abandon(const JobHandle& job);
-  std::optional<JobEnd> answer_at_deadline(const JobHandle& job);
+  void end(Job& job, JobEnd how) RSD_REQUIRES(mutex_);
+  void end_without_memory(Job& job, const JobEnd& how) RSD_REQUIRES(mutex_);
+  void abandon(const JobHandle& job) RSD_REQUIRES(mutex_);
+  std::optional<JobEnd> answer_at_deadline(const JobHandle& job) RSD_REQUIRES(mutex_);
+  bool has_jobs() const RSD_REQUIRES(mutex_) { return !queue_.empty() || !in_flight_.empty(); }
 
   Ranker& ranker_;
   const Limits limits_;
@@ -113,18 +111,18 @@ class Scheduler {
   std::unique_ptr<RankingQueue> ranking_;  // the engine thread's
   std::size_t next_ticket_ = 0;            // the engine thread's
 
-  mutable std::mutex mutex_;  // of all below
-  std::condition_variable work_;
-  std::condition_variable idle_;
-  std::vector<JobHandle> queue_;
-  QueueTurns turns_;
-  std::map<std::size_t, JobHandle> in_flight_;
-  bool draining_ = false;
-  bool stopping_ = false;
-  bool stopped_ = false;   // the engine's thread is at its end
-  double busy_ms_ = 0;     // since the last job ended
-  double ms_per_job_ = 0;  // a moving average; 0 = none has ended yet
-  PromptReuse prompt_reuse_;
+  mutable Mutex mutex_;
+  Condition work_;
+  Condition idle_;
+  std::vector<JobHandle> queue_ RSD_GUARDED_BY(mutex_);
+  QueueTurns turns_ RSD_GUARDED_BY(mutex_);
+  std::map<std::size_t, JobHandle> in_flight_ RSD_GUARDED_BY(mutex_);
+  bool draining_ RSD_GUARDED_BY(mutex_) = false;
+  bool stopping_ RSD_GUARDED_BY(mutex_) = false;
+  bool stopped_ RSD_GUARDED_BY(mutex_) = false;   // the engine's thread is at its end
+  double busy_ms_ RSD_GUARDED_BY(mutex_) = 0;     // since the last job ended
+  double ms_per_job_ RSD_GUARDED_BY(mutex_) = 0;  // a moving average; 0 = none has ended yet
+  PromptReuse prompt_reuse_ RSD_GUARDED_BY(mutex_);
 
   std::thread thread_;  // last: it uses what stands above
 };

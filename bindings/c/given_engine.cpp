@@ -141,12 +141,12 @@ Result<void> set_log(const rsd_engine_options& given, GivenEngine& engine) {
 
 void LogTarget::write(LogLevel level, std::string_view line) {
   const std::string text(line);
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   if (function_ != nullptr) function_(level_of(level), text.c_str(), data_);
 }
 
 void LogTarget::detach() {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   function_ = nullptr;
 }
 

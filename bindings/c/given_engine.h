@@ -3,12 +3,12 @@
 
 #include <chrono>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string_view>
 
 #include "bindings/c/rsd.h"
 #include "rsd/core/log.h"
+#include "rsd/core/mutex.h"
 #include "rsd/core/result.h"
 #include "rsd/ranker/engine_options.h"
 
@@ -25,9 +25,9 @@ class LogTarget {
   void detach();
 
  private:
-  std::mutex mutex_;
-  rsd_log_function* function_;
-  void* data_;
+  Mutex mutex_;
+  rsd_log_function* function_ RSD_GUARDED_BY(mutex_);
+  void* data_ RSD_GUARDED_BY(mutex_);
 };
 
 struct GivenEngine {

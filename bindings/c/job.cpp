@@ -1,5 +1,7 @@
 #include "bindings/c/job.h"
 
+#include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <utility>
 
@@ -9,18 +11,21 @@
 namespace rsd::bindings {
 
 bool Job::has_ended() const {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   return has_ended_;
 }
 
 bool Job::wait(double timeout_ms) const {
-  std::unique_lock lock(mutex_);
-  const auto is_over = [this] { return has_ended_; };
-  if (timeout_ms < 0) {
-    ended_.wait(lock, is_over);
-    return true;
+  const auto until = std::chrono::steady_clock::now() + duration_of_ms(std::max(0.0, timeout_ms));
+  const MutexLock lock(mutex_);
+  while (!has_ended_) {
+    if (timeout_ms < 0) {
+      ended_.wait(mutex_);
+    } else if (!ended_.wait_until(mutex_, until)) {
+      break;
+    }
   }
-  return ended_.wait_for(lock, duration_of_ms(timeout_ms), is_over);
+  return has_ended_;
 }
 
 void Job::end_with(Result<Answer> answer) {
@@ -44,7 +49,7 @@ void Job::cancel(const char* why) {
 }
 
 void Job::end(End how) {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   if (has_ended_) return;
   end_ = std::move(how);
   has_ended_ = true;
@@ -53,7 +58,7 @@ void Job::end(End how) {
 
 Job::End Job::take() {
   wait(-1);
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   return std::exchange(end_, Taken{});
 }
 

@@ -1,14 +1,13 @@
 // A request that was handed in, seen by those who wait for it and by the thread that ranks it.
 #pragma once
 
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "bindings/c/rsd.h"
+#include "rsd/core/mutex.h"
 #include "rsd/data/answer.h"
 #include "rsd/ranker/ranker.h"
 
@@ -46,10 +45,10 @@ class Job {
   void end(End how);
 
   const std::shared_ptr<const PreparedRequest> request_;
-  mutable std::mutex mutex_;
-  mutable std::condition_variable ended_;
-  bool has_ended_ = false;
-  End end_;
+  mutable Mutex mutex_;
+  mutable Condition ended_;
+  bool has_ended_ RSD_GUARDED_BY(mutex_) = false;
+  End end_ RSD_GUARDED_BY(mutex_);
 };
 
 }  // namespace rsd::bindings

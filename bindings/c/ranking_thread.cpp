@@ -14,7 +14,7 @@ RankingThread::RankingThread(Ranker ranker, const QueueOptions& options)
 
 RankingThread::~RankingThread() {
   {
-    const Lock lock(mutex_);
+    const MutexLock lock(mutex_);
     stopping_ = true;
     work_.notify_all();
   }
@@ -28,7 +28,7 @@ Result<std::shared_ptr<Job>> RankingThread::submit(Request request, const RankOp
   auto prepared = ranker_.prepare(std::move(request), options);
   if (!prepared) return prepared.error();
   auto job = std::make_shared<Job>(*std::move(prepared));
-  const Lock lock(mutex_);
+  const MutexLock lock(mutex_);
   waiting_.push_back(job);
   work_.notify_one();
   return job;
@@ -36,12 +36,13 @@ Result<std::shared_ptr<Job>> RankingThread::submit(Request request, const RankOp
 
 // While others are ranked, costs are learned from them.
 Result<void> RankingThread::ensure_calibrated() {
-  Lock lock(mutex_);
+  const MutexLock lock(mutex_);
   if (calibration_) return *calibration_;
   if (is_busy_ || !waiting_.empty()) return {};
   wants_calibration_ = true;
   work_.notify_one();
-  calibrated_.wait(lock, [this] { return !wants_calibration_ || stopping_; });
+  while (wants_calibration_ && !stopping_)
+    calibrated_.wait(mutex_);
   return calibration_.value_or(Result<void>());
 }
 
@@ -51,15 +52,15 @@ void RankingThread::work() {
   while (wait_for_work())
     serve();
   end_all({.code = RSD_CANCELLED, .message = "the ranker was freed"});
-  const Lock lock(mutex_);
+  const MutexLock lock(mutex_);
   calibrated_.notify_all();
 }
 
 bool RankingThread::wait_for_work() {
-  Lock lock(mutex_);
+  const MutexLock lock(mutex_);
   is_busy_ = !in_flight_.empty();
-  work_.wait(lock,
-             [this] { return stopping_ || is_busy_ || wants_calibration_ || !waiting_.empty(); });
+  while (!stopping_ && !is_busy_ && !wants_calibration_ && waiting_.empty())
+    work_.wait(mutex_);
   return !stopping_;
 }
 
@@ -81,12 +82,12 @@ void RankingThread::serve() {
 // Unless jobs came first.
 void RankingThread::calibrate() {
   {
-    const Lock lock(mutex_);
+    const MutexLock lock(mutex_);
     if (!wants_calibration_) return;
   }
   std::optional<Result<void>> done;
   if (in_flight_.empty()) done = ranker_.calibrate();
-  const Lock lock(mutex_);
+  const MutexLock lock(mutex_);
   calibration_ = std::move(done);
   wants_calibration_ = false;
   calibrated_.notify_all();
@@ -115,7 +116,7 @@ void RankingThread::take_in() {
 
 // A job is in waiting_ or in in_flight_ at any time, whatever throws.
 std::optional<std::pair<std::size_t, std::shared_ptr<Job>>> RankingThread::next_arrived() {
-  const Lock lock(mutex_);
+  const MutexLock lock(mutex_);
   if (waiting_.empty()) return std::nullopt;
   const auto [entry, is_new] = in_flight_.emplace(next_ticket_, waiting_.front());
   ++next_ticket_;
@@ -147,7 +148,7 @@ void RankingThread::end_all(const JobFault& how) {
   for (const auto& [ticket, job] : in_flight_)
     end_job(*job, how);
   in_flight_.clear();
-  const Lock lock(mutex_);
+  const MutexLock lock(mutex_);
   for (const auto& job : waiting_)
     end_job(*job, how);
   waiting_.clear();

@@ -2,17 +2,16 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <deque>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <thread>
 #include <utility>
 
 #include "bindings/c/job.h"
+#include "rsd/core/mutex.h"
 #include "rsd/core/result.h"
 #include "rsd/ranker/ranker.h"
 #include "rsd/ranker/ranking_queue.h"
@@ -38,8 +37,6 @@ class RankingThread {
   const Ranker& ranker() const noexcept { return ranker_; }
 
  private:
-  using Lock = std::unique_lock<std::mutex>;
-
   void work();
   bool wait_for_work();
   void serve();
@@ -58,14 +55,15 @@ class RankingThread {
   std::map<std::size_t, std::shared_ptr<Job>> in_flight_;  // the thread's, by ticket
   std::size_t next_ticket_ = 0;                            // the thread's
 
-  std::mutex mutex_;  // of all below
-  std::condition_variable work_;
-  std::condition_variable calibrated_;
-  std::deque<std::shared_ptr<Job>> waiting_;
-  bool is_busy_ = false;  // jobs are in flight, as far as those who submit are concerned
-  bool wants_calibration_ = false;
-  std::optional<Result<void>> calibration_;  // how it ended
-  bool stopping_ = false;
+  Mutex mutex_;
+  Condition work_;
+  Condition calibrated_;
+  std::deque<std::shared_ptr<Job>> waiting_ RSD_GUARDED_BY(mutex_);
+  // Jobs are in flight, as far as those who submit are concerned.
+  bool is_busy_ RSD_GUARDED_BY(mutex_) = false;
+  bool wants_calibration_ RSD_GUARDED_BY(mutex_) = false;
+  std::optional<Result<void>> calibration_ RSD_GUARDED_BY(mutex_);  // how it ended
+  bool stopping_ RSD_GUARDED_BY(mutex_) = false;
 
   std::thread thread_;  // last: it uses what stands above
 };

@@ -24,7 +24,7 @@ ConnectionPool::~ConnectionPool() {
 
 // If the system gives no more threads, the existing ones serve what waits.
 bool ConnectionPool::enqueue(Task& serve) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (requests_.n_free() <= requests_.tasks.size() && requests_.n_threads < max_threads_) {
     try {
       add_thread(requests_);
@@ -39,7 +39,7 @@ bool ConnectionPool::enqueue(Task& serve) {
 }
 
 bool ConnectionPool::enqueue_brief(Task& serve) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (brief_.tasks.size() >= kBriefTasks) return false;
   brief_.tasks.push_back(std::move(serve));
   changed_.notify_all();
@@ -51,16 +51,16 @@ void ConnectionPool::add_thread(Queue& queue) {
   ++queue.n_threads;
 }
 
-// Needs the lock.
 void ConnectionPool::count_waiting() {
   const std::size_t n_tasks = requests_.tasks.size();
   n_waiting_ = n_tasks - std::min(n_tasks, requests_.n_free());
 }
 
 void ConnectionPool::work(Queue& queue) {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   while (true) {
-    changed_.wait(lock, [&] { return shutdown_ || !queue.tasks.empty(); });
+    while (!shutdown_ && queue.tasks.empty())
+      changed_.wait(mutex_);
     if (queue.tasks.empty()) return;
     {
       const Task serve = std::move(queue.tasks.front());
@@ -77,13 +77,15 @@ void ConnectionPool::work(Queue& queue) {
 }
 
 void ConnectionPool::shutdown() {
+  std::vector<std::thread> threads;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     shutdown_ = true;
+    threads.swap(threads_);
   }
   changed_.notify_all();
-  for (std::thread& thread : threads_)
-    if (thread.joinable()) thread.join();
+  for (std::thread& thread : threads)
+    thread.join();
 }
 
 }  // namespace rsd::server

@@ -2,13 +2,13 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <cstddef>
 #include <deque>
 #include <functional>
-#include <mutex>
 #include <thread>
 #include <vector>
+
+#include "rsd/core/mutex.h"
 
 namespace rsd::server {
 
@@ -40,18 +40,18 @@ class ConnectionPool {
     std::size_t n_free() const noexcept { return n_threads - n_busy; }
   };
 
-  void add_thread(Queue& queue);
+  void add_thread(Queue& queue) RSD_REQUIRES(mutex_);
   void work(Queue& queue);
-  void count_waiting();
+  void count_waiting() RSD_REQUIRES(mutex_);
 
   const std::size_t max_threads_;
   std::atomic<std::size_t> n_waiting_{0};
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  Queue requests_;
-  Queue brief_;
-  bool shutdown_ = false;
-  std::vector<std::thread> threads_;
+  Mutex mutex_;
+  Condition changed_;
+  Queue requests_ RSD_GUARDED_BY(mutex_);
+  Queue brief_ RSD_GUARDED_BY(mutex_);
+  bool shutdown_ RSD_GUARDED_BY(mutex_) = false;
+  std::vector<std::thread> threads_ RSD_GUARDED_BY(mutex_);
 };
 
 }  // namespace rsd::server

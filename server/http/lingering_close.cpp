@@ -32,7 +32,7 @@ LingeringClose::LingeringClose(const LingerLimits& limits) : limits_(limits) {
 
 LingeringClose::~LingeringClose() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stop_ = true;
   }
   wake_.wake();
@@ -55,7 +55,7 @@ void LingeringClose::take(int socket) noexcept {
   }
   try {
     const auto now = Clock::now();
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     new_.push_back(
         {.socket = socket, .until = now + limits_.time, .silent_until = now + limits_.silence});
     ++n_left_;
@@ -67,14 +67,15 @@ void LingeringClose::take(int socket) noexcept {
 }
 
 void LingeringClose::wait(Clock::time_point limit) {
-  std::unique_lock lock(mutex_);
-  idle_.wait_until(lock, limit, [this] { return n_left_ == 0; });
+  const MutexLock lock(mutex_);
+  while (n_left_ != 0)
+    if (!idle_.wait_until(mutex_, limit)) return;
 }
 
 void LingeringClose::work() {
   while (true) {
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       if (stop_) return;
       leaving_.splice(leaving_.end(), new_);
     }
@@ -87,7 +88,7 @@ void LingeringClose::work() {
     } catch (const std::exception&) {  // no memory: nobody is waited for
       close_all(leaving_);
     }
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     n_left_ = leaving_.size() + new_.size();
     if (n_left_ == 0) idle_.notify_all();
   }

@@ -2,12 +2,11 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <list>
-#include <mutex>
 #include <thread>
 
+#include "rsd/core/mutex.h"
 #include "rsd/decode/position_scorer.h"
 #include "server/http/wake_pipe.h"
 
@@ -57,11 +56,11 @@ class LingeringClose {
   const WakePipe wake_;
   std::list<Leaving> leaving_;  // the thread's
 
-  std::mutex mutex_;  // of all below
-  std::condition_variable idle_;
-  std::list<Leaving> new_;
-  std::size_t n_left_ = 0;
-  bool stop_ = false;
+  Mutex mutex_;
+  Condition idle_;
+  std::list<Leaving> new_ RSD_GUARDED_BY(mutex_);
+  std::size_t n_left_ RSD_GUARDED_BY(mutex_) = 0;
+  bool stop_ RSD_GUARDED_BY(mutex_) = false;
 
   std::thread thread_;  // last: it uses what stands above
 };

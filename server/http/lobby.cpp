@@ -48,7 +48,7 @@ Lobby::~Lobby() {
 
 void Lobby::end() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     ended_ = true;
   }
   wake_.wake();
@@ -60,7 +60,7 @@ void Lobby::enter(VisitorPtr visitor) noexcept {
     if (visitor->client.empty()) visitor->client = peer_of(visitor->socket.descriptor()).ip;
     visitor->since = Clock::now();
     add(*visitor, std::exchange(visitor->bytes, {}));
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (ended_) return leave(*visitor);
     new_.push_back(std::move(visitor));
   } catch (const std::exception&) {  // no memory: the connection is closed
@@ -92,7 +92,7 @@ void Lobby::work() {
 
 // False: the lobby has ended.
 bool Lobby::take_in() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   visitors_.splice(visitors_.end(), new_);
   return !ended_;
 }

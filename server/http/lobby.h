@@ -6,11 +6,11 @@
 #include <functional>
 #include <list>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <utility>
 
+#include "rsd/core/mutex.h"
 #include "rsd/decode/position_scorer.h"
 #include "server/http/lingering_close.h"
 #include "server/http/quota.h"
@@ -86,9 +86,9 @@ class Lobby {
   const WakePipe wake_;
   std::list<VisitorPtr> visitors_;  // the thread's, oldest first
 
-  std::mutex mutex_;  // of all below
-  std::list<VisitorPtr> new_;
-  bool ended_ = false;
+  Mutex mutex_;
+  std::list<VisitorPtr> new_ RSD_GUARDED_BY(mutex_);
+  bool ended_ RSD_GUARDED_BY(mutex_) = false;
 
   std::thread thread_;  // last: it uses what stands above
 };

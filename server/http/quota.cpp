@@ -21,7 +21,7 @@ std::optional<Quota::Share> Quota::take(const std::string& name, std::size_t n) 
   share->name = name;
   share->n = n;
   if (n == 0) return share;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   std::size_t& taken = taken_[name];
   if (n > limit_ || taken > limit_ - n) {
     if (taken == 0) taken_.erase(name);
@@ -33,7 +33,7 @@ std::optional<Quota::Share> Quota::take(const std::string& name, std::size_t n) 
 }
 
 void Quota::give_back(const std::string& name, std::size_t n) noexcept {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto taken = taken_.find(name);
   taken->second -= n;
   if (taken->second == 0) taken_.erase(taken);

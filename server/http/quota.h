@@ -5,9 +5,10 @@
 #include <limits>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
+
+#include "rsd/core/mutex.h"
 
 namespace rsd::server {
 
@@ -31,8 +32,8 @@ class Quota {
   void give_back(const std::string& name, std::size_t n) noexcept;
 
   const std::size_t limit_;
-  std::mutex mutex_;
-  std::map<std::string, std::size_t> taken_;  // no entry is 0
+  Mutex mutex_;
+  std::map<std::string, std::size_t> taken_ RSD_GUARDED_BY(mutex_);  // no entry is 0
 };
 
 }  // namespace rsd::server

@@ -2,8 +2,9 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <utility>
+
+#include "rsd/core/mutex.h"
 
 namespace rsd::server {
 
@@ -14,17 +15,17 @@ class Renewable {
   explicit Renewable(std::shared_ptr<const T> value) : value_(std::move(value)) {}
 
   std::shared_ptr<const T> get() const {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return value_;
   }
   void set(std::shared_ptr<const T> value) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     value_.swap(value);
   }
 
  private:
-  mutable std::mutex mutex_;
-  std::shared_ptr<const T> value_;  // may be null
+  mutable Mutex mutex_;
+  std::shared_ptr<const T> value_ RSD_GUARDED_BY(mutex_);  // may be null
 };
 
 }  // namespace rsd::server

@@ -2,18 +2,19 @@
 
 #include <llama.h>
 
-#include <mutex>
 #include <utility>
 
+#include "rsd/core/mutex.h"
 #include "rsd/core/utf8.h"
 
 namespace rsd {
 namespace {
 
 struct Router {
-  std::mutex mutex;
-  LogSink sink;
-  LogLevel level = LogLevel::kInfo;  // of the line in progress: llama.cpp continues lines
+  Mutex mutex;
+  LogSink sink RSD_GUARDED_BY(mutex);
+  LogLevel level RSD_GUARDED_BY(mutex) =
+      LogLevel::kInfo;  // of the line in progress: llama.cpp continues lines
 };
 
 Router& router() {
@@ -62,7 +63,7 @@ void on_llama_log(ggml_log_level level, const char* text, void*) {
   if (line.empty()) return;
   if (level == GGML_LOG_LEVEL_ERROR) note_llama_error(line);
   Router& to = router();
-  const std::scoped_lock lock(to.mutex);
+  const MutexLock lock(to.mutex);
   to.level = level_of(level, line, to.level);
   if (to.sink) to.sink(to.level, line);
 }
@@ -71,7 +72,7 @@ void on_llama_log(ggml_log_level level, const char* text, void*) {
 
 void route_llama_log(LogSink sink) {
   Router& to = router();
-  const std::scoped_lock lock(to.mutex);
+  const MutexLock lock(to.mutex);
   to.sink = std::move(sink);
   llama_log_set(&on_llama_log, nullptr);
 }
