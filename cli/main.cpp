@@ -7,6 +7,7 @@
 #include <csignal>
 #include <exception>
 #include <iostream>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -80,6 +81,9 @@ int main(int argc, char** argv) try {
   std::ios::sync_with_stdio(false);  // what has come in on stdin can be seen (RequestReader)
   std::signal(SIGPIPE, SIG_IGN);     // a reader that goes away is a failed write, with a message
   return finish(run(argc, argv));
+} catch (const std::bad_alloc&) {
+  std::cerr << "rsd: error: there is not enough memory for this\n";
+  return rsd::cli::kRuntimeFailure;
 } catch (const std::exception& failure) {
   std::cerr << "rsd: this is a defect of rsd, please report it: " << failure.what() << '\n';
   return rsd::cli::kRuntimeFailure;

@@ -277,6 +277,59 @@ class RemoteServe(unittest.TestCase):
         self.assertIn("16 requests at a time", log)
 
 
+    def serve(self, *urls):
+        engines = [argument for url in urls for argument in ("--engine-url", url)]
+        return Server(RSD, "-m", MODEL, "--engine", "vllm", *engines, "--engine-timeout-ms", "1500",
+                      env={**os.environ, "no_proxy": "127.0.0.1"})
+
+    @staticmethod
+    def post(server, number):
+        body = json.dumps({**request_of(8), "id": f"q{number}"})
+        return server.post("/v1/rank", body)
+
+    def test_a_replica_that_dies_and_one_that_hangs_cost_no_answer(self):
+        for fault in [FakeEngine.kill,
+                      lambda engine: engine.process.send_signal(signal.SIGSTOP)]:
+            engines = [FakeEngine(), FakeEngine()]
+            with contextlib.ExitStack() as stack:
+                urls = [stack.enter_context(engine) for engine in engines]
+                server = stack.enter_context(self.serve(*urls))
+                expected = self.post(server, 0).json()["answers"][0]["ranking"]
+                fault(engines[0])
+                stack.callback(engines[0].process.send_signal, signal.SIGCONT)
+                for number in range(1, 7):
+                    reply = self.post(server, number)
+                    self.assertEqual(reply.status, 200, reply.body)
+                    self.assertEqual(reply.json()["answers"][0]["ranking"], expected)
+                self.assertEqual(server.stop(), 0)
+
+    def test_a_slow_replica_costs_time_and_no_answer(self):
+        with FakeEngine("--slow-ms", 300) as slow, FakeEngine() as url:
+            with self.serve(slow) as server:
+                slowly = self.post(server, 0).json()["answers"][0]
+            with self.serve(url) as server:
+                fast = self.post(server, 0).json()["answers"][0]
+        self.assertEqual(slowly["ranking"], fast["ranking"])
+        self.assertFalse(slowly["deadline_hit"])
+
+    def test_when_all_replicas_are_dead_requests_fail_and_are_answered_once_one_is_back(self):
+        with FakeEngine() as url, self.serve(url) as server:
+            expected = self.post(server, 0).json()["answers"][0]["ranking"]
+        first = FakeEngine()
+        with first as url, self.serve(url) as server:
+            first.kill()
+            reply = self.post(server, 1)
+            self.assertEqual(reply.status, 500, reply.body)
+            self.assertIn(url, server.log())
+            self.assertEqual(server.get("/health").status, 200)
+            with FakeEngine("--port", first.port):
+                end = time.monotonic() + 60  # it is tried again after a while
+                while (reply := self.post(server, 2)).status != 200:
+                    self.assertLess(time.monotonic(), end)
+                self.assertEqual(reply.json()["answers"][0]["ranking"], expected)
+            self.assertEqual(server.stop(), 0)
+
+
 class RemoteTrain(unittest.TestCase):
     def test_makes_an_agent(self):
         with tempfile.TemporaryDirectory() as folder, FakeEngine() as url:

@@ -84,7 +84,7 @@ LIBRARIES = {
     "GoogleTest": ["gtest/*", "gmock/*"],
     "Google Benchmark": ["benchmark/*"],
     "the C library": ["stddef.h", "stdio.h"],
-    "POSIX": ["unistd.h", "fcntl.h", "dlfcn.h", "poll.h", "pthread.h", "signal.h", "sched.h",
+    "POSIX": ["unistd.h", "fcntl.h", "dlfcn.h", "fnmatch.h", "poll.h", "pthread.h", "signal.h", "sched.h",
               "spawn.h", "cpuid.h", "sys/*.h", "arpa/*.h", "netinet/*.h", "netdb.h"],
 }
 

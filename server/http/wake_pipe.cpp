@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 
 namespace rsd::server {
 
@@ -22,7 +23,8 @@ WakePipe::~WakePipe() {
 
 void WakePipe::wake() const noexcept {
   const char byte = 0;
-  [[maybe_unused]] const ssize_t n = ::write(writer_, &byte, 1);  // full: it is awake
+  while (::write(writer_, &byte, 1) < 0 && errno == EINTR) {  // if it is full, it is awake
+  }
 }
 
 void WakePipe::clear() const noexcept {

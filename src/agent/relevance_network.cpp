@@ -75,10 +75,9 @@ class Pass {
   Pass(const RelevanceNetwork& network, const PaddedBatch& batch)
       : network_(network),
         batch_(batch),
-        context_(ggml_init({.mem_size = ggml_tensor_overhead() * kMaxNodes +
-                                        2 * ggml_graph_overhead_custom(kMaxNodes, true),
-                            .mem_buffer = nullptr,
-                            .no_alloc = true})),
+        memory_(context_bytes()),
+        context_(ggml_init(
+            {.mem_size = memory_.size(), .mem_buffer = memory_.data(), .no_alloc = true})),
         network_graph_(build_network(context_.get(), network, batch)) {}
 
   // [items, inputs]
@@ -122,9 +121,13 @@ class Pass {
   }
 
  private:
+  static std::size_t context_bytes() {
+    return ggml_tensor_overhead() * kMaxNodes + 2 * ggml_graph_overhead_custom(kMaxNodes, true);
+  }
+
   void allocate(ggml_cgraph* graph) {
     allocator_.reset(ggml_gallocr_new(ggml_backend_cpu_buffer_type()));
-    RSD_CHECK(ggml_gallocr_alloc_graph(allocator_.get(), graph), "memory for the agent");
+    if (!ggml_gallocr_alloc_graph(allocator_.get(), graph)) throw std::bad_alloc();
   }
 
   void compute(ggml_cgraph* graph, int threads) {
@@ -138,12 +141,14 @@ class Pass {
     fill(network_graph_.base, batch_.base);
     fill(network_graph_.item_mask, batch_.item_mask);
     fill(network_graph_.round_mask, batch_.round_mask);
-    RSD_CHECK(ggml_backend_graph_compute(cpu_with(threads).get(), graph) == GGML_STATUS_SUCCESS,
-              "the agent's network");
+    const ggml_status status = ggml_backend_graph_compute(cpu_with(threads).get(), graph);
+    if (status == GGML_STATUS_ALLOC_FAILED) throw std::bad_alloc();
+    RSD_CHECK(status == GGML_STATUS_SUCCESS, "the agent's network");
   }
 
   const RelevanceNetwork& network_;
   const PaddedBatch& batch_;
+  std::vector<char> memory_;  // the context's: ggml ends the process where it finds none itself
   std::unique_ptr<ggml_context, GraphFree> context_;
   std::unique_ptr<ggml_gallocr, GraphFree> allocator_;
   NetworkGraph network_graph_;

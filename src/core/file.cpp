@@ -1,12 +1,12 @@
 #include "rsd/core/file.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
-#include <atomic>
 #include <cerrno>
 #include <filesystem>
 #include <optional>
@@ -14,6 +14,8 @@
 #include <utility>
 
 #include "core/publish.h"
+#include "core/uninterrupted.h"
+#include "core/xxh64.h"
 
 namespace rsd {
 namespace {
@@ -28,6 +30,29 @@ Error failed(ErrorCode code, const std::string& path, const char* what, int reas
 
 Error not_written(const std::string& path, int reason) {
   return failed(ErrorCode::kRuntime, path, "can't be written", reason);
+}
+
+std::error_code last_failure() {
+  return {errno, std::generic_category()};
+}
+
+bool wait_for_room(int file) {
+  pollfd waiting{.fd = file, .events = POLLOUT, .revents = 0};
+  return uninterrupted([&] { return ::poll(&waiting, 1, -1); }) == 1;
+}
+
+// kNot: the file system can't lock it; errno says why.
+enum class Locked { kByUs, kByAnother, kNot };
+
+// Locks the open file. One that no longer has the name is another's, who has renamed or removed it.
+Locked lock(int file, const std::string& name) {
+  if (uninterrupted([&] { return ::flock(file, LOCK_EX | LOCK_NB); }) != 0)
+    return errno == EWOULDBLOCK ? Locked::kByAnother : Locked::kNot;
+  struct stat opened {};
+  struct stat named {};
+  const bool has_name = ::fstat(file, &opened) == 0 && ::stat(name.c_str(), &named) == 0 &&
+                        opened.st_ino == named.st_ino;
+  return has_name ? Locked::kByUs : Locked::kByAnother;
 }
 
 class FileDescriptor {
@@ -48,17 +73,21 @@ class FileDescriptor {
 // A new file that is removed again unless it is renamed to its target.
 class TemporaryFile {
  public:
-  // The name is short and not derived from the target's, which may have the maximal length.
+  // Its name belongs to the target, so that the next writer removes what one left that was killed,
+  // and is short, since the target's may have the maximal length.
   static Result<TemporaryFile> create_beside(const fs::path& target) {
-    static std::atomic<unsigned> next_number = 0;
-    for (int tries = 0; tries < kMaxNameTries; ++tries) {
-      const fs::path path = target.parent_path() / (".rsd-" + std::to_string(::getpid()) + "-" +
-                                                    std::to_string(next_number++) + ".tmp");
-      const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-      if (file >= 0) return TemporaryFile(path.string(), FileDescriptor(file));
-      if (errno != EEXIST) break;
+    const std::string name = ".rsd-" + hex(xxh64(target.filename().string())) + "-";
+    for (int number = 0; number < kMaxNameTries; ++number) {
+      const fs::path path = target.parent_path() / (name + std::to_string(number) + ".tmp");
+      remove_if_left(path);
+      FileDescriptor file(uninterrupted(
+          [&] { return ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666); }));
+      if (file.get() < 0 && errno != EEXIST) return not_written(target.string(), errno);
+      // Another writer may have taken the new file for one that was left.
+      if (file.get() >= 0 && lock(file.get(), path) != Locked::kByAnother)
+        return TemporaryFile(path, std::move(file));
     }
-    return not_written(target.string(), errno);
+    return not_written(target.string(), EEXIST);
   }
 
   TemporaryFile(TemporaryFile&& other) noexcept
@@ -68,18 +97,11 @@ class TemporaryFile {
     if (!path_.empty()) ::unlink(path_.c_str());
   }
 
-  // Writes all of `content` and flushes it to the disk. Like the functions below, returns false and
-  // sets errno on failure.
-  bool write(std::string_view content) {
-    while (!content.empty()) {
-      const ssize_t written = ::write(file_.get(), content.data(), content.size());
-      if (written < 0 && errno != EINTR) return false;
-      if (written > 0) content.remove_prefix(static_cast<std::size_t>(written));
-    }
-    return true;
-  }
+  std::error_code write(std::string_view content) { return write_all(file_.get(), content); }
 
-  bool set_permissions(mode_t mode) { return ::fchmod(file_.get(), mode) == 0; }
+  std::error_code set_permissions(mode_t mode) {
+    return ::fchmod(file_.get(), mode) == 0 ? std::error_code() : last_failure();
+  }
 
   std::error_code publish_as(const fs::path& target) {
     const std::error_code failure = publish(file_.get(), path_, target.string());
@@ -88,6 +110,16 @@ class TemporaryFile {
   }
 
  private:
+  // A file of this user's that nobody has locked: its writer was killed.
+  static void remove_if_left(const fs::path& path) {
+    const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    struct stat about = {};
+    if (file.get() < 0 || ::fstat(file.get(), &about) != 0 || !S_ISREG(about.st_mode) ||
+        about.st_uid != ::geteuid())
+      return;
+    if (lock(file.get(), path) == Locked::kByUs) ::unlink(path.c_str());
+  }
+
   TemporaryFile(std::string path, FileDescriptor file)
       : path_(std::move(path)), file_(std::move(file)) {}
 
@@ -97,19 +129,29 @@ class TemporaryFile {
 
 }  // namespace
 
-bool lock_to_write(int file, const std::string& name) {
-  struct stat opened {};
-  struct stat named {};
-  return ::flock(file, LOCK_EX | LOCK_NB) == 0 && ::fstat(file, &opened) == 0 &&
-         ::stat(name.c_str(), &named) == 0 && opened.st_ino == named.st_ino;
+Result<void> lock_to_write(int file, const std::string& name) {
+  const Locked locked = lock(file, name);
+  if (locked == Locked::kByUs) return {};
+  if (locked == Locked::kNot) return failed(ErrorCode::kRuntime, name, "can't be locked", errno);
+  return Error(ErrorCode::kRuntime, "another rsd is writing " + name);
+}
+
+std::error_code write_all(int file, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = uninterrupted([&] { return ::write(file, text.data(), text.size()); });
+    // A pipe or a terminal that another program has set to non-blocking.
+    if (written < 0 && errno == EAGAIN && wait_for_room(file)) continue;
+    if (written < 0) return last_failure();
+    if (written == 0) return std::make_error_code(std::errc::io_error);
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return {};
 }
 
 std::error_code publish(int file, const std::string& name, const std::string& target) {
   // A network's file system may report only here that an earlier write failed.
-  if (::fsync(file) != 0 || ::rename(name.c_str(), target.c_str()) != 0) {
-    return {errno, std::generic_category()};
-  }
-  return {};
+  if (uninterrupted([&] { return ::fsync(file); }) != 0) return last_failure();
+  return ::rename(name.c_str(), target.c_str()) == 0 ? std::error_code() : last_failure();
 }
 
 std::string link_target(const std::string& path) {
@@ -135,17 +177,28 @@ Result<void> write_file_atomically(const std::string& path, std::string_view con
 
   auto temporary = TemporaryFile::create_beside(target);
   if (!temporary) return temporary.error();
-  if ((permissions && !temporary->set_permissions(*permissions)) || !temporary->write(content)) {
-    return not_written(path, errno);
-  }
-  if (const auto failure = temporary->publish_as(target)) {
-    return not_written(path, failure.value());
-  }
-  return {};
+  std::error_code failure;
+  if (permissions) failure = temporary->set_permissions(*permissions);
+  if (!failure) failure = temporary->write(content);
+  if (!failure) failure = temporary->publish_as(target);
+  return failure ? not_written(path, failure.value()) : Result<void>();
+}
+
+Result<void> append_to_file(const std::string& path, std::string_view content) {
+  const FileDescriptor file(uninterrupted(
+      [&] { return ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666); }));
+  if (file.get() < 0) return not_written(path, errno);
+  const off_t before = ::lseek(file.get(), 0, SEEK_END);
+  const std::error_code failure = write_all(file.get(), content);
+  if (!failure) return {};
+  // What can't be taken back is the beginning of a line, which readers know as such.
+  (void)!::ftruncate(file.get(), before);
+  return not_written(path, failure.value());
 }
 
 Result<std::string> read_file(const std::string& path) {
-  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const FileDescriptor file(
+      uninterrupted([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC); }));
   if (file.get() < 0) return failed(ErrorCode::kNotFound, path, "can't be opened", errno);
   struct stat status = {};
   if (::fstat(file.get(), &status) == 0 && S_ISDIR(status.st_mode)) {
@@ -155,13 +208,11 @@ Result<std::string> read_file(const std::string& path) {
   std::string content;
   std::array<char, 1 << 16> chunk;
   for (;;) {
-    const ssize_t count = ::read(file.get(), chunk.data(), chunk.size());
+    const ssize_t count =
+        uninterrupted([&] { return ::read(file.get(), chunk.data(), chunk.size()); });
     if (count == 0) return content;
-    if (count > 0) {
-      content.append(chunk.data(), static_cast<std::size_t>(count));
-    } else if (errno != EINTR) {
-      return failed(ErrorCode::kRuntime, path, "reading broke off", errno);
-    }
+    if (count < 0) return failed(ErrorCode::kRuntime, path, "reading broke off", errno);
+    content.append(chunk.data(), static_cast<std::size_t>(count));
   }
 }
 

@@ -2,14 +2,18 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <filesystem>
 #include <string>
+#include <thread>
+#include <vector>
 
+#include "support/file_size_limit.h"
 #include "support/temp_folder.h"
 
 namespace rsd {
@@ -23,24 +27,6 @@ class AtomicFile : public testing::Test {
   std::string at(const std::string& name) const { return folder_.at(name); }
 
   TempFolder folder_;
-};
-
-// While it lives, no file of this process may grow above `bytes`.
-class FileSizeLimit {
- public:
-  explicit FileSizeLimit(rlim_t bytes) : old_handler_(std::signal(SIGXFSZ, SIG_IGN)) {
-    ::getrlimit(RLIMIT_FSIZE, &old_);
-    const rlimit limit{bytes, old_.rlim_max};
-    ::setrlimit(RLIMIT_FSIZE, &limit);
-  }
-  ~FileSizeLimit() {
-    ::setrlimit(RLIMIT_FSIZE, &old_);
-    std::signal(SIGXFSZ, old_handler_);
-  }
-
- private:
-  void (*old_handler_)(int);
-  rlimit old_ = {};
 };
 
 TEST_F(AtomicFile, WritesEveryByteAndLeavesNothingElse) {
@@ -145,6 +131,61 @@ TEST_F(AtomicFile, LeavesTheOlderFileUnharmedWhenTheWriteFails) {
   EXPECT_EQ(written.error().message(), at("a") + ": can't be written: File too large");
   EXPECT_EQ(folder_.read("a"), "old");
   EXPECT_EQ(folder_.n_files(), 1u);
+}
+
+TEST_F(AtomicFile, RemovesWhatAKilledWriterLeft) {
+  ASSERT_TRUE(write_file_atomically(at("a"), "old"));
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    const FileSizeLimit limit(1000);
+    std::signal(SIGXFSZ, SIG_DFL);  // which ends it in the middle of the write
+    ::_exit(write_file_atomically(at("a"), std::string(5000, 'x')) ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(status));
+  EXPECT_EQ(folder_.read("a"), "old");
+  EXPECT_EQ(folder_.n_files(), 2u);
+  ASSERT_TRUE(write_file_atomically(at("a"), "new"));
+  EXPECT_EQ(folder_.read("a"), "new");
+  EXPECT_EQ(folder_.n_files(), 1u);
+}
+
+TEST_F(AtomicFile, IsWholeThoughSeveralWriteItAtOnce) {
+  constexpr int kWriters = 4;
+  std::vector<std::jthread> writers;
+  std::atomic<int> n_written = 0;
+  for (int w = 0; w < kWriters; ++w) {
+    writers.emplace_back([&, w] {
+      for (int n = 0; n < 100; ++n)
+        n_written +=
+            write_file_atomically(at("a"), std::string(5000, static_cast<char>('a' + w))) ? 1 : 0;
+    });
+  }
+  writers.clear();
+  EXPECT_EQ(n_written, kWriters * 100);
+  const std::string content = folder_.read("a");
+  EXPECT_EQ(content, std::string(5000, content.at(0)));
+  EXPECT_EQ(folder_.n_files(), 1u);
+}
+
+TEST_F(AtomicFile, IsMadeOrBecomesLongerByAppending) {
+  ASSERT_TRUE(append_to_file(at("a"), "one\n"));
+  ASSERT_TRUE(append_to_file(at("a"), "two\n"));
+  EXPECT_EQ(folder_.read("a"), "one\ntwo\n");
+}
+
+TEST_F(AtomicFile, IsAsBeforeWhenAppendingFails) {
+  ASSERT_TRUE(append_to_file(at("a"), "one\n"));
+  Result<void> appended;
+  {
+    const FileSizeLimit limit(1000);
+    appended = append_to_file(at("a"), std::string(5000, 'x'));
+  }
+  ASSERT_FALSE(appended);
+  EXPECT_EQ(appended.error().message(), at("a") + ": can't be written: File too large");
+  EXPECT_EQ(folder_.read("a"), "one\n");
 }
 
 TEST_F(AtomicFile, ReadsBackWhatWasWritten) {

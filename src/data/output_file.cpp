@@ -2,18 +2,22 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <filesystem>
 #include <system_error>
 #include <utility>
 
 #include "core/publish.h"
+#include "core/uninterrupted.h"
 #include "rsd/data/resumable_output.h"
 
 namespace rsd {
 namespace {
 
 constexpr const char* kPartial = ".partial";
+constexpr const char* kFresh = ".new";  // after that
 
 Error failure(const std::string& what, const std::string& path) {
   const std::string reason = errno != 0 ? ": " + std::generic_category().message(errno) : "";
@@ -54,11 +58,11 @@ OutputFile::~OutputFile() {
 Result<void> OutputFile::open_partial() {
   const std::string partial = path_ + kPartial;
   errno = 0;
-  file_ = ::open(partial.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+  file_ = uninterrupted(
+      [&] { return ::open(partial.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666); });
   if (file_ < 0) return failure("can't write to", partial);
   // Another run into the same file would rename what we write, or lose what it has written.
-  if (!lock_to_write(file_, partial))
-    return Error(ErrorCode::kRuntime, "another rsd is writing " + partial);
+  if (auto locked = lock_to_write(file_, partial); !locked) return locked;
   struct stat opened {};
   if (::fstat(file_, &opened) == 0 && S_ISREG(opened.st_mode)) return {};
   return Error(ErrorCode::kRuntime, "can't write to " + partial + ": it is no plain file");
@@ -67,27 +71,60 @@ Result<void> OutputFile::open_partial() {
 // What is kept usually stands at the beginning of the partial file: only its end is cut off then,
 // and nothing is lost if we are killed meanwhile.
 Result<void> OutputFile::start_with(std::string_view kept) {
-  std::string present(kept.size(), '\0');
-  const ssize_t length = ::pread(file_, present.data(), present.size(), 0);
-  const bool stands = length == static_cast<ssize_t>(kept.size()) && present == kept;
-  if (::ftruncate(file_, stands ? static_cast<off_t>(kept.size()) : 0) != 0 ||
-      ::lseek(file_, 0, SEEK_END) < 0) {
-    return failure("can't write to", path_ + kPartial);
+  ::unlink((path_ + kPartial + kFresh).c_str());  // one that was killed in replace_by() left it
+  const auto begins = begins_with(kept);
+  if (!begins) return begins.error();
+  if (!*begins) return replace_by(kept);
+  const auto length = static_cast<off_t>(kept.size());
+  if (uninterrupted([&] { return ::ftruncate(file_, length); }) == 0 &&
+      ::lseek(file_, length, SEEK_SET) == length)
+    return {};
+  return failure("can't write to", path_ + kPartial);
+}
+
+// The partial file.
+Result<bool> OutputFile::begins_with(std::string_view kept) const {
+  std::array<char, 1 << 16> chunk;
+  for (off_t place = 0; !kept.empty();) {
+    const std::size_t n_wanted = std::min(kept.size(), chunk.size());
+    const ssize_t n_read =
+        uninterrupted([&] { return ::pread(file_, chunk.data(), n_wanted, place); });
+    if (n_read < 0) return failure("can't read", path_ + kPartial);
+    const std::string_view present(chunk.data(), static_cast<std::size_t>(n_read));
+    if (present.empty() || !kept.starts_with(present)) return false;
+    kept.remove_prefix(present.size());
+    place += n_read;
   }
-  return stands ? Result<void>() : write(kept);
+  return true;
+}
+
+// Under another name first: the partial file is as before or has all of `kept`, whenever we are
+// killed or the disk is full. Both files are locked meanwhile.
+Result<void> OutputFile::replace_by(std::string_view kept) {
+  const std::string partial = path_ + kPartial;
+  const std::string fresh = partial + kFresh;
+  const int file = uninterrupted([&] {
+    return ::open(fresh.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+  });
+  if (file < 0) return failure("can't write to", fresh);
+  auto done = lock_to_write(file, fresh);
+  if (done) {
+    auto broken = write_all(file, kept);
+    if (!broken) broken = publish(file, fresh, partial);
+    if (broken)
+      done = Error(ErrorCode::kRuntime, "can't write to " + fresh + ": " + broken.message());
+  }
+  ::close(done ? std::exchange(file_, file) : file);
+  if (!done) ::unlink(fresh.c_str());
+  return done;
 }
 
 Result<void> OutputFile::write(std::string_view text) {
   const int file = to_standard_output() ? STDOUT_FILENO : file_;
-  while (!text.empty()) {
-    const ssize_t written = ::write(file, text.data(), text.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) {
-      return failure("can't write to", to_standard_output() ? "standard output" : path_ + kPartial);
-    }
-    text.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return {};
+  const auto broken = write_all(file, text);
+  if (!broken) return {};
+  const std::string name = to_standard_output() ? "standard output" : path_ + kPartial;
+  return Error(ErrorCode::kRuntime, "can't write to " + name + ": " + broken.message());
 }
 
 // The lock is held until the new name is there: nobody can take the partial file up in between.

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "rsd/data/resumable_output.h"
+#include "support/file_size_limit.h"
 #include "support/temp_folder.h"
 
 namespace rsd {
@@ -45,6 +46,29 @@ TEST(OutputFile, BeginsWithWhatIsKeptWhateverIsInThePartialFile) {
   ASSERT_TRUE(output);
   ASSERT_TRUE(output->commit());
   EXPECT_EQ(folder.read("out"), "kept\n");
+}
+
+TEST(OutputFile, IsAsBeforeIfWhatIsKeptFindsNoRoom) {
+  const TempFolder folder;
+  folder.write("out.partial", "one\n");
+  {
+    const FileSizeLimit limit(1000);
+    const auto output = OutputFile::open(folder.at("out"), std::string(5000, 'k'));
+    ASSERT_FALSE(output);
+    EXPECT_THAT(output.error().message(), HasSubstr("out.partial.new: File too large"));
+  }
+  EXPECT_EQ(folder.read("out.partial"), "one\n");
+  EXPECT_EQ(folder.n_files(), 1U);
+}
+
+TEST(OutputFile, IsLockedThoughItTookOverWhatIsKept) {
+  const TempFolder folder;
+  folder.write("out.partial.new", "left by one that was killed");
+  const auto first = OutputFile::open(folder.at("out"), "kept\n");
+  ASSERT_TRUE(first);
+  EXPECT_EQ(folder.read("out.partial"), "kept\n");
+  EXPECT_FALSE(OutputFile::open(folder.at("out")));
+  EXPECT_EQ(folder.n_files(), 1U);
 }
 
 TEST(OutputFile, IsWrittenByOneAtATime) {

@@ -1,6 +1,5 @@
 #include "rsd/data/resumable_output.h"
 
-#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string_view>
 #include <utility>
@@ -99,17 +98,30 @@ Error damaged(const std::string& source, std::size_t line) {
               "choose another --output"};
 }
 
-// nullopt: there are none.
-Result<std::optional<Notes>> read_notes(const std::string& path) {
-  std::string source = OutputFile::partial_path(notes_path(path));
-  std::error_code failure;
-  if (!std::filesystem::exists(source, failure)) source = notes_path(path);
-  if (!std::filesystem::exists(source, failure)) return std::optional<Notes>();
-  const auto text = read_file(source);
+// False also where there is no such file.
+Result<bool> has_line(const std::string& path) {
+  const auto text = read_file_if_there(path);
   if (!text) return text.error();
+  return *text && (*text)->find('\n') != std::string::npos;
+}
+
+// Those of an interrupted run, or of a finished one; nullopt: there are none. One that was
+// interrupted while it gave its files their names, or took over finished answers, has the finished
+// notes.
+Result<std::optional<Notes>> read_notes(const std::string& path, bool is_interrupted) {
+  std::string source = notes_path(path);
+  if (is_interrupted) {
+    const std::string partial = OutputFile::partial_path(source);
+    const auto is_begun = has_line(partial);
+    if (!is_begun) return is_begun.error();
+    if (*is_begun) source = partial;
+  }
+  const auto text = read_file_if_there(source);
+  if (!text) return text.error();
+  if (!*text) return std::optional<Notes>();
   Notes notes;
   std::size_t number = 0;
-  for (const auto line : whole_lines(*text)) {
+  for (const auto line : whole_lines(**text)) {
     const auto read = read_json(line);
     const Json note = read ? *read : Json();
     const auto has_text = [&](const char* key) {
@@ -136,7 +148,7 @@ Result<std::optional<Notes>> read_notes(const std::string& path) {
 // Answers don't record which model made them, nor from which texts: their notes do.
 Result<void> add_notes(const std::string& path, const std::string& source, const Conditions& now,
                        KeptAnswers& kept) {
-  const auto notes = read_notes(path);
+  const auto notes = read_notes(path, kept.is_interrupted);
   if (!notes) return notes.error();
   if (!*notes) {
     return Error(ErrorCode::kInvalidArgument,
@@ -165,6 +177,16 @@ Result<void> add_notes(const std::string& path, const std::string& source, const
   return {};
 }
 
+// True if an interrupted run left answers, or would have made all of them anew. One that was to
+// continue finished answers and has not taken them over yet has neither answers nor notes.
+Result<bool> has_begun(const std::string& path) {
+  const std::string answers = OutputFile::partial_path(path);
+  if (is_missing(answers)) return false;
+  const auto has_answers = has_line(answers);
+  if (!has_answers || *has_answers) return has_answers;
+  return has_line(OutputFile::partial_path(notes_path(path)));
+}
+
 }  // namespace
 
 Result<KeptAnswers> read_kept_answers(const std::string& path, AnswerFormat format,
@@ -173,16 +195,16 @@ Result<KeptAnswers> read_kept_answers(const std::string& path, AnswerFormat form
     return Error(ErrorCode::kInvalidArgument, "--resume works with the formats jsonl and trec");
   }
   const std::string partial = OutputFile::partial_path(path);
-  std::error_code failure;
-  const bool is_interrupted = std::filesystem::exists(partial, failure);
-  const std::string& source = is_interrupted ? partial : path;
-  if (!std::filesystem::exists(source, failure)) return KeptAnswers{};
-  const auto text = read_file(source);
+  const auto interrupted = has_begun(path);
+  if (!interrupted) return interrupted.error();
+  const std::string& source = *interrupted ? partial : path;
+  const auto text = read_file_if_there(source);
   if (!text) return text.error();
-  auto kept = format == AnswerFormat::kJsonl ? keep_jsonl(source, *text)
-                                             : keep_trec(source, *text, !is_interrupted);
+  if (!*text) return KeptAnswers{};
+  auto kept = format == AnswerFormat::kJsonl ? keep_jsonl(source, **text)
+                                             : keep_trec(source, **text, !*interrupted);
   if (!kept || kept->requests.empty()) return kept;
-  kept->is_interrupted = is_interrupted;
+  kept->is_interrupted = *interrupted;
   if (auto noted = add_notes(path, source, now, *kept); !noted) return noted.error();
   return kept;
 }

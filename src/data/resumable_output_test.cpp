@@ -102,6 +102,41 @@ TEST_F(Resumable, DropsTheLastRequestOfAnInterruptedTrecRun) {
   EXPECT_FALSE(kept->requests.contains("2"));
 }
 
+// What a run leaves that is killed while it takes over the answers of a finished one.
+TEST_F(Resumable, FinishedAnswersAreKeptThoughTakingThemOverWasInterrupted) {
+  {
+    auto output = open();
+    ASSERT_TRUE(output.write(request_of("one"), line_of("one")));
+    ASSERT_TRUE(output.commit());
+  }
+  const auto expect_kept = [&] {
+    const auto kept = read_kept_answers(path_, kJsonl, kConditions);
+    ASSERT_TRUE(kept) << kept.error().message();
+    EXPECT_EQ(kept->text, line_of("one"));
+    EXPECT_EQ(kept->requests.at("one"), content_digest(request_of("one")));
+  };
+  folder_.write("out.partial", "");
+  expect_kept();
+  folder_.write("out.partial", line_of("one"));
+  expect_kept();
+  folder_.write("out.conditions.partial", "");
+  expect_kept();
+  folder_.write("out.partial", "");
+  expect_kept();
+}
+
+TEST_F(Resumable, ARunThatWasToMakeAllAnewKeepsNoFinishedAnswers) {
+  {
+    auto output = open();
+    ASSERT_TRUE(output.write(request_of("one"), line_of("one")));
+    ASSERT_TRUE(output.commit());
+  }
+  { const auto anew = open(); }
+  const auto kept = read_kept_answers(path_, kJsonl, kConditions);
+  ASSERT_TRUE(kept) << kept.error().message();
+  EXPECT_THAT(kept->requests, IsEmpty());
+}
+
 TEST_F(Resumable, NamesTheLineThatIsNoAnswer) {
   folder_.write("out", line_of("one") + "something else\n");
   const auto kept = read_kept_answers(path_, kJsonl, kConditions);

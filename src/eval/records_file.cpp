@@ -93,9 +93,6 @@ Result<EarlierRecords> read_records(const std::string& path, const Conditions& c
   return earlier;
 }
 
-RecordsFile::RecordsFile(std::string path, std::ofstream stream)
-    : path_(std::move(path)), stream_(std::move(stream)) {}
-
 Result<RecordsFile> RecordsFile::open(const std::string& path, const std::string& content) {
   const auto folder = std::filesystem::path(path).parent_path();
   std::error_code failed;
@@ -105,15 +102,11 @@ Result<RecordsFile> RecordsFile::open(const std::string& path, const std::string
                  "the folder " + folder.string() + " can't be made: " + failed.message());
   }
   if (auto written = write_file_atomically(path, content); !written) return written.error();
-  std::ofstream stream(path, std::ios::binary | std::ios::app);
-  if (!stream) return Error(ErrorCode::kRuntime, path + " can't be opened for appending");
-  return RecordsFile(path, std::move(stream));
+  return RecordsFile(path);
 }
 
-Result<void> RecordsFile::append(const std::string& line) {
-  stream_ << line << '\n' << std::flush;
-  if (!stream_) return Error(ErrorCode::kRuntime, "a record can't be written to " + path_);
-  return {};
+Result<void> RecordsFile::append(const std::string& line) const {
+  return append_to_file(path_, line + "\n");
 }
 
 }  // namespace rsd

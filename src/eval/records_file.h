@@ -2,8 +2,8 @@
 #pragma once
 
 #include <cstddef>
-#include <fstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "rsd/core/result.h"
@@ -29,20 +29,19 @@ EarlierRecords no_records(const Conditions& conditions);
 Result<EarlierRecords> read_records(const std::string& path, const Conditions& conditions,
                                     const std::vector<Setting>& settings);
 
-// Appends lines; each is handed to the operating system before `append` returns. Move-only.
+// Appends lines; each is handed to the operating system before `append` returns.
 class RecordsFile {
  public:
   // Replaces the file by `content`, atomically, and opens it for appending. Creates the folder.
   static Result<RecordsFile> open(const std::string& path, const std::string& content);
 
   // `line` without its newline.
-  Result<void> append(const std::string& line);
+  Result<void> append(const std::string& line) const;
 
  private:
-  RecordsFile(std::string path, std::ofstream stream);
+  explicit RecordsFile(std::string path) : path_(std::move(path)) {}
 
   std::string path_;
-  std::ofstream stream_;
 };
 
 }  // namespace rsd

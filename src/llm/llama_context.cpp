@@ -105,6 +105,7 @@ Result<std::unique_ptr<LlamaContext>> LlamaContext::create(const LlamaModel& mod
   params.abort_callback = &gives_up;
   params.abort_callback_data = &context->give_up_at_;
   params.no_perf = true;
+  if (auto enough = model.check_memory(options.n_cells); !enough) return enough.error();
   if (auto made = context->make(options.n_cells); !made) return made.error();
   if (llama_get_memory(context->get())) return context;
   return Error(ErrorCode::kUnsupported,
@@ -122,7 +123,8 @@ Result<void> LlamaContext::make(std::size_t n_cells) {
 Result<void> LlamaContext::resize(std::size_t n_cells) {
   const std::size_t n_before = this->n_cells();
   context_.reset();  // first, since the memory may not do for both
-  auto resized = make(n_cells);
+  auto resized = model_.check_memory(n_cells);
+  if (resized) resized = make(n_cells);
   if (resized) return resized;
   const auto restored = make(n_before);
   RSD_CHECK(restored.ok(), "a context of the size that there was");
@@ -130,6 +132,7 @@ Result<void> LlamaContext::resize(std::size_t n_cells) {
 }
 
 Result<ContextPtr> LlamaContext::new_context_beside(std::size_t n_cells, std::size_t n_sequences) {
+  if (auto enough = model_.check_memory(n_cells); !enough) return enough.error();
   llama_context_params params = params_;
   params.n_ctx = static_cast<std::uint32_t>(n_cells);
   params.n_seq_max = static_cast<std::uint32_t>(n_sequences);
@@ -224,10 +227,11 @@ Result<std::span<const float>> LlamaContext::run_beside(llama_context* in,
 }
 
 Result<void> LlamaContext::run(llama_context* in, const llama_batch& batch) {
+  if (auto unchanged = model_.check_unchanged(); !unchanged) return unchanged;
   const auto start = Clock::now();
   auto done = to_result(llama_decode(in, batch));
   passes_ms_ += ms_between(start, Clock::now());
-  return done;
+  return done ? model_.check_unchanged() : done;  // it may have changed within the pass
 }
 
 // The last pass's n-th output.

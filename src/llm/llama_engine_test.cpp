@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -62,6 +63,33 @@ class DamagedFile : public testing::Test {
 
   std::string path_;
 };
+
+// A file that was written to gives other weights, one that was cut ends the process where it is
+// read.
+TEST_F(DamagedFile, ThatIsUsedGivesErrorsAndNoOtherAnswers) {
+  const std::string whole = content_of(kBpe);
+  const auto fault_after = [&](const auto& change) {
+    write(whole);
+    // Times of files are only as fine as the system's ticks.
+    std::filesystem::last_write_time(
+        path_, std::filesystem::last_write_time(path_) - std::chrono::seconds(10));
+    auto engine = LlamaEngine::load(options_for(path_));
+    EXPECT_TRUE(engine);
+    change();
+    auto scorer = (*engine)->open(tiny_prompt(**engine, "Rank the texts"));
+    EXPECT_TRUE(scorer);
+    const auto prefill = (*scorer)->prefill(std::nullopt);
+    return prefill ? std::string("none") : prefill.error().message();
+  };
+  const std::string fault = "model " + path_ + " was written to or cut while it was in use";
+  EXPECT_THAT(fault_after([&] { std::filesystem::resize_file(path_, 0); }), HasSubstr(fault));
+  EXPECT_THAT(fault_after([&] { write(whole); }), HasSubstr(fault));
+  EXPECT_EQ(fault_after([&] {
+              std::filesystem::copy_file(kSpm, path_ + ".new");
+              std::filesystem::rename(path_ + ".new", path_);
+            }),
+            "none");
+}
 
 TEST(LlamaEngine, TellsWhatItLoaded) {
   auto engine = LlamaEngine::load({.model_path = kBpe, .threads = 1});

@@ -1,5 +1,7 @@
 #include "llm/llama_model.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -40,6 +42,25 @@ std::string tokenizer_name(const llama_vocab* vocab) {
   }
 }
 
+// All files of a model that is split ("…-00001-of-00003.gguf"), else the one.
+std::vector<std::string> model_files(const std::string& path) {
+  constexpr std::string_view kFirst = "-00001-of-";
+  constexpr std::size_t kDigits = 5;
+  constexpr std::size_t kEnding = kFirst.size() + kDigits + std::string_view(".gguf").size();
+  const std::size_t begin = path.size() - std::min(path.size(), kEnding);
+  std::vector<std::string> files{path};
+  if (path.compare(begin, kFirst.size(), kFirst) != 0) return files;
+  const char* const count = path.data() + begin + kFirst.size();
+  std::size_t n_files = 1;
+  std::from_chars(count, count + kDigits, n_files);
+  for (std::size_t n = 2; n <= n_files; ++n) {
+    const std::string number = std::to_string(n);
+    files.push_back(path);
+    files.back().replace(begin + 1 + kDigits - number.size(), number.size(), number);
+  }
+  return files;
+}
+
 std::optional<RelevanceReading> parse_relevance_reading(std::string_view text) {
   RelevanceReading reading;
   const char* const begin = text.data();
@@ -63,9 +84,30 @@ Result<std::unique_ptr<LlamaModel>> LlamaModel::load(const LlamaOptions& options
     if (!reached) return reached.error();
     model->machines_.emplace(*std::move(reached));
   }
+  if (auto watched = model->watch_files(); !watched) return watched.error();
   if (auto loaded = model->load_weights(options); !loaded) return loaded.error();
   if (auto loaded = model->load_loras(options.loras); !loaded) return loaded.error();
   return model;
+}
+
+// Before they are loaded, so that a change meanwhile is seen.
+Result<void> LlamaModel::watch_files() {
+  for (const std::string& path : model_files(path_)) {
+    auto watch = FileWatch::open(path);
+    if (watch) files_.push_back(*std::move(watch));
+    if (!watch && path == path_) return watch.error().within("model");
+  }
+  return {};
+}
+
+Result<void> LlamaModel::check_unchanged() const {
+  for (const FileWatch& file : files_) {
+    if (file.is_unchanged()) continue;
+    return Error(ErrorCode::kRuntime, "model " + file.path() +
+                                          " was written to or cut while it was in use; it is read "
+                                          "again after a restart");
+  }
+  return {};
 }
 
 Result<void> LlamaModel::load_weights(const LlamaOptions& options) {
@@ -100,6 +142,27 @@ Result<void> LlamaModel::load_loras(const std::vector<LoraFile>& files) {
     lora_scales_.push_back(file.scale);
   }
   return {};
+}
+
+Result<void> LlamaModel::check_memory(std::size_t n_tokens) const {
+  constexpr std::size_t kOtherParts = std::size_t{64} << 20U;
+  const llama_model* model = model_.get();
+  const auto n_heads = static_cast<std::size_t>(std::max(llama_model_n_head(model), 1));
+  const std::size_t row_bytes = sizeof(ggml_fp16_t) *
+                                static_cast<std::size_t>(llama_model_n_embd(model)) *
+                                static_cast<std::size_t>(llama_model_n_head_kv(model)) / n_heads;
+  const std::size_t cell_bytes =
+      2 * row_bytes * static_cast<std::size_t>(llama_model_n_layer(model));  // keys and values
+  const std::size_t n_bytes = n_tokens * cell_bytes + kOtherParts;
+  void* const probe =
+      ::mmap(nullptr, n_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (probe != MAP_FAILED) {
+    ::munmap(probe, n_bytes);
+    return {};
+  }
+  return Error(ErrorCode::kRuntime, "no context of " + std::to_string(n_tokens) +
+                                        " tokens can be made: it takes " +
+                                        std::to_string(n_bytes >> 20U) + " MiB of memory");
 }
 
 // Adapters take effect on the context, all at once.

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "llm/file_watch.h"
 #include "llm/rpc_distribution.h"
 #include "rsd/core/result.h"
 #include "rsd/llm/llama_engine.h"
@@ -36,6 +37,9 @@ class LlamaModel {
   // Shared, since a tokenizer reads the vocabulary after the engine is gone.
   const std::shared_ptr<llama_model>& handle() const noexcept { return model_; }
   const std::string& path() const noexcept { return path_; }
+  // kRuntime: somebody has written into a file of the model, or cut it, since it was loaded. Its
+  // weights are the file's memory: passes give wrong logits then, or end the process (SIGBUS).
+  Result<void> check_unchanged() const;
   std::size_t n_vocabulary() const;
   std::size_t trained_context() const;
   // Some of its layers are computed by RPC servers.
@@ -52,6 +56,10 @@ class LlamaModel {
   // a prompt layout of another version.
   Result<ModelInfo> describe() const;
 
+  // kRuntime: there is no memory for the cache of a context of so many tokens and what stands
+  // beside it. To be asked before new_context(): llama.cpp ends the process where it lacks memory
+  // for some of a context's parts. Cost: two system calls.
+  Result<void> check_memory(std::size_t n_tokens) const;
   // A context for the model with its adapters; batch sizes follow from params.n_ctx. kRuntime where
   // the memory is lacking.
   Result<ContextPtr> new_context(llama_context_params params) const;
@@ -59,6 +67,7 @@ class LlamaModel {
  private:
   LlamaModel() = default;
 
+  Result<void> watch_files();
   Result<void> load_weights(const LlamaOptions& options);
   Result<void> load_loras(const std::vector<LoraFile>& files);
   std::string metadata(const char* key) const;
@@ -68,6 +77,7 @@ class LlamaModel {
   std::string own_value(const char* key) const;
 
   std::string path_;
+  std::vector<FileWatch> files_;             // several where the model is split
   std::optional<RpcDistribution> machines_;  // its connections outlive the model
   std::shared_ptr<llama_model> model_;       // outlives its adapters
   std::vector<std::unique_ptr<llama_adapter_lora, LlamaFree>> loras_;

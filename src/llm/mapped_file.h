@@ -3,11 +3,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <ctime>
 #include <span>
 #include <string>
 #include <utility>
 
+#include "llm/file_watch.h"
 #include "rsd/core/result.h"
 
 namespace rsd {
@@ -20,25 +20,18 @@ class MappedFile {
   static Result<MappedFile> open(const std::string& path);
 
   MappedFile(MappedFile&& other) noexcept
-      : path_(std::move(other.path_)),
-        file_(std::exchange(other.file_, -1)),
-        changed_at_(other.changed_at_),
-        bytes_(std::exchange(other.bytes_, {})) {}
+      : file_(std::move(other.file_)), bytes_(std::exchange(other.bytes_, {})) {}
   MappedFile& operator=(MappedFile&&) = delete;
   ~MappedFile();
 
-  const std::string& path() const noexcept { return path_; }
+  const std::string& path() const noexcept { return file_.path(); }
   std::span<const std::uint8_t> bytes() const noexcept { return bytes_; }
-  // Has nobody written into it, or cut it, since it was opened? Another file that took its name
-  // changes nothing. Cost: a system call.
-  bool is_unchanged() const noexcept;
+  bool is_unchanged() const noexcept { return file_.is_unchanged(); }  // see FileWatch
 
  private:
-  MappedFile(std::string path, int file) : path_(std::move(path)), file_(file) {}
+  explicit MappedFile(FileWatch file) : file_(std::move(file)) {}
 
-  std::string path_;
-  int file_;  // open
-  timespec changed_at_{};
+  FileWatch file_;
   std::span<const std::uint8_t> bytes_;
 };
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -7,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -167,10 +169,12 @@ class Merge {
   Result<void> run() {
     if (auto opened = open(); !opened) return opened;
     describe_target();
+    errno = 0;
     if (!gguf_write_to_file(target_->metadata(), options_.output_path.c_str(), true)) {
       return not_written();
     }
     output_.open(options_.output_path, std::ios::binary | std::ios::app);
+    if (!output_) return not_written();
     for (const Tensor& tensor : model_->tensors()) {
       auto written = is_changed(tensor) ? write_merged(tensor) : write_copy(tensor);
       if (!written) return written;
@@ -309,7 +313,9 @@ class Merge {
   }
 
   Error not_written() const {
-    return {ErrorCode::kRuntime, options_.output_path + " can't be written"};
+    return {ErrorCode::kRuntime,
+            options_.output_path + " can't be written" +
+                (errno != 0 ? ": " + std::generic_category().message(errno) : std::string())};
   }
 
   const MergeOptions& options_;

@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "core/publish.h"
+#include "core/uninterrupted.h"
 
 namespace rsd {
 namespace {
@@ -22,11 +23,11 @@ std::string last_reason() {
 }  // namespace
 
 Result<PartialFile> PartialFile::open(const std::string& path) {
-  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+  const int file = uninterrupted(
+      [&] { return ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666); });
   if (file < 0) return not_written(path, last_reason());
   PartialFile partial(path, file);
-  if (!lock_to_write(file, path))
-    return Error(ErrorCode::kRuntime, "another rsd is writing " + path);
+  if (auto locked = lock_to_write(file, path); !locked) return locked.error();
   return partial;
 }
 
@@ -36,18 +37,15 @@ PartialFile::~PartialFile() {
 
 Result<void> PartialFile::cut(std::uint64_t n_bytes) {
   const auto length = static_cast<off_t>(n_bytes);
-  if (::ftruncate(file_, length) == 0 && ::lseek(file_, length, SEEK_SET) == length) return {};
+  if (uninterrupted([&] { return ::ftruncate(file_, length); }) == 0 &&
+      ::lseek(file_, length, SEEK_SET) == length)
+    return {};
   return not_written(path_, last_reason());
 }
 
 Result<void> PartialFile::write(std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(file_, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return not_written(path_, last_reason());
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return {};
+  const auto failure = write_all(file_, bytes);
+  return failure ? not_written(path_, failure.message()) : Result<void>();
 }
 
 Result<void> PartialFile::publish_as(const std::string& path) {

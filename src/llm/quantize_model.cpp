@@ -1,7 +1,9 @@
 #include <llama.h>
 
 #include <array>
+#include <cerrno>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include "llm/backend.h"
@@ -65,13 +67,15 @@ Result<void> quantize_model(const QuantizeOptions& options) {
   params.ftype = row_of(options.type).file_type;
   params.allow_requantize = true;
   const LlamaErrorCapture errors;
-  if (llama_model_quantize(options.model_path.c_str(), options.output_path.c_str(), &params) != 0) {
-    return Error(ErrorCode::kRuntime,
-                 "model " + options.model_path + " can't be stored as " +
-                     std::string(to_string(options.type)) + ": " +
-                     (errors.first().empty() ? "llama.cpp gave no reason" : errors.first()));
-  }
-  return {};
+  errno = 0;
+  if (llama_model_quantize(options.model_path.c_str(), options.output_path.c_str(), &params) == 0)
+    return {};
+  // llama.cpp doesn't report why a file can't be written.
+  const std::string reason = errno != 0 ? " (" + std::generic_category().message(errno) + ")" : "";
+  return Error(ErrorCode::kRuntime,
+               "model " + options.model_path + " can't be stored as " +
+                   std::string(to_string(options.type)) + " in " + options.output_path + reason +
+                   ": " + (errors.first().empty() ? "llama.cpp gave no reason" : errors.first()));
 }
 
 }  // namespace rsd

@@ -36,7 +36,7 @@ Result<WorkFolder> work_folder_of(const Preparation& preparation) {
   if (!preparation.cache_folder.empty()) {
     return WorkFolder::make_anew(preparation.cache_folder + "/prepare-model");
   }
-  auto folder = WorkFolder::make_unique(preparation.output + ".XXXXXX");
+  auto folder = WorkFolder::make_locked(preparation.output + ".work-");
   if (folder) return folder;
   return runtime(preparation.output + " can't be written: " + folder.error().message());
 }
@@ -111,6 +111,7 @@ Result<FileSeal> make(const Preparation& preparation, const WorkFolder& work,
   if (!done) return done.error();
   auto seal = seal_of(quantized);
   if (!seal) return seal;
+  remove_record(preparation.output);  // else it would describe a file that is replaced
   if (auto published = publish_file(quantized, preparation.output); !published)
     return published.error();
   return seal;
@@ -141,7 +142,6 @@ Result<bool> prepare_in(const Preparation& preparation, const PrepareOptions& op
   if (!work) return work.error();
   log_to(options.log, LogLevel::kInfo,
          "preparing " + preparation.output + " from " + preparation.model);
-  remove_record(preparation.output);  // else it would describe a file that is replaced
   const auto seal = make(preparation, *work, options);
   if (!seal) return seal.error();
   json record = *sources;

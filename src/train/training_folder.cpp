@@ -1,7 +1,6 @@
 #include "train/training_folder.h"
 
 #include <filesystem>
-#include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -77,10 +76,8 @@ Result<void> TrainingFolder::save(const Checkpoint& checkpoint) {
 
 // drop_after() drops lines that an interruption has cut short.
 Result<void> TrainingFolder::append_metrics() {
-  std::ofstream file(metrics_path(), std::ios::app | std::ios::binary);
-  file.write(unwritten_metrics_.data(), static_cast<std::streamsize>(unwritten_metrics_.size()));
-  file.close();
-  if (!file) return Error(ErrorCode::kRuntime, metrics_path() + " can't be written");
+  if (auto appended = append_to_file(metrics_path(), unwritten_metrics_); !appended)
+    return appended;
   unwritten_metrics_.clear();
   return {};
 }

@@ -1,7 +1,7 @@
 // The fake server as a program: writes its port to standard output and serves until standard input
 // ends; then it writes the number of queries for its models.
 //
-// usage: rsd_fake_engine [--no-generate] [--key KEY] [--slow-ms N]
+// usage: rsd_fake_engine [--no-generate] [--key KEY] [--slow-ms N] [--port N]
 
 #include <cstdlib>
 #include <iostream>
@@ -19,6 +19,8 @@ int main(int argc, char** argv) {
       options.has_generate = false;
     } else if (argument == "--key" && has_value) {
       options.api_key = argv[++n];
+    } else if (argument == "--port" && has_value) {
+      options.port = std::atoi(argv[++n]);
     } else if (argument == "--slow-ms" && has_value) {
       each = {.kind = rsd::FakeFault::Kind::kSlow, .slow_ms = std::atoi(argv[++n])};
     } else {

@@ -69,6 +69,11 @@ class FakeEngine:
         self.port = int(self.process.stdout.readline())
         return f"http://127.0.0.1:{self.port}"
 
+    def kill(self):
+        """As if its machine were gone."""
+        self.process.kill()
+        self.process.wait(timeout=30)
+
     def __exit__(self, *_):
         self.process.stdin.close()  # which ends it
         self.process.wait(timeout=30)

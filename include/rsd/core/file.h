@@ -1,4 +1,4 @@
-// Writes files atomically, and reads whole files.
+// Writes files atomically, appends to files, and reads whole files.
 #pragma once
 
 #include <optional>
@@ -9,12 +9,17 @@
 
 namespace rsd {
 
-// Writes `content` to a temporary file next to `path`, flushes it to the disk, then renames it. An
+// Writes `content` to a temporary file next to `path`, flushes it to the disk, then renames it. The
+// next call for the path removes the temporary file of a process that was killed. An
 // existing file's permissions are kept; if `path` is a link, the linked file is replaced. kRuntime
 // names the path and the operating system's reason (a folder that is missing or not writable, a
 // `path` that is a folder or a device, a full disk); an existing file is then unchanged and the
 // temporary file removed.
 Result<void> write_file_atomically(const std::string& path, std::string_view content);
+
+// Appends `content` to the file, which is made if it is missing. kRuntime names the path and the
+// operating system's reason; the file is as before then, if it can be cut to its length.
+Result<void> append_to_file(const std::string& path, std::string_view content);
 
 // Reads the whole file. kNotFound when it is a folder or can't be opened, kRuntime when a read
 // fails.

@@ -42,6 +42,8 @@ class OutputFile {
   explicit OutputFile(const std::string& path);
   Result<void> open_partial();
   Result<void> start_with(std::string_view kept);
+  Result<bool> begins_with(std::string_view kept) const;
+  Result<void> replace_by(std::string_view kept);
 
   std::string path_;
   int file_ = -1;  // the partial file, locked
@@ -78,7 +80,8 @@ struct KeptAnswers {
   bool is_interrupted = false;                            // the answers are in "<path>.partial"
 };
 
-// Reads "<path>.partial", or `path` if there is no such file; if neither exists, nothing is kept.
+// Reads "<path>.partial", or `path` if there is no such file, or one that had not begun when it was
+// interrupted; if neither exists, nothing is kept.
 // Incomplete answers are dropped: a line without its end, and the last request of a TREC run that
 // was interrupted, whose lines may be incomplete. kInvalidInput when the file is not such an
 // output. kInvalidArgument: the answers were made under other conditions than `now`, or under
