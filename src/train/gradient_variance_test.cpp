@@ -275,6 +275,27 @@ TEST(GradientVarianceOfOneRanking, IsThatOverAllOutcomes) {
   EXPECT_LT(measured[2].variance, 0.5 * measured[0].variance);
 }
 
+TEST(GradientVarianceOfOneRanking, IsUnbiasedForTwoBatches) {
+  const RelevanceNetwork agent = random_agent(4);
+  AlternatingScorer scorer(kSeed, kItems);
+  const Ranking target = target_ranking(scorer).value();
+  const Credit credit{.advantage = Advantage::kNone};
+  const auto exact = exact_variance(outcomes(agent, scorer, 1), credit, target, 0);
+  constexpr int kSeeds = 400;
+  GradientVariance mean;
+  VarianceOptions options = pairs_of_plays(2);
+  for (int seed = 1; seed <= kSeeds; ++seed) {
+    options.rpo.seed = static_cast<std::uint64_t>(seed);
+    const auto measured =
+        measure_gradient_variance(agent, agent, scorer, target, {&credit, 1}, options).value();
+    mean.variance += measured.front().variance / kSeeds;
+    mean.squared_mean += measured.front().squared_mean / kSeeds;
+  }
+  EXPECT_NEAR(mean.variance / exact.variance, 1, 0.2);
+  EXPECT_NEAR(mean.squared_mean, exact.squared_mean, 0.15 * exact.variance)
+      << "the variance of a mean of two is half of it";
+}
+
 TEST(GradientVarianceOfOneRanking, IsTheSameForTheSameSeedOnly) {
   const RelevanceNetwork agent = random_agent(4);
   AlternatingScorer scorer(kSeed, kItems);
