@@ -89,7 +89,7 @@ GOALS = {"none": 0.5, "group": 0.9}  # of the reference advantage's variance ove
 def variance(runs: Runs, agent: Path, models: list[str]) -> Section:
     table = Table(
         "The variance of a gradient estimate",
-        ["LLM", "requests", "sampled rounds", "return", "variance: reference", "reference : none", "reference : group", "the same at equal mean", "batches to know the reference's gradient"],
+        ["LLM", "requests", "sampled rounds", "return", "variance: reference", "reference : none", "reference : group", "the same at equal mean", "batches to know the gradient: reference, group"],
         note=f"From {runs.options.variance_rollouts} trajectories a batch, {runs.options.batches} batches a request, T drawn from 1 to 3; the agent is "
         "also the reference. Variance: the trace of the covariance over all weights, mean over requests. Ratios are of the requests' sums, with "
         f"95 % bootstrap intervals over requests; the goals are at most {GOALS['none']} and {GOALS['group']}. The group's mean shrinks the expected "
@@ -120,7 +120,7 @@ def variance_row(lines: list[dict], kind: tuple[str, str, str], rollouts: int) -
     sampled, name, scale = kind
     return [
         sampled, name if scale == "none" else f"{name}, by {scale}", f"{mean(reference):.3g}", ratio(reference, none), ratio(reference, group),
-        ratio(reference, [value * (rollouts / (rollouts - 1)) ** 2 for value in group]), batches_needed(reference, column("reference", "squared_mean")),
+        ratio(reference, [value * (rollouts / (rollouts - 1)) ** 2 for value in group]), ", ".join(batches_needed(column(a, "variance"), column(a, "squared_mean")) for a in ("reference", "group")),
     ]  # fmt: skip
 
 
@@ -138,7 +138,7 @@ def ratio(ones: list[float], others: list[float]) -> str:
 
 def batches_needed(variances: list[float], squared_means: list[float]) -> str:
     low, _ = interval(squared_means)
-    return f"{sum(variances) / sum(squared_means):.0f}" if low > 0 else "–"
+    return f"{sum(variances) / sum(squared_means):.1f}" if low > 0 else "–"
 
 
 # --- (a) all methods ------------------------------------------------------------------------------

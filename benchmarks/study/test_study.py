@@ -92,11 +92,11 @@ class Variances(unittest.TestCase):
         self.assertTrue(rows[0][3].startswith("0.25 <small>0.125 – 0.375"), rows[0][3])
         self.assertTrue(rows[0][4].startswith("1 <small>0.5 – 1.5"), rows[0][4])
         self.assertTrue(rows[0][5].startswith("0.25 <small>"), rows[0][5])
-        self.assertEqual([rows[0][6], rows[1][6]], ["2", "4"])
+        self.assertEqual([rows[0][6], rows[1][6]], ["2.0, 2.0", "4.0, 4.0"])
 
     def test_an_expected_gradient_that_is_not_seen_has_no_number_of_batches(self):
         rows = exhibits.variance_rows([self.line(8, 2, 1, 0.5), self.line(8, 2, 1, -0.1)], 6)
-        self.assertEqual(rows[0][6], "–")
+        self.assertEqual(rows[0][6], "–, –")
 
     def test_advantages_that_were_not_measured_are_left_out(self):
         line = self.line(8, 2, 1)

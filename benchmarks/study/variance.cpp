@@ -15,7 +15,9 @@
 #include <iostream>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "rsd/agent/agent_file.h"
@@ -129,15 +131,15 @@ Result<nlohmann::ordered_json> measure(const Agents& agents, const rsd::Prompted
   const auto target = rsd::target_ranking(scorer);
   if (!target) return target.error();
   const auto credits = credits_of(options);
-  std::vector<rsd::Credit> plain;
+  rsd::VarianceOptions variance = options.variance;
+  variance.credits.clear();
   for (const NamedCredit& one : credits)
-    plain.push_back(one.credit);
+    variance.credits.push_back(one.credit);
   nlohmann::ordered_json line{{"id", request.id}, {"k", scorer.n_items()}};
   for (const std::string& sampled : options.sampled) {
-    rsd::VarianceOptions variance = options.variance;
     variance.rpo.sampled = kSampled.at(sampled);
-    const auto measured = rsd::measure_gradient_variance(agents.agent, agents.reference, scorer,
-                                                         *target, plain, variance);
+    const auto measured = rsd::measure_gradient_variance(
+        {.agent = agents.agent, .reference = agents.reference}, scorer, *target, variance);
     if (!measured) return measured.error();
     for (std::size_t c = 0; c < credits.size(); ++c) {
       nlohmann::ordered_json estimate{{"sampled", sampled}};

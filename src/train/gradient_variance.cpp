@@ -1,7 +1,7 @@
 #include "rsd/train/gradient_variance.h"
 
-#include <algorithm>
 #include <random>
+#include <span>
 #include <utility>
 
 #include "rsd/core/check.h"
@@ -51,6 +51,7 @@ struct Answers {
 
 Answers answers_of(const RequestPlays& played) {
   Answers answers{.of_plays = {}, .of_reference = played.reference.answer};
+  answers.of_plays.reserve(played.plays.size());
   for (const Play& one : played.plays)
     answers.of_plays.push_back(one.trajectory.answer);
   return answers;
@@ -58,44 +59,71 @@ Answers answers_of(const RequestPlays& played) {
 
 std::vector<double> credited(const Credit& credit, const Answers& answers, const Ranking& target) {
   std::vector<double> returns;
+  returns.reserve(answers.of_plays.size());
   for (const Ranking& answer : answers.of_plays)
     returns.push_back(return_of(credit.return_kind, answer, target));
   return advantages_of(credit.advantage, credit.scale, returns,
                        return_of(credit.return_kind, answers.of_reference, target));
 }
 
-}  // namespace
+class VarianceRun {
+ public:
+  VarianceRun(const RpoAgents& agents, const Ranking& target, const VarianceOptions& options)
+      : agents_(agents),
+        target_(target),
+        options_(options),
+        estimates_(options.credits.size(), RunningVariance(agents.agent.weights().size())) {}
 
-Result<std::vector<GradientVariance>> measure_gradient_variance(
-    const RelevanceNetwork& agent, const RelevanceNetwork& reference, PositionScorer& scorer,
-    const Ranking& target, std::span<const Credit> credits, const VarianceOptions& options) {
-  RSD_CHECK(options.batches >= 2, "a variance of at least two");
-  if (auto checked = check_options(options.rpo); !checked) return checked.error();
-  const RpoOptions& rpo = options.rpo;
-  std::vector<RunningVariance> estimates(credits.size(), RunningVariance(agent.weights().size()));
-  std::mt19937_64 random(rpo.seed);
-  for (std::size_t n = 0; n < options.batches; ++n) {
-    auto played = play(agent, reference, scorer, rpo, random());
-    if (!played) return played.error();
-    const Answers answers = answers_of(*played);
+  // Adds the gradient of one batch, credited in each way.
+  void add(RequestPlays&& played) {
+    const Answers answers = answers_of(played);
     RpoBatch batch;
-    batch.add(*std::move(played), std::vector<double>(rpo.rollouts, 0.0));
-    batch.compare_with(reference, rpo.threads);
-    for (std::size_t c = 0; c < credits.size(); ++c) {
+    batch.add(std::move(played), std::vector<double>(options_.rpo.rollouts, 0.0));
+    batch.compare_with(agents_.reference, options_.rpo.threads);
+    for (std::size_t c = 0; c < estimates_.size(); ++c) {
       if (batch.actions.empty()) {
-        estimates[c].add_zero();
+        estimates_[c].add_zero();
         continue;
       }
-      const auto advantages = credited(credits[c], answers, target);
+      const auto advantages = credited(options_.credits[c], answers, target_);
       for (std::size_t i = 0; i < batch.actions.size(); ++i)
         batch.actions[i].advantage = advantages[batch.owners[i]];
-      estimates[c].add(gradient_of(agent, batch, rpo.terms, rpo.threads).gradient);
+      const auto& rpo = options_.rpo;
+      estimates_[c].add(gradient_of(agents_.agent, batch, rpo.terms, rpo.threads).gradient);
     }
   }
-  std::vector<GradientVariance> results;
-  for (const RunningVariance& estimate : estimates)
-    results.push_back(estimate.result());
-  return results;
+
+  std::vector<GradientVariance> results() const {
+    std::vector<GradientVariance> results;
+    results.reserve(estimates_.size());
+    for (const RunningVariance& estimate : estimates_)
+      results.push_back(estimate.result());
+    return results;
+  }
+
+ private:
+  const RpoAgents& agents_;
+  const Ranking& target_;
+  const VarianceOptions& options_;
+  std::vector<RunningVariance> estimates_;  // one per credit
+};
+
+}  // namespace
+
+Result<std::vector<GradientVariance>> measure_gradient_variance(const RpoAgents& agents,
+                                                                PositionScorer& scorer,
+                                                                const Ranking& target,
+                                                                const VarianceOptions& options) {
+  RSD_CHECK(options.batches >= 2, "a variance of at least two");
+  if (auto checked = check_options(options.rpo); !checked) return checked.error();
+  VarianceRun run(agents, target, options);
+  std::mt19937_64 random(options.rpo.seed);
+  for (std::size_t n = 0; n < options.batches; ++n) {
+    auto played = play(agents, scorer, options.rpo, random());
+    if (!played) return played.error();
+    run.add(*std::move(played));
+  }
+  return run.results();
 }
 
 }  // namespace rsd

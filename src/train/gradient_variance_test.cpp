@@ -159,7 +159,7 @@ Estimate estimated(const RelevanceNetwork& agent, PositionScorer& scorer, const 
   std::mt19937_64 random(2);
   double squares = 0;
   for (std::size_t n = 0; n < n_batches; ++n) {
-    auto played = play(agent, agent, scorer, options, random()).value();
+    auto played = play({agent, agent}, scorer, options, random()).value();
     Vector returns;
     for (const Play& one : played.plays)
       returns.push_back(return_of(options.return_kind, one.trajectory.answer, target));
@@ -244,7 +244,7 @@ const std::vector<Credit> kCredits{
     {.advantage = Advantage::kGroup, .scale = AdvantageScale::kDeviation}};
 
 VarianceOptions pairs_of_plays(std::size_t batches) {
-  VarianceOptions options{.batches = batches};
+  VarianceOptions options{.batches = batches, .credits = kCredits};
   options.rpo.rollouts = 2;
   options.rpo.max_budget = 1;
   return options;
@@ -260,8 +260,7 @@ TEST(GradientVarianceOfOneRanking, IsThatOverAllOutcomes) {
   const Ranking reference =
       roll_out({&greedy, 1}, scorer, {.budget = 1, .draft = Draft::kInput})->front().answer;
   const auto measured =
-      measure_gradient_variance(agent, agent, scorer, target, kCredits, pairs_of_plays(1000))
-          .value();
+      measure_gradient_variance({agent, agent}, scorer, target, pairs_of_plays(1000)).value();
   std::vector<double> exact;
   for (std::size_t c = 0; c < kCredits.size(); ++c) {
     const auto expected = exact_variance(all, kCredits[c], target,
@@ -284,10 +283,11 @@ TEST(GradientVarianceOfOneRanking, IsUnbiasedForTwoBatches) {
   constexpr int kSeeds = 400;
   GradientVariance mean;
   VarianceOptions options = pairs_of_plays(2);
+  options.credits = {credit};
   for (int seed = 1; seed <= kSeeds; ++seed) {
     options.rpo.seed = static_cast<std::uint64_t>(seed);
     const auto measured =
-        measure_gradient_variance(agent, agent, scorer, target, {&credit, 1}, options).value();
+        measure_gradient_variance({agent, agent}, scorer, target, options).value();
     mean.variance += measured.front().variance / kSeeds;
     mean.squared_mean += measured.front().squared_mean / kSeeds;
   }
@@ -302,7 +302,7 @@ TEST(GradientVarianceOfOneRanking, IsTheSameForTheSameSeedOnly) {
   const Ranking target = target_ranking(scorer).value();
   VarianceOptions options = pairs_of_plays(3);
   const auto variance = [&] {
-    return measure_gradient_variance(agent, agent, scorer, target, kCredits, options)
+    return measure_gradient_variance({agent, agent}, scorer, target, options)
         .value()
         .front()
         .variance;
@@ -319,14 +319,13 @@ TEST(GradientVarianceOfOneRanking, OptionsOutOfRangeAndFailuresOfTheLlmAreErrors
   const Ranking target = target_ranking(scorer).value();
   VarianceOptions options = pairs_of_plays(3);
   options.rpo.rollouts = 0;
-  const auto refused = measure_gradient_variance(agent, agent, scorer, target, kCredits, options);
+  const auto refused = measure_gradient_variance({agent, agent}, scorer, target, options);
   ASSERT_FALSE(refused);
   EXPECT_THAT(refused.error().message(), HasSubstr("rollouts must be at least 1"));
   SyntheticScorer failing({.n_items = kItems, .failing_encoding = 2});
-  EXPECT_EQ(measure_gradient_variance(agent, agent, failing, target, kCredits, pairs_of_plays(3))
-                .error()
-                .code(),
-            ErrorCode::kRuntime);
+  EXPECT_EQ(
+      measure_gradient_variance({agent, agent}, failing, target, pairs_of_plays(3)).error().code(),
+      ErrorCode::kRuntime);
 }
 
 }  // namespace

@@ -113,13 +113,14 @@ Result<void> RpoTraining::play_request(std::size_t request, std::uint64_t seed, 
   if (!opened) return opened.error();
   const auto target = target_of(request, **opened);
   if (!target) return target.error();
-  auto played = play(network_, reference_, **opened, options_, seed);
+  auto played = play({.agent = network_, .reference = reference_}, **opened, options_, seed);
   if (!played) return played.error();
   const auto worth = [&](const Trajectory& trajectory) {
     return return_of(options_.return_kind, trajectory.answer, **target);
   };
   const double reference_return = worth(played->reference);
   std::vector<double> returns;
+  returns.reserve(played->plays.size());
   for (const Play& one : played->plays) {
     returns.push_back(worth(one.trajectory));
     sums.mean_return += returns.back();

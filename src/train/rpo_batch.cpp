@@ -126,8 +126,8 @@ std::size_t largest_budget(std::size_t n_items, std::size_t max_budget) {
   return std::clamp<std::size_t>(n_items - 1, 1, max_budget);
 }
 
-Result<RequestPlays> play(const RelevanceNetwork& agent, const RelevanceNetwork& reference,
-                          PositionScorer& scorer, const RpoOptions& options, std::uint64_t seed) {
+Result<RequestPlays> play(const RpoAgents& agents, PositionScorer& scorer,
+                          const RpoOptions& options, std::uint64_t seed) {
   std::mt19937_64 random(seed);
   const std::size_t n_items = scorer.n_items();
   // Until its round, a play of one sampled round proposes what the reference and others propose.
@@ -137,9 +137,10 @@ Result<RequestPlays> play(const RelevanceNetwork& agent, const RelevanceNetwork&
   rollout.draft = default_draft(DecoderKind::kRsd, rollout.budget);
   const Sampling sampling(options, rollout.budget, n_items, random);
   std::vector<Actor> actors;
+  actors.reserve(options.rollouts + 1);
   for (std::size_t g = 0; g < options.rollouts; ++g)
-    actors.push_back(sampling.actor(agent, g));
-  actors.push_back(sampling.reference_actor(reference));
+    actors.push_back(sampling.actor(agents.agent, g));
+  actors.push_back(sampling.reference_actor(agents.reference));
   auto trajectories = roll_out_in_lanes(actors, scorer, rollout);
   if (!trajectories) return trajectories.error();
 

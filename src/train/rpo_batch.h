@@ -39,8 +39,8 @@ struct RequestPlays {
 
 // Plays a request `options.rollouts` times with a budget that `seed` draws, and once more with the
 // reference. Errors: those of the LLM. The cost is that of roll_out().
-Result<RequestPlays> play(const RelevanceNetwork& agent, const RelevanceNetwork& reference,
-                          PositionScorer& scorer, const RpoOptions& options, std::uint64_t seed);
+Result<RequestPlays> play(const RpoAgents& agents, PositionScorer& scorer,
+                          const RpoOptions& options, std::uint64_t seed);
 
 // The actions that one gradient is computed from.
 struct RpoBatch {

@@ -335,7 +335,7 @@ RequestPlays plays_of(const RelevanceNetwork& agent, Sampled sampled, std::uint6
   options.max_budget = 3;
   options.rollouts = rollouts;
   options.sampled = sampled;
-  return play(agent, agent, scorer, options, seed).value();
+  return play({agent, agent}, scorer, options, seed).value();
 }
 
 std::vector<std::vector<std::size_t>> rankings_of(const Trajectory& trajectory) {

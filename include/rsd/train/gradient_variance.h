@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstddef>
-#include <span>
 #include <vector>
 
 #include "rsd/agent/relevance_network.h"
@@ -27,6 +26,7 @@ struct VarianceOptions {
   // from there, and what a training needs besides is not used.
   RpoOptions rpo;
   std::size_t batches = 32;  // independent estimates; at least 2
+  std::vector<Credit> credits{{}};
 };
 
 // The estimates of one request's gradient, each from G plays, as vectors over all weights.
@@ -37,13 +37,14 @@ struct GradientVariance {
                             // over batches: unbiased, so it may be below 0
 };
 
-// For each of `credits`, from the same plays: a training's first update after `reference` has
-// become `agent`, without its clipping of the norm. Differences between credits are then not due to
-// other plays. The same options give the same plays. kInvalidArgument: an option of RPO out of
-// range. Other errors are those of the LLM. Cost: `batches` times that of a request of a step in
-// RpoTraining, and one gradient for each batch and credit.
-Result<std::vector<GradientVariance>> measure_gradient_variance(
-    const RelevanceNetwork& agent, const RelevanceNetwork& reference, PositionScorer& scorer,
-    const Ranking& target, std::span<const Credit> credits, const VarianceOptions& options);
+// For each of the credits, from the same plays: the gradient of the first update that a training
+// makes whose weights are those of `agents.agent`, before its norm is clipped. Differences between
+// credits are then not due to other plays. The same options give the same plays. kInvalidArgument:
+// an option of RPO out of range. Other errors are those of the LLM. Cost: `batches` times that of a
+// request of a step in RpoTraining, and one gradient for each batch and credit.
+Result<std::vector<GradientVariance>> measure_gradient_variance(const RpoAgents& agents,
+                                                                PositionScorer& scorer,
+                                                                const Ranking& target,
+                                                                const VarianceOptions& options);
 
 }  // namespace rsd

@@ -21,6 +21,12 @@ namespace rsd {
 
 struct RpoBatch;  // internal
 
+// The agent in training, and the frozen one that it is compared with.
+struct RpoAgents {
+  const RelevanceNetwork& agent;
+  const RelevanceNetwork& reference;
+};
+
 // Which rankings of a trajectory are drawn from the policy, and so learned from.
 enum class Sampled {
   kAllRounds,  // all, as in the paper: an advantage stands for the choices of all rounds together
