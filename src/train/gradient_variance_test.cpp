@@ -24,6 +24,7 @@ using testing::HasSubstr;
 constexpr NetworkShape kShape{
     .d_model = 8, .n_heads = 2, .n_layers = 1, .d_feed_forward = 8, .d_pair = 8, .input = {}};
 constexpr std::size_t kItems = 4;
+constexpr std::size_t kBatches = 400;
 constexpr std::size_t kSeed = 5;  // of a request whose rankings differ in their returns
 
 using Vector = std::vector<double>;
@@ -78,6 +79,7 @@ std::vector<Trajectory> trajectories_of(const RelevanceNetwork& agent, PositionS
   std::vector<std::size_t> place(budget, 0);
   for (bool done = false; !done;) {
     std::vector<Vector> noise;
+    noise.reserve(budget);
     for (std::size_t round = 0; round < budget; ++round)
       noise.push_back(noise_by_round[round][place[round]]);
     const Actor actor{.agent = &agent, .noise = noise};
@@ -94,6 +96,7 @@ std::vector<Trajectory> trajectories_of(const RelevanceNetwork& agent, PositionS
     done = round == budget;
   }
   std::vector<Trajectory> result;
+  result.reserve(distinct.size());
   for (auto& [rankings, trajectory] : distinct)
     result.push_back(std::move(trajectory));
   return result;
@@ -154,11 +157,11 @@ struct Estimate {
 
 // The mean of many batches' gradients.
 Estimate estimated(const RelevanceNetwork& agent, PositionScorer& scorer, const Ranking& target,
-                   const RpoOptions& options, std::size_t n_batches) {
+                   const RpoOptions& options) {
   Estimate estimate{.mean = Vector(agent.weights().size(), 0.0)};
   std::mt19937_64 random(2);
   double squares = 0;
-  for (std::size_t n = 0; n < n_batches; ++n) {
+  for (std::size_t n = 0; n < kBatches; ++n) {
     auto played = play({agent, agent}, scorer, options, random()).value();
     Vector returns;
     for (const Play& one : played.plays)
@@ -171,8 +174,8 @@ Estimate estimated(const RelevanceNetwork& agent, PositionScorer& scorer, const 
     if (batch.actions.empty()) continue;
     const auto gradient = gradient_of(agent, batch, options.terms, 1).gradient;
     const Vector drawn(gradient.begin(), gradient.end());
-    add_to(estimate.mean, 1 / static_cast<double>(n_batches), drawn);
-    squares += dot(drawn, drawn) / static_cast<double>(n_batches);
+    add_to(estimate.mean, 1 / static_cast<double>(kBatches), drawn);
+    squares += dot(drawn, drawn) / static_cast<double>(kBatches);
   }
   estimate.variance = squares - dot(estimate.mean, estimate.mean);
   return estimate;
@@ -180,12 +183,11 @@ Estimate estimated(const RelevanceNetwork& agent, PositionScorer& scorer, const 
 
 class EstimatedGradient : public testing::TestWithParam<Sampled> {};
 
-// By the central limit theorem the squared error of the mean is about variance / n_batches.
+// By the central limit theorem the squared error of the mean is about variance / kBatches.
 TEST_P(EstimatedGradient, IsOnAverageThatOfTheExpectedReturn) {
   const RelevanceNetwork agent = random_agent(4);
   AlternatingScorer scorer(kSeed, kItems);
   const Ranking target = target_ranking(scorer).value();
-  constexpr std::size_t kBatches = 400;
   for (const Advantage advantage : {Advantage::kNone, Advantage::kReference, Advantage::kGroup}) {
     RpoOptions options;
     options.rollouts = 3;
@@ -198,7 +200,7 @@ TEST_P(EstimatedGradient, IsOnAverageThatOfTheExpectedReturn) {
     for (const std::size_t budget : {1U, 2U})
       add_to(expected, 0.5, exact(agent, scorer, target, budget));
     const double shrinks = advantage == Advantage::kGroup ? 2.0 / 3 : 1;
-    const Estimate estimate = estimated(agent, scorer, target, options, kBatches);
+    const Estimate estimate = estimated(agent, scorer, target, options);
     Vector error = estimate.mean;
     add_to(error, -shrinks, expected);
     const double standard = estimate.variance / kBatches;

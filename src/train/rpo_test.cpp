@@ -340,6 +340,7 @@ RequestPlays plays_of(const RelevanceNetwork& agent, Sampled sampled, std::uint6
 
 std::vector<std::vector<std::size_t>> rankings_of(const Trajectory& trajectory) {
   std::vector<std::vector<std::size_t>> rankings;
+  rankings.reserve(trajectory.actions.size());
   for (const RolloutAction& action : trajectory.actions)
     rankings.push_back(action.ranking);
   return rankings;
