@@ -1408,7 +1408,10 @@ class Training(CliTest):
         self.check(done, OK, "held out by their ids")
 
     def test_options_that_would_be_ignored_are_errors(self):
-        for option in [("--beta", 1), ("--rollouts", 3), ("--rpo-steps", 3), ("--advantage", "group")]:
+        for option in [
+            ("--beta", 1), ("--rollouts", 3), ("--rpo-steps", 3), ("--advantage", "group"), ("--requests-per-step", 4),
+            ("--sampled-rounds", "one"), ("--return", "inversions"), ("--advantage-scale", "deviation"),
+        ]:  # fmt: skip
             with self.subTest(option=option):
                 self.check(self.train("--supervised-only", *option), USAGE, "--supervised-only")
         self.good(self.train(*self.SMALL))
@@ -1453,6 +1456,20 @@ class Training(CliTest):
         wrong = on_model("train", "--requests", self.requests, "--out", self.folder / "b.gguf",
                          "--init", self.agent)  # fmt: skip
         self.check(wrong, USAGE, "--no-history must be as agent .* was made with")
+
+    def test_forms_of_rpo_are_trained_in_and_not_mixed_up_when_going_on(self):
+        form = ("--sampled-rounds", "one-common-noise", "--return", "log-error", "--advantage", "none",
+                "--advantage-scale", "deviation", "--requests-per-step", 1)  # fmt: skip
+        self.good(self.train(*self.SMALL, *form))
+        for flag, value, before in [
+            ("--sampled-rounds", "one", "one-common-noise"), ("--return", "spearman", "log-error"),
+            ("--advantage", "group", "none"), ("--advantage-scale", "none", "deviation"), ("--requests-per-step", 2, 1),
+        ]:  # fmt: skip
+            with self.subTest(flag=flag):
+                other = list(form)
+                other[other.index(flag) + 1] = value
+                self.check(self.train(*self.SMALL, *other), USAGE, f'begun with {flag[2:]} "{before}"')
+        self.check(self.train("--return", "kendall"), USAGE, "--return")
 
     def test_files_that_are_missing_or_hold_no_agent_are_named(self):
         out = self.folder / "b.gguf"

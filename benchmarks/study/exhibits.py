@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import statistics
 from pathlib import Path
@@ -77,6 +78,67 @@ def ceiling_row(dataset: str, lines: list[dict], budget: str) -> list[str]:
         f"{mean(gains):.4f} <small>{interval(gains)[0]:.4f} – {interval(gains)[1]:.4f}</small>", ", ".join(f"{gain:.4f}" for gain in by_round),
         number(mean(means)), number(1 - mean(greedy)), "" if mean(gains) >= NOTHING_TO_WIN else "nothing to win",
     ]  # fmt: skip
+
+
+# --- the variance of RPO's gradient ---------------------------------------------------------------
+
+VARIANCE_DATASETS = ("quora", "games")  # one of passages, one of recommendation
+GOALS = {"none": 0.5, "group": 0.9}  # of the reference advantage's variance over theirs
+
+
+def variance(runs: Runs, agent: Path, models: list[str]) -> Section:
+    table = Table(
+        "The variance of a gradient estimate",
+        ["LLM", "requests", "sampled rounds", "return", "variance: reference", "reference : none", "reference : group", "the same at equal mean", "batches to know the gradient: reference, group"],
+        note=f"From {runs.options.variance_rollouts} trajectories a batch, {runs.options.batches} batches a request, T drawn from 1 to 3; the agent is "
+        "also the reference. Variance: the trace of the covariance over all weights, mean over requests. Ratios are of the requests' sums, with "
+        f"95 % bootstrap intervals over requests; the goals are at most {GOALS['none']} and {GOALS['group']}. The group's mean shrinks the expected "
+        "gradient by 1 - 1 / G; at equal mean its variance counts (G / (G - 1))^2-fold. Last column: variance : squared length of the expected "
+        "gradient, the number of batches whose mean has a noise as large as itself; – where the batches don't show that length.",
+    )  # fmt: skip
+    for model in models:
+        lines = [line for dataset in VARIANCE_DATASETS for line in runs.variances(dataset, agent, model)]
+        table.rows += [[model, str(len(lines)), *row] for row in variance_rows(lines, runs.options.variance_rollouts)]
+    return Section(
+        "The variance of RPO's gradient",
+        "The paper proves that the reference advantage has a lower variance than the group's mean (GRPO). Here it is measured at the weights of one agent; the same trajectories serve all advantages of a row.",
+        [table],
+    )  # fmt: skip
+
+
+def variance_rows(lines: list[dict], rollouts: int) -> list[list[str]]:
+    """A row for each way of sampling, return and scale of the program's lines."""
+    kinds = list(dict.fromkeys((e["sampled"], e["return"], e["scale"]) for e in lines[0]["estimates"]))
+    return [variance_row(lines, kind, rollouts) for kind in kinds]
+
+
+def variance_row(lines: list[dict], kind: tuple[str, str, str], rollouts: int) -> list[str]:
+    def column(advantage: str, figure: str) -> list[float]:
+        return [e[figure] for line in lines for e in line["estimates"] if (e["sampled"], e["return"], e["scale"], e["advantage"]) == (*kind, advantage)]
+
+    reference, group, none = (column(advantage, "variance") for advantage in ("reference", "group", "none"))
+    sampled, name, scale = kind
+    return [
+        sampled, name if scale == "none" else f"{name}, by {scale}", f"{mean(reference):.3g}", ratio(reference, none), ratio(reference, group),
+        ratio(reference, [value * (rollouts / (rollouts - 1)) ** 2 for value in group]), ", ".join(batches_needed(column(a, "variance"), column(a, "squared_mean")) for a in ("reference", "group")),
+    ]  # fmt: skip
+
+
+def ratio(ones: list[float], others: list[float]) -> str:
+    """That of the sums, with its interval; nothing to compare with where the others were not measured."""
+    if not others:
+        return "–"
+
+    def of_sums(columns: list[list[float]]) -> float:
+        return sum(columns[0]) / sum(columns[1]) if sum(columns[1]) > 0 else math.inf
+
+    low, high = spread_of([ones, others], of_sums)
+    return f"{of_sums([ones, others]):.3g} <small>{low:.3g} – {high:.3g}</small>"
+
+
+def batches_needed(variances: list[float], squared_means: list[float]) -> str:
+    low, _ = interval(squared_means)
+    return f"{sum(variances) / sum(squared_means):.1f}" if low > 0 else "–"
 
 
 # --- (a) all methods ------------------------------------------------------------------------------

@@ -167,21 +167,37 @@ class Runs:
         )  # fmt: skip
         return {dataset: read_records(folder / "records" / f"{dataset}-test.jsonl") for dataset in DATASETS}
 
-    # --- ceilings --------------------------------------------------------------------------------
+    # --- programs that measure request by request ------------------------------------------------
 
     def ceilings(self, name: str, dataset: str, n_items: int | None, agent: Path, model: str | None) -> list[dict]:
         """The lines of the program `ceiling` for the test requests of a data set, cut to `n_items` candidates in the
-        order of the file, then shuffled. An interrupted measurement continues."""
+        order of the file, then shuffled."""
+        sizes = ["--samples", str(self.options.samples)]
+        return self.measured("ceiling", name, self.requests_of(name, dataset, self.options.requests, n_items), agent, model, sizes)
+
+    def variances(self, dataset: str, agent: Path, model: str | None) -> list[dict]:
+        """The lines of the program `variance` for the first test requests of a data set, shuffled."""
+        requests, batches, rollouts = self.options.variance_requests, self.options.batches, self.options.variance_rollouts
+        name = f"variance-{dataset}-{requests}-{batches}-{rollouts}-{model or 'default'}"
+        sizes = ["--batches", str(batches), "--rollouts", str(rollouts)]
+        return self.measured("variance", name, self.requests_of(name, dataset, requests, None), agent, model, sizes)
+
+    def requests_of(self, name: str, dataset: str, limit: int, n_items: int | None) -> Path:
         folder = self.out / "ceilings"
         folder.mkdir(exist_ok=True)
-        requests, lines = folder / f"{name}.requests.jsonl", folder / f"{name}.jsonl"
-        write_shuffled(self.file(dataset, "test"), requests, self.options.requests, n_items)
+        path = folder / f"{name}.requests.jsonl"
+        write_shuffled(self.file(dataset, "test"), path, limit, n_items)
+        return path
+
+    def measured(self, program: str, name: str, requests: Path, agent: Path, model: str | None, sizes: list[str]) -> list[dict]:
+        """The program's lines, one per request. An interrupted measurement continues."""
+        lines = requests.parent / f"{name}.jsonl"
         wanted = len(requests.read_text(encoding="utf-8").splitlines())
         done = whole_lines(lines)
         if len(done) < wanted:
             command = [
-                str(self.options.rsd.parent / "benchmarks/ceiling"), "--requests", str(requests), "--agent", str(agent),
-                "--samples", str(self.options.samples), "--skip", str(len(done)), *self.threads(), *(["--model", model] if model else []),
+                str(self.options.rsd.parent / "benchmarks" / program), "--requests", str(requests), "--agent", str(agent),
+                *sizes, "--skip", str(len(done)), *self.threads(), *(["--model", model] if model else []),
             ]  # fmt: skip
             with lines.open("w", encoding="utf-8") as out:
                 out.writelines(line + "\n" for line in done)

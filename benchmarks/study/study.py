@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The paper's exhibits on our data: trains the agents they need, compares them, writes report.html.
 
-    python3 benchmarks/study/study.py ceiling methods ablations curves sensitivity transfer --data DIR --out study
+    python3 benchmarks/study/study.py ceiling variance methods ablations curves sensitivity transfer --data DIR --out study
 
 DIR holds {quora,msmarco-dl-bm25,games,ml1m}-{train,test}.jsonl. Finished runs are kept under --out
 and not repeated; an interrupted study continues. Needs a built rsd, and gnuplot for the plots. No
@@ -24,7 +24,7 @@ import exhibits  # noqa: E402
 from report import page  # noqa: E402
 from runs import Agent, Runs  # noqa: E402
 
-EXHIBITS = ("ceiling", "methods", "ablations", "curves", "sensitivity", "transfer")
+EXHIBITS = ("ceiling", "variance", "methods", "ablations", "curves", "sensitivity", "transfer")
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -35,9 +35,13 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, help="agents, comparisons, report.html")
     parser.add_argument("--rsd", type=Path, default=ROOT / "build/release/rsd")
     parser.add_argument("--model", help="GGUF model; without it the default model")
-    parser.add_argument("--agent", type=Path, default=ROOT / "models/agent.gguf", help="of the exhibits ceiling and methods")
+    parser.add_argument("--agent", type=Path, default=ROOT / "models/agent.gguf", help="of the exhibits ceiling, variance and methods")
     parser.add_argument("--ceiling-models", nargs="+", default=["default", "default-blocks"], help="LLMs of the exhibit ceiling")
     parser.add_argument("--samples", type=int, default=32, help="of each proposal, in the exhibit ceiling")
+    parser.add_argument("--variance-models", nargs="+", default=["default-blocks"], help="LLMs of the exhibit variance")
+    parser.add_argument("--variance-requests", type=int, default=25, help="of each test file, in the exhibit variance")
+    parser.add_argument("--variance-rollouts", type=int, default=6, help="trajectories of a batch, G, in the exhibit variance")
+    parser.add_argument("--batches", type=int, default=32, help="gradient estimates of a request, in the exhibit variance")
     parser.add_argument("--threads", type=int, help="of rsd")
     parser.add_argument("--jobs", type=int, default=1, help="trainings at a time; each has --threads")
     parser.add_argument("--requests", type=int, default=100, help="of each test file")
@@ -90,6 +94,7 @@ def main() -> None:
     measured = runs.variants(compared) if compared else {}
     make = {
         "ceiling": lambda: exhibits.ceiling(runs, options.agent, options.ceiling_models),
+        "variance": lambda: exhibits.variance(runs, options.agent, options.variance_models),
         "methods": lambda: exhibits.methods(runs, options.agent),
         "ablations": lambda: exhibits.ablations(runs, options.seeds, measured),
         "curves": lambda: exhibits.curves(runs, options.seeds),

@@ -78,6 +78,59 @@ class Ceilings(unittest.TestCase):
             self.assertEqual(runs.whole_lines(path), ['{"a": 1}'])
 
 
+class Variances(unittest.TestCase):
+    def line(self, none: float, group: float, reference: float, signal: float = 1.0) -> dict:
+        values = {"none": none, "group": group, "reference": reference}
+        return {"id": "a", "k": 20, "estimates": [
+            {"sampled": sampled, "return": "spearman", "advantage": advantage, "scale": "none", "variance": factor * value, "squared_mean": signal}
+            for sampled, factor in (("all", 1), ("one", 2)) for advantage, value in values.items()
+        ]}  # fmt: skip
+
+    def test_a_row_has_the_ratios_of_sums(self):
+        rows = exhibits.variance_rows([self.line(8, 2, 1), self.line(8, 2, 3)], 2)
+        self.assertEqual([row[:3] for row in rows], [["all", "spearman", "2"], ["one", "spearman", "4"]])
+        self.assertTrue(rows[0][3].startswith("0.25 <small>0.125 – 0.375"), rows[0][3])
+        self.assertTrue(rows[0][4].startswith("1 <small>0.5 – 1.5"), rows[0][4])
+        self.assertTrue(rows[0][5].startswith("0.25 <small>"), rows[0][5])
+        self.assertEqual([rows[0][6], rows[1][6]], ["2.0, 2.0", "4.0, 4.0"])
+
+    def test_an_expected_gradient_that_is_not_seen_has_no_number_of_batches(self):
+        rows = exhibits.variance_rows([self.line(8, 2, 1, 0.5), self.line(8, 2, 1, -0.1)], 6)
+        self.assertEqual(rows[0][6], "–, –")
+
+    def test_advantages_that_were_not_measured_are_left_out(self):
+        line = self.line(8, 2, 1)
+        for estimate in line["estimates"]:
+            estimate["scale"] = "deviation"
+        line["estimates"] = [e for e in line["estimates"] if e["advantage"] != "none"]
+        row = exhibits.variance_rows([line], 6)[0]
+        self.assertEqual(row[1], "spearman, by deviation")
+        self.assertEqual(row[3], "–")
+        self.assertTrue(row[4].startswith("0.5 "), row[4])
+
+    def test_a_measurement_goes_on_where_it_stopped(self):
+        with tempfile.TemporaryDirectory() as folder:
+            data, out = Path(folder, "data"), Path(folder, "out")
+            data.mkdir()
+            program = Path(folder, "build/benchmarks/variance")
+            program.parent.mkdir(parents=True)
+            program.write_text('#!/bin/sh\necho "$@" > "$0.arguments"\necho \'{"n": 1}\'\necho \'{"n": 2}\'\n')
+            program.chmod(0o755)
+            request = {"id": "a", "query": "q", "candidates": [{"id": "1", "text": "t"}]}
+            (data / "quora-test.jsonl").write_text((json.dumps(request) + "\n") * 5)
+            sizes = {**dict.fromkeys(runs.SIZE, 1), "traces": None, "data": data, "out": out}
+            study = runs.Runs(argparse.Namespace(
+                rsd=Path(folder, "build/rsd"), threads=1, variance_requests=3, variance_rollouts=6, batches=4, **sizes))  # fmt: skip
+            (out / "ceilings").mkdir()
+            kept = out / "ceilings/variance-quora-3-4-6-tiny.jsonl"
+            kept.write_text('{"n": 0}\n{"n": 1, "cut')
+            self.assertEqual([line["n"] for line in study.variances("quora", Path("agent"), "tiny")], [0, 1, 2])
+            given = Path(f"{program}.arguments").read_text()
+            for part in ("--batches 4", "--rollouts 6", "--skip 1", "--model tiny", "--threads 1", "--agent agent"):
+                self.assertIn(part, given)
+            self.assertIn("variance --requests", (out / "commands.txt").read_text())
+
+
 class Records(unittest.TestCase):
     def test_figures_are_read_by_setting_and_the_header_is_none(self):
         def setting(name, ranking):

@@ -47,11 +47,30 @@ std::string note_of(const TrainingProgress& progress) {
   return note;
 }
 
+Sampled sampled_of(const std::string& name) {
+  if (name == "one") return Sampled::kOneRound;
+  return name == "one-common-noise" ? Sampled::kOneRoundCommonNoise : Sampled::kAllRounds;
+}
+
+ReturnKind return_kind_of(const std::string& name) {
+  if (name == "inversions") return ReturnKind::kInversions;
+  return name == "log-error" ? ReturnKind::kLogError : ReturnKind::kSpearman;
+}
+
+Advantage advantage_of(const std::string& name) {
+  if (name == "none") return Advantage::kNone;
+  return name == "group" ? Advantage::kGroup : Advantage::kReference;
+}
+
 TrainingOptions training_options(const TrainOptions& options, const CommonOptions& common) {
   TrainingOptions training = options.training;
   training.supervised_loss = options.supervised_loss == "inversions" ? SupervisedLoss::kInversions
                                                                      : SupervisedLoss::kLikelihood;
-  training.advantage = options.advantage == "group" ? Advantage::kGroup : Advantage::kReference;
+  training.sampled = sampled_of(options.sampled);
+  training.return_kind = return_kind_of(options.return_kind);
+  training.advantage = advantage_of(options.advantage);
+  training.advantage_scale =
+      options.advantage_scale == "deviation" ? AdvantageScale::kDeviation : AdvantageScale::kNone;
   training.listwise = !options.no_listwise;
   training.round_history = !options.no_history;
   training.seed = common.seed;

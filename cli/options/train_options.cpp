@@ -29,6 +29,28 @@ void add_data_options(CLI::App& command, TrainOptions& options) {
       .required();
 }
 
+// How RPO samples trajectories, and what it credits them with; the defaults are the paper's.
+void add_credit_options(Flags& flags, TrainOptions& options) {
+  flags.add(
+      {"--sampled-rounds", "NAME",
+       "Rankings of a trajectory that are sampled and learned from: all; one (of a round drawn "
+       "at random, the others are greedy); one-common-noise (one, the others have the same "
+       "noise in all trajectories of the request and in the reference's)"},
+      options.sampled, one_of({"all", "one", "one-common-noise"}));
+  flags.add(
+      {"--return", "NAME",
+       "Worth of an answer: spearman, inversions (pairs in the right order), or log-error (the "
+       "logarithm of the Spearman distance, which tells good answers from better ones)"},
+      options.return_kind, one_of({"spearman", "inversions", "log-error"}));
+  flags.add({"--advantage", "NAME",
+             "Return minus that of: reference (the supervised agent), group (the mean) or none"},
+            options.advantage, one_of({"reference", "group", "none"}));
+  flags.add({"--advantage-scale", "NAME",
+             "none, or deviation: advantages are divided by the standard deviation of the returns "
+             "of their request"},
+            options.advantage_scale, one_of({"none", "deviation"}));
+}
+
 void add_training_options(CLI::App& command, TrainOptions& options) {
   TrainingOptions& training = options.training;
   Flags flags(command, "Training");
@@ -42,6 +64,8 @@ void add_training_options(CLI::App& command, TrainOptions& options) {
             options.supervised_loss, one_of({"likelihood", "inversions"}));
   flags.add_switch("--supervised-only", "Without RPO", training.supervised_only);
   flags.add({"--rpo-steps", "N", "Updates by RPO"}, training.rpo_steps, count);
+  flags.add({"--requests-per-step", "N", "Requests of an update by RPO, each with G trajectories"},
+            training.requests_per_step, count);
   flags.add({"--rollouts", "N", "Trajectories of a request, G"}, training.rollouts, count);
   flags.add({"--budget", "N", "Encodings of a trajectory, at most, T"}, training.budget, count);
   flags.add({"--rpo-learning-rate", "R",
@@ -49,9 +73,7 @@ void add_training_options(CLI::App& command, TrainOptions& options) {
             training.rpo_learning_rate, positive_number(1));
   flags.add({"--beta", "B", "Weight of the divergence from the supervised agent"}, training.beta,
             number_up_to(kMaxBeta));
-  flags.add(
-      {"--advantage", "NAME", "reference (over the supervised agent) or group (over the mean)"},
-      options.advantage, one_of({"reference", "group"}));
+  add_credit_options(flags, options);
   flags.add_switch("--no-listwise", "The agent sees the first disagreeing row only",
                    options.no_listwise);
   flags.add_switch("--no-history", "The agent sees the last round only", options.no_history);
@@ -61,7 +83,8 @@ void add_training_options(CLI::App& command, TrainOptions& options) {
 void exclude_unused(CLI::App& command) {
   CLI::Option* supervised_only = command.get_option("--supervised-only");
   for (const char* flag :
-       {"--rpo-steps", "--rpo-learning-rate", "--rollouts", "--beta", "--advantage"})
+       {"--rpo-steps", "--rpo-learning-rate", "--requests-per-step", "--rollouts", "--beta",
+        "--sampled-rounds", "--return", "--advantage", "--advantage-scale"})
     command.get_option(flag)->excludes(supervised_only);
 }
 

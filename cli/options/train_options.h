@@ -13,7 +13,10 @@ struct TrainOptions {
   EngineFlags engine;
   TrainingOptions training;  // except for the fields below
   std::string supervised_loss = "likelihood";
+  std::string sampled = "all";
+  std::string return_kind = "spearman";
   std::string advantage = "reference";
+  std::string advantage_scale = "none";
   bool no_listwise = false;
   bool no_history = false;
 };

@@ -19,6 +19,23 @@ std::vector<std::size_t> greedy_ranking(const std::vector<double>& scores) {
   return ranking;
 }
 
+std::vector<std::size_t> ranking_with(const std::vector<double>& noise, std::vector<double> scores,
+                                      const std::vector<ItemId>& items) {
+  for (std::size_t i = 0; i < scores.size(); ++i)
+    scores[i] += noise[items[i].slot()];
+  return greedy_ranking(scores);
+}
+
+// `number` counts the rankings that the actor has given before.
+std::vector<std::size_t> ranking_of(const Actor& actor, std::size_t number,
+                                    const std::vector<double>& scores,
+                                    const std::vector<ItemId>& items) {
+  if (number < actor.noise.size()) return ranking_with(actor.noise[number], scores, items);
+  const bool is_sampled =
+      actor.random != nullptr && number >= actor.first_sampled && number < actor.end_sampled;
+  return is_sampled ? sample_ranking(scores, *actor.random) : greedy_ranking(scores);
+}
+
 // The known prefix, then the items of the input in the order of `ranking`.
 std::vector<ItemId> proposal_of(const History& history, const RolloutAction& action) {
   std::vector<ItemId> proposal(history.known().begin(), history.known().end());
@@ -72,27 +89,40 @@ class Rollout {
   // Encodes the proposals of the trajectories that are not completely known.
   Result<void> encode_proposals() {
     const auto open = open_trajectories();
+    if (open.empty()) return {};
     std::vector<std::vector<ItemId>> proposals;
     std::vector<EncodingQuery> queries;
-    proposals.reserve(open.size());
-    queries.reserve(open.size());
+    std::vector<std::size_t> query_of;  // for each open trajectory
+    proposals.reserve(open.size());     // queries refer to them
     for (const std::size_t g : open) {
       const auto& proposal =
           proposals.emplace_back(proposal_of(histories_[g], trajectories_[g].actions.back()));
-      queries.push_back({.proposal = proposal,
-                         .rows = histories_[g].missing_rows(proposal, proposal.size()),
-                         .give_up_at = std::nullopt,
-                         .lane = g});
+      const EncodingQuery query{.proposal = proposal,
+                                .rows = histories_[g].missing_rows(proposal, proposal.size()),
+                                .give_up_at = std::nullopt,
+                                .lane = g};
+      query_of.push_back(place_of(query, queries));
+      if (query_of.back() == queries.size()) queries.push_back(query);
     }
-    if (open.empty()) return {};
     auto encodings = scorer_.encode_all(queries);
     if (!encodings) return encodings.error();
     for (std::size_t n = 0; n < open.size(); ++n) {
+      const std::size_t q = query_of[n];
       auto added =
-          histories_[open[n]].add(std::move(proposals[n]), queries[n].rows, (*encodings)[n].rows);
+          histories_[open[n]].add(std::move(proposals[n]), queries[q].rows, (*encodings)[q].rows);
       if (!added) return added;
     }
     return {};
+  }
+
+  // Where `queries` has what answers `query`, too; else their number.
+  std::size_t place_of(const EncodingQuery& query,
+                       const std::vector<EncodingQuery>& queries) const {
+    if (!options_.shares_encodings) return queries.size();
+    const auto same = std::ranges::find_if(queries, [&](const EncodingQuery& other) {
+      return other.rows == query.rows && std::ranges::equal(other.proposal, query.proposal);
+    });
+    return static_cast<std::size_t>(same - queries.begin());
   }
 
   std::vector<std::size_t> open_trajectories() const {
@@ -123,11 +153,8 @@ class Rollout {
     for (std::size_t n = 0; n < trajectories.size(); ++n) {
       RolloutAction action{.input = std::move(inputs[n]), .ranking = {}};
       auto& actions = trajectories_[trajectories[n]].actions;
-      const Actor& actor = actors_[trajectories[n]];
-      const bool is_sampled = actor.random != nullptr && actions.size() >= actor.first_sampled &&
-                              actions.size() < actor.end_sampled;
       action.ranking =
-          is_sampled ? sample_ranking(scores[n], *actor.random) : greedy_ranking(scores[n]);
+          ranking_of(actors_[trajectories[n]], actions.size(), scores[n], action.input.items);
       action.log_probability = log_likelihood(scores[n], action.ranking).value;
       actions.push_back(std::move(action));
     }

@@ -8,9 +8,9 @@
 
 #include "rsd/core/check.h"
 #include "rsd/decode/decoding.h"
-#include "rsd/rank/agreement.h"
 #include "rsd/train/collect.h"
 #include "rsd/train/rollout.h"
+#include "train/rpo_batch.h"
 
 namespace rsd {
 namespace {
@@ -20,40 +20,12 @@ Error diverged(std::size_t step) {
           "the training diverged: the gradient of step " + std::to_string(step) + " is not finite"};
 }
 
-Result<void> check_options(const RpoOptions& options) {
-  if (options.requests_per_step == 0)
-    return invalid_argument("requests_per_step must be at least 1");
-  if (options.max_budget == 0) return invalid_argument("max_budget must be at least 1");
-  if (options.passes == 0) return invalid_argument("passes must be at least 1");
-  if (options.rollouts == 0) return invalid_argument("rollouts must be at least 1");
-  if (options.advantage == Advantage::kGroup && options.rollouts < 2) {
-    return invalid_argument("rollouts is 1; a group needs at least 2");
-  }
-  if (!(options.learning_rate > 0)) return invalid_argument("learning_rate must be above 0");
-  if (!(options.gradient_norm > 0)) return invalid_argument("gradient_norm must be above 0");
-  if (!(options.terms.clip > 0 && options.terms.clip < 1)) {
-    return invalid_argument("clip must be between 0 and 1");
-  }
-  if (!(options.terms.beta >= 0)) return invalid_argument("beta must be at least 0");
-  if (options.threads < 1) return invalid_argument("threads must be at least 1");
-  return {};
-}
-
 // All small budgets, and ever fewer of the large ones, which differ less: 1, 2, 3, 4, 6, 9, 13, …
 std::size_t next_budget(std::size_t budget) {
   return std::max(budget + 1, budget * 3 / 2);
 }
 
 }  // namespace
-
-// The actions of one step, and sums of their trajectories' returns.
-struct RpoTraining::Batch {
-  std::vector<AgentInput> inputs;
-  std::vector<Action> actions;
-  double sum_of_returns = 0;
-  double sum_of_reference_returns = 0;
-  std::size_t n_trajectories = 0;
-};
 
 RpoTraining::RpoTraining(RelevanceNetwork initial, RpoEnvironment environment,
                          const RpoOptions& options)
@@ -104,11 +76,6 @@ Result<const Ranking*> RpoTraining::target_of(std::size_t request, PositionScore
   return &targets_.at(request);
 }
 
-// At most n_items - 1, after which all positions are known, and at most max_budget.
-std::size_t RpoTraining::most_encodings(const PositionScorer& scorer) const {
-  return std::clamp<std::size_t>(scorer.n_items() - 1, 1, options_.max_budget);
-}
-
 Result<double> RpoTraining::validate() {
   RSD_CHECK(environment_.n_held_out > 0, "requests to validate on");
   double sum = 0;
@@ -120,14 +87,14 @@ Result<double> RpoTraining::validate() {
     if (!scorer) return scorer.error();
     const auto target = target_of(n, **scorer);
     if (!target) return target.error();
-    const std::size_t most = most_encodings(**scorer);
+    const std::size_t most = largest_budget((*scorer)->n_items(), options_.max_budget);
     for (std::size_t budget = 1; budget <= most; budget = next_budget(budget)) {
       const RolloutOptions rollout{.budget = budget,
                                    .draft = default_draft(DecoderKind::kRsd, budget),
                                    .threads = options_.threads};
       const auto trajectories = roll_out({&greedy, 1}, **scorer, rollout);
       if (!trajectories) return trajectories.error();
-      sum += spearman_return(trajectories->front().answer, **target);
+      sum += return_of(options_.return_kind, trajectories->front().answer, **target);
       ++count;
     }
   }
@@ -139,88 +106,60 @@ Result<double> RpoTraining::validate() {
   return mean;
 }
 
-Result<void> RpoTraining::play(std::size_t request, std::uint64_t seed, Batch& batch) {
+// Adds the plays of a request to `batch`, and their returns to the sums of returns.
+Result<void> RpoTraining::play_request(std::size_t request, std::uint64_t seed, RpoBatch& batch,
+                                       Step& sums) {
   auto opened = environment_.open(request);
   if (!opened) return opened.error();
-  PositionScorer& scorer = **opened;
-  const auto found = target_of(request, scorer);
-  if (!found) return found.error();
-  const Ranking& target = **found;
-
-  std::mt19937_64 random(seed);
-  RolloutOptions rollout{.budget = 1 + random() % most_encodings(scorer),
-                         .threads = options_.threads};
-  rollout.draft = default_draft(DecoderKind::kRsd, rollout.budget);
-  std::vector<Actor> actors(options_.rollouts, {.agent = &network_, .random = &random});
-  actors.push_back({.agent = &reference_});
-  auto trajectories = roll_out(actors, scorer, rollout);
-  if (!trajectories) return trajectories.error();
-
+  const auto target = target_of(request, **opened);
+  if (!target) return target.error();
+  auto played = play({.agent = network_, .reference = reference_}, **opened, options_, seed);
+  if (!played) return played.error();
+  const auto worth = [&](const Trajectory& trajectory) {
+    return return_of(options_.return_kind, trajectory.answer, **target);
+  };
+  const double reference_return = worth(played->reference);
   std::vector<double> returns;
-  returns.reserve(trajectories->size());
-  for (const Trajectory& trajectory : *trajectories)
-    returns.push_back(spearman_return(trajectory.answer, target));
-  const double reference_return = returns.back();
-  returns.pop_back();
-  const auto advantages = options_.advantage == Advantage::kReference
-                              ? reference_advantages(returns, reference_return)
-                              : group_advantages(returns);
-  for (std::size_t g = 0; g < returns.size(); ++g) {
-    for (RolloutAction& action : (*trajectories)[g].actions) {
-      batch.inputs.push_back(std::move(action.input));
-      batch.actions.push_back({.ranking = std::move(action.ranking),
-                               .reference_scores = {},
-                               .old_log_probability = action.log_probability,
-                               .advantage = advantages[g]});
-    }
-    batch.sum_of_returns += returns[g];
-    batch.sum_of_reference_returns += reference_return;
-    ++batch.n_trajectories;
+  returns.reserve(played->plays.size());
+  for (const Play& one : played->plays) {
+    returns.push_back(worth(one.trajectory));
+    sums.mean_return += returns.back();
+    sums.reference_return += reference_return;
   }
+  batch.add(*std::move(played),
+            advantages_of(options_.advantage, options_.advantage_scale, returns, reference_return));
   return {};
 }
 
 // One descent step on the mean loss over the trajectories.
-Result<void> RpoTraining::update(const Batch& batch, Step& step) {
-  auto slopes = network_.scores(batch.inputs, options_.threads);
-  const double share = 1 / static_cast<double>(batch.n_trajectories);
-  const double of_actions = 1 / static_cast<double>(batch.actions.size());
-  step.loss = step.kl = step.entropy = step.clipped = 0;
-  for (std::size_t i = 0; i < slopes.size(); ++i) {
-    ActionLoss loss = action_loss(slopes[i], batch.actions[i], options_.terms);
-    step.loss += share * loss.loss.value;
-    step.kl += of_actions * loss.kl;
-    step.entropy += of_actions * loss.entropy;
-    step.clipped += loss.clipped ? of_actions : 0;
-    for (double& slope : loss.loss.gradient)
-      slope *= share;
-    slopes[i] = std::move(loss.loss.gradient);
-  }
-  auto gradient = network_.gradient(batch.inputs, slopes, options_.threads);
-  step.gradient_norm = clip_norm(gradient, options_.gradient_norm);
+Result<void> RpoTraining::update(const RpoBatch& batch, Step& step) {
+  RpoGradient of_loss = gradient_of(network_, batch, options_.terms, options_.threads);
+  step.loss = of_loss.loss;
+  step.kl = of_loss.kl;
+  step.entropy = of_loss.entropy;
+  step.clipped = of_loss.clipped;
+  step.gradient_norm = clip_norm(of_loss.gradient, options_.gradient_norm);
   if (!std::isfinite(step.gradient_norm)) return diverged(state_.step);
   AdamWOptions adamw = options_.adamw;
   adamw.learning_rate = step.learning_rate;
-  adamw_step(network_.weights(), gradient, adamw, state_.adamw);
+  adamw_step(network_.weights(), of_loss.gradient, adamw, state_.adamw);
   return {};
 }
 
 Result<RpoTraining::Step> RpoTraining::step() {
   std::mt19937_64 random(options_.seed * 0x9e3779b97f4a7c15ULL + state_.step);
-  Batch batch;
+  RpoBatch batch;
+  Step step{.learning_rate = scheduled_rate(options_.learning_rate, state_.step, options_.warm_up,
+                                            options_.steps)};
   for (std::size_t n = 0; n < options_.requests_per_step; ++n) {
     const std::size_t request = random() % (environment_.n_requests - environment_.n_held_out);
-    if (auto done = play(request, random(), batch); !done) return done.error();
+    if (auto done = play_request(request, random(), batch, step); !done) return done.error();
   }
   const double share = 1 / static_cast<double>(batch.n_trajectories);
-  Step step{.mean_return = batch.sum_of_returns * share,
-            .reference_return = batch.sum_of_reference_returns * share,
-            .learning_rate = scheduled_rate(options_.learning_rate, state_.step, options_.warm_up,
-                                            options_.steps)};
+  step.mean_return *= share;
+  step.reference_return *= share;
   if (!batch.actions.empty()) {
-    auto references = reference_.scores(batch.inputs, options_.threads);
-    for (std::size_t i = 0; i < references.size(); ++i)
-      batch.actions[i].reference_scores = std::move(references[i]);
+    batch.compare_with(reference_, options_.threads);
     for (std::size_t pass = 0; pass < options_.passes; ++pass)
       if (auto updated = update(batch, step); !updated) return updated.error();
   }

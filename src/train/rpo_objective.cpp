@@ -6,8 +6,32 @@
 #include <utility>
 
 #include "rsd/core/check.h"
+#include "rsd/rank/agreement.h"
 
 namespace rsd {
+namespace {
+
+double log_error_return(const Ranking& answer, const Ranking& target) {
+  const double spearman = spearman_return(answer, target);
+  const auto n = static_cast<double>(answer.size());
+  if (n < 2) return spearman;
+  const double largest = n * (n * n - 1) / 3;
+  return 1 - std::log1p((1 - spearman) * largest) / std::log1p(largest);
+}
+
+}  // namespace
+
+double return_of(ReturnKind kind, const Ranking& answer, const Ranking& target) {
+  switch (kind) {
+    case ReturnKind::kInversions:
+      return 1 - kemeny_distance(answer, target);
+    case ReturnKind::kLogError:
+      return log_error_return(answer, target);
+    case ReturnKind::kSpearman:
+      break;
+  }
+  return spearman_return(answer, target);
+}
 
 std::vector<double> reference_advantages(std::span<const double> returns, double reference_return) {
   std::vector<double> advantages(returns.begin(), returns.end());
@@ -20,6 +44,29 @@ std::vector<double> group_advantages(std::span<const double> returns) {
   RSD_CHECK(!returns.empty(), "a group without trajectories");
   const double sum = std::accumulate(returns.begin(), returns.end(), 0.0);
   return reference_advantages(returns, sum / static_cast<double>(returns.size()));
+}
+
+std::vector<double> scaled_by_deviation(std::vector<double> advantages,
+                                        std::span<const double> returns) {
+  const auto differences = group_advantages(returns);
+  const double squares =
+      std::inner_product(differences.begin(), differences.end(), differences.begin(), 0.0);
+  const double deviation = std::sqrt(squares / static_cast<double>(returns.size()));
+  // The differences of equal returns are rounding errors at most.
+  const double factor = deviation > 1e-12 ? 1 / deviation : 0;
+  for (double& advantage : advantages)
+    advantage *= factor;
+  return advantages;
+}
+
+std::vector<double> advantages_of(Advantage advantage, AdvantageScale scale,
+                                  std::span<const double> returns, double reference_return) {
+  std::vector<double> advantages(returns.begin(), returns.end());
+  if (advantage == Advantage::kReference)
+    advantages = reference_advantages(returns, reference_return);
+  if (advantage == Advantage::kGroup) advantages = group_advantages(returns);
+  if (scale == AdvantageScale::kNone) return advantages;
+  return scaled_by_deviation(std::move(advantages), returns);
 }
 
 Surrogate clipped_surrogate(double log_probability, double old_log_probability, double advantage,

@@ -4,17 +4,77 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <initializer_list>
+#include <utility>
+#include <vector>
 
 namespace rsd {
 namespace {
 
 using ::testing::DoubleEq;
+using ::testing::DoubleNear;
 using ::testing::ElementsAre;
 
 TEST(Advantages, AreAgainstTheReferenceOrTheGroup) {
   const std::vector<double> returns{0.5, 0.75, 1.0};
   EXPECT_THAT(reference_advantages(returns, 0.5), ElementsAre(0, 0.25, 0.5));
   EXPECT_THAT(group_advantages(returns), ElementsAre(-0.25, 0, 0.25));
+}
+
+TEST(Advantages, AreTheReturnsThemselvesWhereNothingIsCompared) {
+  const std::vector<double> returns{0.5, 0.75, 1.0};
+  EXPECT_EQ(advantages_of(Advantage::kNone, AdvantageScale::kNone, returns, 0.5), returns);
+  EXPECT_THAT(advantages_of(Advantage::kReference, AdvantageScale::kNone, returns, 0.5),
+              ElementsAre(0, 0.25, 0.5));
+  EXPECT_THAT(advantages_of(Advantage::kGroup, AdvantageScale::kNone, returns, 0.5),
+              ElementsAre(-0.25, 0, 0.25));
+}
+
+TEST(Advantages, ScaledOnesAreInUnitsOfTheReturnsDeviation) {
+  const std::vector<double> returns{0.5, 0.75, 1.0};
+  const double deviation = std::sqrt((0.0625 + 0.0625) / 3);
+  EXPECT_THAT(
+      advantages_of(Advantage::kReference, AdvantageScale::kDeviation, returns, 0.5),
+      ElementsAre(0, DoubleNear(0.25 / deviation, 1e-12), DoubleNear(0.5 / deviation, 1e-12)));
+}
+
+TEST(Advantages, ScaledOnesOfEqualReturnsAreZero) {
+  const std::vector<double> returns(3, 0.1);  // whose mean is not exactly 0.1
+  for (const Advantage advantage : {Advantage::kReference, Advantage::kGroup, Advantage::kNone})
+    EXPECT_THAT(advantages_of(advantage, AdvantageScale::kDeviation, returns, 0.9),
+                ElementsAre(0, 0, 0));
+}
+
+constexpr auto kReturnKinds = {ReturnKind::kSpearman, ReturnKind::kInversions,
+                               ReturnKind::kLogError};
+
+Ranking ranking_of(std::initializer_list<std::size_t> items) {
+  std::vector<ItemId> ids;
+  for (const std::size_t item : items)
+    ids.emplace_back(item);
+  return Ranking::create(std::move(ids)).value();
+}
+
+TEST(ReturnOf, IsOneForTheTargetAndZeroForItsReverse) {
+  for (const ReturnKind kind : kReturnKinds) {
+    EXPECT_DOUBLE_EQ(return_of(kind, ranking_of({2, 0, 1}), ranking_of({2, 0, 1})), 1);
+    EXPECT_NEAR(return_of(kind, ranking_of({1, 0, 2}), ranking_of({2, 0, 1})), 0, 1e-12);
+    EXPECT_EQ(return_of(kind, ranking_of({0}), ranking_of({0})), 1);
+  }
+}
+
+// d: the sum of squared displacements, at most 4 * 15 / 3 = 20.
+TEST(ReturnOf, IsThatComputedByHand) {
+  const Ranking target = ranking_of({0, 1, 2, 3});
+  const Ranking swapped = ranking_of({1, 0, 2, 3});  // d = 2, one pair
+  EXPECT_DOUBLE_EQ(return_of(ReturnKind::kSpearman, swapped, target), 1 - 2.0 / 20);
+  EXPECT_DOUBLE_EQ(return_of(ReturnKind::kInversions, swapped, target), 1 - 1.0 / 6);
+  EXPECT_NEAR(return_of(ReturnKind::kLogError, swapped, target), 1 - std::log(3.0) / std::log(21.0),
+              1e-12);
+  const Ranking moved = ranking_of({1, 2, 3, 0});  // d = 12, three pairs
+  EXPECT_DOUBLE_EQ(return_of(ReturnKind::kInversions, moved, target), 0.5);
+  EXPECT_NEAR(return_of(ReturnKind::kLogError, moved, target), 1 - std::log(13.0) / std::log(21.0),
+              1e-12);
 }
 
 TEST(ClippedSurrogate, IsTheRatioTimesTheAdvantageNearTheOldPolicy) {

@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <functional>
 #include <iostream>
 #include <limits>
 #include <memory>
@@ -18,6 +20,7 @@
 #include "rsd/train/supervised.h"
 #include "support/agent_feature.h"
 #include "support/alternating_scorer.h"
+#include "train/rpo_batch.h"
 
 namespace rsd {
 namespace {
@@ -147,6 +150,25 @@ TEST(RpoTraining, LiftsTheReturnWellAboveThatOfATrainedSupervisedAgent) {
   EXPECT_LT(1 - after, 0.85 * (1 - before)) << "RPO must remove a good part of what is left";
 }
 
+// Figures of the code before it had any other form than the paper's, to which its weights were
+// equal to the last bit.
+TEST(RpoTraining, TrainsByDefaultInThePapersForm) {
+  struct Expected {
+    double mean_return, reference_return, loss, gradient_norm;
+  };
+  const std::vector<Expected> steps{{0.97619047619, 0.99404761905, 0.06800174, 0.37929926},
+                                    {0.78174603175, 0.80952380952, 0.06736285, 0.28821466},
+                                    {0.95734126984, 0.95238095238, -0.00501965, 0.12400072}};
+  auto training = RpoTraining::create(random_agent(5), environment(5), {}).value();
+  for (const Expected& expected : steps) {
+    const auto step = training.step().value();
+    EXPECT_NEAR(step.mean_return, expected.mean_return, 1e-9);
+    EXPECT_NEAR(step.reference_return, expected.reference_return, 1e-9);
+    EXPECT_NEAR(step.loss, expected.loss, 1e-3 * std::abs(expected.loss));
+    EXPECT_NEAR(step.gradient_norm, expected.gradient_norm, 1e-3 * expected.gradient_norm);
+  }
+}
+
 TEST(RpoTraining, GoesOnAfterAnInterruptionAsIfThereWasNone) {
   RpoOptions options;
   options.steps = 6;
@@ -246,6 +268,25 @@ TEST(RpoTraining, DrawsEveryBudgetUpToTheLargest) {
       << "with two encodings all of three items are known";
 }
 
+// Of 6 plays, one or two perturb each round; until then they propose what the reference does.
+TEST(RpoTraining, EqualProposalsOfOneSampledRoundAreEncodedOnce) {
+  RpoOptions options;
+  options.requests_per_step = options.passes = 1;
+  options.max_budget = 3;
+  options.sampled = Sampled::kOneRound;
+  Tally tally;
+  auto training =
+      RpoTraining::create(untrained(), counting_environment(1, 16, tally), options).value();
+  ASSERT_TRUE(training.step());  // which finds the target
+  std::set<std::size_t> counts;
+  for (std::size_t n = 0; n < 12; ++n) {
+    tally = {};
+    ASSERT_TRUE(training.step());
+    counts.insert(tally.encodings);
+  }
+  EXPECT_THAT(counts, testing::ElementsAre(1, 1 + (1 + 3), 1 + (1 + 2) + (1 + 4)));
+}
+
 TEST(RpoTraining, TheReferenceIsTheAgentThatItStartedFrom) {
   const RelevanceNetwork initial = random_agent(5);
   RpoOptions options;
@@ -285,6 +326,157 @@ TEST(RpoTraining, AdvantagesAreAgainstWhatTheOptionsSay) {
   EXPECT_NEAR(group.loss, 0, 1e-4);
 }
 
+// What the agent learns from: a request whose plays are compared with those of an agent that is
+// the same, so that differences are due to the sampling alone.
+RequestPlays plays_of(const RelevanceNetwork& agent, Sampled sampled, std::uint64_t seed,
+                      std::size_t rollouts = 6) {
+  AlternatingScorer scorer(3, 16);
+  RpoOptions options;
+  options.max_budget = 3;
+  options.rollouts = rollouts;
+  options.sampled = sampled;
+  return play({agent, agent}, scorer, options, seed).value();
+}
+
+std::vector<std::vector<std::size_t>> rankings_of(const Trajectory& trajectory) {
+  std::vector<std::vector<std::size_t>> rankings;
+  rankings.reserve(trajectory.actions.size());
+  for (const RolloutAction& action : trajectory.actions)
+    rankings.push_back(action.ranking);
+  return rankings;
+}
+
+TEST(Plays, OfAllRoundsAreLearnedFromInAllOfThem) {
+  const RequestPlays played = plays_of(random_agent(4), Sampled::kAllRounds, 1);
+  const std::size_t budget = played.reference.actions.size();
+  EXPECT_EQ(played.weight, 1);
+  for (const Play& one : played.plays) {
+    EXPECT_EQ(one.first_learned, 0U);
+    EXPECT_EQ(one.end_learned, budget);
+    EXPECT_NE(rankings_of(one.trajectory), rankings_of(played.reference));
+  }
+}
+
+TEST(Plays, OfOneRoundDifferFromTheReferenceFromThatRoundOn) {
+  const RelevanceNetwork agent = random_agent(4);
+  std::set<std::size_t> budgets;
+  for (const Sampled sampled : {Sampled::kOneRound, Sampled::kOneRoundCommonNoise}) {
+    for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+      const RequestPlays played = plays_of(agent, sampled, seed);
+      const auto reference = rankings_of(played.reference);
+      const std::size_t budget = reference.size();
+      budgets.insert(budget);
+      EXPECT_EQ(played.weight, budget);
+      std::vector<std::size_t> n_perturbed(budget, 0);
+      std::size_t n_different = 0;
+      for (const Play& one : played.plays) {
+        ASSERT_EQ(one.end_learned, one.first_learned + 1);
+        const auto rankings = rankings_of(one.trajectory);
+        for (std::size_t round = 0; round < one.first_learned; ++round)
+          EXPECT_EQ(rankings[round], reference[round]);
+        n_different += rankings[one.first_learned] != reference[one.first_learned] ? 1 : 0;
+        ++n_perturbed[one.first_learned];
+      }
+      EXPECT_GE(n_different, 5U) << "of 6";
+      EXPECT_THAT(n_perturbed, testing::Each(6 / budget)) << "all rounds equally often";
+    }
+  }
+  EXPECT_THAT(budgets, testing::ElementsAre(1, 2, 3));
+}
+
+TEST(Plays, TheReferenceIsGreedyUnlessNoiseIsCommon) {
+  const RelevanceNetwork agent = random_agent(4);
+  const auto reference = [&](Sampled sampled, std::uint64_t seed) {
+    return rankings_of(plays_of(agent, sampled, seed).reference);
+  };
+  for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+    EXPECT_EQ(reference(Sampled::kOneRound, seed), reference(Sampled::kAllRounds, seed));
+    EXPECT_NE(reference(Sampled::kOneRoundCommonNoise, seed), reference(Sampled::kOneRound, seed));
+  }
+}
+
+TEST(Plays, AreAsManyAsAskedForWhereTheyDoNotFitTheLanesAtOnce) {
+  const RequestPlays played = plays_of(random_agent(4), Sampled::kOneRound, 1, 70);
+  EXPECT_THAT(played.plays, SizeIs(70));
+  std::set<std::vector<std::vector<std::size_t>>> distinct;
+  for (const Play& one : played.plays)
+    distinct.insert(rankings_of(one.trajectory));
+  EXPECT_GT(distinct.size(), 60U);
+}
+
+TEST(Batch, HoldsTheActionsThatAreLearnedFromWithTheirOwners) {
+  const RelevanceNetwork agent = random_agent(4);
+  RequestPlays played = plays_of(agent, Sampled::kOneRound, 1);
+  const double weight = played.weight;
+  // One whose positions are all known before its round.
+  played.plays[1].first_learned = played.plays[1].trajectory.actions.size();
+  played.plays[1].end_learned = played.plays[1].first_learned + 1;
+  const auto ranking = played.plays[2].trajectory.actions[played.plays[2].first_learned].ranking;
+  RpoBatch batch;
+  batch.add(std::move(played), std::vector{0.0, 0.1, 0.2, 0.3, 0.4, 0.5});
+  EXPECT_EQ(batch.n_trajectories, 6U);
+  EXPECT_THAT(batch.owners, testing::ElementsAre(0, 2, 3, 4, 5));
+  ASSERT_THAT(batch.actions, SizeIs(5));
+  EXPECT_EQ(batch.actions[1].ranking, ranking);
+  EXPECT_EQ(batch.actions[1].advantage, 0.2);
+  EXPECT_EQ(batch.actions[1].weight, weight);
+  batch.add(plays_of(agent, Sampled::kAllRounds, 1), std::vector<double>(6, 1.0));
+  EXPECT_EQ(batch.n_trajectories, 12U);
+  EXPECT_EQ(batch.owners.back(), 11U);
+}
+
+TEST(Batch, GradientGrowsWithTheWeightsOfItsActions) {
+  const RelevanceNetwork agent = random_agent(4);
+  RpoBatch batch;
+  batch.add(plays_of(agent, Sampled::kAllRounds, 1), std::vector{0.0, 0.1, 0.2, 0.3, 0.4, 0.5});
+  batch.compare_with(random_agent(5), 1);
+  const RpoGradient once = gradient_of(agent, batch, {}, 1);
+  for (Action& action : batch.actions)
+    action.weight = 3;
+  const RpoGradient thrice = gradient_of(agent, batch, {}, 1);
+  EXPECT_NEAR(thrice.loss, 3 * once.loss, 1e-9);
+  EXPECT_NEAR(thrice.kl, once.kl, 1e-9);
+  for (std::size_t i = 0; i < once.gradient.size(); ++i)
+    ASSERT_NEAR(thrice.gradient[i], 3 * once.gradient[i], 1e-4 * std::abs(once.gradient[i]) + 1e-6);
+}
+
+TEST(RpoTraining, EveryFormLearnsInItsOwnWay) {
+  const auto trained = [](const RpoOptions& options) {
+    auto training = RpoTraining::create(random_agent(5), environment(5), options).value();
+    for (int n = 0; n < 2; ++n)
+      EXPECT_TRUE(training.step());
+    return training.state().weights;
+  };
+  std::vector<RpoOptions> forms(8);
+  forms[1].sampled = Sampled::kOneRound;
+  forms[2].sampled = Sampled::kOneRoundCommonNoise;
+  forms[3].return_kind = ReturnKind::kInversions;
+  forms[4].return_kind = ReturnKind::kLogError;
+  forms[5].advantage = Advantage::kGroup;
+  forms[6].advantage = Advantage::kNone;
+  forms[7].advantage_scale = AdvantageScale::kDeviation;
+  std::set<std::vector<float>> weights;
+  for (const RpoOptions& form : forms)
+    weights.insert(trained(form));
+  EXPECT_THAT(weights, SizeIs(forms.size()));
+  const RelevanceNetwork initial = random_agent(5);
+  EXPECT_FALSE(weights.contains({initial.weights().begin(), initial.weights().end()}));
+}
+
+TEST(RpoTraining, ValidatesWithTheReturnThatItTrainsFor) {
+  RpoOptions options;
+  options.max_budget = 2;
+  RpoEnvironment held_out = environment(8);
+  held_out.n_held_out = 4;
+  std::set<double> values;
+  for (const auto kind : {ReturnKind::kSpearman, ReturnKind::kInversions, ReturnKind::kLogError}) {
+    options.return_kind = kind;
+    values.insert(RpoTraining::create(random_agent(5), held_out, options)->validate().value());
+  }
+  EXPECT_THAT(values, SizeIs(3));
+  EXPECT_LT(*values.begin(), 0.9) << "the logarithm tells them from 1";
+}
+
 TEST(RpoTraining, WeightsThatAreNotFiniteAreNotGoneOnFrom) {
   auto training = RpoTraining::create(untrained(), environment(1), {}).value();
   for (const auto of : {&RpoState::weights, &RpoState::best_weights}) {
@@ -316,6 +508,11 @@ TEST(RpoTraining, OptionsThatMakeNoSenseAreErrors) {
   ASSERT_FALSE(training);
   EXPECT_THAT(training.error().message(), HasSubstr("a group needs at least 2"));
   EXPECT_FALSE(RpoTraining::create(untrained(), {}, RpoOptions{}));
+  options.advantage = Advantage::kReference;
+  EXPECT_TRUE(RpoTraining::create(untrained(), environment(1), options));
+  options.advantage_scale = AdvantageScale::kDeviation;
+  EXPECT_THAT(RpoTraining::create(untrained(), environment(1), options).error().message(),
+              HasSubstr("a deviation needs at least 2"));
 }
 
 TEST(Rollout, TrajectoriesHaveAnActionForEachProposalAndTheAnswer) {
@@ -387,6 +584,50 @@ TEST(Rollout, EachActorPlaysAsItWouldAlone) {
   EXPECT_EQ(together[1].answer, greedy(other, scorer, options).answer);
   EXPECT_EQ(together[2].answer, together[0].answer);
   EXPECT_NE(together[1].answer, together[0].answer);
+}
+
+TEST(Rollout, NoiseIsAddedByItemAndSharedByTheActorsThatHaveIt) {
+  AlternatingScorer scorer(5, kItems);
+  const RelevanceNetwork agent = random_agent(7);
+  // So strong that it alone decides the first two rankings.
+  const std::vector<std::vector<double>> noise{{3e3, 7e3, 1e3, 5e3, 0, 6e3, 2e3, 4e3},
+                                               {2e3, 0, 4e3, 6e3, 7e3, 1e3, 5e3, 3e3}};
+  const std::vector<Actor> actors{
+      {.agent = &agent, .noise = noise}, {.agent = &agent, .noise = noise}, {.agent = &agent}};
+  const auto trajectories = roll_out(actors, scorer, {.budget = 3}).value();
+  EXPECT_EQ(trajectories[0].answer, trajectories[1].answer);
+  const auto& actions = trajectories[0].actions;
+  ASSERT_THAT(actions, SizeIs(3));
+  for (std::size_t round = 0; round < 2; ++round) {
+    const auto noise_of = [&](std::size_t i) {
+      return noise[round][actions[round].input.items[i].slot()];
+    };
+    EXPECT_TRUE(std::ranges::is_sorted(actions[round].ranking, std::greater(), noise_of));
+  }
+  const auto scores = agent.scores({&actions[2].input, 1}).front();
+  EXPECT_TRUE(std::ranges::is_sorted(actions[2].ranking, std::greater(),
+                                     [&](std::size_t i) { return scores[i]; }));
+}
+
+TEST(Rollout, SharedEncodingsChangeNothingButTheirNumber) {
+  const RelevanceNetwork agent = random_agent(7);
+  Tally tally;
+  CountingScorer scorer(5, kItems, tally);
+  std::vector<std::vector<Trajectory>> played;
+  std::vector<std::size_t> counts;
+  for (const bool shares : {false, true}) {
+    std::mt19937_64 random(1);
+    const Actor late{.agent = &agent, .random = &random, .first_sampled = 1, .end_sampled = 2};
+    const std::vector<Actor> actors{{.agent = &agent}, late, late};
+    tally = {};
+    played.push_back(roll_out(actors, scorer, {.budget = 3, .shares_encodings = shares}).value());
+    counts.push_back(tally.encodings);
+  }
+  for (std::size_t g = 0; g < 3; ++g) {
+    EXPECT_EQ(rankings_of(played[0][g]), rankings_of(played[1][g]));
+    EXPECT_EQ(played[0][g].answer, played[1][g].answer);
+  }
+  EXPECT_THAT(counts, testing::ElementsAre(1 + 3 + 3, 1 + 1 + 3));
 }
 
 }  // namespace

@@ -27,8 +27,23 @@ std::string name_of(SupervisedLoss loss) {
   return loss == SupervisedLoss::kInversions ? "inversions" : "likelihood";
 }
 
+std::string name_of(Sampled sampled) {
+  if (sampled == Sampled::kOneRound) return "one";
+  return sampled == Sampled::kOneRoundCommonNoise ? "one-common-noise" : "all";
+}
+
+std::string name_of(ReturnKind kind) {
+  if (kind == ReturnKind::kInversions) return "inversions";
+  return kind == ReturnKind::kLogError ? "log-error" : "spearman";
+}
+
 std::string name_of(Advantage advantage) {
+  if (advantage == Advantage::kNone) return "none";
   return advantage == Advantage::kGroup ? "group" : "reference";
+}
+
+std::string name_of(AdvantageScale scale) {
+  return scale == AdvantageScale::kDeviation ? "deviation" : "none";
 }
 
 bool supervises(const TrainingOptions& options) {
@@ -102,10 +117,14 @@ Conditions training_conditions(const TrainingOptions& options, Conditions of_llm
   of["supervised-loss"] = name_of(options.supervised_loss);
   of["rpo-steps"] = std::to_string(options.rpo_steps);
   of["rpo-learning-rate"] = shortest_decimal(options.rpo_learning_rate);
+  of["requests-per-step"] = std::to_string(options.requests_per_step);
   of["rollouts"] = std::to_string(options.rollouts);
   of["budget"] = std::to_string(options.budget);
   of["beta"] = shortest_decimal(options.beta);
+  of["sampled-rounds"] = name_of(options.sampled);
+  of["return"] = name_of(options.return_kind);
   of["advantage"] = name_of(options.advantage);
+  of["advantage-scale"] = name_of(options.advantage_scale);
   of["listwise"] = options.listwise ? "yes" : "no";
   of["history"] = options.round_history ? "yes" : "no";
   return of;

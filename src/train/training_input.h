@@ -15,7 +15,10 @@ namespace rsd {
 // The fewest digits that read back as the same number.
 std::string shortest_decimal(double value);
 std::string name_of(SupervisedLoss loss);
+std::string name_of(Sampled sampled);
+std::string name_of(ReturnKind kind);
 std::string name_of(Advantage advantage);
+std::string name_of(AdvantageScale scale);
 
 // True if the training has a supervised stage, which learns from traces.
 bool supervises(const TrainingOptions& options);

@@ -37,10 +37,14 @@ AgentNotes TrainingNotes::on_top_of(AgentNotes before) const {
     append(notes["stages"], "rpo");
     notes["rpo_steps"] = std::to_string(options.rpo_steps);
     notes["rpo_learning_rate"] = shortest_decimal(options.rpo_learning_rate);
+    notes["requests_per_step"] = std::to_string(options.requests_per_step);
     notes["rollouts"] = std::to_string(options.rollouts);
     notes["budget"] = std::to_string(options.budget);
     notes["beta"] = shortest_decimal(options.beta);
+    notes["sampled_rounds"] = name_of(options.sampled);
+    notes["return"] = name_of(options.return_kind);
     notes["advantage"] = name_of(options.advantage);
+    notes["advantage_scale"] = name_of(options.advantage_scale);
   }
   std::erase_if(notes, [](const auto& note) { return note.second.empty(); });
   return notes;

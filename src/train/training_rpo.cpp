@@ -31,11 +31,15 @@ RpoEnvironment environment_of(const TrainingRun& run, std::vector<std::size_t>& 
 RpoOptions rpo_options(const TrainingOptions& options) {
   RpoOptions rpo;
   rpo.steps = options.rpo_steps;
+  rpo.requests_per_step = options.requests_per_step;
   rpo.rollouts = options.rollouts;
   rpo.max_budget = options.budget;
   rpo.terms.beta = options.beta;
   rpo.learning_rate = options.rpo_learning_rate;
+  rpo.sampled = options.sampled;
+  rpo.return_kind = options.return_kind;
   rpo.advantage = options.advantage;
+  rpo.advantage_scale = options.advantage_scale;
   rpo.seed = options.seed;
   rpo.threads = thread_count(options.threads);
   return rpo;

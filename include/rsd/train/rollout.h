@@ -32,6 +32,9 @@ struct RolloutOptions {
   std::size_t budget = 3;  // encodings, the prefill included; at least 1
   Draft draft = Draft::kFirstToken;
   int threads = 1;
+  // Encodes a proposal that several trajectories make in the same round once for all of them. It
+  // changes the LLM's batches, and so the rounding.
+  bool shares_encodings = false;
 };
 
 // The source of a trajectory's rankings.
@@ -43,6 +46,10 @@ struct Actor {
   // The others are the likeliest.
   std::size_t first_sampled = 0;
   std::size_t end_sampled = std::numeric_limits<std::size_t>::max();
+  // [n_rankings, n_items], by item: noise that is added to the scores of its first rankings, in
+  // place of `random`. Actors with the same Gumbel noise sample with common random numbers. It
+  // outlives the rollout.
+  std::span<const std::vector<double>> noise = {};
 };
 
 // Rolls out one trajectory of a request per actor, concurrently: all share the first encoding, each

@@ -19,20 +19,46 @@
 
 namespace rsd {
 
-enum class Advantage { kReference, kGroup };
+struct RpoBatch;  // internal
+
+// The agent in training, and the frozen one that it is compared with.
+struct RpoAgents {
+  const RelevanceNetwork& agent;
+  const RelevanceNetwork& reference;
+};
+
+// Which rankings of a trajectory are drawn from the policy, and so learned from.
+enum class Sampled {
+  kAllRounds,  // all, as in the paper: an advantage stands for the choices of all rounds together
+  // One, of a round drawn evenly; the others are the likeliest. The difference to a greedy
+  // reference is then that round's credit alone, since both are equal but for it while the agent is
+  // the reference. The action counts T-fold, for the rounds that it stands for.
+  kOneRound,
+  // All, but the noise of all rounds except one is common to all trajectories of the request and
+  // the reference, which plays with the noise of all rounds (common random numbers). Only that
+  // round's action is learned from; it counts T-fold. The reference's return does not depend on
+  // that action's own noise: a reference with the same noise in all rounds would bias the gradient,
+  // to zero while the agent is the reference.
+  kOneRoundCommonNoise,
+};
 
 struct RpoOptions {
   std::size_t steps = 200;
   std::size_t requests_per_step = 2;  // at least 1
-  std::size_t rollouts = 6;           // G, trajectories of a request; at least 1, kGroup needs 2
-  std::size_t max_budget = 4;         // each request draws its T from 1 to the smaller of this and
-                                      // its items - 1
-  std::size_t passes = 2;             // updates on the trajectories of one step; at least 1
+  // G, trajectories of a request; at least 1. kGroup and kDeviation need 2. They are played 32 at a
+  // time, the reference's included.
+  std::size_t rollouts = 6;
+  std::size_t max_budget = 4;  // each request draws its T from 1 to the smaller of this and
+                               // its items - 1
+  std::size_t passes = 2;      // updates on the trajectories of one step; at least 1
   double learning_rate = 3e-4;
   std::size_t warm_up = 10;
   double gradient_norm = 1;
   RpoTerms terms;
+  Sampled sampled = Sampled::kAllRounds;
+  ReturnKind return_kind = ReturnKind::kSpearman;
   Advantage advantage = Advantage::kReference;
+  AdvantageScale advantage_scale = AdvantageScale::kNone;
   std::size_t validate_every = 25;  // in steps, and before the first one; 0: never
   std::uint64_t seed = 1;
   int threads = 1;
@@ -52,7 +78,7 @@ struct RpoState {
   AdamWState adamw;
   std::vector<float> weights;
   std::vector<float> best_weights;    // by validation; empty before the first validation
-  std::optional<double> best_return;  // the mean return of best_weights
+  std::optional<double> best_return;  // the mean return of best_weights, of RpoOptions::return_kind
 };
 
 // Deterministic: the same network, LLM and options give the same weights on the same machine,
@@ -74,10 +100,11 @@ class RpoTraining {
   // step.
   RelevanceNetwork best() const;
 
-  // Means over the step's trajectories, or over their actions.
+  // Means over the step's trajectories, or over the actions that are learned from.
   struct Step {
     double mean_return = 0;
-    double reference_return = 0;  // the frozen agent's, greedy, on the same requests
+    double reference_return = 0;  // the frozen agent's on the same requests: greedy, or with the
+                                  // common noise
     // Measured before the last of the step's updates:
     double loss = 0;
     double kl = 0;       // per action, before beta
@@ -88,7 +115,8 @@ class RpoTraining {
   };
   // Makes one step. Fails when the LLM does, without any change, and with kRuntime when the
   // training diverges. Cost: for each request a prefill, K-2 encodings of one token unless its
-  // target ranking is cached, and (rollouts + 1) * (T - 1) encodings of up to K tokens.
+  // target ranking is cached, one encoding for each 32 plays begun, and (rollouts + 1) * (T - 1)
+  // encodings of up to K tokens; with one sampled round, proposals that are equal are encoded once.
   Result<Step> step();
 
   bool is_validation_due() const noexcept;
@@ -100,11 +128,9 @@ class RpoTraining {
  private:
   RpoTraining(RelevanceNetwork initial, RpoEnvironment environment, const RpoOptions& options);
 
-  struct Batch;
-  Result<void> play(std::size_t request, std::uint64_t seed, Batch& batch);
-  std::size_t most_encodings(const PositionScorer& scorer) const;
+  Result<void> play_request(std::size_t request, std::uint64_t seed, RpoBatch& batch, Step& sums);
   Result<const Ranking*> target_of(std::size_t request, PositionScorer& scorer);
-  Result<void> update(const Batch& batch, Step& step);
+  Result<void> update(const RpoBatch& batch, Step& step);
 
   RpoOptions options_;
   RpoEnvironment environment_;

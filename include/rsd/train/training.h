@@ -36,11 +36,15 @@ struct TrainingOptions {
   SupervisedLoss supervised_loss = SupervisedLoss::kLikelihood;
   bool supervised_only = false;
   std::size_t rpo_steps = 300;
+  std::size_t requests_per_step = 2;
   std::size_t rollouts = 6;  // trajectories of a request
   std::size_t budget = 4;    // encodings of a trajectory, at most
   double rpo_learning_rate = 3e-4;
   double beta = 0.002;
+  Sampled sampled = Sampled::kAllRounds;
+  ReturnKind return_kind = ReturnKind::kSpearman;
   Advantage advantage = Advantage::kReference;
+  AdvantageScale advantage_scale = AdvantageScale::kNone;
   bool listwise = true;       // as InputOptions
   bool round_history = true;  // as InputOptions
   std::uint64_t seed = 1;
