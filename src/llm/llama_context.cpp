@@ -187,6 +187,8 @@ Result<std::optional<IdentifierHead>> LlamaContext::rows_of(
     std::span<const IdentifierToken> identifiers) {
   if (!head_) return std::optional<IdentifierHead>();
   auto rows = head_->rows(identifiers);
+  // Rows that were read from another file than was loaded are no better than none.
+  if (auto unchanged = model_.check_unchanged(); !unchanged) return unchanged.error();
   if (!rows) return rows.error();
   return std::optional<IdentifierHead>(*std::move(rows));
 }

@@ -77,7 +77,7 @@ TEST_F(DamagedFile, ThatIsUsedGivesErrorsAndNoOtherAnswers) {
     EXPECT_TRUE(engine);
     change();
     auto scorer = (*engine)->open(tiny_prompt(**engine, "Rank the texts"));
-    EXPECT_TRUE(scorer);
+    if (!scorer) return scorer.error().message();  // the identifiers' weights are read then
     const auto prefill = (*scorer)->prefill(std::nullopt);
     return prefill ? std::string("none") : prefill.error().message();
   };

@@ -274,6 +274,9 @@ class Cancelling(OnATinyModel):
         self.assertEqual(len(asyncio.run(rank_and_cancel())), 4)
 
     def test_ctrl_c_cancels_the_request(self):
+        # Programs that a shell has put in the background ignore it.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        self.addCleanup(signal.signal, signal.SIGINT, before)
         threading.Timer(0.3, signal.raise_signal, (signal.SIGINT,)).start()
         with self.assertRaises(KeyboardInterrupt):
             self.ranker.rank(QUERY, ENDLESS["docs"], **ENDLESS["options"])
