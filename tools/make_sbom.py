@@ -82,6 +82,9 @@ def project_file(path, description):
 def loaded_libraries(file):
     """Real paths of the shared libraries that the dynamic linker finds for it."""
     lines = output("ldd", str(file)).splitlines()
+    missing = [line.strip() for line in lines if "not found" in line]
+    if missing or not lines:
+        raise ValueError(f"{file} can't be loaded: {'; '.join(missing) or 'ldd does not know it'}")
     paths = (re.search(r"=> (/\S+)", line) for line in lines)
     return {os.path.realpath(match[1]) for match in paths if match}
 

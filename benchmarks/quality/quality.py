@@ -129,6 +129,7 @@ class Measurements:
         with self.path.open("a", encoding="utf-8") as out:
             print(json.dumps(line), file=out)
         self.lines.append(line)
+        self.known.add((line["set"], line["request"], line["contender"]))
 
 
 def measure(name: str, requests: list[Request], contenders: list[Contender], measurements: Measurements) -> None:

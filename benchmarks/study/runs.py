@@ -173,12 +173,13 @@ class Runs:
         """The lines of the program `ceiling` for the test requests of a data set, cut to `n_items` candidates in the
         order of the file, then shuffled."""
         sizes = ["--samples", str(self.options.samples)]
+        name = file_name(name, agent)
         return self.measured("ceiling", name, self.requests_of(name, dataset, self.options.requests, n_items), agent, model, sizes)
 
     def variances(self, dataset: str, agent: Path, model: str | None) -> list[dict]:
         """The lines of the program `variance` for the first test requests of a data set, shuffled."""
         requests, batches, rollouts = self.options.variance_requests, self.options.batches, self.options.variance_rollouts
-        name = f"variance-{dataset}-{requests}-{batches}-{rollouts}-{model or 'default'}"
+        name = file_name(f"variance-{dataset}-{requests}-{batches}-{rollouts}-{model or 'default'}", agent)
         sizes = ["--batches", str(batches), "--rollouts", str(rollouts)]
         return self.measured("variance", name, self.requests_of(name, dataset, requests, None), agent, model, sizes)
 
@@ -213,6 +214,11 @@ class Runs:
         names = sorted({agent.name for agent in agents})
         name = "variants-" + hashlib.sha256(" ".join(names).encode()).hexdigest()[:8]
         return self.evaluate(name, [self.path(n) for n in names], ["agent", "replay"], "ar,std,sd,rsd", VARIANT_BUDGETS)
+
+
+def file_name(name: str, agent: Path) -> str:
+    """Of what was measured with this agent and no other; a model may be a path."""
+    return f"{name.replace('/', '_')}-{hashlib.sha256(agent.read_bytes()).hexdigest()[:8]}"
 
 
 def write_shuffled(source: Path, target: Path, limit: int, n_items: int | None) -> None:

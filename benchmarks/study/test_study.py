@@ -122,11 +122,16 @@ class Variances(unittest.TestCase):
             study = runs.Runs(argparse.Namespace(
                 rsd=Path(folder, "build/rsd"), threads=1, variance_requests=3, variance_rollouts=6, batches=4, **sizes))  # fmt: skip
             (out / "ceilings").mkdir()
-            kept = out / "ceilings/variance-quora-3-4-6-tiny.jsonl"
+            agent, other = Path(folder, "agent"), Path(folder, "other")
+            agent.write_text("an agent")
+            other.write_text("another one")
+            kept = out / "ceilings" / f"{runs.file_name('variance-quora-3-4-6-tiny', agent)}.jsonl"
             kept.write_text('{"n": 0}\n{"n": 1, "cut')
-            self.assertEqual([line["n"] for line in study.variances("quora", Path("agent"), "tiny")], [0, 1, 2])
+            self.assertNotIn("/", runs.file_name("a/model", agent))
+            self.assertEqual(len(study.variances("quora", other, "tiny")), 2)  # nothing is kept of it
+            self.assertEqual([line["n"] for line in study.variances("quora", agent, "tiny")], [0, 1, 2])
             given = Path(f"{program}.arguments").read_text()
-            for part in ("--batches 4", "--rollouts 6", "--skip 1", "--model tiny", "--threads 1", "--agent agent"):
+            for part in ("--batches 4", "--rollouts 6", "--skip 1", "--model tiny", "--threads 1", f"--agent {agent}"):
                 self.assertIn(part, given)
             self.assertIn("variance --requests", (out / "commands.txt").read_text())
 

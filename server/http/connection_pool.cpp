@@ -25,6 +25,7 @@ ConnectionPool::~ConnectionPool() {
 // If the system gives no more threads, the existing ones serve what waits.
 bool ConnectionPool::enqueue(Task& serve) {
   const MutexLock lock(mutex_);
+  if (shutdown_) return false;
   if (requests_.n_free() <= requests_.tasks.size() && requests_.n_threads < max_threads_) {
     try {
       add_thread(requests_);
@@ -40,7 +41,7 @@ bool ConnectionPool::enqueue(Task& serve) {
 
 bool ConnectionPool::enqueue_brief(Task& serve) {
   const MutexLock lock(mutex_);
-  if (brief_.tasks.size() >= kBriefTasks) return false;
+  if (shutdown_ || brief_.tasks.size() >= kBriefTasks) return false;
   brief_.tasks.push_back(std::move(serve));
   changed_.notify_all();
   return true;

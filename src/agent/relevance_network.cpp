@@ -75,9 +75,9 @@ class Pass {
   Pass(const RelevanceNetwork& network, const PaddedBatch& batch)
       : network_(network),
         batch_(batch),
-        memory_(context_bytes()),
+        memory_(std::make_unique_for_overwrite<char[]>(context_bytes())),
         context_(ggml_init(
-            {.mem_size = memory_.size(), .mem_buffer = memory_.data(), .no_alloc = true})),
+            {.mem_size = context_bytes(), .mem_buffer = memory_.get(), .no_alloc = true})),
         network_graph_(build_network(context_.get(), network, batch)) {}
 
   // [items, inputs]
@@ -148,7 +148,9 @@ class Pass {
 
   const RelevanceNetwork& network_;
   const PaddedBatch& batch_;
-  std::vector<char> memory_;  // the context's: ggml ends the process where it finds none itself
+  // The context's, most of which it never touches: ggml ends the process where it finds none
+  // itself.
+  std::unique_ptr<char[]> memory_;
   std::unique_ptr<ggml_context, GraphFree> context_;
   std::unique_ptr<ggml_gallocr, GraphFree> allocator_;
   NetworkGraph network_graph_;

@@ -50,9 +50,9 @@ Locked lock(int file, const std::string& name) {
     return errno == EWOULDBLOCK ? Locked::kByAnother : Locked::kNot;
   struct stat opened {};
   struct stat named {};
-  const bool has_name = ::fstat(file, &opened) == 0 && ::stat(name.c_str(), &named) == 0 &&
-                        opened.st_ino == named.st_ino;
-  return has_name ? Locked::kByUs : Locked::kByAnother;
+  if (::fstat(file, &opened) != 0) return Locked::kNot;
+  if (::stat(name.c_str(), &named) != 0) return errno == ENOENT ? Locked::kByAnother : Locked::kNot;
+  return opened.st_ino == named.st_ino ? Locked::kByUs : Locked::kByAnother;
 }
 
 class FileDescriptor {
@@ -112,7 +112,8 @@ class TemporaryFile {
  private:
   // A file of this user's that nobody has locked: its writer was killed.
   static void remove_if_left(const fs::path& path) {
-    const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    // To write: a network's file system locks no other for itself alone.
+    const FileDescriptor file(::open(path.c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
     struct stat about = {};
     if (file.get() < 0 || ::fstat(file.get(), &about) != 0 || !S_ISREG(about.st_mode) ||
         about.st_uid != ::geteuid())

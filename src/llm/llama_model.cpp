@@ -114,6 +114,7 @@ Result<void> LlamaModel::load_weights(const LlamaOptions& options) {
   llama_model_params params = llama_model_default_params();
   params.n_gpu_layers = options.gpu_layers;
   if (machines_) machines_->apply_to(params);
+  is_offloaded_ = is_distributed() || (options.gpu_layers != 0 && llama_supports_gpu_offload());
   const LlamaErrorCapture errors;
   model_ =
       std::shared_ptr<llama_model>(llama_model_load_from_file(path_.c_str(), params), [](auto* of) {
@@ -144,7 +145,9 @@ Result<void> LlamaModel::load_loras(const std::vector<LoraFile>& files) {
   return {};
 }
 
+// Of a cache in this machine's memory: where layers are on other devices, so is their cache.
 Result<void> LlamaModel::check_memory(std::size_t n_tokens) const {
+  if (is_offloaded_) return {};
   constexpr std::size_t kOtherParts = std::size_t{64} << 20U;
   const llama_model* model = model_.get();
   const auto n_heads = static_cast<std::size_t>(std::max(llama_model_n_head(model), 1));

@@ -78,6 +78,7 @@ class LlamaModel {
 
   std::string path_;
   std::vector<FileWatch> files_;             // several where the model is split
+  bool is_offloaded_ = false;                // layers are on other devices
   std::optional<RpcDistribution> machines_;  // its connections outlive the model
   std::shared_ptr<llama_model> model_;       // outlives its adapters
   std::vector<std::unique_ptr<llama_adapter_lora, LlamaFree>> loras_;

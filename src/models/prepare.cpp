@@ -36,7 +36,7 @@ Result<WorkFolder> work_folder_of(const Preparation& preparation) {
   if (!preparation.cache_folder.empty()) {
     return WorkFolder::make_anew(preparation.cache_folder + "/prepare-model");
   }
-  auto folder = WorkFolder::make_locked(preparation.output + ".work-");
+  auto folder = WorkFolder::make_locked(preparation.output + ".work");
   if (folder) return folder;
   return runtime(preparation.output + " can't be written: " + folder.error().message());
 }

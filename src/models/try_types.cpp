@@ -106,7 +106,7 @@ Result<std::vector<TypeTrial>> try_types(const Preparation& preparation,
                                          const std::vector<Request>& requests,
                                          const PrepareOptions& options) {
   RSD_CHECK(!requests.empty(), "types to try without requests");
-  auto folder = WorkFolder::make_locked(preparation.output + ".trials-");
+  auto folder = WorkFolder::make_locked(preparation.output + ".trials");
   if (!folder) {
     return Error(ErrorCode::kRuntime,
                  preparation.output + " can't be written: " + folder.error().message());

@@ -25,22 +25,25 @@ class WorkFolder {
     std::filesystem::create_directories(path);
     return WorkFolder(path);
   }
-  // `prefix` and a number, which no other process uses; what one left there that was killed goes
-  // first. kRuntime: the operating system's reason.
-  static Result<WorkFolder> make_locked(const std::string& prefix) {
+  // ".rsd-" before the last part of `path`, a hyphen and a number after it, which no other process
+  // of this machine uses; what one left there that was killed goes first. kRuntime: the operating
+  // system's reason.
+  static Result<WorkFolder> make_locked(const std::filesystem::path& path) {
     constexpr int kMostNumbers = 100;
+    const std::string prefix =
+        (path.parent_path() / (".rsd-" + path.filename().string() + "-")).string();
     for (int number = 0; number < kMostNumbers; ++number) {
-      const std::filesystem::path path = prefix + std::to_string(number);
-      if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
-        return Error(ErrorCode::kRuntime, std::generic_category().message(errno));
-      WorkFolder folder("", ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+      const std::filesystem::path numbered = prefix + std::to_string(number);
+      if (::mkdir(numbered.c_str(), 0700) != 0 && errno != EEXIST) return failed();
+      const int opened = ::open(numbered.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+      if (opened < 0 && (errno == EMFILE || errno == ENFILE)) return failed();
+      WorkFolder folder("", opened);
       struct stat about {};
-      if (folder.lock_ < 0 || ::fstat(folder.lock_, &about) != 0 || about.st_uid != ::geteuid() ||
-          !lock_to_write(folder.lock_, path.string()))
+      if (opened < 0 || ::fstat(opened, &about) != 0 || about.st_uid != ::geteuid() ||
+          !lock_to_write(opened, numbered.string()))
         continue;
-      folder.path_ = path;
-      for (const auto& left : std::filesystem::directory_iterator(path))
-        std::filesystem::remove_all(left);
+      folder.path_ = numbered;
+      if (const auto fault = folder.clear()) return Error(ErrorCode::kRuntime, fault.message());
       return folder;
     }
     return Error(ErrorCode::kRuntime,
@@ -50,7 +53,7 @@ class WorkFolder {
   // operating system's reason.
   static Result<WorkFolder> make_unique(std::string pattern) {
     if (::mkdtemp(pattern.data())) return WorkFolder(pattern);
-    return Error(ErrorCode::kRuntime, std::generic_category().message(errno));
+    return failed();
   }
 
   WorkFolder(WorkFolder&& other) noexcept
@@ -65,6 +68,18 @@ class WorkFolder {
   std::string file(const std::string& name) const { return (path_ / name).string(); }
 
  private:
+  static Error failed() { return {ErrorCode::kRuntime, std::generic_category().message(errno)}; }
+
+  std::error_code clear() const {
+    std::error_code fault;
+    std::filesystem::directory_iterator left(path_, fault);
+    for (; !fault && left != std::filesystem::directory_iterator(); left.increment(fault)) {
+      std::filesystem::remove_all(left->path(), fault);
+      if (fault) break;
+    }
+    return fault;
+  }
+
   explicit WorkFolder(std::filesystem::path path, int lock = -1)
       : path_(std::move(path)), lock_(lock) {}
   std::filesystem::path path_;  // empty: it isn't ours

@@ -115,7 +115,12 @@ Result<std::vector<GradientVariance>> measure_gradient_variance(const RpoAgents&
                                                                 const Ranking& target,
                                                                 const VarianceOptions& options) {
   RSD_CHECK(options.batches >= 2, "a variance of at least two");
-  if (auto checked = check_options(options.rpo); !checked) return checked.error();
+  for (const Credit& credit : options.credits) {
+    RpoOptions rpo = options.rpo;
+    rpo.advantage = credit.advantage;
+    rpo.advantage_scale = credit.scale;
+    if (auto checked = check_options(rpo); !checked) return checked.error();
+  }
   VarianceRun run(agents, target, options);
   std::mt19937_64 random(options.rpo.seed);
   for (std::size_t n = 0; n < options.batches; ++n) {

@@ -324,6 +324,10 @@ TEST(GradientVarianceOfOneRanking, OptionsOutOfRangeAndFailuresOfTheLlmAreErrors
   const auto refused = measure_gradient_variance({agent, agent}, scorer, target, options);
   ASSERT_FALSE(refused);
   EXPECT_THAT(refused.error().message(), HasSubstr("rollouts must be at least 1"));
+  options.rpo.rollouts = 1;
+  options.credits = {{.advantage = Advantage::kGroup}};
+  EXPECT_EQ(measure_gradient_variance({agent, agent}, scorer, target, options).error().code(),
+            ErrorCode::kInvalidArgument);
   SyntheticScorer failing({.n_items = kItems, .failing_encoding = 2});
   EXPECT_EQ(
       measure_gradient_variance({agent, agent}, failing, target, pairs_of_plays(3)).error().code(),

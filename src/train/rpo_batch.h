@@ -38,7 +38,8 @@ struct RequestPlays {
 };
 
 // Plays a request `options.rollouts` times with a budget that `seed` draws, and once more with the
-// reference. Errors: those of the LLM. The cost is that of roll_out().
+// reference. Errors: those of the LLM. The cost is that of roll_out(), once for
+// each 32 rollouts.
 Result<RequestPlays> play(const RpoAgents& agents, PositionScorer& scorer,
                           const RpoOptions& options, std::uint64_t seed);
 

@@ -37,7 +37,7 @@ def read_requests(path: Path) -> list[dict]:
 
 def is_recommendation(requests: list[dict]) -> bool:
     """The first request tells what all of a file are."""
-    return requests[0]["task"] == "recommendation"
+    return bool(requests) and requests[0]["task"] == "recommendation"
 
 
 def split(requests: list[dict]) -> tuple[list[dict], list[dict]]:

@@ -461,14 +461,15 @@ class Texts:
         self.dictionaries: dict[str, list[tuple[str, str]]] = {}
         for name in CARRIERS:
             for path in self._files(folder, name):
-                if path.suffix == ".html" and not self._is_list(path):
+                inside = "/" + path.relative_to(folder).as_posix()
+                if path.suffix == ".html" and not self._is_list(inside):
                     self.books.setdefault(name, []).extend(read_sections(read_text(path)))
-                elif path.suffix == ".pod" and "delta" not in path.name and not self._is_list(path):
+                elif path.suffix == ".pod" and "delta" not in path.name and not self._is_list(inside):
                     self.books.setdefault(name, []).extend(read_pod(read_text(path)))
                 elif path.suffix == ".index":
                     data = path.with_suffix(".dict.dz")
                     self.dictionaries[name] = read_dictionary(read_text(path), read_bytes(data))
-                elif "/man/" in str(path):
+                elif "/man/" in inside:
                     manual = read_manual(read_text(path))
                     if manual:
                         self.manuals.append((name, manual))
@@ -489,10 +490,10 @@ class Texts:
         return sorted(p for p in found if p.name.endswith(part))
 
     @staticmethod
-    def _is_list(path: Path) -> bool:
+    def _is_list(path: str) -> bool:
         """Indices, licences, news: no prose, or not in order."""
         unwanted = r"genindex|search|release-|licen[cs]e|legalnotice|perlgpl|perlartistic|change(log|s\b)|news|/hlr|/req|"
-        return bool(re.search(unwanted + r"/(whatsnew|c-api|distutils|extending)/", str(path)))
+        return bool(re.search(unwanted + r"/(whatsnew|c-api|distutils|extending)/", path))
 
 
 Maker = Callable[[random.Random, Texts, int], Iterator[dict | None]]
@@ -675,6 +676,7 @@ def asked_questions(texts: Texts) -> list[Asked]:
         summary = manual.summary.rstrip(".")
         if (
             name != "freebsd-manpages"
+            and summary.split()
             and summary.split()[0].lower().rstrip(",") in verbs
             and len(summary.split()) > 2
         ):

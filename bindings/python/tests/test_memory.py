@@ -19,7 +19,7 @@ def resident_mib():
 
 
 def rank_some(ranker, rng, n):
-    """Rankings of every kind, jobs that are cancelled, and requests that are refused."""
+    """Rankings of every kind, and requests that are refused."""
     for i in range(n):
         query = " ".join(rng.choices(WORDS, k=4))
         docs = [" ".join(rng.choices(WORDS, k=rng.randrange(3, 9))) for _ in range(rng.randrange(2, 8))]

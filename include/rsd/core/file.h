@@ -10,7 +10,8 @@
 namespace rsd {
 
 // Writes `content` to a temporary file next to `path`, flushes it to the disk, then renames it. The
-// next call for the path removes the temporary file of a process that was killed. An
+// next call for the path removes the temporary file of a process that was killed, unless it was one
+// of several that wrote at once. An
 // existing file's permissions are kept; if `path` is a link, the linked file is replaced. kRuntime
 // names the path and the operating system's reason (a folder that is missing or not writable, a
 // `path` that is a folder or a device, a full disk); an existing file is then unchanged and the

@@ -1,5 +1,5 @@
-// Locks that clang checks: what RSD_GUARDED_BY a mutex is not touched without it. Other compilers see
-// a std::mutex. `./dev lint` runs the check (clang.llvm.org/docs/ThreadSafetyAnalysis.html).
+// Locks that clang checks: what RSD_GUARDED_BY a mutex is not touched without it. Other compilers
+// see a std::mutex. `./dev lint` runs the check (clang.llvm.org/docs/ThreadSafetyAnalysis.html).
 #pragma once
 
 #include <chrono>
@@ -16,8 +16,6 @@
 #define RSD_GUARDED_BY(mutex) RSD_THREAD_ANNOTATION(guarded_by(mutex))
 // Of functions: they are called with it held, and leave it held.
 #define RSD_REQUIRES(...) RSD_THREAD_ANNOTATION(requires_capability(__VA_ARGS__))
-// Of functions: they are called without it, since they take it themselves.
-#define RSD_EXCLUDES(...) RSD_THREAD_ANNOTATION(locks_excluded(__VA_ARGS__))
 
 namespace rsd {
 

@@ -50,7 +50,8 @@ enum class AdvantageScale {
   kDeviation,  // scaled_by_deviation below
 };
 
-// A_g = R_g - R_ref: the gain over the frozen initial agent, decoded greedily on the same request.
+// A_g = R_g - R_ref: the gain over the frozen initial agent on the same request, decoded greedily,
+// or with the noise that the trajectories share.
 // Its mean over the group is not zero, so a request on which all trajectories gain still gives a
 // gradient.
 std::vector<double> reference_advantages(std::span<const double> returns, double reference_return);
