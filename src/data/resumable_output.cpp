@@ -182,7 +182,7 @@ Result<void> add_notes(const std::string& path, const std::string& source, const
 Result<bool> has_begun(const std::string& path) {
   const std::string answers = OutputFile::partial_path(path);
   if (is_missing(answers)) return false;
-  const auto has_answers = has_line(answers);
+  auto has_answers = has_line(answers);
   if (!has_answers || *has_answers) return has_answers;
   return has_line(OutputFile::partial_path(notes_path(path)));
 }

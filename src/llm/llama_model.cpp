@@ -94,8 +94,8 @@ Result<std::unique_ptr<LlamaModel>> LlamaModel::load(const LlamaOptions& options
 Result<void> LlamaModel::watch_files() {
   for (const std::string& path : model_files(path_)) {
     auto watch = FileWatch::open(path);
-    if (watch) files_.push_back(*std::move(watch));
     if (!watch && path == path_) return watch.error().within("model");
+    if (watch) files_.push_back(*std::move(watch));
   }
   return {};
 }

@@ -166,9 +166,12 @@ void end_if_torn(int fault) {
 }
 
 // The function of the C library that this one stands for.
-#define NEXT(name) (reinterpret_cast<decltype(&name)>(dlsym(RTLD_NEXT, #name)))
+#define NEXT(name) (reinterpret_cast<decltype(&(name))>(dlsym(RTLD_NEXT, #name)))
 
 }  // namespace
+
+// The C library's own names of the parameters begin with underscores.
+// NOLINTBEGIN(readability-inconsistent-declaration-parameter-name)
 
 // --- Bytes ---------------------------------------------------------------------------------------
 
@@ -332,3 +335,5 @@ time_t time(time_t* where) noexcept {
   if (where) *where = now.tv_sec;
   return now.tv_sec;
 }
+
+// NOLINTEND(readability-inconsistent-declaration-parameter-name)
