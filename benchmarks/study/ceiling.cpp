@@ -9,8 +9,6 @@
 // best_by_round and mean_by_round. --skip passes over requests that an interrupted run has done.
 #include <CLI/CLI.hpp>
 #include <cstdlib>
-#include <exception>
-#include <iostream>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -21,6 +19,7 @@
 #include "rsd/ranker/prompted_llm.h"
 #include "rsd/train/ceiling.h"
 #include "rsd/train/collect.h"
+#include "study/by_request.h"
 
 namespace {
 
@@ -84,22 +83,13 @@ Result<void> run(const Options& options) {
   if (!llm) return llm.error();
   const auto requests = rsd::read_requests(options.requests);
   if (!requests) return requests.error();
-  for (std::size_t n = options.skip; n < requests->size(); ++n) {
-    const auto line = measure(agent->network, *llm, (*requests)[n], options);
-    if (!line) return line.error().within("request \"" + (*requests)[n].id + "\"");
-    std::cout << *line << '\n'
-              << std::flush;  // seen at once, so that an interrupted run loses little
-  }
-  return {};
+  return study::write_by_request(*requests, options.skip, [&](const rsd::Request& request) {
+    return measure(agent->network, *llm, request, options);
+  });
 }
 
 }  // namespace
 
-int main(int argc, char** argv) try {
-  const auto done = run(parse(argc, argv));
-  if (!done) std::cerr << "ceiling: " << done.error().message() << '\n';
-  return done ? 0 : 1;
-} catch (const std::exception& error) {
-  std::cerr << "ceiling: " << error.what() << '\n';
-  return 1;
+int main(int argc, char** argv) {
+  return study::exit_code_of("ceiling", [&] { return run(parse(argc, argv)); });
 }

@@ -11,8 +11,6 @@
 // same for all credits. --skip passes over requests that an interrupted run has done.
 #include <CLI/CLI.hpp>
 #include <cstdlib>
-#include <exception>
-#include <iostream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -26,6 +24,7 @@
 #include "rsd/ranker/prompted_llm.h"
 #include "rsd/train/collect.h"
 #include "rsd/train/gradient_variance.h"
+#include "study/by_request.h"
 
 namespace {
 
@@ -163,22 +162,13 @@ Result<void> run(const Options& options) {
   if (!llm) return llm.error();
   const auto requests = rsd::read_requests(options.requests, options.limit);
   if (!requests) return requests.error();
-  for (std::size_t n = options.skip; n < requests->size(); ++n) {
-    const auto line = measure(agents, *llm, (*requests)[n], options);
-    if (!line) return line.error().within("request \"" + (*requests)[n].id + "\"");
-    std::cout << *line << '\n'
-              << std::flush;  // seen at once, so that an interrupted run loses little
-  }
-  return {};
+  return study::write_by_request(*requests, options.skip, [&](const rsd::Request& request) {
+    return measure(agents, *llm, request, options);
+  });
 }
 
 }  // namespace
 
-int main(int argc, char** argv) try {
-  const auto done = run(parse(argc, argv));
-  if (!done) std::cerr << "variance: " << done.error().message() << '\n';
-  return done ? 0 : 1;
-} catch (const std::exception& error) {
-  std::cerr << "variance: " << error.what() << '\n';
-  return 1;
+int main(int argc, char** argv) {
+  return study::exit_code_of("variance", [&] { return run(parse(argc, argv)); });
 }

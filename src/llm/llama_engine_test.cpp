@@ -68,22 +68,25 @@ class DamagedFile : public testing::Test {
 // read.
 TEST_F(DamagedFile, ThatIsUsedGivesErrorsAndNoOtherAnswers) {
   const std::string whole = content_of(kBpe);
-  const auto fault_after = [&](const auto& change) {
+  const auto fault_after = [&](const auto& change, bool is_open = false) {
     write(whole);
     // Times of files are only as fine as the system's ticks.
     std::filesystem::last_write_time(
         path_, std::filesystem::last_write_time(path_) - std::chrono::seconds(10));
     auto engine = LlamaEngine::load(options_for(path_));
     EXPECT_TRUE(engine);
-    change();
+    if (!is_open) change();
     auto scorer = (*engine)->open(tiny_prompt(**engine, "Rank the texts"));
     if (!scorer) return scorer.error().message();  // the identifiers' weights are read then
+    if (is_open) change();
     const auto prefill = (*scorer)->prefill(std::nullopt);
     return prefill ? std::string("none") : prefill.error().message();
   };
   const std::string fault = "model " + path_ + " was written to or cut while it was in use";
   EXPECT_THAT(fault_after([&] { std::filesystem::resize_file(path_, 0); }), HasSubstr(fault));
   EXPECT_THAT(fault_after([&] { write(whole); }), HasSubstr(fault));
+  EXPECT_THAT(fault_after([&] { std::filesystem::resize_file(path_, 0); }, true), HasSubstr(fault));
+  EXPECT_THAT(fault_after([&] { write(whole); }, true), HasSubstr(fault));
   EXPECT_EQ(fault_after([&] {
               std::filesystem::copy_file(kSpm, path_ + ".new");
               std::filesystem::rename(path_ + ".new", path_);
