@@ -27,11 +27,11 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "benchmarks/peers")]
 
 from contenders import Contender, Peer, Request, Rsd  # noqa: E402
+from report.bootstrap import with_interval  # noqa: E402
 from report.ranking import ndcg_at, reciprocal_rank  # noqa: E402
 
 SETS = ("quora-test", "msmarco-dl-bm25-test", "msmarco-dl-bm25-k100-test", "games-test", "ml1m-test")
 SEED = 1
-RESAMPLES = 4000
 METRICS = ("MRR", "nDCG@10", "Recall@1")
 
 
@@ -157,13 +157,6 @@ def measure(name: str, requests: list[Request], contenders: list[Contender], mea
         print(f"\r{name}: {number + 1} of {len(missing)} requests, {left / 60:.0f} min left ", end="", file=sys.stderr, flush=True)
     if missing:
         print(file=sys.stderr)
-
-
-def with_interval(values: list[float]) -> str:
-    rng = random.Random(SEED)
-    drawn = sorted(sum(rng.choices(values, k=len(values))) / len(values) for _ in range(RESAMPLES))
-    low, high = drawn[RESAMPLES // 40], drawn[-1 - RESAMPLES // 40]
-    return f"{statistics.fmean(values):.3f} ({low:.3f} to {high:.3f})"
 
 
 def random_figures(request: Request, draws: int = 20) -> dict[str, float] | None:

@@ -16,9 +16,12 @@ import math
 import random
 import resource
 import subprocess
+import sys
 from pathlib import Path
 
-RESAMPLES = 4000
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from report.bootstrap import with_interval  # noqa: E402
 
 
 def judged(request):
@@ -55,13 +58,6 @@ def figures(ranking, relevant):
     gain = sum(1 / math.log2(n + 2) for n in places if n < 10)
     ideal = sum(1 / math.log2(n + 2) for n in range(min(10, len(relevant))))
     return 1 / (places[0] + 1), gain / ideal, sum(n < 20 for n in places) / len(relevant)
-
-
-def with_interval(values, seed=1):
-    rng = random.Random(seed)
-    drawn = sorted(sum(rng.choices(values, k=len(values))) / len(values) for _ in range(RESAMPLES))
-    low, high = drawn[RESAMPLES // 40], drawn[-1 - RESAMPLES // 40]
-    return f"{sum(values) / len(values):.3f} ({low:.3f} to {high:.3f})"
 
 
 def run(command):
