@@ -11,7 +11,6 @@
 // same for all credits. --skip passes over requests that an interrupted run has done.
 #include <CLI/CLI.hpp>
 #include <cstdlib>
-#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -24,27 +23,12 @@
 #include "rsd/ranker/prompted_llm.h"
 #include "rsd/train/collect.h"
 #include "rsd/train/gradient_variance.h"
+#include "rsd/train/rpo_names.h"
 #include "study/by_request.h"
 
 namespace {
 
 using rsd::Result;
-
-// By the names that `rsd train` uses.
-template <typename Value>
-using Named = std::map<std::string, Value>;
-
-const Named<rsd::Sampled> kSampled{{"all", rsd::Sampled::kAllRounds},
-                                   {"one", rsd::Sampled::kOneRound},
-                                   {"one-common-noise", rsd::Sampled::kOneRoundCommonNoise}};
-const Named<rsd::ReturnKind> kReturns{{"spearman", rsd::ReturnKind::kSpearman},
-                                      {"inversions", rsd::ReturnKind::kInversions},
-                                      {"log-error", rsd::ReturnKind::kLogError}};
-const Named<rsd::Advantage> kAdvantages{{"none", rsd::Advantage::kNone},
-                                        {"group", rsd::Advantage::kGroup},
-                                        {"reference", rsd::Advantage::kReference}};
-const Named<rsd::AdvantageScale> kScales{{"none", rsd::AdvantageScale::kNone},
-                                         {"deviation", rsd::AdvantageScale::kDeviation}};
 
 struct Options {
   std::string requests;
@@ -52,9 +36,9 @@ struct Options {
   std::string reference;
   std::optional<std::size_t> limit;
   std::size_t skip = 0;
-  std::vector<std::string> sampled{"all", "one", "one-common-noise"};
-  std::vector<std::string> returns{"spearman", "inversions", "log-error"};
-  std::vector<std::string> scales{"none", "deviation"};
+  std::vector<std::string> sampled = rsd::names_in(rsd::kSampledNames);
+  std::vector<std::string> returns = rsd::names_in(rsd::kReturnNames);
+  std::vector<std::string> scales = rsd::names_in(rsd::kAdvantageScaleNames);
   rsd::VarianceOptions variance;
   rsd::EngineOptions engine;
 };
@@ -79,11 +63,13 @@ Options parse(int argc, char** argv) {
   app.add_option("--model", options.engine.model);
   app.add_option("--sampled-rounds", options.sampled)
       ->delimiter(',')
-      ->check(CLI::IsMember(kSampled));
-  app.add_option("--returns", options.returns)->delimiter(',')->check(CLI::IsMember(kReturns));
+      ->check(CLI::IsMember(rsd::names_in(rsd::kSampledNames)));
+  app.add_option("--returns", options.returns)
+      ->delimiter(',')
+      ->check(CLI::IsMember(rsd::names_in(rsd::kReturnNames)));
   app.add_option("--advantage-scales", options.scales)
       ->delimiter(',')
-      ->check(CLI::IsMember(kScales));
+      ->check(CLI::IsMember(rsd::names_in(rsd::kAdvantageScaleNames)));
   add_sizes(app, options);
   try {
     app.parse(argc, argv);
@@ -104,13 +90,13 @@ std::vector<NamedCredit> credits_of(const Options& options) {
   std::vector<NamedCredit> credits;
   for (const std::string& kind : options.returns) {
     for (const std::string& scale : options.scales) {
-      for (const auto& [name, advantage] : kAdvantages) {
+      for (const auto& [name, advantage] : rsd::kAdvantageNames) {
         // Returns in units of their deviation, far from zero: no one trains with these.
         if (name == "none" && scale != "none") continue;
         credits.push_back({.names = {{"return", kind}, {"advantage", name}, {"scale", scale}},
-                           .credit = {.return_kind = kReturns.at(kind),
+                           .credit = {.return_kind = rsd::form_named(rsd::kReturnNames, kind),
                                       .advantage = advantage,
-                                      .scale = kScales.at(scale)}});
+                                      .scale = rsd::form_named(rsd::kAdvantageScaleNames, scale)}});
       }
     }
   }
@@ -136,7 +122,7 @@ Result<nlohmann::ordered_json> measure(const Agents& agents, const rsd::Prompted
     variance.credits.push_back(one.credit);
   nlohmann::ordered_json line{{"id", request.id}, {"k", scorer.n_items()}};
   for (const std::string& sampled : options.sampled) {
-    variance.rpo.sampled = kSampled.at(sampled);
+    variance.rpo.sampled = rsd::form_named(rsd::kSampledNames, sampled);
     const auto measured = rsd::measure_gradient_variance(
         {.agent = agents.agent, .reference = agents.reference}, scorer, *target, variance);
     if (!measured) return measured.error();

@@ -8,6 +8,7 @@
 #include "options/engine_options.h"
 #include "options/train_options.h"
 #include "rsd/jobs/train_agent.h"
+#include "rsd/train/rpo_names.h"
 #include "terminal/exit_code.h"
 #include "terminal/progress.h"
 
@@ -47,30 +48,14 @@ std::string note_of(const TrainingProgress& progress) {
   return note;
 }
 
-Sampled sampled_of(const std::string& name) {
-  if (name == "one") return Sampled::kOneRound;
-  return name == "one-common-noise" ? Sampled::kOneRoundCommonNoise : Sampled::kAllRounds;
-}
-
-ReturnKind return_kind_of(const std::string& name) {
-  if (name == "inversions") return ReturnKind::kInversions;
-  return name == "log-error" ? ReturnKind::kLogError : ReturnKind::kSpearman;
-}
-
-Advantage advantage_of(const std::string& name) {
-  if (name == "none") return Advantage::kNone;
-  return name == "group" ? Advantage::kGroup : Advantage::kReference;
-}
-
 TrainingOptions training_options(const TrainOptions& options, const CommonOptions& common) {
   TrainingOptions training = options.training;
   training.supervised_loss = options.supervised_loss == "inversions" ? SupervisedLoss::kInversions
                                                                      : SupervisedLoss::kLikelihood;
-  training.sampled = sampled_of(options.sampled);
-  training.return_kind = return_kind_of(options.return_kind);
-  training.advantage = advantage_of(options.advantage);
-  training.advantage_scale =
-      options.advantage_scale == "deviation" ? AdvantageScale::kDeviation : AdvantageScale::kNone;
+  training.sampled = form_named(kSampledNames, options.sampled);
+  training.return_kind = form_named(kReturnNames, options.return_kind);
+  training.advantage = form_named(kAdvantageNames, options.advantage);
+  training.advantage_scale = form_named(kAdvantageScaleNames, options.advantage_scale);
   training.listwise = !options.no_listwise;
   training.round_history = !options.no_history;
   training.seed = common.seed;

@@ -1,6 +1,7 @@
 #include "options/train_options.h"
 
 #include "options/flags.h"
+#include "rsd/train/rpo_names.h"
 
 namespace rsd::cli {
 namespace {
@@ -36,19 +37,19 @@ void add_credit_options(Flags& flags, TrainOptions& options) {
        "Rankings of a trajectory that are sampled and learned from: all; one (of a round drawn "
        "at random, the others are greedy); one-common-noise (one, the others have the same "
        "noise in all trajectories of the request and in the reference's)"},
-      options.sampled, one_of({"all", "one", "one-common-noise"}));
+      options.sampled, one_of(names_in(kSampledNames)));
   flags.add(
       {"--return", "NAME",
        "Worth of an answer: spearman, inversions (pairs in the right order), or log-error (the "
        "logarithm of the Spearman distance, which tells good answers from better ones)"},
-      options.return_kind, one_of({"spearman", "inversions", "log-error"}));
+      options.return_kind, one_of(names_in(kReturnNames)));
   flags.add({"--advantage", "NAME",
              "Return minus that of: reference (the supervised agent), group (the mean) or none"},
-            options.advantage, one_of({"reference", "group", "none"}));
+            options.advantage, one_of(names_in(kAdvantageNames)));
   flags.add({"--advantage-scale", "NAME",
              "none, or deviation: advantages are divided by the standard deviation of the returns "
              "of their request"},
-            options.advantage_scale, one_of({"none", "deviation"}));
+            options.advantage_scale, one_of(names_in(kAdvantageScaleNames)));
 }
 
 void add_training_options(CLI::App& command, TrainOptions& options) {

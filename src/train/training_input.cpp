@@ -11,6 +11,7 @@
 #include "rsd/rank/presentation.h"
 #include "rsd/trace/trace.h"
 #include "rsd/train/augment.h"
+#include "rsd/train/rpo_names.h"
 
 namespace rsd {
 namespace {
@@ -28,22 +29,19 @@ std::string name_of(SupervisedLoss loss) {
 }
 
 std::string name_of(Sampled sampled) {
-  if (sampled == Sampled::kOneRound) return "one";
-  return sampled == Sampled::kOneRoundCommonNoise ? "one-common-noise" : "all";
+  return name_of_form(kSampledNames, sampled);
 }
 
 std::string name_of(ReturnKind kind) {
-  if (kind == ReturnKind::kInversions) return "inversions";
-  return kind == ReturnKind::kLogError ? "log-error" : "spearman";
+  return name_of_form(kReturnNames, kind);
 }
 
 std::string name_of(Advantage advantage) {
-  if (advantage == Advantage::kNone) return "none";
-  return advantage == Advantage::kGroup ? "group" : "reference";
+  return name_of_form(kAdvantageNames, advantage);
 }
 
 std::string name_of(AdvantageScale scale) {
-  return scale == AdvantageScale::kDeviation ? "deviation" : "none";
+  return name_of_form(kAdvantageScaleNames, scale);
 }
 
 bool supervises(const TrainingOptions& options) {
